@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# "make help" lists what there is. The module's own build is in Kbuild.
+
+VERSION := $(shell sed -n 's/^Version: *//p' META)
+SOVERSION := 0
+
+PREFIX ?= /usr/local
+INCLUDEDIR ?= $(PREFIX)/include
+LIBDIR ?= $(PREFIX)/lib
+KDIR ?= /lib/modules/$(shell uname -r)/build
+O := build/userlib
+
+CFLAGS ?= -O2 -g
+LIB_CFLAGS := -std=gnu11 -Wall -Wextra -fPIC -Iuapi -Iuserlib -Iuserlib/include
+ARCH_DIR := $(shell $(CC) -dumpmachine | cut -d- -f1)
+LIB_SRC := $(wildcard userlib/*.c userlib/arch/$(ARCH_DIR)/*.S)
+LIB_OBJ := $(patsubst userlib/%,$(O)/%.o,$(basename $(LIB_SRC)))
+LIB_HDR := $(wildcard userlib/*.h userlib/include/*.h uapi/linux/*.h)
+LIB_SO := $(O)/libspawnctl.so.$(SOVERSION)
+
+ifeq ($(ARCH_DIR),x86_64)
+LIB_CFLAGS += -fcf-protection
+endif
+
+.PHONY: all userlib modules install clean help check soak demo lint dkms-tree
+
+all: userlib
+
+userlib: $(LIB_SO) $(O)/libspawnctl.so $(O)/libspawnctl.a
+
+ifeq ($(wildcard userlib/arch/$(ARCH_DIR)),)
+$(LIB_OBJ): ; $(error no trampoline for $(ARCH_DIR): see userlib/arch)
+endif
+
+$(O)/%.o: userlib/%.c $(LIB_HDR)
+	@mkdir -p $(@D)
+	$(CC) $(LIB_CFLAGS) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(O)/%.o: userlib/%.S
+	@mkdir -p $(@D)
+	$(CC) $(LIB_CFLAGS) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(LIB_SO): $(LIB_OBJ) userlib/libspawnctl.map
+	$(CC) -shared -nostartfiles -Wl,-soname,$(@F) -Wl,--version-script,userlib/libspawnctl.map \
+		-Wl,-z,relro,-z,now,-z,defs $(CFLAGS) $(LDFLAGS) -o $@ $(LIB_OBJ)
+
+$(O)/libspawnctl.so: $(LIB_SO)
+	ln -sf $(<F) $@
+
+$(O)/libspawnctl.a: $(LIB_OBJ)
+	rm -f $@
+	$(AR) rcs $@ $(LIB_OBJ)
+
+modules:
+	$(MAKE) -C $(KDIR) M=$(CURDIR) $(KBUILD_ARGS) modules
+
+install: userlib
+	install -d $(DESTDIR)$(INCLUDEDIR)/linux $(DESTDIR)$(LIBDIR)/pkgconfig
+	install -m 644 userlib/include/spawnctl.h $(DESTDIR)$(INCLUDEDIR)
+	install -m 644 uapi/linux/spawnctl.h $(DESTDIR)$(INCLUDEDIR)/linux
+	install -m 644 $(O)/libspawnctl.a $(LIB_SO) $(DESTDIR)$(LIBDIR)
+	ln -sf $(notdir $(LIB_SO)) $(DESTDIR)$(LIBDIR)/libspawnctl.so
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' \
+		userlib/spawnctl.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/spawnctl.pc
+
+# What the module's side needs, laid out as a package would
+dkms-tree:
+	install -d $(DESTDIR)/usr/src/spawnctl-$(VERSION)
+	cp -r Kbuild Makefile META dkms.conf module uapi LICENSES $(DESTDIR)/usr/src/spawnctl-$(VERSION)
+
+check:
+	selftests/vm/check $(KERNEL)
+
+soak:
+	selftests/vm/check --soak $(KERNEL)
+
+demo:
+	selftests/vm/demo $(KERNEL)
+
+lint:
+	selftests/vm/lint
+
+clean:
+	rm -rf build
+	find . -name '*.o' -o -name '*.ko' -o -name '*.mod' -o -name '*.mod.c' -o -name '.*.cmd' \
+		-o -name modules.order -o -name Module.symvers | xargs rm -f
+
+help:
+	@echo 'make                   build the library into build/userlib'
+	@echo 'make install           install library and headers; needs no kernel headers'
+	@echo '                       (PREFIX=/usr/local DESTDIR= LIBDIR=PREFIX/lib)'
+	@echo 'make modules           build the module for the running kernel, or KDIR=HEADERS'
+	@echo 'make dkms-tree         lay out /usr/src/spawnctl-$(VERSION) for dkms (DESTDIR=)'
+	@echo 'make demo              main job: the promise, shown in a guest'
+	@echo 'make check             all tests on all kernels; KERNEL=6.1 for one of'
+	@echo '                       $(shell sed -n 's/^Linux-Tested: *//p' META)'
+	@echo 'make soak              the same with full counts'
+	@echo 'make lint              checkpatch, sparse, W=1, cppcheck, shellcheck'
+	@echo 'make clean'

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What is done to a child, and when: three probes on the scheduler's
+ * tracepoints.
+ *
+ *   fork  in the parent, after the child is complete and before it is woken:
+ *         the child's signal dispositions and mask become what was asked for
+ *   exec  in the child, after the new image is in place: the exec mask
+ *   exit  in the child: what is left of the record is dropped
+ *
+ * A birth is in the table from spawnctl_child_expect() until the fork probe
+ * takes it out; if it has an exec mask it goes back in there under the child's
+ * name, is the child's from then on, and holds the module until the exec or
+ * exit probe drops it.
+ *
+ * The probes run for every fork, exec and exit on the machine, so the first
+ * line of each is one test that nothing of ours is in flight. They run with
+ * preemption off on most kernels, PREEMPT_RT's included: raw spinlocks only, no
+ * allocation, no kfree(), and none of the signal code's own locks.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/hash.h>
+#include <linux/module.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/tracepoint.h>
+#include <trace/events/sched.h>
+
+#include "compat/exit_probe.h"
+#include "spawnctl.h"
+
+#define TABLE_BITS 6
+
+static struct {
+	raw_spinlock_t lock;
+	struct hlist_head births;	/* protected by lock */
+} ____cacheline_aligned_in_smp table[1 << TABLE_BITS];
+
+static atomic_t born_next = ATOMIC_INIT(0);	/* in the table, for the fork probe */
+static atomic_t exec_next = ATOMIC_INIT(0);	/* in the table, for exec and exit */
+
+static void table_add(struct spawnctl_birth *birth, const void *key)
+{
+	typeof(&table[0]) bucket = &table[hash_ptr(key, TABLE_BITS)];
+
+	birth->key = key;
+	raw_spin_lock(&bucket->lock);
+	hlist_add_head(&birth->node, &bucket->births);
+	raw_spin_unlock(&bucket->lock);
+}
+
+static struct spawnctl_birth *table_take(const void *key)
+{
+	typeof(&table[0]) bucket = &table[hash_ptr(key, TABLE_BITS)];
+	struct spawnctl_birth *birth, *found = NULL;
+
+	raw_spin_lock(&bucket->lock);
+	hlist_for_each_entry(birth, &bucket->births, node) {
+		if (birth->key == key) {
+			hlist_del(&birth->node);
+			found = birth;
+			break;
+		}
+	}
+	raw_spin_unlock(&bucket->lock);
+	return found;
+}
+
+/**
+ * spawnctl_child_expect() - have the caller's next child prepared
+ * @birth: how; kept until spawnctl_child_forget() or, with an exec mask, until
+ *	the child's exec or exit
+ */
+void spawnctl_child_expect(struct spawnctl_birth *birth)
+{
+	if (birth->flags & SPAWNCTL_EXEC_MASK)
+		__module_get(THIS_MODULE);
+	table_add(birth, current);
+	atomic_inc(&born_next);
+}
+
+/**
+ * spawnctl_child_forget() - there was no child
+ * @birth: what was expected
+ *
+ * Return: whether @birth was still waiting for its child, as it must.
+ */
+bool spawnctl_child_forget(struct spawnctl_birth *birth)
+{
+	if (table_take(current) != birth)
+		return false;
+	atomic_dec(&born_next);
+	if (birth->flags & SPAWNCTL_EXEC_MASK)
+		module_put(THIS_MODULE);
+	return true;
+}
+
+/** spawnctl_child_exec_pending() - how many children hold an exec mask */
+unsigned int spawnctl_child_exec_pending(void)
+{
+	return atomic_read(&exec_next);
+}
+
+static void set_handlers(struct task_struct *child, u64 signals, __sighandler_t handler)
+{
+	while (signals) {
+		int i = __ffs64(signals);
+
+		WRITE_ONCE(child->sighand->action[i].sa.sa_handler, handler);
+		signals &= signals - 1;
+	}
+}
+
+/*
+ * @task is current, or a child that has not run yet: nobody else writes its
+ * mask. It is written without the siglock, which may sleep on PREEMPT_RT. Who
+ * sends a signal at this moment sees the old mask or the new one; what he
+ * queued under the old one is found when the task looks next, with the lock
+ * held, and the caller sees to it that it looks.
+ */
+static void set_blocked(struct task_struct *task, u64 mask)
+{
+	BUILD_BUG_ON(sizeof(task->blocked.sig) != sizeof(mask));
+
+	/* Who sees the new mask must see the handlers that go with it */
+	smp_store_release(&task->blocked.sig[0], mask);
+}
+
+/*
+ * The child can be seen by kill(2) already, and has been since before it left
+ * copy_process(): with caught signals at SIG_DFL, and under the mask that the
+ * parent widened for it, so that nothing that is to be blocked, reset or
+ * ignored has been acted on (see spawn.c). So the mask is only narrowed here,
+ * and after the handlers are set. What has become deliverable is found by
+ * schedule_tail(), in the child, under the siglock.
+ *
+ * A signal of @sig_ignore that came in between is not flushed. If the child's
+ * mask does not block it, the child drops it before its first instruction;
+ * if it does, it stays pending, as it does when it comes an instant later: a
+ * signal that is blocked is never dropped for being ignored.
+ */
+static void probe_fork(void *data, struct task_struct *parent, struct task_struct *child)
+{
+	struct spawnctl_birth *birth;
+
+	if (likely(!atomic_read(&born_next)))
+		return;
+	birth = table_take(parent);
+	if (!birth)
+		return;
+	atomic_dec(&born_next);
+
+	set_handlers(child, birth->sig_default, SIG_DFL);
+	set_handlers(child, birth->sig_ignore, SIG_IGN);
+	if (birth->flags & SPAWNCTL_NO_NEW_PRIVS)
+		task_set_no_new_privs(child);
+	set_blocked(child, birth->mask);
+
+	if (birth->flags & SPAWNCTL_EXEC_MASK) {
+		table_add(birth, child->signal);
+		atomic_inc(&exec_next);
+	}
+}
+
+/* The record of the process that @task is in is over */
+static struct spawnctl_birth *drop(struct task_struct *task)
+{
+	struct spawnctl_birth *birth = table_take(task->signal);
+
+	if (birth)
+		atomic_dec(&exec_next);
+	return birth;
+}
+
+static void probe_exec(void *data, struct task_struct *task, pid_t old_pid,
+		       struct linux_binprm *bprm)
+{
+	struct spawnctl_birth *birth;
+
+	if (likely(!atomic_read(&exec_next)))
+		return;
+	birth = drop(task);
+	if (!birth)
+		return;
+
+	/* Looked at on the way to the new program's first instruction */
+	set_blocked(task, birth->exec_mask);
+	set_tsk_thread_flag(task, TIF_SIGPENDING);
+
+	kfree_rcu(birth, rcu);
+	module_put(THIS_MODULE);
+}
+
+static void probe_exit(EXIT_PROBE_ARGS)
+{
+	struct spawnctl_birth *birth;
+
+	if (likely(!atomic_read(&exec_next)))
+		return;
+	/* The last thread: all that could have executed a program are gone */
+	if (atomic_read(&task->signal->live))
+		return;
+	birth = drop(task);
+	if (!birth)
+		return;
+
+	kfree_rcu(birth, rcu);
+	/* Not the last we do here, but unloading waits for running probes */
+	module_put(THIS_MODULE);
+}
+
+static struct {
+	const char *name;
+	void *probe;
+	struct tracepoint *tp;
+} hooks[] = {
+	{ "sched_process_exit", probe_exit },
+	{ "sched_process_exec", probe_exec },
+	{ "sched_process_fork", probe_fork },
+};
+
+static void find_tracepoint(struct tracepoint *tp, void *unused)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(hooks); i++)
+		if (!strcmp(tp->name, hooks[i].name))
+			hooks[i].tp = tp;
+}
+
+static void unhook(int n)
+{
+	while (n--)
+		tracepoint_probe_unregister(hooks[n].tp, hooks[n].probe, NULL);
+	tracepoint_synchronize_unregister();
+}
+
+int __init spawnctl_child_init(void)
+{
+	int i, ret;
+
+	check_trace_callback_type_sched_process_fork(probe_fork);
+	check_trace_callback_type_sched_process_exec(probe_exec);
+	check_trace_callback_type_sched_process_exit(probe_exit);
+
+	for (i = 0; i < ARRAY_SIZE(table); i++)
+		raw_spin_lock_init(&table[i].lock);
+
+	for_each_kernel_tracepoint(find_tracepoint, NULL);
+	for (i = 0; i < ARRAY_SIZE(hooks); i++) {
+		ret = -ENOENT;
+		if (hooks[i].tp)
+			ret = tracepoint_probe_register(hooks[i].tp, hooks[i].probe, NULL);
+		if (ret) {
+			pr_err("cannot hook tracepoint %s (error %d)\n", hooks[i].name, ret);
+			unhook(i);
+			return ret;
+		}
+	}
+	return 0;
+}
+
+void spawnctl_child_exit(void)
+{
+	unhook(ARRAY_SIZE(hooks));
+}

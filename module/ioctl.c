@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The commands' dispatch: copies an argument struct, once, and calls whom it
+ * is for.
+ */
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <linux/uaccess.h>
+
+#include "compat/user_worker.h"
+#include "spawnctl.h"
+
+/*
+ * What the caller would be answered whatever it asked. Asked at each call, not
+ * only at open: else a library that opened the device before the filter was
+ * put on would leave the process a fork that the filter's author never heard
+ * of.
+ */
+int spawnctl_refusal(void)
+{
+	if (current->flags & (PF_KTHREAD | PF_IO_WORKER | PF_USER_WORKER))
+		return -EPERM;
+	if (seccomp_mode(&current->seccomp) != SECCOMP_MODE_DISABLED)
+		return -EACCES;
+	return 0;
+}
+
+static long spawnctl_info(struct file *file, void *arg)
+{
+	struct spawnctl_info *info = arg;
+
+	*info = (struct spawnctl_info) {
+		.size		= sizeof(*info),
+		.abi		= SPAWNCTL_ABI,
+		.commands	= BIT(SPAWNCTL_CMD_INFO) | BIT(SPAWNCTL_CMD_SPAWN) |
+				  BIT(SPAWNCTL_CMD_FORK),
+		.refusal	= -spawnctl_refusal(),
+		.spawn_flags	= spawnctl_spawn_flags(),
+		.fork_flags	= spawnctl_fork_flags(),
+		.exec_pending	= spawnctl_child_exec_pending(),
+	};
+	return 0;
+}
+
+union spawnctl_arg {
+	struct spawnctl_info info;
+	struct spawnctl_clone clone;
+};
+
+/**
+ * struct spawnctl_command - one line of the dispatch table
+ * @run: does the command; @arg is the kernel's copy of the struct
+ * @size: of the struct, as this kernel knows it
+ * @min_size: of its first version
+ * @out: the struct is written back
+ */
+struct spawnctl_command {
+	long (*run)(struct file *file, void *arg);
+	u32 size;
+	u32 min_size;
+	bool out;
+};
+
+static const struct spawnctl_command spawnctl_commands[] = {
+	[SPAWNCTL_CMD_INFO] = {
+		.run		= spawnctl_info,
+		.size		= sizeof(struct spawnctl_info),
+		.min_size	= SPAWNCTL_INFO_SIZE_VER0,
+		.out		= true,
+	},
+	[SPAWNCTL_CMD_SPAWN] = {
+		.run		= spawnctl_spawn,
+		.size		= sizeof(struct spawnctl_clone),
+		.min_size	= SPAWNCTL_CLONE_SIZE_VER0,
+	},
+	[SPAWNCTL_CMD_FORK] = {
+		.run		= spawnctl_fork,
+		.size		= sizeof(struct spawnctl_clone),
+		.min_size	= SPAWNCTL_CLONE_SIZE_VER0,
+	},
+};
+
+static void spawnctl_abi_check(void)
+{
+	/* Sizes never change, and no member has a hole before it */
+	BUILD_BUG_ON(offsetofend(struct spawnctl_info, exec_pending) !=
+		     SPAWNCTL_INFO_SIZE_VER0);
+	BUILD_BUG_ON(sizeof(struct spawnctl_info) != SPAWNCTL_INFO_SIZE_VER0);
+	BUILD_BUG_ON(sizeof(struct spawnctl_info) != 6 * sizeof(u32) + sizeof(u64));
+	BUILD_BUG_ON(offsetofend(struct spawnctl_clone, exit_signal) !=
+		     SPAWNCTL_CLONE_SIZE_VER0);
+	BUILD_BUG_ON(sizeof(struct spawnctl_clone) != SPAWNCTL_CLONE_SIZE_VER0);
+	BUILD_BUG_ON(sizeof(struct spawnctl_clone) != 4 * sizeof(u32) + 7 * sizeof(u64));
+}
+
+long spawnctl_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	void __user *uarg = (void __user *)arg;
+	const struct spawnctl_command *command;
+	union spawnctl_arg copy;
+	u32 usize;
+	long ret;
+
+	spawnctl_abi_check();
+
+	if (_IOC_TYPE(cmd) != SPAWNCTL_MAGIC ||
+	    _IOC_NR(cmd) >= ARRAY_SIZE(spawnctl_commands) ||
+	    cmd != _IO(SPAWNCTL_MAGIC, _IOC_NR(cmd)))
+		return -ENOIOCTLCMD;
+	command = &spawnctl_commands[_IOC_NR(cmd)];
+
+	/* The size is read once: what a racing thread makes of it is not used */
+	if (get_user(usize, (u32 __user *)uarg))
+		return -EFAULT;
+	if (usize < command->min_size)
+		return -EINVAL;
+	if (usize > PAGE_SIZE)
+		return -E2BIG;
+	ret = copy_struct_from_user(&copy, command->size, uarg, usize);
+	if (ret)
+		return ret;
+
+	ret = command->run(file, &copy);
+	if (!ret && command->out &&
+	    copy_to_user(uarg, &copy, min(usize, command->size)))
+		return -EFAULT;
+	return ret;
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Loading and unloading, and the device node.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+
+#include "spawnctl.h"
+
+static int spawnctl_open(struct inode *inode, struct file *file)
+{
+	/*
+	 * A process that has given up fork by a filter must not get it back by
+	 * a file name that its filter lets through.
+	 */
+	int ret = spawnctl_refusal();
+
+	return ret ? ret : nonseekable_open(inode, file);
+}
+
+static const struct file_operations spawnctl_fops = {
+	.owner		= THIS_MODULE,
+	.open		= spawnctl_open,
+	.unlocked_ioctl	= spawnctl_ioctl,
+};
+
+static struct miscdevice spawnctl_misc = {
+	.minor	= MISC_DYNAMIC_MINOR,
+	.name	= "spawnctl",
+	.fops	= &spawnctl_fops,
+	.mode	= 0600,
+};
+
+static int __init spawnctl_init(void)
+{
+	int ret;
+
+	ret = spawnctl_kclone_init();
+	if (ret)
+		return ret;
+
+	ret = spawnctl_child_init();
+	if (ret)
+		return ret;
+
+	ret = misc_register(&spawnctl_misc);
+	if (ret) {
+		pr_err("cannot register the device (error %d)\n", ret);
+		goto err_child;
+	}
+	return 0;
+
+err_child:
+	spawnctl_child_exit();
+	return ret;
+}
+
+static void __exit spawnctl_exit(void)
+{
+	misc_deregister(&spawnctl_misc);
+	spawnctl_child_exit();
+}
+
+module_init(spawnctl_init);
+module_exit(spawnctl_exit);
+
+MODULE_DESCRIPTION("Start processes safely: /dev/spawnctl");
+MODULE_AUTHOR("The spawnctl authors");
+MODULE_VERSION(SPAWNCTL_VERSION);
+MODULE_LICENSE("GPL");

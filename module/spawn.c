@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * One birth: what is asked for is checked and put into kernel_clone()'s terms,
+ * the child is made, and all is put back on every way out.
+ */
+#include <linux/file.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "compat/autoreap.h"
+#include "spawnctl.h"
+
+/* What no mask ever holds: kill -9, cgroup.kill and the OOM killer must work */
+#define UNBLOCKABLE	(sigmask(SIGKILL) | sigmask(SIGSTOP))
+
+#define STACK_ALIGN	16UL
+
+#define COMMON_FLAGS	(SPAWNCTL_WINDOW_MASK | SPAWNCTL_PIDFD | SPAWNCTL_CGROUP | \
+			 SPAWNCTL_SHARE_FILES | SPAWNCTL_NO_NEW_PRIVS | SPAWNCTL_AUTOREAP)
+#define SPAWN_FLAGS	(COMMON_FLAGS | SPAWNCTL_EXEC_MASK)
+#define FORK_FLAGS	(COMMON_FLAGS | SPAWNCTL_SET_TID)
+
+static u32 served(u32 flags)
+{
+	return CLONE_AUTOREAP ? flags : flags & ~SPAWNCTL_AUTOREAP;
+}
+
+u32 spawnctl_spawn_flags(void)
+{
+	return served(SPAWN_FLAGS);
+}
+
+u32 spawnctl_fork_flags(void)
+{
+	return served(FORK_FLAGS);
+}
+
+static bool given(const struct spawnctl_clone *arg, u32 flag)
+{
+	return arg->flags & flag;
+}
+
+/*
+ * kernel_clone() trusts its caller: what clone3() checks before calling it has
+ * to be checked here, and only flags named here ever reach it.
+ */
+static int check_arg(const struct spawnctl_clone *arg, u32 known_flags)
+{
+	if (arg->flags & ~known_flags)
+		return -EINVAL;
+	if ((arg->window_mask && !given(arg, SPAWNCTL_WINDOW_MASK)) ||
+	    (arg->exec_mask && !given(arg, SPAWNCTL_EXEC_MASK)) ||
+	    (arg->pidfd && !given(arg, SPAWNCTL_PIDFD)) ||
+	    (arg->cgroup && !given(arg, SPAWNCTL_CGROUP)))
+		return -EINVAL;
+	if (arg->sig_ignore & UNBLOCKABLE)
+		return -EINVAL;
+	if (arg->sig_ignore & arg->sig_default)
+		return -EINVAL;
+	if (!valid_signal(arg->exit_signal))
+		return -EINVAL;
+	if (given(arg, SPAWNCTL_AUTOREAP) && arg->exit_signal)
+		return -EINVAL;
+	if (given(arg, SPAWNCTL_AUTOREAP) && !CLONE_AUTOREAP)
+		return -EOPNOTSUPP;
+	return 0;
+}
+
+/* The child's stack pointer, 0 for the caller's, or an error */
+static long stack_top(const struct spawnctl_clone *arg)
+{
+	unsigned long top;
+
+	if (!arg->stack && !arg->stack_size)
+		return 0;
+	if (!arg->stack || !arg->stack_size)
+		return -EINVAL;
+	if (arg->stack_size > TASK_SIZE || arg->stack > TASK_SIZE - arg->stack_size)
+		return -EINVAL;
+	top = round_down(arg->stack + arg->stack_size, STACK_ALIGN);
+	return top > arg->stack ? top : -EINVAL;
+}
+
+static void set_birth(struct spawnctl_birth *birth, const struct spawnctl_clone *arg)
+{
+	u64 mask = given(arg, SPAWNCTL_WINDOW_MASK) ? arg->window_mask
+						     : current->blocked.sig[0];
+
+	birth->flags = arg->flags;
+	birth->mask = mask & ~UNBLOCKABLE;
+	birth->exec_mask = arg->exec_mask & ~UNBLOCKABLE;
+	birth->sig_default = arg->sig_default & ~UNBLOCKABLE;
+	birth->sig_ignore = arg->sig_ignore;
+}
+
+static void set_kargs(struct kernel_clone_args *kargs, const struct spawnctl_clone *arg)
+{
+	kargs->flags |= CLONE_CLEAR_SIGHAND;
+	kargs->exit_signal = arg->exit_signal;
+
+	if (given(arg, SPAWNCTL_SHARE_FILES))
+		kargs->flags |= CLONE_FILES;
+	if (given(arg, SPAWNCTL_AUTOREAP))
+		kargs->flags |= CLONE_AUTOREAP;
+	if (given(arg, SPAWNCTL_PIDFD)) {
+		kargs->flags |= CLONE_PIDFD;
+		kargs->pidfd = u64_to_user_ptr(arg->pidfd);
+	}
+	if (given(arg, SPAWNCTL_CGROUP)) {
+		kargs->flags |= CLONE_INTO_CGROUP;
+		kargs->cgroup = arg->cgroup;
+	}
+	if (given(arg, SPAWNCTL_SET_TID) && current->clear_child_tid) {
+		kargs->flags |= CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
+		kargs->child_tid = current->clear_child_tid;
+	}
+}
+
+/*
+ * Born blocked. kill(2) sees the child from inside copy_process() on, before
+ * the fork probe has given it its mask and handlers, and under the mask that it
+ * copied: a fatal signal in that stretch would kill it, an ignored one would be
+ * dropped, and setting the mask afterwards would undo neither. So the caller
+ * itself blocks whatever the child is to block, reset or ignore, before; the
+ * probe then only narrows.
+ *
+ * The caller's mask is never narrowed: a signal that is pending, and blocked by
+ * the caller, would become deliverable, copy_process() would answer
+ * -ERESTARTNOINTR, and the call would be restarted for ever.
+ */
+static noinline pid_t spawnctl_clone_call(struct spawnctl_birth *birth,
+					  struct kernel_clone_args *kargs)
+{
+	u64 block = birth->mask | birth->sig_default | birth->sig_ignore;
+	sigset_t set, old;
+	pid_t nr;
+
+	siginitset(&set, 0);
+	set.sig[0] = block;
+	sigprocmask(SIG_BLOCK, &set, &old);
+	spawnctl_child_expect(birth);
+
+	nr = static_call(spawnctl_kernel_clone)(kargs);
+
+	if (nr < 0)
+		WARN_ON_ONCE(!spawnctl_child_forget(birth));
+	sigprocmask(SIG_SETMASK, &old, NULL);
+
+	/*
+	 * The restart is done on the way to user space if a signal is flagged.
+	 * The flag may just have been cleared: another thread can have taken
+	 * the signal before the mask was put back, which looks again.
+	 */
+	if (nr == -ERESTARTNOINTR)
+		set_tsk_thread_flag(current, TIF_SIGPENDING);
+	return nr;
+}
+
+static long make_child(struct file *file, const struct spawnctl_clone *arg,
+		       u32 known_flags, u64 clone_flags)
+{
+	struct kernel_clone_args kargs = { .flags = clone_flags };
+	struct spawnctl_birth *birth;
+	long top, ret;
+
+	ret = spawnctl_refusal();
+	if (ret)
+		return ret;
+	ret = check_arg(arg, known_flags);
+	if (ret)
+		return ret;
+	top = stack_top(arg);
+	if (top < 0)
+		return top;
+	kargs.stack = top;
+	set_kargs(&kargs, arg);
+
+	birth = kmalloc(sizeof(*birth), GFP_KERNEL_ACCOUNT);
+	if (!birth)
+		return -ENOMEM;
+	set_birth(birth, arg);
+
+	/*
+	 * With a shared descriptor table the child can close the descriptor
+	 * that this call came by, on which the system call, if the table had
+	 * one user, took no reference.
+	 */
+	get_file(file);
+	ret = spawnctl_clone_call(birth, &kargs);
+	/* With an exec mask, the child's from its birth on */
+	if (ret < 0 || !given(arg, SPAWNCTL_EXEC_MASK))
+		kfree(birth);
+	fput(file);
+	return ret;
+}
+
+long spawnctl_spawn(struct file *file, void *arg)
+{
+	return make_child(file, arg, SPAWN_FLAGS, CLONE_VM | CLONE_VFORK);
+}
+
+long spawnctl_fork(struct file *file, void *arg)
+{
+	return make_child(file, arg, FORK_FLAGS, 0);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the module's files know of each other.
+ */
+#ifndef SPAWNCTL_MODULE_H
+#define SPAWNCTL_MODULE_H
+
+#include <linux/fs.h>
+#include <linux/list.h>
+#include <linux/rcupdate.h>
+#include <linux/signal.h>
+#include <linux/static_call.h>
+#include <linux/sched/task.h>
+#include <linux/spawnctl.h>
+
+/* kclone.c: kernel_clone(), called directly */
+DECLARE_STATIC_CALL(spawnctl_kernel_clone, kernel_clone);
+int spawnctl_kclone_init(void);
+
+/**
+ * struct spawnctl_birth - what the probes are to do to one child
+ * @node: place in the table, under the lock of @key's bucket
+ * @key: whose birth this is: the parent's task_struct until the child exists;
+ *	from then on the child's signal_struct, as that is what stays the same
+ *	when a thread that is not the leader calls execve(2)
+ * @rcu: for freeing in a probe, where kfree() may not be called
+ * @flags: SPAWNCTL_NO_NEW_PRIVS and SPAWNCTL_EXEC_MASK count here
+ * @mask: the child's mask at its first instruction
+ * @exec_mask: its mask from exec on
+ * @sig_default: signals to set to SIG_DFL
+ * @sig_ignore: signals to set to SIG_IGN
+ */
+struct spawnctl_birth {
+	struct hlist_node node;
+	const void *key;
+	struct rcu_head rcu;
+	u32 flags;
+	u64 mask;
+	u64 exec_mask;
+	u64 sig_default;
+	u64 sig_ignore;
+};
+
+/* child.c: the probes */
+int spawnctl_child_init(void);
+void spawnctl_child_exit(void);
+void spawnctl_child_expect(struct spawnctl_birth *birth);
+bool spawnctl_child_forget(struct spawnctl_birth *birth);
+unsigned int spawnctl_child_exec_pending(void);
+
+/* spawn.c: one birth */
+u32 spawnctl_spawn_flags(void);
+u32 spawnctl_fork_flags(void);
+long spawnctl_spawn(struct file *file, void *arg);
+long spawnctl_fork(struct file *file, void *arg);
+
+/* ioctl.c: who may, and the commands' dispatch */
+int spawnctl_refusal(void);
+long spawnctl_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+
+#endif /* SPAWNCTL_MODULE_H */

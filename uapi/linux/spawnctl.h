@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * spawnctl: start a process from any program, safely and fast.
+ *
+ * The user interface of /dev/spawnctl.
+ */
+#ifndef _UAPI_LINUX_SPAWNCTL_H
+#define _UAPI_LINUX_SPAWNCTL_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/**
+ * DOC: General ioctl format
+ *
+ * Every command takes a pointer to one struct, whose first member is its size
+ * in bytes, as the caller knows it. A shorter struct than the kernel's is
+ * taken as if the rest were zero; a longer one is refused unless what the
+ * kernel does not know is zero. Signal sets are 64-bit masks in which bit
+ * (n - 1) stands for signal n, as in the Sig lines of /proc/PID/status.
+ *
+ * A call that fails has made no child and has changed nothing. Errors:
+ *
+ *  - EFAULT: The struct, or the place for the pidfd, cannot be read or written.
+ *  - EINVAL: @size is below the first version's (the VER0 value); a flag is
+ *    unknown, or is not one of this command's; a member is set whose flag is
+ *    not; a reserved member is not 0; @exit_signal is above 64, or not 0 with
+ *    SPAWNCTL_AUTOREAP; the stack is without a size, a size without a stack,
+ *    too small to be aligned, or not in user space; SIGKILL or SIGSTOP is to be
+ *    ignored; a signal is to be both default and ignored; the kernel is 5.10 or
+ *    6.1 and the caller has called unshare(CLONE_NEWTIME) (SPAWN).
+ *  - E2BIG: @size is more than a page, or a part of the struct that this kernel
+ *    does not know is not zero.
+ *  - EOPNOTSUPP: A known flag that this kernel cannot serve
+ *    (SPAWNCTL_AUTOREAP), or a cgroup that cannot hold processes in its
+ *    present type.
+ *  - EACCES: The caller is under a seccomp filter (SPAWN, FORK and open(2)), or
+ *    may not put a process into that cgroup.
+ *  - EPERM: The caller is not an ordinary user-space task.
+ *  - EAGAIN: RLIMIT_NPROC, the cgroup's pids.max, or the system's own limit on
+ *    processes is reached.
+ *  - EBADF: @cgroup is not an open descriptor of a cgroup v2 directory.
+ *  - EBUSY, ENODEV: The cgroup hands controllers to its children, or has been
+ *    removed.
+ *  - EMFILE, ENFILE: No descriptor is left for the pidfd.
+ *  - ENOMEM: No memory, or the pid namespace's init is gone.
+ *  - ENOTTY: The command is unknown, or the caller is a 32-bit program on a
+ *    64-bit kernel.
+ *
+ * What else clone3(2) may answer, an LSM's refusal say, is passed on unchanged.
+ */
+#define SPAWNCTL_MAGIC	0xEA	/* free in Documentation's ioctl-number.rst */
+
+/** SPAWNCTL_ABI - version of this interface; rises when it grows */
+#define SPAWNCTL_ABI	1
+
+/*
+ * One command for each thing that a filter may want to allow or refuse, as a
+ * seccomp filter sees the number and not the struct.
+ */
+enum {
+	SPAWNCTL_CMD_INFO = 0x00,
+	SPAWNCTL_CMD_SPAWN = 0x01,
+	SPAWNCTL_CMD_FORK = 0x02,
+	SPAWNCTL_CMD_LIMIT = 0x03,	/* reserved; answers ENOTTY */
+};
+
+#define SPAWNCTL_IOC_INFO	_IO(SPAWNCTL_MAGIC, SPAWNCTL_CMD_INFO)
+#define SPAWNCTL_IOC_SPAWN	_IO(SPAWNCTL_MAGIC, SPAWNCTL_CMD_SPAWN)
+#define SPAWNCTL_IOC_FORK	_IO(SPAWNCTL_MAGIC, SPAWNCTL_CMD_FORK)
+
+/**
+ * struct spawnctl_info - ioctl(SPAWNCTL_IOC_INFO)
+ * @size: sizeof(struct spawnctl_info)
+ * @abi: Out: SPAWNCTL_ABI of the kernel's side
+ * @commands: Out: commands that exist, as bits (1 << SPAWNCTL_CMD_*)
+ * @refusal: Out: what SPAWN and FORK would answer this caller on this
+ *	descriptor whatever it asked: 0 (not refused) or EACCES
+ * @spawn_flags: Out: flags that SPAWN serves on this kernel
+ * @fork_flags: Out: flags that FORK serves on this kernel
+ * @exec_pending: Out: children of SPAWN, on the whole system, that were given
+ *	an exec mask and have neither executed a program nor ended. Each holds
+ *	the module, so this explains an EBUSY from rmmod(8).
+ *
+ * Needs no right but the descriptor, and answers under a seccomp filter too.
+ * What is written is @size bytes; bytes that this kernel does not know stay 0.
+ */
+struct spawnctl_info {
+	__u32 size;
+	__u32 abi;
+	__u32 commands;
+	__u32 refusal;
+	__u32 spawn_flags;
+	__u32 fork_flags;
+	__aligned_u64 exec_pending;
+};
+
+#define SPAWNCTL_INFO_SIZE_VER0	32
+
+/**
+ * enum spawnctl_flags - which members of struct spawnctl_clone are given, and
+ *	what else is wanted
+ * @SPAWNCTL_WINDOW_MASK: @window_mask is given
+ * @SPAWNCTL_EXEC_MASK: @exec_mask is given (SPAWN only)
+ * @SPAWNCTL_PIDFD: @pidfd is given
+ * @SPAWNCTL_CGROUP: @cgroup is given
+ * @SPAWNCTL_SHARE_FILES: The child shares the caller's descriptor table, in
+ *	place of getting a copy, as with CLONE_FILES of clone(2)
+ * @SPAWNCTL_NO_NEW_PRIVS: no_new_privs is set in the child, as by
+ *	PR_SET_NO_NEW_PRIVS of prctl(2)
+ * @SPAWNCTL_AUTOREAP: The child is reaped by the kernel when it ends and
+ *	leaves no zombie; needs @exit_signal 0. EOPNOTSUPP where the kernel has
+ *	no CLONE_AUTOREAP
+ * @SPAWNCTL_SET_TID: The child's thread id is stored in the child's memory, and
+ *	cleared when it ends, at the address that the caller gave to
+ *	set_tid_address(2) or clone(2), if any, as fork(3) of glibc has it done
+ *	(FORK only: SPAWN's memory is the caller's)
+ */
+enum spawnctl_flags {
+	SPAWNCTL_WINDOW_MASK	= 1 << 0,
+	SPAWNCTL_EXEC_MASK	= 1 << 1,
+	SPAWNCTL_PIDFD		= 1 << 2,
+	SPAWNCTL_CGROUP		= 1 << 3,
+	SPAWNCTL_SHARE_FILES	= 1 << 4,
+	SPAWNCTL_NO_NEW_PRIVS	= 1 << 5,
+	SPAWNCTL_AUTOREAP	= 1 << 6,
+	SPAWNCTL_SET_TID	= 1 << 7,
+};
+
+/**
+ * struct spawnctl_clone - ioctl(SPAWNCTL_IOC_SPAWN), ioctl(SPAWNCTL_IOC_FORK)
+ * @size: sizeof(struct spawnctl_clone)
+ * @flags: Or of enum spawnctl_flags
+ * @stack: Lowest address of the child's stack; its top, @stack + @stack_size
+ *	rounded down to a multiple of 16, becomes the child's stack pointer. 0:
+ *	the child goes on with the caller's stack pointer
+ * @stack_size: Bytes of the stack; 0 if @stack is
+ * @window_mask: Signals that are blocked in the child from its birth on. With
+ *	FORK this is the child's signal mask for good
+ * @exec_mask: Signals that are blocked from the child's first execve(2) on, in
+ *	place of the mask it has by then
+ * @sig_default: Signals to reset to their default action, though the caller
+ *	ignores them. Those that the caller catches always are
+ * @sig_ignore: Signals to ignore
+ * @pidfd: Address of an __s32; a pidfd of the child is stored there, in the
+ *	caller's memory and descriptor table, close-on-exec
+ * @cgroup: Descriptor of the cgroup v2 directory in which the child begins
+ * @exit_signal: Sent to the caller's process when the child ends, 0 for none.
+ *	As with clone(2), execve(2) makes it SIGCHLD, and a child that has
+ *	another one is waited for only with __WALL or __WCLONE
+ *
+ * SPAWN: the child shares the caller's memory, and the calling thread sleeps
+ * until the child has executed a program or ended; only SIGKILL ends the sleep
+ * early. FORK: the child has a copy of the memory, as from fork(2).
+ *
+ * Either returns twice, as fork(2): the child's process id in the caller, 0 in
+ * the child.
+ *
+ * In the child, every signal that the caller catches has its default action,
+ * with no sa_flags and an empty sa_mask; ignored signals stay ignored, except
+ * as asked. No signal is pending but such as came for the child itself. If no
+ * mask is given, the child has the caller's. SIGKILL and SIGSTOP in a mask or
+ * in @sig_default have no effect.
+ *
+ * While SPAWN sleeps, the caller's thread defers the signals of @window_mask,
+ * @sig_default and @sig_ignore; it has its own mask back on return.
+ */
+struct spawnctl_clone {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 stack;
+	__aligned_u64 stack_size;
+	__aligned_u64 window_mask;
+	__aligned_u64 exec_mask;
+	__aligned_u64 sig_default;
+	__aligned_u64 sig_ignore;
+	__aligned_u64 pidfd;
+	__s32 cgroup;
+	__u32 exit_signal;
+};
+
+#define SPAWNCTL_CLONE_SIZE_VER0	72
+
+#endif /* _UAPI_LINUX_SPAWNCTL_H */

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * x86-64: the ioctl whose child goes on behind it.
+ *
+ * The kernel gives the child the caller's registers, with rax 0 and, if a stack
+ * was given, rsp at its top. A system call clobbers rax, rcx and r11 only.
+ */
+#include <sys/syscall.h>
+
+#define SPAWN	0xEA01		/* SPAWNCTL_IOC_SPAWN */
+
+	.text
+
+/*
+ * long spawnctl_arch_thread(int fd, const struct spawnctl_clone *clone,
+ *			     int (*fn)(void *arg), void *arg)
+ *
+ *	edi	fd, as ioctl's
+ *	rsi	clone; then the command
+ *	rdx	fn; then clone
+ *	rcx	arg
+ *	r8, r9	fn, arg over the call
+ */
+	.globl	spawnctl_arch_thread
+	.hidden	spawnctl_arch_thread
+	.type	spawnctl_arch_thread, @function
+	.p2align 4
+spawnctl_arch_thread:
+	.cfi_startproc
+	endbr64
+	mov	%rdx, %r8
+	mov	%rcx, %r9
+	mov	%rsi, %rdx
+	mov	$SPAWN, %esi
+	mov	$SYS_ioctl, %eax
+	syscall
+	test	%rax, %rax
+	jz	1f
+	ret
+
+	/* The child: nothing called it, and nothing is behind it */
+1:	.cfi_undefined rip
+	xor	%ebp, %ebp
+	and	$-16, %rsp
+	mov	%r9, %rdi
+	call	*%r8
+	mov	%eax, %edi
+	mov	$SYS_exit_group, %eax
+	syscall
+	hlt
+	.cfi_endproc
+	.size	spawnctl_arch_thread, . - spawnctl_arch_thread
+
+/*
+ * pid_t spawnctl_vfork(int fd)
+ *
+ *	edi	fd, as ioctl's
+ *	r8	the return address, over the call: on the stack, which is the
+ *		child's as well, the child would overwrite it
+ */
+	.globl	spawnctl_vfork
+	.type	spawnctl_vfork, @function
+	.p2align 4
+spawnctl_vfork:
+	.cfi_startproc
+	endbr64
+	pop	%r8
+	.cfi_adjust_cfa_offset -8
+	.cfi_register rip, r8
+	lea	spawnctl_vfork_clone(%rip), %rdx
+	mov	$SPAWN, %esi
+	mov	$SYS_ioctl, %eax
+	syscall
+	test	%rax, %rax
+	jz	1f
+
+	push	%r8
+	.cfi_remember_state
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset rip, 0
+	js	2f
+	ret
+
+	/*
+	 * The child jumps. With user shadow stacks it uses the parent's: its
+	 * ret would free the entry that the parent's ret needs, and the child's
+	 * next call would overwrite it.
+	 */
+1:	.cfi_restore_state
+	notrack jmp *%r8
+
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset rip, 0
+2:	mov	%rax, %rdi
+	jmp	spawnctl_error
+	.cfi_endproc
+	.size	spawnctl_vfork, . - spawnctl_vfork
+
+	.section .note.GNU-stack, "", @progbits
+
+/* IBT and SHSTK hold: GNU_PROPERTY_X86_FEATURE_1_AND */
+	.section .note.gnu.property, "a"
+	.p2align 3
+	.long	4, 16, 5
+	.asciz	"GNU"
+	.long	0xc0000002, 4, 3, 0

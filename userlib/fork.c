@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * A forked child with a clean signal state, as qemu_fork().
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "spawnctl.h"
+
+/*
+ * glibc keeps each thread's id where it told the kernel to clear it, and its
+ * mutexes go by it. musl tells the kernel the address of a lock.
+ */
+#ifdef __GLIBC__
+#define SET_TID SPAWNCTL_SET_TID
+#else
+#define SET_TID 0
+#endif
+
+pid_t spawnctl_fork(int fd)
+{
+	const struct spawnctl_clone clone = {
+		.size = sizeof(clone),
+		.flags = SPAWNCTL_WINDOW_MASK | SET_TID,
+		.window_mask = 0,
+		.sig_default = SPAWNCTL_SIGSET_ALL,
+		.exit_signal = SIGCHLD,
+	};
+	struct robust_list_head *robust = NULL;
+	int saved = errno;
+	size_t len = 0;
+	pid_t pid;
+
+	syscall(SYS_get_robust_list, 0, &robust, &len);
+	pid = ioctl(fd, SPAWNCTL_IOC_FORK, &clone);
+	if (pid < 0)
+		return -1;
+	if (!pid && robust) {
+		/*
+		 * The kernel has forgotten the child's list. Its mutexes are
+		 * the parent's to unlock: the child begins with none.
+		 */
+		robust->list.next = &robust->list;
+		robust->list_op_pending = NULL;
+		syscall(SYS_set_robust_list, robust, len);
+	}
+	errno = saved;
+	return pid;
+}
