@@ -33,17 +33,19 @@
 
 #define TABLE_BITS 6
 
-static struct {
+struct bucket {
 	raw_spinlock_t lock;
 	struct hlist_head births;	/* protected by lock */
-} ____cacheline_aligned_in_smp table[1 << TABLE_BITS];
+} ____cacheline_aligned_in_smp;
+
+static struct bucket table[1 << TABLE_BITS];
 
 static atomic_t born_next = ATOMIC_INIT(0);	/* in the table, for the fork probe */
 static atomic_t exec_next = ATOMIC_INIT(0);	/* in the table, for exec and exit */
 
 static void table_add(struct spawnctl_birth *birth, const void *key)
 {
-	typeof(&table[0]) bucket = &table[hash_ptr(key, TABLE_BITS)];
+	struct bucket *bucket = &table[hash_ptr(key, TABLE_BITS)];
 
 	birth->key = key;
 	raw_spin_lock(&bucket->lock);
@@ -53,7 +55,7 @@ static void table_add(struct spawnctl_birth *birth, const void *key)
 
 static struct spawnctl_birth *table_take(const void *key)
 {
-	typeof(&table[0]) bucket = &table[hash_ptr(key, TABLE_BITS)];
+	struct bucket *bucket = &table[hash_ptr(key, TABLE_BITS)];
 	struct spawnctl_birth *birth, *found = NULL;
 
 	raw_spin_lock(&bucket->lock);

@@ -18,7 +18,7 @@
 
 static pid_t kclone_unresolved(struct kernel_clone_args *args)
 {
-	return -ENOSYS;
+	return -ENXIO;
 }
 
 DEFINE_STATIC_CALL(spawnctl_kernel_clone, kclone_unresolved);
@@ -51,6 +51,6 @@ int __init spawnctl_kclone_init(void)
 		pr_err("cannot tell where kernel_clone() begins: the probe is at %s\n", name);
 		return -ENOENT;
 	}
-	static_call_update(spawnctl_kernel_clone, (typeof(&kernel_clone))(addr - offset));
+	static_call_update(spawnctl_kernel_clone, (void *)(addr - offset));
 	return 0;
 }
