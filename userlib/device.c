@@ -20,13 +20,12 @@ int spawnctl_info(int fd, struct spawnctl_info *info)
 int spawnctl_open(void)
 {
 	struct spawnctl_info info;
-	int saved, fd;
-
-	fd = open("/dev/spawnctl", O_RDWR | O_CLOEXEC);
+	int fd = open("/dev/spawnctl", O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return -1;
 	if (spawnctl_info(fd, &info)) {
-		saved = errno;
+		int saved = errno;
+
 		close(fd);
 		errno = saved;
 		return -1;
