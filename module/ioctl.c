@@ -30,7 +30,6 @@ static long spawnctl_info(struct file *file, void *arg)
 	struct spawnctl_info *info = arg;
 
 	*info = (struct spawnctl_info) {
-		.size		= sizeof(*info),
 		.abi		= SPAWNCTL_ABI,
 		.commands	= BIT(SPAWNCTL_CMD_INFO) | BIT(SPAWNCTL_CMD_SPAWN) |
 				  BIT(SPAWNCTL_CMD_FORK),
@@ -121,8 +120,11 @@ long spawnctl_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return ret;
 
 	ret = command->run(file, &copy);
-	if (!ret && command->out &&
-	    copy_to_user(uarg, &copy, min(usize, command->size)))
+	if (ret || !command->out)
+		return ret;
+	/* The size stays as the caller gave it: he may call again with it */
+	if (copy_to_user(uarg + sizeof(usize), (void *)&copy + sizeof(usize),
+			 min(usize, command->size) - sizeof(usize)))
 		return -EFAULT;
-	return ret;
+	return 0;
 }

@@ -40,8 +40,9 @@
  *  - EAGAIN: RLIMIT_NPROC, the cgroup's pids.max, or the system's own limit on
  *    processes is reached.
  *  - EBADF: @cgroup is not an open descriptor of a cgroup v2 directory.
- *  - EBUSY, ENODEV: The cgroup hands controllers to its children, or has been
- *    removed.
+ *  - EBUSY: The cgroup hands controllers to its children.
+ *  - ENOENT, ENODEV: The cgroup has been removed; ENODEV if that happens during
+ *    the call.
  *  - EMFILE, ENFILE: No descriptor is left for the pidfd.
  *  - ENOMEM: No memory, or the pid namespace's init is gone.
  *  - ENOTTY: The command is unknown, or the caller is a 32-bit program on a
@@ -83,7 +84,8 @@ enum {
  *	the module, so this explains an EBUSY from rmmod(8).
  *
  * Needs no right but the descriptor, and answers under a seccomp filter too.
- * What is written is @size bytes; bytes that this kernel does not know stay 0.
+ * @size stays as it was, and no more than that is written; what this kernel does
+ * not know stays 0.
  */
 struct spawnctl_info {
 	__u32 size;
