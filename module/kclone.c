@@ -31,6 +31,7 @@ int __init spawnctl_kclone_init(void)
 		/* Nothing has to be armed to learn an address */
 		.flags = KPROBE_FLAG_DISABLED,
 	};
+	typeof(kclone_unresolved) *entry;
 	unsigned long addr, offset;
 	int ret;
 
@@ -51,6 +52,7 @@ int __init spawnctl_kclone_init(void)
 		pr_err("cannot tell where kernel_clone() begins: the probe is at %s\n", name);
 		return -ENOENT;
 	}
-	static_call_update(spawnctl_kernel_clone, (void *)(addr - offset));
+	entry = (typeof(entry))(addr - offset);
+	static_call_update(spawnctl_kernel_clone, entry);
 	return 0;
 }

@@ -22,9 +22,15 @@
 #define SPAWN_FLAGS	(COMMON_FLAGS | SPAWNCTL_EXEC_MASK)
 #define FORK_FLAGS	(COMMON_FLAGS | SPAWNCTL_SET_TID)
 
+/* Those of @flags that this kernel has something for */
 static u32 served(u32 flags)
 {
-	return CLONE_AUTOREAP ? flags : flags & ~SPAWNCTL_AUTOREAP;
+	if (!CLONE_AUTOREAP)
+		flags &= ~SPAWNCTL_AUTOREAP;
+	/* Without cgroups the kernel takes the descriptor, and does nothing */
+	if (!IS_ENABLED(CONFIG_CGROUPS))
+		flags &= ~SPAWNCTL_CGROUP;
+	return flags;
 }
 
 u32 spawnctl_spawn_flags(void)
@@ -63,7 +69,7 @@ static int check_arg(const struct spawnctl_clone *arg, u32 known_flags)
 		return -EINVAL;
 	if (given(arg, SPAWNCTL_AUTOREAP) && arg->exit_signal)
 		return -EINVAL;
-	if (given(arg, SPAWNCTL_AUTOREAP) && !CLONE_AUTOREAP)
+	if (arg->flags & ~served(known_flags))
 		return -EOPNOTSUPP;
 	return 0;
 }
@@ -192,6 +198,12 @@ static long make_child(struct file *file, const struct spawnctl_clone *arg,
 	/* With an exec mask, the child's from its birth on */
 	if (ret < 0 || !given(arg, SPAWNCTL_EXEC_MASK))
 		kfree(birth);
+	/*
+	 * copy_process() can fail after it has stored the number, which is
+	 * somebody else's by now. If that cannot be stored, it was not either.
+	 */
+	if (ret < 0 && given(arg, SPAWNCTL_PIDFD))
+		(void)put_user(-1, kargs.pidfd);
 	fput(file);
 	return ret;
 }

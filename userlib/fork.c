@@ -22,6 +22,34 @@
 #define SET_TID 0
 #endif
 
+/*
+ * libc has handlers for some signals of its own, for pthread_cancel(3) and
+ * setuid(2) in all threads, and installs them once. Its sigaction() hides them.
+ */
+#define LIBC_SIGNALS	(SIGRTMIN - 32)
+#define MAX_SIGNALS	8
+
+/* As the kernel has it; nothing here looks inside */
+struct kernel_sigaction {
+	char bytes[64];
+};
+
+static void get_libc_handlers(struct kernel_sigaction *actions)
+{
+	int i;
+
+	for (i = 0; i < LIBC_SIGNALS && i < MAX_SIGNALS; i++)
+		syscall(SYS_rt_sigaction, 32 + i, NULL, &actions[i], 8);
+}
+
+static void set_libc_handlers(const struct kernel_sigaction *actions)
+{
+	int i;
+
+	for (i = 0; i < LIBC_SIGNALS && i < MAX_SIGNALS; i++)
+		syscall(SYS_rt_sigaction, 32 + i, &actions[i], NULL, 8);
+}
+
 pid_t spawnctl_fork(int fd)
 {
 	const struct spawnctl_clone clone = {
@@ -31,15 +59,19 @@ pid_t spawnctl_fork(int fd)
 		.sig_default = SPAWNCTL_SIGSET_ALL,
 		.exit_signal = SIGCHLD,
 	};
+	struct kernel_sigaction libc_actions[MAX_SIGNALS];
 	struct robust_list_head *robust = NULL;
 	int saved = errno;
 	size_t len = 0;
 	pid_t pid;
 
+	get_libc_handlers(libc_actions);
 	syscall(SYS_get_robust_list, 0, &robust, &len);
 	pid = ioctl(fd, SPAWNCTL_IOC_FORK, &clone);
 	if (pid < 0)
 		return -1;
+	if (!pid)
+		set_libc_handlers(libc_actions);
 	if (!pid && robust) {
 		/*
 		 * The kernel has forgotten the child's list. Its mutexes are

@@ -3,14 +3,16 @@
  * A function in a child that shares the memory, as rfork_thread(3) of FreeBSD.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "arch.h"
 
-/* A stack above a guard page, so that an overrun ends the child, not the heap */
+/* A stack above a guard page, so that an overrun is a fault, not a spoilt heap */
 static void *map_stack(size_t guard)
 {
 	char *map = mmap(NULL, guard + SPAWNCTL_STACK_SIZE, PROT_NONE,
@@ -25,23 +27,54 @@ static void *map_stack(size_t guard)
 	return map;
 }
 
+/*
+ * What is asked for, in the size of this library: a caller may know a longer
+ * struct, if he uses no more of it. 0 or a negative errno.
+ */
+static long copy_clone(struct spawnctl_clone *own, const struct spawnctl_clone *clone)
+{
+	const char *bytes = (const char *)clone;
+	size_t i;
+
+	if (clone->size < SPAWNCTL_CLONE_SIZE_VER0)
+		return -EINVAL;
+	for (i = sizeof(*own); i < clone->size; i++)
+		if (bytes[i])
+			return -E2BIG;
+	memcpy(own, clone, clone->size < sizeof(*own) ? clone->size : sizeof(*own));
+	own->size = sizeof(*own);
+	return 0;
+}
+
+/* Nothing gets through before exec; then the caller's mask is in force */
+static void default_clone(struct spawnctl_clone *own)
+{
+	own->size = sizeof(*own);
+	own->flags = SPAWNCTL_WINDOW_MASK | SPAWNCTL_EXEC_MASK;
+	own->window_mask = SPAWNCTL_SIGSET_ALL;
+	own->exit_signal = SIGCHLD;
+	/* Not sigprocmask(), which has a sigset_t of its own size */
+	syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &own->exec_mask,
+		sizeof(own->exec_mask));
+}
+
 pid_t spawnctl_thread(int fd, const struct spawnctl_clone *clone,
 		      int (*fn)(void *arg), void *arg)
 {
-	struct spawnctl_clone own = { .exit_signal = SIGCHLD };
-	int saved = errno;
+	struct spawnctl_clone own = { 0 };
+	int cancel, saved = errno;
 	size_t guard = 0;
 	char *map = NULL;
 	long pid;
 
 	if (clone) {
-		if (clone->size < SPAWNCTL_CLONE_SIZE_VER0)
-			return spawnctl_error(-EINVAL);
-		if (clone->size > sizeof(own))
-			return spawnctl_error(-E2BIG);
-		memcpy(&own, clone, clone->size);
+		long error = copy_clone(&own, clone);
+
+		if (error)
+			return spawnctl_error(error);
+	} else {
+		default_clone(&own);
 	}
-	own.size = sizeof(own);
 
 	if (!own.stack && !own.stack_size) {
 		guard = sysconf(_SC_PAGESIZE);
@@ -52,7 +85,13 @@ pid_t spawnctl_thread(int fd, const struct spawnctl_clone *clone,
 		own.stack_size = SPAWNCTL_STACK_SIZE;
 	}
 
+	/*
+	 * The child has this thread's control block: at a cancellation point it
+	 * would act on a pthread_cancel() that is meant for this thread.
+	 */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	pid = spawnctl_arch_thread(fd, &own, fn, arg);
+	pthread_setcancelstate(cancel, NULL);
 
 	/* The child has left this memory, or was never there */
 	if (map)

@@ -19,21 +19,22 @@
  * kernel does not know is zero. Signal sets are 64-bit masks in which bit
  * (n - 1) stands for signal n, as in the Sig lines of /proc/PID/status.
  *
- * A call that fails has made no child and has changed nothing. Errors:
+ * A call that fails has made no child and has changed nothing, but that -1 may
+ * be stored in the place for the pidfd. Errors:
  *
  *  - EFAULT: The struct, or the place for the pidfd, cannot be read or written.
  *  - EINVAL: @size is below the first version's (the VER0 value); a flag is
  *    unknown, or is not one of this command's; a member is set whose flag is
- *    not; a reserved member is not 0; @exit_signal is above 64, or not 0 with
+ *    not; @exit_signal is above 64, or not 0 with
  *    SPAWNCTL_AUTOREAP; the stack is without a size, a size without a stack,
  *    too small to be aligned, or not in user space; SIGKILL or SIGSTOP is to be
- *    ignored; a signal is to be both default and ignored; the kernel is 5.10 or
- *    6.1 and the caller has called unshare(CLONE_NEWTIME) (SPAWN).
+ *    ignored; a signal is to be both default and ignored; the caller has called
+ *    unshare(CLONE_NEWTIME), on older kernels, 5.10 and 6.1 among them (SPAWN).
  *  - E2BIG: @size is more than a page, or a part of the struct that this kernel
  *    does not know is not zero.
  *  - EOPNOTSUPP: A known flag that this kernel cannot serve
- *    (SPAWNCTL_AUTOREAP), or a cgroup that cannot hold processes in its
- *    present type.
+ *    (SPAWNCTL_AUTOREAP; SPAWNCTL_CGROUP if it is built without cgroups), or a
+ *    cgroup that cannot hold processes in its present type.
  *  - EACCES: The caller is under a seccomp filter (SPAWN, FORK and open(2)), or
  *    may not put a process into that cgroup.
  *  - EPERM: The caller is not an ordinary user-space task.
@@ -41,8 +42,8 @@
  *    processes is reached.
  *  - EBADF: @cgroup is not an open descriptor of a cgroup v2 directory.
  *  - EBUSY: The cgroup hands controllers to its children.
- *  - ENOENT, ENODEV: The cgroup has been removed; ENODEV if that happens during
- *    the call.
+ *  - ENOENT, ENODEV: The cgroup has been removed, ENODEV if that happens during
+ *    the call; ENOENT also if it is outside the caller's cgroup namespace.
  *  - EMFILE, ENFILE: No descriptor is left for the pidfd.
  *  - ENOMEM: No memory, or the pid namespace's init is gone.
  *  - ENOTTY: The command is unknown, or the caller is a 32-bit program on a
@@ -81,7 +82,7 @@ enum {
  * @fork_flags: Out: flags that FORK serves on this kernel
  * @exec_pending: Out: children of SPAWN, on the whole system, that were given
  *	an exec mask and have neither executed a program nor ended. Each holds
- *	the module, so this explains an EBUSY from rmmod(8).
+ *	the module, so this explains an rmmod(8) that says it is in use.
  *
  * Needs no right but the descriptor, and answers under a seccomp filter too.
  * @size stays as it was, and no more than that is written; what this kernel does
@@ -149,11 +150,16 @@ enum spawnctl_flags {
  * @cgroup: Descriptor of the cgroup v2 directory in which the child begins
  * @exit_signal: Sent to the caller's process when the child ends, 0 for none.
  *	As with clone(2), execve(2) makes it SIGCHLD, and a child that has
- *	another one is waited for only with __WALL or __WCLONE
+ *	another one is waited for only with __WALL or __WCLONE. With
+ *	SPAWNCTL_AUTOREAP none is ever sent
  *
  * SPAWN: the child shares the caller's memory, and the calling thread sleeps
  * until the child has executed a program or ended; only SIGKILL ends the sleep
  * early. FORK: the child has a copy of the memory, as from fork(2).
+ *
+ * SPAWN cannot be called through libc's ioctl(): the child would return from
+ * that function on its own stack, where nothing is, or on the caller's, which it
+ * would spoil. It needs a trampoline, such as libspawnctl has.
  *
  * Either returns twice, as fork(2): the child's process id in the caller, 0 in
  * the child.
@@ -163,6 +169,11 @@ enum spawnctl_flags {
  * as asked. No signal is pending but such as came for the child itself. If no
  * mask is given, the child has the caller's. SIGKILL and SIGSTOP in a mask or
  * in @sig_default have no effect.
+ *
+ * On kernels before 5.16 a child that dumps core ends all that share its memory,
+ * the caller's process included, as a child of vfork(2) does. So a signal whose
+ * default action that is, SIGQUIT from a terminal say, should be blocked in the
+ * window there; a fault of the child's own cannot be.
  *
  * While SPAWN sleeps, the caller's thread defers the signals of @window_mask,
  * @sig_default and @sig_ignore; it has its own mask back on return.

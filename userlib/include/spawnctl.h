@@ -5,7 +5,7 @@
  *
  * Every function is thread-safe and keeps no state of its own: what it works
  * on is the descriptor. A function that fails returns -1 and sets errno; one
- * that succeeds leaves errno alone. The errors of the ioctls, passed on by all
+ * that succeeds leaves errno alone (but the child of spawnctl_vfork() may not). The errors of the ioctls, passed on by all
  * functions here, are listed in <linux/spawnctl.h>.
  */
 #ifndef SPAWNCTL_H
@@ -32,7 +32,7 @@ extern "C" {
  * Async-signal-safe.
  *
  * Return: a new descriptor, close-on-exec, or -1 with errno
- *	ENOENT or ENXIO	(the module is not loaded),
+ *	ENOENT or ENODEV (the module is not loaded),
  *	EACCES		(no right to the device, or under a seccomp filter),
  *	ENOTTY		(/dev/spawnctl is something else),
  *	or as open(2).
@@ -53,8 +53,9 @@ int spawnctl_info(int fd, struct spawnctl_info *info);
 /**
  * spawnctl_thread() - run a function in a child that shares the memory
  * @fd: descriptor of /dev/spawnctl
- * @clone: what SPAWN is asked for, or NULL for a child with SIGCHLD as its exit
- *	signal and nothing else. With @clone->stack 0 a stack of
+ * @clone: what SPAWN is asked for, or NULL for a child in which everything is
+ *	blocked until it executes a program, which then has the caller's mask,
+ *	and SIGCHLD as its exit signal. With @clone->stack 0 a stack of
  *	SPAWNCTL_STACK_SIZE bytes above a guard page is mapped for the time of
  *	the call. @clone->size is as in the ioctl
  * @fn: what the child does; it must use only async-signal-safe functions, and
@@ -63,8 +64,8 @@ int spawnctl_info(int fd, struct spawnctl_info *info);
  *
  * As FreeBSD's rfork_thread(3): the child calls @fn(@arg) on its own stack and
  * exits, as by _exit(2), with the result. The calling thread sleeps until the
- * child has executed a program or exited. Async-signal-safe if a stack is
- * given.
+ * child has executed a program or exited, and is not cancelled meanwhile.
+ * Async-signal-safe if a stack is given.
  *
  * Return: the child's process id (the caller must wait for it, as for any
  * child), or -1 with errno; ENOMEM: no memory for a stack.
@@ -82,7 +83,9 @@ pid_t spawnctl_thread(int fd, const struct spawnctl_clone *clone,
  * Returns twice, as vfork(2), and the same holds for the child: it is on the
  * caller's stack, and must not return from the function that called, nor do
  * much beside execve(2) or _exit(2). Signals that the caller catches have their
- * default action in the child from its first instruction on. Async-signal-safe.
+ * default action in the child from its first instruction on. If another thread
+ * may cancel this one, it disables that over the call, pthread_setcancelstate(3):
+ * the child would act on it. Async-signal-safe.
  *
  * Return: 0 in the child; in the caller the child's process id, or -1 with
  * errno.
@@ -94,16 +97,18 @@ pid_t spawnctl_vfork(int fd) __attribute__((__returns_twice__));
  * @fd: descriptor of /dev/spawnctl
  *
  * The child has a copy of the memory, every signal at its default action, also
- * those that the caller ignores, and none blocked; the caller's mask and
- * handlers are as before. At no time does a handler of the caller run in the
+ * those that the caller ignores, and none blocked; but libc's own signals, those
+ * below SIGRTMIN that sigaction(2) refuses, keep libc's handlers, which it counts
+ * on. The caller's mask and handlers are as before. At no time does a handler of the caller run in the
  * child.
  *
  * Of what libc promises for fork(3), the child has what _Fork(3) gives: its own
  * thread id in mutexes and in libc's cache (glibc), and its robust mutex list
  * empty. Handlers of pthread_atfork(3) do not run. If the caller has other
  * threads, a lock that one of them held, malloc's included, stays locked for
- * ever in the child, which must use only async-signal-safe functions then.
- * Async-signal-safe.
+ * ever in the child, which must use only async-signal-safe functions then. Not
+ * for a child that shares its parent's memory: there libc's thread id and mutex
+ * list are the parent's. Async-signal-safe.
  *
  * Return: 0 in the child; in the caller the child's process id, or -1 with
  * errno.
