@@ -20,6 +20,7 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/binfmts.h>
 #include <linux/hash.h>
 #include <linux/module.h>
 #include <linux/sched/signal.h>
@@ -72,8 +73,8 @@ static struct spawnctl_birth *table_take(const void *key)
 
 /**
  * spawnctl_child_expect() - have the caller's next child prepared
- * @birth: how; kept until spawnctl_child_forget() or, with an exec mask, until
- *	the child's exec or exit
+ * @birth: how; the caller's again after spawnctl_child_forget(), unless it has
+ *	an exec mask and the child took it: then the child's until exec or exit
  */
 void spawnctl_child_expect(struct spawnctl_birth *birth)
 {
@@ -84,14 +85,15 @@ void spawnctl_child_expect(struct spawnctl_birth *birth)
 }
 
 /**
- * spawnctl_child_forget() - there was no child
- * @birth: what was expected
+ * spawnctl_child_forget() - expect no child of the caller any more
  *
- * Return: whether @birth was still waiting for its child, as it must.
+ * Return: whether one was still expected.
  */
-bool spawnctl_child_forget(struct spawnctl_birth *birth)
+bool spawnctl_child_forget(void)
 {
-	if (table_take(current) != birth)
+	struct spawnctl_birth *birth = table_take(current);
+
+	if (!birth)
 		return false;
 	atomic_dec(&born_next);
 	if (birth->flags & SPAWNCTL_EXEC_MASK)
@@ -124,9 +126,13 @@ static void set_handlers(struct task_struct *child, u64 signals, __sighandler_t 
  */
 static void set_blocked(struct task_struct *task, u64 mask)
 {
-	BUILD_BUG_ON(sizeof(task->blocked.sig) != sizeof(mask));
+	BUILD_BUG_ON(sizeof(task->blocked.sig[0]) != sizeof(mask));
 
-	/* Who sees the new mask must see the handlers that go with it */
+	/*
+	 * The handlers that go with a mask are seen before it. (By who reads
+	 * mask, then handler, in order, as x86 does. Elsewhere a sender can take
+	 * them for each other's, for a signal sent at this very moment.)
+	 */
 	smp_store_release(&task->blocked.sig[0], mask);
 }
 
@@ -180,15 +186,23 @@ static void probe_exec(void *data, struct task_struct *task, pid_t old_pid,
 		       struct linux_binprm *bprm)
 {
 	struct spawnctl_birth *birth;
+	u64 mask;
 
 	if (likely(!atomic_read(&exec_next)))
 		return;
 	birth = drop(task);
 	if (!birth)
 		return;
+	mask = birth->exec_mask;
 
+	/*
+	 * Where the program gains rights, an LSM may just have emptied the mask
+	 * (SELinux does, without the permission siginh): block nothing anew.
+	 */
+	if (bprm->secureexec)
+		mask &= task->blocked.sig[0];
 	/* Looked at on the way to the new program's first instruction */
-	set_blocked(task, birth->exec_mask);
+	set_blocked(task, mask);
 	set_tsk_thread_flag(task, TIF_SIGPENDING);
 
 	kfree_rcu(birth, rcu);

@@ -3,6 +3,7 @@
  * The commands' dispatch: copies an argument struct, once, and calls whom it
  * is for.
  */
+#include <linux/nospec.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <linux/uaccess.h>
@@ -96,17 +97,16 @@ long spawnctl_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	void __user *uarg = (void __user *)arg;
 	const struct spawnctl_command *command;
+	unsigned int nr = _IOC_NR(cmd);
 	union spawnctl_arg copy;
 	u32 usize;
 	long ret;
 
 	spawnctl_abi_check();
 
-	if (_IOC_TYPE(cmd) != SPAWNCTL_MAGIC ||
-	    _IOC_NR(cmd) >= ARRAY_SIZE(spawnctl_commands) ||
-	    cmd != _IO(SPAWNCTL_MAGIC, _IOC_NR(cmd)))
+	if (nr >= ARRAY_SIZE(spawnctl_commands) || cmd != _IO(SPAWNCTL_MAGIC, nr))
 		return -ENOIOCTLCMD;
-	command = &spawnctl_commands[_IOC_NR(cmd)];
+	command = &spawnctl_commands[array_index_nospec(nr, ARRAY_SIZE(spawnctl_commands))];
 
 	/* The size is read once: what a racing thread makes of it is not used */
 	if (get_user(usize, (u32 __user *)uarg))

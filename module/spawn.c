@@ -3,13 +3,15 @@
  * One birth: what is asked for is checked and put into kernel_clone()'s terms,
  * the child is made, and all is put back on every way out.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/file.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "compat/autoreap.h"
+#include "compat/clone_flags.h"
 #include "spawnctl.h"
 
 /* What no mask ever holds: kill -9, cgroup.kill and the OOM killer must work */
@@ -110,6 +112,8 @@ static void set_kargs(struct kernel_clone_args *kargs, const struct spawnctl_clo
 		kargs->flags |= CLONE_FILES;
 	if (given(arg, SPAWNCTL_AUTOREAP))
 		kargs->flags |= CLONE_AUTOREAP;
+	if (given(arg, SPAWNCTL_NO_NEW_PRIVS))
+		kargs->flags |= CLONE_NNP;
 	if (given(arg, SPAWNCTL_PIDFD)) {
 		kargs->flags |= CLONE_PIDFD;
 		kargs->pidfd = u64_to_user_ptr(arg->pidfd);
@@ -135,24 +139,37 @@ static void set_kargs(struct kernel_clone_args *kargs, const struct spawnctl_clo
  * The caller's mask is never narrowed: a signal that is pending, and blocked by
  * the caller, would become deliverable, copy_process() would answer
  * -ERESTARTNOINTR, and the call would be restarted for ever.
+ *
+ * @birth is freed here, or is the child's.
  */
 static noinline pid_t spawnctl_clone_call(struct spawnctl_birth *birth,
 					  struct kernel_clone_args *kargs)
 {
 	u64 block = birth->mask | birth->sig_default | birth->sig_ignore;
-	sigset_t set, old;
+	bool childs = birth->flags & SPAWNCTL_EXEC_MASK;
+	sigset_t wide = { .sig = { block } }, old;
+	bool missed;
 	pid_t nr;
 
-	siginitset(&set, 0);
-	set.sig[0] = block;
-	sigprocmask(SIG_BLOCK, &set, &old);
+	sigprocmask(SIG_BLOCK, &wide, &old);
+	wide = current->blocked;
 	spawnctl_child_expect(birth);
 
 	nr = static_call(spawnctl_kernel_clone)(kargs);
 
-	if (nr < 0)
-		WARN_ON_ONCE(!spawnctl_child_forget(birth));
-	sigprocmask(SIG_SETMASK, &old, NULL);
+	/*
+	 * A tracepoint is skipped by a task that is moved off a CPU as that
+	 * goes offline, if it is preempted at just the wrong instruction.
+	 */
+	missed = spawnctl_child_forget();
+	if (missed && nr > 0)
+		pr_warn_once("child %d was not prepared\n", nr);
+	if (missed || !childs)
+		kfree(birth);
+
+	/* Unless a tracer has given the caller another mask meanwhile */
+	if (sigequalsets(&current->blocked, &wide))
+		sigprocmask(SIG_SETMASK, &old, NULL);
 
 	/*
 	 * The restart is done on the way to user space if a signal is flagged.
@@ -195,9 +212,6 @@ static long make_child(struct file *file, const struct spawnctl_clone *arg,
 	 */
 	get_file(file);
 	ret = spawnctl_clone_call(birth, &kargs);
-	/* With an exec mask, the child's from its birth on */
-	if (ret < 0 || !given(arg, SPAWNCTL_EXEC_MASK))
-		kfree(birth);
 	/*
 	 * copy_process() can fail after it has stored the number, which is
 	 * somebody else's by now. If that cannot be stored, it was not either.

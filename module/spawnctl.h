@@ -5,6 +5,10 @@
 #ifndef SPAWNCTL_MODULE_H
 #define SPAWNCTL_MODULE_H
 
+#ifndef CONFIG_64BIT
+#error "a 64-bit kernel is needed: signal sets are handled as one word"
+#endif
+
 #include <linux/fs.h>
 #include <linux/list.h>
 #include <linux/rcupdate.h>
@@ -45,7 +49,7 @@ struct spawnctl_birth {
 int spawnctl_child_init(void);
 void spawnctl_child_exit(void);
 void spawnctl_child_expect(struct spawnctl_birth *birth);
-bool spawnctl_child_forget(struct spawnctl_birth *birth);
+bool spawnctl_child_forget(void);
 unsigned int spawnctl_child_exec_pending(void);
 
 /* spawn.c: one birth */

@@ -141,7 +141,9 @@ enum spawnctl_flags {
  * @window_mask: Signals that are blocked in the child from its birth on. With
  *	FORK this is the child's signal mask for good
  * @exec_mask: Signals that are blocked from the child's first execve(2) on, in
- *	place of the mask it has by then
+ *	place of the mask it has by then. A program that gains rights (a
+ *	set-user-ID one, or by an LSM; AT_SECURE) has no signal blocked by it that
+ *	was not blocked already
  * @sig_default: Signals to reset to their default action, though the caller
  *	ignores them. Those that the caller catches always are
  * @sig_ignore: Signals to ignore
