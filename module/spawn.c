@@ -146,7 +146,7 @@ static noinline pid_t spawnctl_clone_call(struct spawnctl_birth *birth,
 					  struct kernel_clone_args *kargs)
 {
 	u64 block = birth->mask | birth->sig_default | birth->sig_ignore;
-	bool childs = birth->flags & SPAWNCTL_EXEC_MASK;
+	bool has_exec_mask = birth->flags & SPAWNCTL_EXEC_MASK;
 	sigset_t wide = { .sig = { block } }, old;
 	bool missed;
 	pid_t nr;
@@ -164,7 +164,7 @@ static noinline pid_t spawnctl_clone_call(struct spawnctl_birth *birth,
 	missed = spawnctl_child_forget();
 	if (missed && nr > 0)
 		pr_warn_once("child %d was not prepared\n", nr);
-	if (missed || !childs)
+	if (missed || !has_exec_mask)
 		kfree(birth);
 
 	/* Unless a tracer has given the caller another mask meanwhile */

@@ -20,7 +20,9 @@ int spawnctl_info(int fd, struct spawnctl_info *info)
 int spawnctl_open(void)
 {
 	struct spawnctl_info info;
-	int fd = open("/dev/spawnctl", O_RDWR | O_CLOEXEC);
+	int fd;
+
+	fd = open("/dev/spawnctl", O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return -1;
 	if (spawnctl_info(fd, &info)) {

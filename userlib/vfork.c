@@ -3,6 +3,7 @@
  * What of spawnctl_vfork() can be C: not the call itself, as the child would
  * return through this frame and leave the parent what it made of it.
  */
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 
@@ -14,7 +15,7 @@ const struct spawnctl_clone spawnctl_vfork_clone = {
 };
 
 /* arch/ cannot include a header with structs in it, and says 0xEA01 */
-_Static_assert(SPAWNCTL_IOC_SPAWN == 0xEA01, "the number in arch/");
+static_assert(SPAWNCTL_IOC_SPAWN == 0xEA01, "the number in arch/");
 
 pid_t spawnctl_error(long error)
 {
