@@ -5,8 +5,9 @@
  *
  * Every function is thread-safe and keeps no state of its own: what it works
  * on is the descriptor. A function that fails returns -1 and sets errno; one
- * that succeeds leaves errno alone (but the child of spawnctl_vfork() may not). The errors of the ioctls, passed on by all
- * functions here, are listed in <linux/spawnctl.h>.
+ * that succeeds leaves errno alone (but the child of spawnctl_vfork() may not).
+ * The errors of the ioctls, passed on by all functions here, are listed in
+ * <linux/spawnctl.h>.
  */
 #ifndef SPAWNCTL_H
 #define SPAWNCTL_H
@@ -57,7 +58,9 @@ int spawnctl_info(int fd, struct spawnctl_info *info);
  *	blocked until it executes a program, which then has the caller's mask,
  *	and SIGCHLD as its exit signal. With @clone->stack 0 a stack of
  *	SPAWNCTL_STACK_SIZE bytes above a guard page is mapped for the time of
- *	the call. @clone->size is as in the ioctl
+ *	the call (before Linux 5.16 a child that overruns it ends the caller too,
+ *	as the fault's core dump takes all that share the memory). @clone->size is
+ *	as in the ioctl
  * @fn: what the child does; it must use only async-signal-safe functions, and
  *	what it writes, errno included, is written in the caller's memory
  * @arg: argument of @fn
@@ -99,8 +102,8 @@ pid_t spawnctl_vfork(int fd) __attribute__((__returns_twice__));
  * The child has a copy of the memory, every signal at its default action, also
  * those that the caller ignores, and none blocked; but libc's own signals, those
  * below SIGRTMIN that sigaction(2) refuses, keep libc's handlers, which it counts
- * on. The caller's mask and handlers are as before. At no time does a handler of the caller run in the
- * child.
+ * on. The caller's mask and handlers are as before. At no time does a handler of
+ * the caller's program run in the child.
  *
  * Of what libc promises for fork(3), the child has what _Fork(3) gives: its own
  * thread id in mutexes and in libc's cache (glibc), and its robust mutex list

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Born blocked: a child that is to have everything blocked has it so at any
+ * moment at which kill(2) can see it, its very first included.
+ */
+#include <sched.h>
+
+#include "storm.h"
+
+#define FATAL	(SIGBIT(SIGHUP) | SIGBIT(SIGINT) | SIGBIT(SIGTERM) | SIGBIT(SIGUSR1))
+#define GAP_US	100
+
+/* Of each of the four ways below; 25,000 together. */
+#define CHILDREN	6250
+
+static void handler(int sig)
+{
+}
+
+enum parent { CATCHES, IGNORES };
+
+FIXTURE(born_blocked) {
+	int fd;
+	struct spawnctl_clone clone;
+};
+
+FIXTURE_VARIANT(born_blocked) {
+	unsigned long command;
+	enum parent parent;
+};
+
+FIXTURE_VARIANT_ADD(born_blocked, spawn_caught) {
+	.command = SPAWNCTL_IOC_SPAWN,
+	.parent = CATCHES,
+};
+
+FIXTURE_VARIANT_ADD(born_blocked, spawn_ignored) {
+	.command = SPAWNCTL_IOC_SPAWN,
+	.parent = IGNORES,
+};
+
+FIXTURE_VARIANT_ADD(born_blocked, fork_caught) {
+	.command = SPAWNCTL_IOC_FORK,
+	.parent = CATCHES,
+};
+
+FIXTURE_VARIANT_ADD(born_blocked, fork_ignored) {
+	.command = SPAWNCTL_IOC_FORK,
+	.parent = IGNORES,
+};
+
+FIXTURE_SETUP(born_blocked)
+{
+	self->fd = spawnctl_open();
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, own_group());
+	ASSERT_EQ(0, set_handlers(FATAL, variant->parent == IGNORES ? SIG_IGN : handler,
+				  SA_RESTART));
+	self->clone = (struct spawnctl_clone) {
+		.size = sizeof(self->clone),
+		.flags = SPAWNCTL_WINDOW_MASK,
+		.window_mask = SPAWNCTL_SIGSET_ALL,
+		.sig_default = FATAL,
+		.exit_signal = SIGCHLD,
+	};
+}
+
+FIXTURE_TEARDOWN(born_blocked)
+{
+	close(self->fd);
+}
+
+static __u64 pending_now(void)
+{
+	__u64 pending = 0;
+
+	raw_syscall(SYS_rt_sigpending, &pending, SIGMASK_SIZE);
+	return pending;
+}
+
+/* In a storm it has something pending soon, unless what came for it was lost. */
+static int await_pending(void *arg)
+{
+	__u64 end = raw_now_us() + 2000000;
+
+	while (!(pending_now() & FATAL))
+		if (raw_now_us() > end)
+			return 2;
+	return 0;
+}
+
+/* The naive way: blocks everything itself, as the first thing it does. */
+static int block_then_await(void *arg)
+{
+	raw_sigprocmask(SIG_SETMASK, ~0ULL, NULL);
+	return await_pending(arg);
+}
+
+struct toll {
+	unsigned int children;
+	unsigned int died;
+	unsigned int failed;
+};
+
+static void count_end(struct toll *toll, int status)
+{
+	toll->children++;
+	if (WIFSIGNALED(status))
+		toll->died++;
+	else if (status)
+		toll->failed++;
+}
+
+TEST_F_TIMEOUT(born_blocked, under_storm, 900)
+{
+	unsigned int i, count = scaled(CHILDREN, 500, "children");
+	struct toll toll = { 0 };
+	struct storm *storm;
+	pid_t pid;
+
+	/* As fast as can be, if the caller is to get on between its own handlers. */
+	storm = storm_start(-getpid(), FATAL, variant->parent == CATCHES ? 20 : 0);
+	ASSERT_NE(NULL, storm);
+	for (i = 0; i < count; i++) {
+		pid = start_child(self->fd, variant->command, &self->clone, await_pending, NULL);
+		ASSERT_LT(0, pid);
+		count_end(&toll, wait_status(pid));
+	}
+	TH_LOG("%ld signals; of %u children %u died, %u saw none", storm_stop(storm),
+	       toll.children, toll.died, toll.failed);
+	EXPECT_EQ(count, toll.children);
+	EXPECT_EQ(0, toll.died);
+	EXPECT_EQ(0, toll.failed);
+}
+
+/* That storm does kill children that are not born so. */
+TEST_F_TIMEOUT(born_blocked, control, 300)
+{
+	unsigned int i, count = scaled(CHILDREN, 500, "children");
+	struct toll toll = { 0 };
+	struct storm *storm;
+	pid_t pid;
+
+	self->clone.flags = 0;
+	self->clone.window_mask = 0;
+	/* A caller with nothing blocked would be interrupted for ever by more of it. */
+	storm = storm_start(-getpid(), FATAL, GAP_US);
+	ASSERT_NE(NULL, storm);
+	for (i = 0; i < count && toll.died < 20; i++) {
+		pid = start_child(self->fd, variant->command, &self->clone, block_then_await,
+				  NULL);
+		ASSERT_LT(0, pid);
+		count_end(&toll, wait_status(pid));
+	}
+	TH_LOG("%ld signals; of %u children %u died, %u saw none", storm_stop(storm),
+	       toll.children, toll.died, toll.failed);
+	EXPECT_LT(0, toll.died);
+}
+
+/*
+ * Aimed at one child: the sender tries the next process id until kill(2) finds
+ * it, which is the first moment at which it can be hit. What kill(2) says it
+ * has sent must be pending in that child. A pid namespace makes the ids known,
+ * and keeps the shots away from everybody else.
+ */
+struct aim {
+	pid_t target;
+	pid_t hit;
+	int stop;
+};
+
+static int await_hit(void *arg)
+{
+	struct aim *aim = arg;
+	pid_t self = raw_syscall(SYS_getpid);
+	__u64 end = raw_now_us() + 2000000;
+
+	while (READ_ONCE(aim->hit) != self)
+		if (raw_now_us() > end)
+			return 3;
+	return pending_now() & SIGBIT(SIGTERM) ? 0 : 2;
+}
+
+static int block_then_await_hit(void *arg)
+{
+	raw_sigprocmask(SIG_SETMASK, ~0ULL, NULL);
+	return await_hit(arg);
+}
+
+/* The first process of the namespace, so that the children are 2, 3, 4 ... there. */
+static pid_t start_shooter(struct aim *aim)
+{
+	pid_t pid, target;
+
+	if (unshare(CLONE_NEWPID))
+		return -1;
+	pid = fork();
+	if (pid)
+		return pid;
+	while (!READ_ONCE(aim->stop)) {
+		target = READ_ONCE(aim->target);
+		if (target && target != aim->hit && kill(target, SIGTERM) == 0)
+			WRITE_ONCE(aim->hit, target);
+	}
+	_exit(0);
+}
+
+/* How @count children that were aimed at fared. */
+static void shoot_at(struct __test_metadata *_metadata, int fd, unsigned long command,
+		     struct spawnctl_clone *clone, int (*fn)(void *arg), unsigned int count,
+		     struct toll *toll)
+{
+	struct aim *aim = shared_alloc(sizeof(*aim));
+	pid_t pid, shooter;
+	unsigned int i;
+
+	ASSERT_NE(NULL, aim);
+	shooter = start_shooter(aim);
+	ASSERT_LT(0, shooter);
+	for (i = 0; i < count; i++) {
+		WRITE_ONCE(aim->target, 2 + i);
+		pid = start_child(fd, command, clone, fn, aim);
+		ASSERT_LT(0, pid);
+		count_end(toll, wait_status(pid));
+	}
+	WRITE_ONCE(aim->stop, 1);
+	ASSERT_EQ(0, wait_status(shooter));
+	TH_LOG("of %u children that were hit %u died, %u lost the signal",
+	       toll->children, toll->died, toll->failed);
+}
+
+TEST_F_TIMEOUT(born_blocked, aimed, 900)
+{
+	unsigned int count = scaled(CHILDREN, 500, "children");
+	struct toll toll = { 0 };
+
+	shoot_at(_metadata, self->fd, variant->command, &self->clone, await_hit, count, &toll);
+	EXPECT_EQ(0, toll.died);
+	EXPECT_EQ(0, toll.failed);
+}
+
+/* Without a mask from the kernel nearly all die. */
+TEST_F_TIMEOUT(born_blocked, aimed_control, 300)
+{
+	struct toll toll = { 0 };
+
+	self->clone.flags = 0;
+	self->clone.window_mask = 0;
+	shoot_at(_metadata, self->fd, variant->command, &self->clone, block_then_await_hit, 100,
+		 &toll);
+	EXPECT_LT(0, toll.died);
+}
+
+int main(int argc, char **argv)
+{
+	return test_harness_run(argc, argv);
+}

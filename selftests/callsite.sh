@@ -1,0 +1,113 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# callsite.sh KO...: how the built module calls kernel_clone().
+#
+# A call through a pointer would be a #CP panic on a CPU with IBT, and no test
+# that runs under QEMU would show it. So the code is read: the function that
+# makes the call must contain exactly one direct call to the static call's
+# trampoline, which is patched to the target when the module is loaded, and no
+# call or jump by a register or memory.
+#
+# TAP on stdout; status 1 if any module is not as it should be, or if the check
+# does not see the wrong calls that it is shown first. OBJDUMP and CC may name
+# another objdump and compiler; a module may be compressed.
+
+FUNCTION=spawnctl_clone_call
+TRAMPOLINE=__SCT__spawnctl_kernel_clone
+
+dir=$(mktemp -d) || exit 2
+trap 'rm -rf "$dir"' EXIT
+
+unpack()
+{
+	case $1 in
+	*.xz) xz -dc "$1" ;;
+	*.zst) zstd -dcq "$1" ;;
+	*.gz) gzip -dc "$1" ;;
+	*) cat "$1" ;;
+	esac
+}
+
+# The function's disassembly, with relocations; a compiler may have cloned it.
+body()
+{
+	${OBJDUMP:-objdump} -dr --no-show-raw-insn "$1" |
+		sed -n "/^[0-9a-f]* <$FUNCTION\(\.[a-z]*\.[0-9]*\)*>:/,/^\$/p"
+}
+
+# What is wrong with the module's call, empty if nothing is.
+complaint()
+{
+	text=$(body "$1")
+	if [ -z "$text" ]; then
+		echo "has no $FUNCTION()"
+		return
+	fi
+	direct=$(printf '%s\n' "$text" | grep -A1 -E '[[:space:]]call' |
+		grep -c -E "R_X86_64_(PLT32|PC32)[[:space:]]+$TRAMPOLINE(-0x4)?\$")
+	if [ "$direct" -ne 1 ]; then
+		echo "calls $TRAMPOLINE() directly $direct times"
+		return
+	fi
+	indirect=$(printf '%s\n' "$text" |
+		grep -E '(call|jmp)q?[[:space:]]+\*|__x86_indirect_(thunk|call|jump)')
+	if [ -n "$indirect" ]; then
+		echo "has an indirect branch: $indirect"
+		return
+	fi
+	if ! ${OBJDUMP:-objdump} -h "$1" | grep -q '\.static_call_sites'; then
+		echo "has no list of call sites to be patched"
+	fi
+}
+
+number=0 failed=0
+result()
+{
+	number=$((number + 1))
+	if [ "$1" -eq 0 ]; then
+		echo "ok $number $2"
+	else
+		echo "not ok $number $2"
+		failed=1
+	fi
+}
+
+# control WANTED NAME INSTRUCTION...: of a function that is right, or is wrong
+control()
+{
+	wanted=$1 name=$2
+	shift 2
+	{
+		printf '\t.text\n%s:\n' $FUNCTION
+		printf '\t%s\n' "$@"
+		printf '\tret\n\t.section .static_call_sites, "a"\n\t.long 0, 0\n'
+	} >"$dir/control.s"
+	${CC:-cc} -c -o "$dir/control.o" "$dir/control.s" || exit 2
+	seen=right
+	[ -z "$(complaint "$dir/control.o")" ] || seen=wrong
+	[ $seen = "$wanted" ]
+	result $? "control: $name"
+}
+
+if [ $# -eq 0 ]; then
+	echo "usage: ${0##*/} MODULE.ko..." >&2
+	exit 2
+fi
+echo "TAP version 13"
+echo "1..$(($# + 6))"
+control right "a direct call is seen as one" "call $TRAMPOLINE"
+control wrong "a call by register is seen" "call *%rax"
+control wrong "a call by memory is seen" "call *pointer(%rip)"
+control wrong "a call by a thunk beside the direct one is seen" \
+	"call $TRAMPOLINE" "call __x86_indirect_thunk_rax"
+control wrong "a second call is seen" "call $TRAMPOLINE" "call $TRAMPOLINE"
+control wrong "a jump in place of the call is seen" "jmp $TRAMPOLINE"
+for ko; do
+	unpack "$ko" >"$dir/module.ko" || exit 2
+	wrong=$(complaint "$dir/module.ko")
+	[ -z "$wrong" ]
+	result $? "${ko##*/} calls kernel_clone() directly"
+	[ -z "$wrong" ] || printf '%s\n' "$wrong" | sed 's/^/# /'
+done
+exit $failed

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The loaded module's call of kernel_clone(), read from the running kernel's
+ * memory: a direct call of the symbol's very start. (callsite.sh reads the file
+ * that was loaded.)
+ */
+#include <linux/elf.h>
+#include <sys/mman.h>
+#include "spawnctl_test.h"
+
+#define KALLSYMS	"/proc/kallsyms"
+#define SECTION		"/sys/module/spawnctl/sections/.static_call_sites"
+
+/* As the kernel has it: both relative to where they are stored. */
+struct call_site {
+	__s32 addr;
+	__s32 key;	/* its two low bits are flags */
+};
+
+FIXTURE(callsite)
+{
+	int kcore;
+	struct elf64_hdr header;
+};
+
+FIXTURE_SETUP(callsite)
+{
+	self->kcore = open("/proc/kcore", O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, self->kcore);
+	ASSERT_EQ((ssize_t)sizeof(self->header),
+		  pread(self->kcore, &self->header, sizeof(self->header), 0));
+	ASSERT_EQ(0, memcmp(self->header.e_ident, ELFMAG, SELFMAG));
+}
+
+FIXTURE_TEARDOWN(callsite)
+{
+	close(self->kcore);
+}
+
+/* @size bytes at the kernel's address @from; 0 or -1. */
+static int read_kernel(int kcore, const struct elf64_hdr *header, unsigned long from, void *to,
+		       size_t size)
+{
+	struct elf64_phdr segment;
+	unsigned int i;
+
+	for (i = 0; i < header->e_phnum; i++) {
+		if (pread(kcore, &segment, sizeof(segment),
+			  header->e_phoff + i * sizeof(segment)) != sizeof(segment))
+			return -1;
+		if (segment.p_type != PT_LOAD || from < segment.p_vaddr ||
+		    from + size > segment.p_vaddr + segment.p_memsz)
+			continue;
+		from += segment.p_offset - segment.p_vaddr;
+		return pread(kcore, to, size, from) == (ssize_t)size ? 0 : -1;
+	}
+	return -1;
+}
+
+/*
+ * The address of a symbol of the module, or of the kernel itself. A compiler's
+ * clone has a dot and more after the name. 0 if there is none.
+ */
+static unsigned long symbol(const char *wanted, int of_module)
+{
+	unsigned long found = 0, address;
+	char line[512], name[256], module[64];
+	FILE *file = fopen(KALLSYMS, "r");
+	size_t length = strlen(wanted);
+
+	while (file && !found && fgets(line, sizeof(line), file)) {
+		int fields;
+
+		/* Most lines are not worth a closer look. */
+		if (!strstr(line, wanted))
+			continue;
+		fields = sscanf(line, "%lx %*c %255s [%63[^]]]", &address, name, module);
+		if (fields < 2 || strncmp(name, wanted, length) ||
+		    (name[length] && name[length] != '.'))
+			continue;
+		if (of_module ? fields == 3 && !strcmp(module, "spawnctl") : fields == 2)
+			found = address;
+	}
+	if (file)
+		fclose(file);
+	return found;
+}
+
+/* The lowest address above @start that has a name. */
+static unsigned long next_symbol(unsigned long start)
+{
+	unsigned long next = ~0UL, address;
+	FILE *file = fopen(KALLSYMS, "r");
+	char line[512];
+
+	while (file && fgets(line, sizeof(line), file)) {
+		address = strtoul(line, NULL, 16);
+		if (address > start && address < next)
+			next = address;
+	}
+	if (file)
+		fclose(file);
+	return next;
+}
+
+/* Where a call or jump of five bytes at @from goes. */
+static unsigned long target(unsigned long from, const unsigned char *code)
+{
+	__s32 relative;
+
+	memcpy(&relative, code + 1, sizeof(relative));
+	return from + 5 + relative;
+}
+
+TEST_F_TIMEOUT(callsite, is_a_direct_call_of_the_start, 120)
+{
+	unsigned long clone = symbol("kernel_clone", 0);
+	unsigned long caller = symbol("spawnctl_clone_call", 1);
+	unsigned long key = symbol("__SCK__spawnctl_kernel_clone", 1);
+	unsigned long trampoline = symbol("__SCT__spawnctl_kernel_clone", 1);
+	unsigned long section = 0, end, at;
+	unsigned int sites = 0;
+	unsigned char code[5];
+	FILE *file;
+
+	ASSERT_LT(0UL, clone)
+		TH_LOG("no addresses in " KALLSYMS ": is kernel.kptr_restrict 2?");
+	ASSERT_LT(0UL, caller);
+	ASSERT_LT(0UL, key);
+	ASSERT_LT(0UL, trampoline);
+	file = fopen(SECTION, "r");
+	ASSERT_NE(NULL, file);
+	ASSERT_EQ(1, fscanf(file, "%lx", &section));
+	fclose(file);
+
+	/* The module's list of patched calls: its end is not told, its use is. */
+	end = next_symbol(caller);
+	ASSERT_GT(4096UL, end - caller);
+	for (at = section; at < section + 64 * sizeof(struct call_site);
+	     at += sizeof(struct call_site)) {
+		struct call_site site;
+		unsigned long from;
+
+		if (read_kernel(self->kcore, &self->header, at, &site, sizeof(site)))
+			break;
+		if (((at + 4 + site.key) & -4UL) != key)
+			continue;
+		from = at + site.addr;
+		sites++;
+		EXPECT_LT(caller, from);
+		EXPECT_GT(end, from);
+		ASSERT_EQ(0, read_kernel(self->kcore, &self->header, from, code, sizeof(code)));
+		EXPECT_EQ(0xe8, code[0])
+			TH_LOG("not a call but %#x", code[0]);
+		EXPECT_EQ(clone, target(from, code));
+		TH_LOG("spawnctl_clone_call+%#lx calls kernel_clone+%#lx", from - caller,
+		       target(from, code) - clone);
+	}
+	EXPECT_EQ(1U, sites);
+
+	/* Nor would a call that missed the patching be an indirect one. */
+	ASSERT_EQ(0, read_kernel(self->kcore, &self->header, trampoline, code, sizeof(code)));
+	EXPECT_EQ(0xe9, code[0]);
+	EXPECT_EQ(clone, target(trampoline, code));
+}
+
+/* In the function's bytes there is no other call of it, patched or not. */
+TEST_F_TIMEOUT(callsite, is_the_only_one, 120)
+{
+	unsigned long clone = symbol("kernel_clone", 0);
+	unsigned long trampoline = symbol("__SCT__spawnctl_kernel_clone", 1);
+	unsigned long caller = symbol("spawnctl_clone_call", 1);
+	unsigned long end = next_symbol(caller);
+	unsigned int calls = 0, missed = 0;
+	unsigned char code[4096 + 5];
+	unsigned long i;
+
+	ASSERT_LT(0UL, caller);
+	ASSERT_GT(4096UL, end - caller);
+	ASSERT_EQ(0, read_kernel(self->kcore, &self->header, caller, code, end - caller));
+	for (i = 0; i + 5 <= end - caller; i++) {
+		if (code[i] != 0xe8 && code[i] != 0xe9)
+			continue;
+		calls += target(caller + i, code + i) == clone;
+		missed += target(caller + i, code + i) == trampoline;
+	}
+	EXPECT_EQ(1U, calls);
+	EXPECT_EQ(0U, missed);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The errors that <linux/spawnctl.h> promises for what is asked, each provoked.
+ * Those of who asks and when are in refusal_test.c, of cgroups in
+ * cgroup_test.c, of the sizes of structs in sizes_test.c. Two cannot be provoked
+ * from outside: EPERM, as no task of the kernel's own makes this ioctl, and
+ * ENOMEM for want of memory.
+ */
+#include <sched.h>
+#include "contract.h"
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x00000080
+#endif
+
+#define ALL_FLAGS	(SPAWNCTL_SET_TID | (SPAWNCTL_SET_TID - 1))
+
+/* The call that all others here differ from in one thing only. */
+TEST_F(contract, plain_call_is_accepted)
+{
+	both_accept(_metadata, self->fd, CLONE(), "nothing asked");
+}
+
+TEST_F(contract, efault_struct)
+{
+	struct spawnctl_clone *clone = CLONE();
+	char *end = self->page + self->page_size;
+	size_t cut;
+
+	both_refuse(_metadata, self->fd, NULL, EFAULT, "struct at NULL");
+	both_refuse(_metadata, self->fd, end, EFAULT, "struct in an unmapped page");
+	both_refuse(_metadata, self->fd, (void *)(1UL << 63), EFAULT, "struct in the kernel");
+	both_refuse(_metadata, self->fd, (void *)-8UL, EFAULT, "struct at the last address");
+	/* From only a part of its size being there to all but one byte. */
+	for (cut = 1; cut <= sizeof(*clone); cut++) {
+		memcpy(end - cut, clone, cut);
+		if (cut < sizeof(*clone))
+			both_refuse(_metadata, self->fd, end - cut, EFAULT, "cut by a page end");
+		else
+			both_accept(_metadata, self->fd, end - cut, "just before a page end");
+	}
+	memcpy(self->page, clone, sizeof(*clone));
+	ASSERT_EQ(0, mprotect(self->page, self->page_size, PROT_READ));
+	both_accept(_metadata, self->fd, self->page, "struct that cannot be written");
+	ASSERT_EQ(0, mprotect(self->page, self->page_size, PROT_NONE));
+	both_refuse(_metadata, self->fd, self->page, EFAULT, "struct that cannot be read");
+}
+
+TEST_F(contract, efault_info)
+{
+	struct spawnctl_info *info = (void *)self->page;
+	char *end = self->page + self->page_size;
+
+	info->size = sizeof(*info);
+	ASSERT_EQ(0, ioctl(self->fd, SPAWNCTL_IOC_INFO, info));
+	ASSERT_EQ(0, mprotect(self->page, self->page_size, PROT_READ));
+	EXPECT_EQ(-1, ioctl(self->fd, SPAWNCTL_IOC_INFO, info));
+	EXPECT_EQ(EFAULT, errno);
+	ASSERT_EQ(0, mprotect(self->page, self->page_size, PROT_READ | PROT_WRITE));
+	info = (void *)(end - 4);
+	info->size = sizeof(*info);
+	EXPECT_EQ(-1, ioctl(self->fd, SPAWNCTL_IOC_INFO, info));
+	EXPECT_EQ(EFAULT, errno);
+	EXPECT_EQ(-1, ioctl(self->fd, SPAWNCTL_IOC_INFO, NULL));
+	EXPECT_EQ(EFAULT, errno);
+	nothing_left(_metadata, "INFO");
+}
+
+/* Children that there were, by the kernel's own count. */
+static unsigned long forks_of_system(void)
+{
+	unsigned long count = 0;
+	char line[512];
+	FILE *file = fopen("/proc/stat", "r");
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "processes %lu", &count) == 1)
+			break;
+	if (file)
+		fclose(file);
+	return count;
+}
+
+TEST_F(contract, efault_pidfd)
+{
+	char *end = self->page + self->page_size;
+	struct spawnctl_clone *clone = CLONE(.flags = SPAWNCTL_PIDFD);
+	unsigned long before = forks_of_system();
+	unsigned long after;
+
+	ASSERT_LT(0UL, before);
+	both_refuse(_metadata, self->fd, clone, EFAULT, "pidfd at NULL");
+	clone->pidfd = (uintptr_t)end;
+	both_refuse(_metadata, self->fd, clone, EFAULT, "pidfd in an unmapped page");
+	clone->pidfd = (uintptr_t)end - 2;
+	both_refuse(_metadata, self->fd, clone, EFAULT, "pidfd across a page end");
+	clone->pidfd = 1UL << 63;
+	both_refuse(_metadata, self->fd, clone, EFAULT, "pidfd in the kernel");
+	ASSERT_EQ(0, mprotect(self->page, self->page_size, PROT_READ));
+	clone->pidfd = (uintptr_t)self->page;
+	both_refuse(_metadata, self->fd, clone, EFAULT, "pidfd in a read-only page");
+	after = forks_of_system();
+	/*
+	 * A child that had lived, however short, would be counted here. The
+	 * kernel's own threads are as well, but not that many.
+	 */
+	EXPECT_GT((unsigned long)REPEAT, after - before);
+}
+
+TEST_F(contract, einval_flags)
+{
+	unsigned int bit;
+
+	for (bit = 0; bit < 32; bit++) {
+		if (ALL_FLAGS & (1U << bit))
+			continue;
+		both_refuse(_metadata, self->fd, CLONE(.flags = 1U << bit), EINVAL,
+			    "unknown flag");
+	}
+	refused(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, CLONE(.flags = SPAWNCTL_SET_TID), EINVAL,
+		"a flag of FORK's");
+	refused(_metadata, self->fd, SPAWNCTL_IOC_FORK, CLONE(.flags = SPAWNCTL_EXEC_MASK), EINVAL,
+		"a flag of SPAWN's");
+}
+
+TEST_F(contract, einval_member_without_flag)
+{
+	int pidfd = -1;
+
+	both_refuse(_metadata, self->fd, CLONE(.window_mask = 1), EINVAL, "window_mask");
+	both_refuse(_metadata, self->fd, CLONE(.exec_mask = 1), EINVAL, "exec_mask");
+	both_refuse(_metadata, self->fd, CLONE(.pidfd = (uintptr_t)&pidfd), EINVAL, "pidfd");
+	both_refuse(_metadata, self->fd, CLONE(.cgroup = 1), EINVAL, "cgroup");
+	both_refuse(_metadata, self->fd, CLONE(.cgroup = -1), EINVAL, "cgroup -1");
+	EXPECT_EQ(-1, pidfd);
+}
+
+TEST_F(contract, einval_exit_signal)
+{
+	static const unsigned int bad[] = { 65, 66, 127, 128, 255, 256 + SIGCHLD, 1U << 31, ~0U };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		both_refuse(_metadata, self->fd, CLONE(.exit_signal = bad[i]), EINVAL,
+			    "exit_signal");
+	both_accept(_metadata, self->fd, CLONE(.exit_signal = SIGCHLD), "SIGCHLD");
+	/* Blocked here, so that it does not end the test. */
+	both_accept(_metadata, self->fd, CLONE(.exit_signal = 40), "a real-time exit signal");
+	raw_sigprocmask(SIG_BLOCK, SIGBIT(64), NULL);
+	EXPECT_LT(0, raw_spawn_exit(self->fd, SPAWNCTL_IOC_SPAWN, CLONE(.exit_signal = 64)));
+	EXPECT_LT(0, waitpid(-1, NULL, __WALL));
+}
+
+TEST_F(contract, einval_stack)
+{
+	unsigned long page = (uintptr_t)self->page;
+
+	both_refuse(_metadata, self->fd, CLONE(.stack = page), EINVAL, "stack without a size");
+	both_refuse(_metadata, self->fd, CLONE(.stack_size = 4096), EINVAL, "size without a stack");
+	both_refuse(_metadata, self->fd, CLONE(.stack = page, .stack_size = 15), EINVAL,
+		    "stack too small to be aligned");
+	both_refuse(_metadata, self->fd, CLONE(.stack = page + 8, .stack_size = 7), EINVAL,
+		    "odd stack too small to be aligned");
+	both_refuse(_metadata, self->fd, CLONE(.stack = 1ULL << 63, .stack_size = 4096), EINVAL,
+		    "stack in the kernel");
+	/* Above user space with four levels of page tables and with five. */
+	both_refuse(_metadata, self->fd, CLONE(.stack = 1ULL << 56, .stack_size = 4096), EINVAL,
+		    "stack above user space");
+	both_refuse(_metadata, self->fd, CLONE(.stack = page, .stack_size = 1ULL << 63), EINVAL,
+		    "stack that ends in the kernel");
+	both_refuse(_metadata, self->fd, CLONE(.stack = page, .stack_size = ~0ULL), EINVAL,
+		    "stack that wraps around");
+	both_refuse(_metadata, self->fd, CLONE(.stack = ~0ULL - 15, .stack_size = 4096), EINVAL,
+		    "stack that wraps around");
+	both_accept(_metadata, self->fd, CLONE(.stack = page, .stack_size = 16), "smallest stack");
+	both_accept(_metadata, self->fd, CLONE(.stack = page + 1, .stack_size = 31), "odd stack");
+}
+
+TEST_F(contract, einval_signals)
+{
+	both_refuse(_metadata, self->fd, CLONE(.sig_ignore = SIGBIT(SIGKILL)), EINVAL,
+		    "SIGKILL ignored");
+	both_refuse(_metadata, self->fd, CLONE(.sig_ignore = SIGBIT(SIGSTOP)), EINVAL,
+		    "SIGSTOP ignored");
+	both_refuse(_metadata, self->fd, CLONE(.sig_ignore = ~0ULL), EINVAL, "all ignored");
+	both_refuse(_metadata, self->fd,
+		    CLONE(.sig_ignore = SIGBIT(64), .sig_default = SIGBIT(64) | SIGBIT(1)),
+		    EINVAL, "a signal both default and ignored");
+	both_accept(_metadata, self->fd, CLONE(.sig_ignore = ~UNBLOCKABLE), "all others ignored");
+	both_accept(_metadata, self->fd, CLONE(.sig_default = ~0ULL), "all default");
+	both_accept(_metadata, self->fd,
+		    CLONE(.flags = SPAWNCTL_WINDOW_MASK, .window_mask = ~0ULL), "all blocked");
+}
+
+/*
+ * Kernels before 6.3 cannot share the memory across time namespaces; vfork(),
+ * which cannot either, tells which kind this is.
+ */
+TEST_F(contract, einval_time_namespace)
+{
+	int may;
+	pid_t pid;
+
+	ASSERT_EQ(0, unshare(CLONE_NEWTIME));
+	pid = vfork();
+	if (pid == 0)
+		_exit(0);
+	may = pid > 0;
+	EXPECT_TRUE(may || errno == EINVAL);
+	if (may)
+		EXPECT_EQ(0, wait_status(pid));
+	EXPECT_EQ(kernel_at_least(6, 3), may);
+	if (may)
+		accepted(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, CLONE(), "other time namespace");
+	else
+		refused(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, CLONE(), EINVAL,
+			"other time namespace");
+	accepted(_metadata, self->fd, SPAWNCTL_IOC_FORK, CLONE(), "other time namespace");
+}
+
+TEST_F(contract, eopnotsupp_autoreap)
+{
+	struct spawnctl_info info = { .size = sizeof(info) };
+	struct spawnctl_clone *clone = CLONE(.flags = SPAWNCTL_AUTOREAP);
+	long ret;
+	int i;
+
+	ASSERT_EQ(0, ioctl(self->fd, SPAWNCTL_IOC_INFO, &info));
+	EXPECT_EQ(info.spawn_flags & SPAWNCTL_AUTOREAP, info.fork_flags & SPAWNCTL_AUTOREAP);
+	if (!(info.spawn_flags & SPAWNCTL_AUTOREAP)) {
+		EXPECT_FALSE(kernel_at_least(7, 1));
+		both_refuse(_metadata, self->fd, clone, EOPNOTSUPP, "autoreap");
+		return;
+	}
+	EXPECT_TRUE(kernel_at_least(7, 0));
+	ret = raw_spawn_exit(self->fd, SPAWNCTL_IOC_SPAWN, clone);
+	EXPECT_LT(0, ret);
+	/* It may be seen until it has ended, but never as a zombie. */
+	for (i = 0; i < 5000 && waitpid(-1, NULL, __WALL | WNOHANG) == 0; i++)
+		usleep(1000);
+	nothing_left(_metadata, "autoreap");
+	clone->exit_signal = SIGCHLD;
+	both_refuse(_metadata, self->fd, clone, EINVAL, "autoreap with an exit signal");
+}
+
+/* What INFO says is what the commands do. */
+TEST_F(contract, info_is_true)
+{
+	struct spawnctl_info info = { .size = sizeof(info) };
+	unsigned int known = ALL_FLAGS & ~SPAWNCTL_AUTOREAP;
+
+	ASSERT_EQ(0, ioctl(self->fd, SPAWNCTL_IOC_INFO, &info));
+	EXPECT_EQ(sizeof(info), info.size);
+	EXPECT_EQ(SPAWNCTL_ABI + 0U, info.abi);
+	EXPECT_EQ(1U << SPAWNCTL_CMD_INFO | 1U << SPAWNCTL_CMD_SPAWN | 1U << SPAWNCTL_CMD_FORK,
+		  info.commands);
+	EXPECT_EQ(0U, info.refusal);
+	EXPECT_EQ(known & ~SPAWNCTL_SET_TID, info.spawn_flags & ~SPAWNCTL_AUTOREAP);
+	EXPECT_EQ(known & ~SPAWNCTL_EXEC_MASK, info.fork_flags & ~SPAWNCTL_AUTOREAP);
+}
+
+TEST_F(contract, enotty_commands)
+{
+	struct spawnctl_clone *clone = CLONE();
+	unsigned int nr;
+
+	for (nr = 0; nr < 256; nr++) {
+		unsigned long command = _IO(SPAWNCTL_MAGIC, nr);
+
+		if (nr <= SPAWNCTL_CMD_FORK)
+			continue;
+		EXPECT_EQ(-1, ioctl(self->fd, command, clone));
+		EXPECT_EQ(ENOTTY, errno)
+			TH_LOG("command %u", nr);
+	}
+	/* The right number under the wrong letter, direction or size. */
+	EXPECT_EQ(-1, ioctl(self->fd, _IO(SPAWNCTL_MAGIC + 1, SPAWNCTL_CMD_FORK), clone));
+	EXPECT_EQ(ENOTTY, errno);
+	EXPECT_EQ(-1, ioctl(self->fd, _IO(SPAWNCTL_MAGIC - 1, SPAWNCTL_CMD_SPAWN), clone));
+	EXPECT_EQ(ENOTTY, errno);
+	EXPECT_EQ(-1, ioctl(self->fd, _IOW(SPAWNCTL_MAGIC, SPAWNCTL_CMD_FORK,
+					   struct spawnctl_clone), clone));
+	EXPECT_EQ(ENOTTY, errno);
+	EXPECT_EQ(-1, ioctl(self->fd, _IOR(SPAWNCTL_MAGIC, SPAWNCTL_CMD_SPAWN,
+					   struct spawnctl_clone), clone));
+	EXPECT_EQ(ENOTTY, errno);
+	nothing_left(_metadata, "unknown command");
+}
+
+#ifdef __x86_64__
+/* An ioctl as a 32-bit program makes it; should there be a child, it exits. */
+static long ioctl32(int fd, unsigned int command, unsigned int arg)
+{
+	long ret;
+
+	__asm__ volatile("int $0x80\n\t"
+			 "test %%eax, %%eax\n\t"
+			 "jnz 1f\n\t"
+			 "mov $1, %%eax\n\t"
+			 "xor %%ebx, %%ebx\n\t"
+			 "int $0x80\n\t"
+			 "1: movslq %%eax, %%rax"
+			 : "=a" (ret)
+			 : "a" (54L), "b" (fd), "c" (command), "d" (arg)
+			 : "r8", "r9", "r10", "r11", "memory", "cc");
+	return ret;
+}
+
+TEST_F(contract, enotty_32_bit_caller)
+{
+	struct spawnctl_clone *clone = mmap(NULL, self->page_size, PROT_READ | PROT_WRITE,
+					    MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	unsigned int i;
+
+	ASSERT_NE(MAP_FAILED, clone);
+	*clone = *CLONE();
+	for (i = 0; i < ARRAY_SIZE(births); i++)
+		EXPECT_EQ(-ENOTTY, ioctl32(self->fd, births[i], (uintptr_t)clone));
+	clone->size = sizeof(struct spawnctl_info);
+	EXPECT_EQ(-ENOTTY, ioctl32(self->fd, SPAWNCTL_IOC_INFO, (uintptr_t)clone));
+	nothing_left(_metadata, "32-bit caller");
+}
+#endif
+
+/* Reading, writing and mapping mean nothing here and do nothing. */
+TEST_F(contract, other_system_calls)
+{
+	char byte = 0;
+
+	EXPECT_EQ(-1, read(self->fd, &byte, 1));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, write(self->fd, &byte, 1));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, self->page_size, PROT_READ, MAP_SHARED, self->fd, 0));
+	EXPECT_EQ(ENODEV, errno);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,207 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# elf.sh PREFIX: what the assembly of libspawnctl is marked with, read back from
+# the library that is installed under PREFIX; that what it exports is what its
+# map and its header say; and that the headers stand alone. In place of PREFIX
+# the directory of a build will do.
+#
+# TAP on stdout; status 1 if anything is not as it should be. READELF, OBJDUMP,
+# NM, CC and CXX may name other tools.
+
+: "${READELF:=readelf}" "${OBJDUMP:=objdump}" "${NM:=nm}" "${CC:=cc}" "${CXX:=c++}"
+
+if [ $# -ne 1 ]; then
+	echo "usage: ${0##*/} PREFIX-OR-BUILD-DIRECTORY" >&2
+	exit 2
+fi
+top=$(dirname "$(realpath "$0")")/..
+
+# Installed under a prefix, or as it was built.
+for lib in "$1" "$1"/lib "$1"/lib/*; do
+	[ -e "$lib/libspawnctl.so" ] && break
+done
+so=$lib/libspawnctl.so
+archive=$lib/libspawnctl.a
+if [ ! -e "$so" ] || [ ! -e "$archive" ]; then
+	echo "${0##*/}: no libspawnctl.so and .a in $1" >&2
+	exit 2
+fi
+if [ -e "$1/include/spawnctl.h" ]; then
+	include="-I$1/include"
+else
+	include="-I$top/uapi -I$top/userlib/include"
+fi
+asm="spawnctl_arch_thread spawnctl_vfork"
+
+dir=$(mktemp -d) || exit 2
+trap 'rm -rf "$dir"' EXIT
+
+number=0 failed=0
+result()
+{
+	status=$?
+	number=$((number + 1))
+	if [ $status -eq 0 ]; then
+		echo "ok $number $1"
+	else
+		echo "not ok $number $1"
+		failed=1
+	fi
+}
+
+# The first instruction of a function in a file.
+first_instruction()
+{
+	$OBJDUMP -d --no-show-raw-insn "$1" |
+		awk -v start="<$2>:" '$2 == start { getline; print $2; exit }'
+}
+
+# Every function that the assembly files define begins with a landing pad.
+landing_pads()
+{
+	for name in $asm; do
+		[ "$(first_instruction "$1" "$name")" = endbr64 ] || return 1
+	done
+}
+
+stack_is_not_executable()
+{
+	[ "$($READELF -lW "$1" | awk '$1 == "GNU_STACK" { print $7 }')" = RW ]
+}
+
+# In an archive each object has to say so, or the program's stack becomes so.
+objects_say_so()
+{
+	$READELF -SW "$1" >"$dir/sections" || return 1
+	[ "$(grep -c '^File:' "$dir/sections")" -gt 2 ] &&
+		[ "$(grep -c '\.note\.GNU-stack' "$dir/sections")" = \
+		  "$(grep -c '^File:' "$dir/sections")" ] &&
+		! grep -q '\.note\.GNU-stack.*X' "$dir/sections"
+}
+
+# One object without the property takes it from the whole library.
+has_cet()
+{
+	$READELF -nW "$1" | grep -q 'x86 feature:.*IBT.*SHSTK'
+}
+
+objects_have_cet()
+{
+	$READELF -nW "$1" >"$dir/notes" 2>/dev/null
+	[ "$(grep -c 'x86 feature:.*IBT.*SHSTK' "$dir/notes")" = "$(grep -c '^File:' "$dir/notes")" ]
+}
+
+# The frame description of a function: its lines in the table of unwind rows.
+frames()
+{
+	start=$($NM "$1" | awk -v name="$2" '$3 == name { print $1 }')
+	[ "$start" ] || return 1
+	$READELF --debug-dump=frames-interp "$1" 2>/dev/null |
+		awk -v from="pc=$start" 'index($0, from) { on = 1 } on && !NF { exit } on'
+}
+
+# Unwound like any other function in the caller, and not at all in the child of
+# thread: its return address is undefined ("u"), which ends a backtrace.
+child_ends_backtrace()
+{
+	frames "$1" spawnctl_arch_thread >"$dir/frames"
+	grep -q ' c-8 *$' "$dir/frames" && grep -q ' u *$' "$dir/frames"
+}
+
+# While the return address is in a register the unwinder knows which ("r8").
+vfork_unwinds()
+{
+	frames "$1" spawnctl_vfork >"$dir/frames"
+	grep -q ' c-8 *$' "$dir/frames" && grep -q ' r8 ' "$dir/frames"
+}
+
+exported()
+{
+	$NM -D --defined-only "$1" | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' | sort
+}
+
+in_map()
+{
+	awk '/global:/ { on = 1; next } /local:/ { on = 0 } on { sub(/;/, ""); print $1 }' \
+		"$top/userlib/libspawnctl.map" | sort
+}
+
+# What the compiler, and not a pattern, takes for declared in the header.
+declared()
+{
+	# shellcheck disable=SC2086 # several words
+	printf '#include <spawnctl.h>\n' | $CC $include -aux-info "$dir/aux" -fsyntax-only -x c - &&
+		sed -n 's/.*spawnctl\.h:.*[ *]\(spawnctl_[a-z_]*\) (.*/\1/p' "$dir/aux" | sort -u
+}
+
+same()
+{
+	[ "$1" ] && [ "$1" = "$2" ]
+}
+
+# A header as the only thing in a file, taken strictly.
+stands_alone()
+{
+	compiler=$1 language=$2 standard=$3 header=$4
+	# shellcheck disable=SC2086 # several words
+	printf '#include <%s>\n#include <%s>\nint main(void) { return 0; }\n' "$header" "$header" |
+		$compiler -x "$language" -std="$standard" -Wall -Wextra -pedantic -Werror \
+			$include -fsyntax-only -
+}
+
+# The library takes what it needs from libc alone, and writes to no text.
+plain_dynamic()
+{
+	$READELF -dW "$1" >"$dir/dynamic"
+	[ "$(grep '(NEEDED)' "$dir/dynamic" | grep -cv 'libc\.so\.6')" -eq 0 ] &&
+		! grep -q TEXTREL "$dir/dynamic" && ! grep -qE '(RPATH|RUNPATH)' "$dir/dynamic" &&
+		grep -q 'SONAME.*\[libspawnctl\.so\.0\]' "$dir/dynamic"
+}
+
+echo "TAP version 13"
+stack_is_not_executable "$so"
+result "the shared library wants no executable stack"
+objects_say_so "$archive"
+result "each object of the archive says that it wants no executable stack"
+has_cet "$so"
+result "the shared library is marked for IBT and SHSTK"
+objects_have_cet "$archive"
+result "each object of the archive is marked for IBT and SHSTK"
+landing_pads "$so"
+result "endbr64 is the first instruction of each assembly function"
+child_ends_backtrace "$so"
+result "the child of spawnctl_thread() ends the backtrace"
+vfork_unwinds "$so"
+result "spawnctl_vfork() can be unwound at any instruction"
+same "$(exported "$so")" "$(in_map)"
+result "what is exported is what the map names"
+same "$(in_map)" "$(declared)"
+result "what the map names is what the header declares"
+plain_dynamic "$so"
+result "it needs libc only, and is libspawnctl.so.0"
+for header in linux/spawnctl.h spawnctl.h; do
+	stands_alone "$CC" c c11 "$header"
+	result "<$header> alone is C11"
+	stands_alone "$CXX" c++ c++17 "$header"
+	result "<$header> alone is C++17"
+done
+
+# Controls: each check is shown what it must not let pass.
+printf '\t.text\n\t.globl spawnctl_vfork\nspawnctl_vfork:\n\tnop\n\tret\n' >"$dir/bare.s"
+$CC -c -o "$dir/bare.o" "$dir/bare.s" && ar rcs "$dir/bare.a" "$dir/bare.o" "$dir/bare.o" &&
+	$CC -shared -nostdlib -Wl,-z,execstack -o "$dir/bare.so" "$dir/bare.o" || exit 2
+! stack_is_not_executable "$dir/bare.so"
+result "control: an executable stack is seen"
+! objects_say_so "$dir/bare.a"
+result "control: an object that does not say is seen"
+! has_cet "$dir/bare.so"
+result "control: a library that is not marked is seen"
+! landing_pads "$dir/bare.so"
+result "control: a function without endbr64 is seen"
+! vfork_unwinds "$dir/bare.so"
+result "control: a function without unwind rows is seen"
+! same "$(exported "$dir/bare.so")" "$(in_map)"
+result "control: a difference of exports is seen"
+echo "1..$number"
+exit $failed

@@ -1,0 +1,426 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The signal mask of the program that the child becomes, and the record that
+ * is kept for it until then.
+ */
+#include <sched.h>
+
+#include "program.h"
+#include "spawnctl_test.h"
+
+#define SOME	(SIGBIT(SIGTERM) | SIGBIT(37) | SIGBIT(32) | SIGBIT(64))
+#define OTHERS	(SIGBIT(SIGHUP) | SIGBIT(SIGCHLD) | SIGBIT(33))
+
+FIXTURE(exec_mask) {
+	int fd;
+	int report[2];
+};
+
+FIXTURE_SETUP(exec_mask)
+{
+	self->fd = spawnctl_open();
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, pipe(self->report));
+	ASSERT_EQ(0, exec_pending(self->fd));
+	ASSERT_EQ(0, raw_sigprocmask(SIG_SETMASK, 0, NULL));
+}
+
+FIXTURE_TEARDOWN(exec_mask)
+{
+	EXPECT_EQ(0, exec_pending(self->fd));
+	close(self->fd);
+}
+
+static int become_report(void *arg)
+{
+	exec_program("report", *(int *)arg);
+	return 127;
+}
+
+/* The mask of the reporting program, once it has ended. */
+static __u64 reported(struct __test_metadata *_metadata, int fd, pid_t pid)
+{
+	struct signal_status status;
+
+	ASSERT_EQ(0, wait_status(pid));
+	ASSERT_EQ((ssize_t)sizeof(status), read(fd, &status, sizeof(status)));
+	return status.blocked;
+}
+
+/* The new program's mask, for each way of giving the two. */
+TEST_F(exec_mask, table)
+{
+	static const struct {
+		__u32 flags;
+		__u64 window;
+		__u64 exec;
+		__u64 program;
+	} table[] = {
+		{ 0, 0, 0, OTHERS },
+		{ SPAWNCTL_WINDOW_MASK, SOME, 0, SOME },
+		{ SPAWNCTL_WINDOW_MASK, ~0ULL, 0, ~UNBLOCKABLE },
+		{ SPAWNCTL_EXEC_MASK, 0, SOME, SOME },
+		{ SPAWNCTL_EXEC_MASK, 0, 0, 0 },
+		{ SPAWNCTL_EXEC_MASK, 0, ~0ULL, ~UNBLOCKABLE },
+		{ SPAWNCTL_WINDOW_MASK | SPAWNCTL_EXEC_MASK, ~0ULL, 0, 0 },
+		{ SPAWNCTL_WINDOW_MASK | SPAWNCTL_EXEC_MASK, ~0ULL, SOME, SOME },
+		{ SPAWNCTL_WINDOW_MASK | SPAWNCTL_EXEC_MASK, 0, ~0ULL, ~UNBLOCKABLE },
+		{ SPAWNCTL_WINDOW_MASK | SPAWNCTL_EXEC_MASK, SOME, OTHERS | UNBLOCKABLE,
+		  OTHERS },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(table); i++) {
+		struct spawnctl_clone clone = {
+			.size = sizeof(clone),
+			.flags = table[i].flags,
+			.window_mask = table[i].window,
+			.exec_mask = table[i].exec,
+			.exit_signal = SIGCHLD,
+		};
+		pid_t pid;
+
+		raw_sigprocmask(SIG_SETMASK, OTHERS, NULL);
+		pid = spawnctl_thread(self->fd, &clone, become_report, &self->report[1]);
+		ASSERT_LT(0, pid);
+		EXPECT_EQ(OTHERS, current_mask());
+		EXPECT_EQ(table[i].program, reported(_metadata, self->report[0], pid)) {
+			TH_LOG("in line %u", i);
+		}
+	}
+}
+
+static int change_mask_then_report(void *arg)
+{
+	raw_sigprocmask(SIG_SETMASK, OTHERS, NULL);
+	return become_report(arg);
+}
+
+/* "In place of the mask it has by then." */
+TEST_F(exec_mask, overrides_the_childs_own)
+{
+	struct spawnctl_clone clone = {
+		.size = sizeof(clone),
+		.flags = SPAWNCTL_WINDOW_MASK | SPAWNCTL_EXEC_MASK,
+		.window_mask = ~0ULL,
+		.exec_mask = SOME,
+		.exit_signal = SIGCHLD,
+	};
+	pid_t pid;
+
+	pid = spawnctl_thread(self->fd, &clone, change_mask_then_report, &self->report[1]);
+	ASSERT_LT(0, pid);
+	EXPECT_EQ(SOME, reported(_metadata, self->report[0], pid));
+}
+
+static int fail_to_exec_then_report(void *arg)
+{
+	char * const argv[] = { "none", NULL };
+
+	if (raw_syscall(SYS_execve, "/nonexistent/program", argv, argv + 1) != -ENOENT)
+		return 1;
+	return become_report(arg);
+}
+
+/* An exec that fails uses nothing up. */
+TEST_F(exec_mask, after_a_failed_one)
+{
+	struct spawnctl_clone clone = {
+		.size = sizeof(clone),
+		.flags = SPAWNCTL_WINDOW_MASK | SPAWNCTL_EXEC_MASK,
+		.window_mask = ~0ULL,
+		.exec_mask = SOME,
+		.exit_signal = SIGCHLD,
+	};
+	pid_t pid;
+
+	pid = spawnctl_thread(self->fd, &clone, fail_to_exec_then_report, &self->report[1]);
+	ASSERT_LT(0, pid);
+	EXPECT_EQ(SOME, reported(_metadata, self->report[0], pid));
+}
+
+static int become_again(void *arg)
+{
+	exec_program("again", *(int *)arg);
+	return 127;
+}
+
+/* It holds for the first exec alone: the program that then is has a mask as any other. */
+TEST_F(exec_mask, once)
+{
+	struct spawnctl_clone clone = {
+		.size = sizeof(clone),
+		.flags = SPAWNCTL_WINDOW_MASK | SPAWNCTL_EXEC_MASK,
+		.window_mask = ~0ULL,
+		.exec_mask = SOME,
+		.exit_signal = SIGCHLD,
+	};
+	pid_t pid;
+
+	pid = spawnctl_thread(self->fd, &clone, become_again, &self->report[1]);
+	ASSERT_LT(0, pid);
+	EXPECT_EQ(AGAIN_MASK, reported(_metadata, self->report[0], pid));
+}
+
+static int fork_then_report(void *arg)
+{
+	long pid;
+	int status;
+
+	pid = raw_syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	if (pid == 0) {
+		exec_program("report", *(int *)arg);
+		raw_syscall(SYS_exit_group, 127);
+	}
+	if (pid < 0 || raw_syscall(SYS_wait4, pid, &status, 0, 0) != pid || status)
+		return 1;
+	return 0;
+}
+
+/* A child's own child is none of ours. */
+TEST_F(exec_mask, is_not_inherited)
+{
+	struct spawnctl_clone clone = {
+		.size = sizeof(clone),
+		.flags = SPAWNCTL_WINDOW_MASK | SPAWNCTL_EXEC_MASK,
+		.window_mask = OTHERS,
+		.exec_mask = SOME,
+		.exit_signal = SIGCHLD,
+	};
+	pid_t pid;
+
+	pid = spawnctl_thread(self->fd, &clone, fork_then_report, &self->report[1]);
+	ASSERT_LT(0, pid);
+	EXPECT_EQ(OTHERS, reported(_metadata, self->report[0], pid));
+}
+
+/* To be ended from outside, well before that. */
+static int linger(void *arg)
+{
+	raw_sleep_us(20 * 1000000);
+	return 1;
+}
+
+static char thread_stack[65536];
+
+static int exec_by_a_thread(void *arg)
+{
+	/* clone() of libc sets errno when it fails, and is raw otherwise. */
+	if (clone(become_report, thread_stack + sizeof(thread_stack),
+		  CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM,
+		  arg) < 0)
+		return 1;
+	return linger(NULL);
+}
+
+/* Exec by another thread of the child, a task that SPAWN never saw. */
+TEST_F(exec_mask, by_a_second_thread)
+{
+	struct spawnctl_clone clone = {
+		.size = sizeof(clone),
+		.flags = SPAWNCTL_WINDOW_MASK | SPAWNCTL_EXEC_MASK,
+		.window_mask = ~0ULL,
+		.exec_mask = SOME,
+		.exit_signal = SIGCHLD,
+	};
+	pid_t pid;
+	int i;
+
+	for (i = 0; i < 20; i++) {
+		pid = spawnctl_thread(self->fd, &clone, exec_by_a_thread, &self->report[1]);
+		ASSERT_LT(0, pid);
+		EXPECT_EQ(SOME, reported(_metadata, self->report[0], pid));
+		EXPECT_EQ(0, exec_pending(self->fd));
+	}
+}
+
+struct nest {
+	int fd;
+	int report;
+	int depth;
+	long pending;
+	int failed;
+};
+
+static const __u64 nest_mask[] = { SOME, OTHERS, ~UNBLOCKABLE, SIGBIT(SIGINT) };
+
+/* Each child spawns the next, all inside the first one's call, then becomes the program. */
+static int nest_child(void *arg)
+{
+	struct nest *nest = arg;
+	struct spawnctl_clone clone = {
+		.size = sizeof(clone),
+		.flags = SPAWNCTL_WINDOW_MASK | SPAWNCTL_EXEC_MASK,
+		.window_mask = ~0ULL,
+		.exit_signal = SIGCHLD,
+	};
+	int status;
+	pid_t pid;
+
+	if (nest->depth < (int)ARRAY_SIZE(nest_mask) - 1) {
+		clone.exec_mask = nest_mask[++nest->depth];
+		pid = spawnctl_thread(nest->fd, &clone, nest_child, nest);
+		if (pid <= 0 || raw_syscall(SYS_wait4, pid, &status, 0, 0) != pid || status)
+			nest->failed++;
+	} else {
+		nest->pending = exec_pending(nest->fd);
+	}
+	return become_report(&nest->report);
+}
+
+TEST_F(exec_mask, nested)
+{
+	struct nest nest = { .fd = self->fd, .report = self->report[1] };
+	struct spawnctl_clone clone = {
+		.size = sizeof(clone),
+		.flags = SPAWNCTL_WINDOW_MASK | SPAWNCTL_EXEC_MASK,
+		.window_mask = ~0ULL,
+		.exec_mask = nest_mask[0],
+		.exit_signal = SIGCHLD,
+	};
+	struct signal_status status;
+	pid_t pid;
+	int i;
+
+	pid = spawnctl_thread(self->fd, &clone, nest_child, &nest);
+	ASSERT_LT(0, pid);
+	EXPECT_EQ(0, nest.failed);
+	EXPECT_EQ((long)ARRAY_SIZE(nest_mask), nest.pending);
+	/* The innermost reports first. */
+	for (i = ARRAY_SIZE(nest_mask) - 1; i > 0; i--) {
+		ASSERT_EQ((ssize_t)sizeof(status),
+			  read(self->report[0], &status, sizeof(status)));
+		EXPECT_EQ(nest_mask[i], status.blocked);
+	}
+	EXPECT_EQ(nest_mask[0], reported(_metadata, self->report[0], pid));
+}
+
+static int count_pending(void *arg)
+{
+	long *pending = arg;
+
+	/* The descriptor came in the place where the answer goes. */
+	*pending = exec_pending(*pending);
+	return 0;
+}
+
+/* INFO counts the child while it lives, and not after, however it ends. */
+TEST_F(exec_mask, child_that_never_execs)
+{
+	struct spawnctl_clone clone = {
+		.size = sizeof(clone),
+		.flags = SPAWNCTL_EXEC_MASK,
+		.exec_mask = SOME,
+		.exit_signal = SIGCHLD,
+	};
+	long pending = self->fd;
+	pid_t pid;
+
+	pid = spawnctl_thread(self->fd, &clone, count_pending, &pending);
+	ASSERT_LT(0, pid);
+	EXPECT_EQ(1, pending);
+	ASSERT_EQ(0, wait_status(pid));
+	EXPECT_EQ(0, exec_pending(self->fd));
+
+	clone.flags = 0;
+	clone.exec_mask = 0;
+	pending = self->fd;
+	pid = spawnctl_thread(self->fd, &clone, count_pending, &pending);
+	ASSERT_LT(0, pid);
+	EXPECT_EQ(0, pending);
+	ASSERT_EQ(0, wait_status(pid));
+}
+
+static int kill_itself(void *arg)
+{
+	raw_syscall(SYS_kill, raw_syscall(SYS_getpid), SIGKILL);
+	return linger(NULL);
+}
+
+TEST_F(exec_mask, child_that_is_killed)
+{
+	struct spawnctl_clone clone = {
+		.size = sizeof(clone),
+		.flags = SPAWNCTL_WINDOW_MASK | SPAWNCTL_EXEC_MASK,
+		.window_mask = ~0ULL,
+		.exec_mask = ~0ULL,
+		.exit_signal = SIGCHLD,
+	};
+	int status;
+	pid_t pid;
+
+	pid = spawnctl_thread(self->fd, &clone, kill_itself, NULL);
+	ASSERT_LT(0, pid);
+	status = wait_status(pid);
+	EXPECT_TRUE(WIFSIGNALED(status));
+	EXPECT_EQ(SIGKILL, WTERMSIG(status));
+	EXPECT_EQ(0, exec_pending(self->fd));
+}
+
+#define COPY "/tmp/spawnctl-exec-mask-program"
+
+/* The program again, as its owner's for whoever executes it. */
+static int copy_program(mode_t mode)
+{
+	static char bytes[65536];
+	int from = open(program_path, O_RDONLY | O_CLOEXEC);
+	int to = open(COPY, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0700);
+	ssize_t length;
+
+	while ((length = read(from, bytes, sizeof(bytes))) > 0)
+		if (write(to, bytes, length) != length)
+			return -1;
+	if (length || fchmod(to, mode))
+		return -1;
+	close(from);
+	return close(to);
+}
+
+static int become_copy(void *arg)
+{
+	char number[] = { '0' + *(int *)arg / 10, '0' + *(int *)arg % 10, '\0' };
+	char * const argv[] = { "program", "report", number, NULL };
+
+	raw_syscall(SYS_execve, COPY, argv, argv + 3);
+	return 127;
+}
+
+/* What an unprivileged caller's child has blocked, once it is the copy. */
+static __u64 copy_reports(struct __test_metadata *_metadata, int fd, int *report, __u64 window)
+{
+	struct spawnctl_clone clone = {
+		.size = sizeof(clone),
+		.flags = SPAWNCTL_WINDOW_MASK | SPAWNCTL_EXEC_MASK,
+		.window_mask = window,
+		.exec_mask = SOME,
+		.exit_signal = SIGCHLD,
+	};
+	pid_t caller = fork();
+
+	if (!caller) {
+		if (setuid(65534))
+			_exit(1);
+		_exit(wait_status(spawnctl_thread(fd, &clone, become_copy, &report[1])) ? 2 : 0);
+	}
+	return reported(_metadata, report[0], caller);
+}
+
+/*
+ * Where the program gains rights, an LSM may have emptied the mask to protect
+ * it, as SELinux does: so nothing is blocked that was not before.
+ */
+TEST_F(exec_mask, program_that_gains_rights)
+{
+	ASSERT_EQ(0, copy_program(0755));
+	EXPECT_EQ(SOME, copy_reports(_metadata, self->fd, self->report, 0))
+		TH_LOG("control: it gains none");
+	ASSERT_EQ(0, copy_program(04755));
+	EXPECT_EQ(0, copy_reports(_metadata, self->fd, self->report, 0));
+	EXPECT_EQ(SOME, copy_reports(_metadata, self->fd, self->report, ~0ULL));
+	unlink(COPY);
+}
+
+int main(int argc, char **argv)
+{
+	return test_harness_run(argc, argv);
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The descriptor table: a copy, or on request the caller's own, in which the
+ * child can then close anything, the device of the call that made it included.
+ */
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include "spawnctl_test.h"
+
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+#ifndef CLOSE_RANGE_UNSHARE
+#define CLOSE_RANGE_UNSHARE 2
+#endif
+
+struct shared {
+	int device;	/* what is closed */
+	long opened;	/* what is opened, by the child */
+	long error;
+};
+
+FIXTURE(files)
+{
+	int fd;
+	struct spawnctl_clone clone;
+	struct shared *shared;
+};
+
+FIXTURE_VARIANT(files)
+{
+	unsigned long command;
+};
+
+FIXTURE_VARIANT_ADD(files, spawn)
+{
+	.command = SPAWNCTL_IOC_SPAWN,
+};
+
+FIXTURE_VARIANT_ADD(files, fork)
+{
+	.command = SPAWNCTL_IOC_FORK,
+};
+
+FIXTURE_SETUP(files)
+{
+	self->fd = spawnctl_open();
+	ASSERT_LE(0, self->fd);
+	self->clone = (struct spawnctl_clone){
+		.size = sizeof(self->clone),
+		.exit_signal = SIGCHLD,
+		.flags = SPAWNCTL_SHARE_FILES,
+	};
+	self->shared = shared_alloc(4096);
+	ASSERT_NE(NULL, self->shared);
+	self->shared->device = self->fd;
+}
+
+FIXTURE_TEARDOWN(files)
+{
+	close(self->fd);
+}
+
+static int exited_with(pid_t pid, int code)
+{
+	int status = wait_status(pid);
+
+	return status != -1 && WIFEXITED(status) && WEXITSTATUS(status) == code;
+}
+
+static int open_one(void *arg)
+{
+	struct shared *shared = arg;
+
+	shared->opened = raw_syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC);
+	return shared->opened < 0;
+}
+
+TEST_F(files, opened_by_the_child)
+{
+	struct stat null, seen;
+	pid_t pid;
+
+	ASSERT_EQ(0, stat("/dev/null", &null));
+	pid = start_child(self->fd, variant->command, &self->clone, open_one, self->shared);
+	ASSERT_LT(0, pid);
+	EXPECT_TRUE(exited_with(pid, 0));
+	ASSERT_EQ(0, fstat(self->shared->opened, &seen));
+	EXPECT_EQ(null.st_rdev, seen.st_rdev);
+	close(self->shared->opened);
+	/* Without the flag it is a copy, and the control of the above. */
+	self->clone.flags = 0;
+	pid = start_child(self->fd, variant->command, &self->clone, open_one, self->shared);
+	ASSERT_LT(0, pid);
+	EXPECT_TRUE(exited_with(pid, 0));
+	EXPECT_EQ(-1, fstat(self->shared->opened, &seen));
+	EXPECT_EQ(EBADF, errno);
+}
+
+static int close_device(void *arg)
+{
+	struct shared *shared = arg;
+	struct timespec pause = { 0, 2000000 };
+
+	shared->error = raw_syscall(SYS_close, shared->device);
+	/* The caller is in its call for a while after the last descriptor. */
+	raw_syscall(SYS_nanosleep, &pause, NULL);
+	return shared->error != 0;
+}
+
+/*
+ * With one user of the table the caller's system call has only borrowed the
+ * open file; the child takes that user's place away, and the file, the device
+ * and the module must last for as long as the call.
+ */
+TEST_F_TIMEOUT(files, device_closed_in_the_call, 600)
+{
+	unsigned int count = scaled(2000, 100, "children that close the device");
+	struct spawnctl_info info;
+	unsigned int i;
+	pid_t pid;
+
+	close(self->fd);
+	for (i = 0; i < count; i++) {
+		self->fd = spawnctl_open();
+		self->shared->device = self->fd;
+		ASSERT_LE(0, self->fd);
+		pid = start_child(self->fd, variant->command, &self->clone, close_device,
+				  self->shared);
+		ASSERT_LT(0, pid);
+		ASSERT_TRUE(exited_with(pid, 0));
+		ASSERT_EQ(-1, fcntl(self->fd, F_GETFD));
+		ASSERT_EQ(EBADF, errno);
+	}
+	/* It works as before for whoever opens it next. */
+	self->fd = spawnctl_open();
+	ASSERT_LE(0, self->fd);
+	EXPECT_EQ(0, spawnctl_info(self->fd, &info));
+}
+
+static int exec_and_close_device(void *arg)
+{
+	static char * const argv[] = { "true", NULL };
+	int ret = close_device(arg);
+
+	if (ret)
+		return ret;
+	return raw_syscall(SYS_execve, "/bin/true", argv, argv + 1);
+}
+
+/* With an exec mask the module is also held by the child's record. */
+TEST_F(files, device_closed_before_exec)
+{
+	unsigned int i;
+	pid_t pid;
+
+	if (variant->command == SPAWNCTL_IOC_SPAWN) {
+		self->clone.flags |= SPAWNCTL_EXEC_MASK;
+		self->clone.exec_mask = SIGBIT(SIGUSR1);
+	}
+	close(self->fd);
+	for (i = 0; i < 20; i++) {
+		self->fd = spawnctl_open();
+		self->shared->device = self->fd;
+		ASSERT_LE(0, self->fd);
+		pid = start_child(self->fd, variant->command, &self->clone, exec_and_close_device,
+				  self->shared);
+		ASSERT_LT(0, pid);
+		ASSERT_TRUE(exited_with(pid, 0));
+		ASSERT_EQ(-1, fcntl(self->fd, F_GETFD));
+	}
+	self->fd = spawnctl_open();
+	EXPECT_EQ(0, exec_pending(self->fd));
+}
+
+static int close_all_unshared(void *arg)
+{
+	struct shared *shared = arg;
+
+	shared->error = raw_syscall(SYS_close_range, 0, ~0U, CLOSE_RANGE_UNSHARE);
+	if (shared->error)
+		return 1;
+	/* Nothing is open here any more. */
+	if (raw_syscall(SYS_fcntl, shared->device, F_GETFD) != -EBADF)
+		return 2;
+	shared->opened = raw_syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDONLY);
+	return shared->opened == 0 ? 0 : 3;
+}
+
+/* The way to a child that inherits only what it is meant to. */
+TEST_F(files, close_range_unshare)
+{
+	struct stat before, after;
+	pid_t pid;
+	int i;
+
+	ASSERT_EQ(0, fstat(0, &before));
+	for (i = 0; i < 20; i++) {
+		pid = start_child(self->fd, variant->command, &self->clone, close_all_unshared,
+				  self->shared);
+		ASSERT_LT(0, pid);
+		EXPECT_TRUE(exited_with(pid, 0));
+		EXPECT_EQ(0, self->shared->error);
+	}
+	/* The caller's is as it was: its 0 is not the child's /dev/null. */
+	ASSERT_EQ(0, fstat(0, &after));
+	EXPECT_EQ(before.st_ino, after.st_ino);
+	EXPECT_EQ(before.st_rdev, after.st_rdev);
+	EXPECT_EQ(FD_CLOEXEC, fcntl(self->fd, F_GETFD));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * spawnctl_fork(): a clean signal state, and what of libc's own promises holds
+ * in its child.
+ */
+#include <pthread.h>
+#include <sys/wait.h>
+#include "spawnctl_test.h"
+
+#define ODD_ERRNO	4711
+/* glibc's own, for pthread_cancel(3) and setuid(2) in all threads. */
+#define LIBC_SIGNALS	(SIGBIT(32) | SIGBIT(33))
+
+struct robust_head {
+	struct robust_head *next;
+	long futex_offset;
+	struct robust_head *pending;
+};
+
+FIXTURE(fork)
+{
+	int fd;
+};
+
+FIXTURE_SETUP(fork)
+{
+	self->fd = spawnctl_open();
+	ASSERT_LE(0, self->fd);
+}
+
+FIXTURE_TEARDOWN(fork)
+{
+	close(self->fd);
+}
+
+static int exited_with(pid_t pid, int code)
+{
+	int status = pid > 0 ? wait_status(pid) : -1;
+
+	return status != -1 && WIFEXITED(status) && WEXITSTATUS(status) == code;
+}
+
+/* In the child: 17, or what is not as it should be. */
+static int check_signals(void)
+{
+	struct signal_status status;
+
+	if (read_signal_status("/proc/self/status", &status))
+		return 1;
+	if (status.blocked)
+		return 2;
+	if (status.ignored)
+		return 3;
+	if (status.caught & ~LIBC_SIGNALS)
+		return 4;
+	return status.pending || status.shared_pending ? 5 : 17;
+}
+
+static void handler(int sig)
+{
+	(void)sig;
+}
+
+TEST_F(fork, signal_state)
+{
+	struct signal_status before, after;
+	int sig, status;
+	pid_t pid;
+
+	/* A third each ignored, caught and default; all blocked; some pending. */
+	for (sig = 1; sig <= NSIGNALS; sig++) {
+		struct kernel_sigaction action = { .handler = 1 };
+
+		if (SIGBIT(sig) & (UNBLOCKABLE | LIBC_SIGNALS))
+			continue;
+		if (sig % 3 == 0)
+			raw_sigaction(sig, &action, NULL);
+		else if (sig % 3 == 1)
+			signal(sig, handler);
+	}
+	ASSERT_EQ(0, raw_sigprocmask(SIG_SETMASK, ~0ULL, NULL));
+	kill(getpid(), SIGUSR1);
+	raise(SIGRTMIN + 3);
+	ASSERT_EQ(0, read_signal_status("/proc/self/status", &before));
+	ASSERT_NE(0ULL, before.ignored);
+	ASSERT_NE(0ULL, before.caught);
+	ASSERT_EQ(~UNBLOCKABLE, before.blocked);
+	ASSERT_NE(0ULL, before.pending | before.shared_pending);
+
+	errno = ODD_ERRNO;
+	pid = spawnctl_fork(self->fd);
+	if (pid == 0)
+		_exit(errno == ODD_ERRNO ? check_signals() : 6);
+	EXPECT_EQ(ODD_ERRNO, errno);
+	status = wait_status(pid);
+	EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 17)
+		TH_LOG("status %#x", status);
+	ASSERT_EQ(0, read_signal_status("/proc/self/status", &after));
+	/* But for the child's end, which is pending now. */
+	after.shared_pending &= ~SIGBIT(SIGCHLD);
+	EXPECT_EQ(0, memcmp(&before, &after, sizeof(before)));
+}
+
+static void *return_it(void *arg)
+{
+	return arg;
+}
+
+static int same_libc_handlers(const struct kernel_sigaction *wanted)
+{
+	struct kernel_sigaction action;
+	int i;
+
+	for (i = 0; i < 2; i++)
+		if (raw_sigaction(32 + i, NULL, &action) ||
+		    memcmp(&action, &wanted[i], sizeof(action)))
+			return 0;
+	return 1;
+}
+
+/* libc installs its handlers once and believes that they stay. */
+TEST_F(fork, handlers_of_libc_stay)
+{
+	struct kernel_sigaction action[2] = {};
+	pthread_t thread;
+	pid_t pid;
+
+	/* Those of a process that has cancelled a thread and changed its ids. */
+	ASSERT_EQ(0, pthread_create(&thread, NULL, return_it, NULL));
+	pthread_cancel(thread);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	ASSERT_EQ(0, setgid(0));
+	ASSERT_EQ(0, raw_sigaction(32, NULL, &action[0]));
+	ASSERT_EQ(0, raw_sigaction(33, NULL, &action[1]));
+	ASSERT_NE(0ULL, action[0].handler | action[1].handler);
+	pid = spawnctl_fork(self->fd);
+	if (pid == 0)
+		_exit(same_libc_handlers(action) ? 17 : 1);
+	EXPECT_TRUE(exited_with(pid, 17));
+	EXPECT_TRUE(same_libc_handlers(action));
+}
+
+/* The thread id that libc has stored for itself, as its mutexes show it. */
+static int cached_tid(void)
+{
+	pthread_mutexattr_t attr;
+	pthread_mutex_t mutex;
+	int owner;
+
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ERRORCHECK);
+	pthread_mutex_init(&mutex, &attr);
+	pthread_mutex_lock(&mutex);
+	owner = mutex.__data.__owner;
+	/* Who owns it already is told so; who is taken for another is not. */
+	if (pthread_mutex_lock(&mutex) != EDEADLK || pthread_mutex_unlock(&mutex))
+		return -1;
+	return owner;
+}
+
+static int check_tid(int fd)
+{
+	pid_t pid = spawnctl_fork(fd);
+
+	if (pid == 0)
+		_exit(cached_tid() == raw_syscall(SYS_gettid) &&
+		      raw_syscall(SYS_gettid) == raw_syscall(SYS_getpid) ? 17 : 1);
+	return exited_with(pid, 17);
+}
+
+TEST_F(fork, cached_thread_id)
+{
+	struct spawnctl_clone clone = { .size = sizeof(clone), .exit_signal = SIGCHLD };
+	int own = cached_tid();
+	pid_t pid;
+
+	ASSERT_EQ(own, raw_syscall(SYS_gettid));
+	EXPECT_TRUE(check_tid(self->fd));
+	/* The control: a bare ioctl leaves the parent's id in the child. */
+	pid = raw_syscall(SYS_ioctl, self->fd, SPAWNCTL_IOC_FORK, &clone);
+	if (pid == 0)
+		raw_syscall(SYS_exit_group, cached_tid() == own ? 17 : 1);
+	EXPECT_TRUE(exited_with(pid, 17));
+	EXPECT_EQ(own, cached_tid());
+}
+
+/* raise() goes by the stored id: with the parent's it would reach nobody. */
+TEST_F(fork, raise)
+{
+	pid_t pid = spawnctl_fork(self->fd);
+	int status;
+
+	if (pid == 0) {
+		raise(SIGUSR1);
+		_exit(1);
+	}
+	status = wait_status(pid);
+	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGUSR1);
+}
+
+static pthread_mutex_t *shared_robust_mutex(void)
+{
+	pthread_mutex_t *mutex = shared_alloc(sizeof(*mutex));
+	pthread_mutexattr_t attr;
+
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+	pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+	pthread_mutex_init(mutex, &attr);
+	return mutex;
+}
+
+TEST_F(fork, robust_list)
+{
+	pthread_mutex_t *of_parent = shared_robust_mutex();
+	pthread_mutex_t *of_child = shared_robust_mutex();
+	struct robust_head *own = NULL;
+	size_t length = 0;
+	pid_t pid;
+
+	ASSERT_EQ(0, pthread_mutex_lock(of_parent));
+	ASSERT_EQ(0, raw_syscall(SYS_get_robust_list, 0, &own, &length));
+	ASSERT_NE(NULL, own);
+	ASSERT_NE(own, own->next);
+	pid = spawnctl_fork(self->fd);
+	if (pid == 0) {
+		struct robust_head *head = NULL;
+		size_t size = 0;
+
+		raw_syscall(SYS_get_robust_list, 0, &head, &size);
+		if (head != own || size != length)
+			_exit(1);
+		if (head->next != head || head->pending)
+			_exit(2);
+		/* Held at its end: the kernel must find it in the list. */
+		if (pthread_mutex_lock(of_child))
+			_exit(3);
+		_exit(head->next == head ? 4 : 17);
+	}
+	EXPECT_TRUE(exited_with(pid, 17));
+	EXPECT_EQ(EOWNERDEAD, pthread_mutex_lock(of_child));
+	/* The parent's own list and mutex have not noticed. */
+	EXPECT_NE(own, own->next);
+	EXPECT_EQ(EBUSY, pthread_mutex_trylock(of_parent));
+	EXPECT_EQ(0, pthread_mutex_unlock(of_parent));
+}
+
+static int atfork_runs;
+
+static void count_atfork(void)
+{
+	atfork_runs++;
+}
+
+TEST_F(fork, atfork_handlers_do_not_run)
+{
+	pid_t pid;
+
+	ASSERT_EQ(0, pthread_atfork(count_atfork, count_atfork, count_atfork));
+	pid = spawnctl_fork(self->fd);
+	if (pid == 0)
+		_exit(atfork_runs ? 1 : 17);
+	EXPECT_TRUE(exited_with(pid, 17));
+	EXPECT_EQ(0, atfork_runs);
+	/* The control: with fork() they do. */
+	pid = fork();
+	if (pid == 0)
+		_exit(atfork_runs == 2 ? 17 : 1);
+	EXPECT_TRUE(exited_with(pid, 17));
+	EXPECT_EQ(2, atfork_runs);
+}
+
+/* From a parent with one thread the child has a whole libc. */
+TEST_F(fork, libc_in_the_child)
+{
+	pid_t pid = spawnctl_fork(self->fd);
+
+	if (pid == 0) {
+		pthread_t thread;
+		void *ret = NULL;
+		char *memory = malloc(100000);
+
+		if (!memory || pthread_create(&thread, NULL, return_it, memory) ||
+		    pthread_join(thread, &ret) || ret != memory)
+			_exit(1);
+		free(memory);
+		pid = fork();
+		if (pid == 0)
+			_exit(17);
+		_exit(exited_with(pid, 17) ? 17 : 2);
+	}
+	EXPECT_TRUE(exited_with(pid, 17));
+}
+
+static int stop_threads;
+
+static void *use_malloc(void *arg)
+{
+	void *blocks[32] = {};
+	unsigned int i = 0;
+
+	(void)arg;
+	while (!READ_ONCE(stop_threads)) {
+		free(blocks[i % 32]);
+		blocks[i % 32] = malloc(64 + i % 4000);
+		i++;
+	}
+	for (i = 0; i < 32; i++)
+		free(blocks[i]);
+	return NULL;
+}
+
+struct forker {
+	int fd;
+	unsigned int rounds;
+	unsigned int right;
+	unsigned int tids;
+};
+
+/* The child does what is async-signal-safe, and no lock stops it. */
+static void *fork_repeatedly(void *arg)
+{
+	struct forker *forker = arg;
+	unsigned int i;
+
+	for (i = 0; i < forker->rounds; i++) {
+		int pipes[2];
+		char byte = 0;
+		pid_t pid;
+
+		if (pipe(pipes))
+			break;
+		pid = spawnctl_fork(forker->fd);
+		if (pid == 0) {
+			signal(SIGALRM, SIG_DFL);
+			alarm(20);
+			_exit(write(pipes[1], "x", 1) == 1 ? 17 : 1);
+		}
+		close(pipes[1]);
+		forker->right += read(pipes[0], &byte, 1) == 1 && byte == 'x' &&
+				 exited_with(pid, 17);
+		close(pipes[0]);
+		forker->tids += check_tid(forker->fd);
+	}
+	return NULL;
+}
+
+TEST_F_TIMEOUT(fork, many_threads, 600)
+{
+	struct forker main_thread = { .fd = self->fd };
+	struct forker second = { .fd = self->fd };
+	pthread_t users[3], thread;
+	unsigned int i;
+
+	main_thread.rounds = scaled(2000, 100, "forks of a busy process");
+	second.rounds = main_thread.rounds;
+	for (i = 0; i < ARRAY_SIZE(users); i++)
+		ASSERT_EQ(0, pthread_create(&users[i], NULL, use_malloc, NULL));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, fork_repeatedly, &second));
+	fork_repeatedly(&main_thread);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	WRITE_ONCE(stop_threads, 1);
+	for (i = 0; i < ARRAY_SIZE(users); i++)
+		ASSERT_EQ(0, pthread_join(users[i], NULL));
+	EXPECT_EQ(main_thread.rounds, main_thread.right);
+	EXPECT_EQ(second.rounds, second.right);
+	EXPECT_EQ(main_thread.rounds, main_thread.tids);
+	EXPECT_EQ(second.rounds, second.tids);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Whatever masks are given, SIGKILL ends the child, and the program that it
+ * becomes; SIGSTOP stops them.
+ */
+#include <pthread.h>
+#include <sys/stat.h>
+
+#include "spawnctl_test.h"
+
+#define CGROUP	"/sys/fs/cgroup/spawnctl_kill_test"
+
+enum how { KILL, CGROUP_KILL };
+
+/* A child that stays in the window, or a program that has everything blocked. */
+struct target {
+	pid_t pid;
+	int exec;
+	int ready;
+};
+
+static int live(void *arg)
+{
+	struct target *target = arg;
+
+	WRITE_ONCE(target->pid, raw_syscall(SYS_getpid));
+	if (target->exec)
+		exec_program("linger", target->ready);
+	raw_sleep_us(20 * 1000000);
+	return 1;
+}
+
+static int write_cgroup(const char *file, const char *text)
+{
+	char path[128];
+	ssize_t ret;
+	int fd;
+
+	snprintf(path, sizeof(path), CGROUP "/%s", file);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	ret = write(fd, text, strlen(text));
+	close(fd);
+	return ret == (ssize_t)strlen(text) ? 0 : -1;
+}
+
+FIXTURE(kill) {
+	int fd;
+	int ready[2];
+	int cgroup;
+};
+
+FIXTURE_VARIANT(kill) {
+	unsigned long command;
+	int exec;
+};
+
+FIXTURE_VARIANT_ADD(kill, window) {
+	.command = SPAWNCTL_IOC_SPAWN,
+};
+
+FIXTURE_VARIANT_ADD(kill, program) {
+	.command = SPAWNCTL_IOC_SPAWN,
+	.exec = 1,
+};
+
+FIXTURE_VARIANT_ADD(kill, fork) {
+	.command = SPAWNCTL_IOC_FORK,
+};
+
+FIXTURE_VARIANT_ADD(kill, fork_program) {
+	.command = SPAWNCTL_IOC_FORK,
+	.exec = 1,
+};
+
+FIXTURE_SETUP(kill)
+{
+	self->fd = spawnctl_open();
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, pipe(self->ready));
+	ASSERT_TRUE(mkdir(CGROUP, 0755) == 0 || errno == EEXIST);
+	self->cgroup = open(CGROUP, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ASSERT_LE(0, self->cgroup);
+}
+
+FIXTURE_TEARDOWN(kill)
+{
+	EXPECT_EQ(0, exec_pending(self->fd));
+	close(self->cgroup);
+	EXPECT_EQ(0, rmdir(CGROUP));
+	close(self->fd);
+}
+
+struct hand {
+	struct target *target;
+	enum how how;
+	int exec;
+	int ready;
+	int ret;
+};
+
+/* Waits until the target is what it is to be, then ends it. */
+static void *strike(void *arg)
+{
+	struct hand *hand = arg;
+	char byte;
+
+	while (!READ_ONCE(hand->target->pid))
+		raw_sleep_us(100);
+	if (hand->exec) {
+		if (read(hand->ready, &byte, 1) != 1) {
+			hand->ret = -1;
+			return NULL;
+		}
+	} else {
+		raw_sleep_us(20000);
+	}
+	hand->ret = hand->how == CGROUP_KILL ? write_cgroup("cgroup.kill", "1") :
+					       kill(hand->target->pid, SIGKILL);
+	return NULL;
+}
+
+static void check_end(struct __test_metadata *_metadata, int fd, unsigned long command,
+		      int exec, int *ready, int cgroup, enum how how)
+{
+	struct target *target = shared_alloc(sizeof(*target));
+	struct hand hand = { .target = target, .how = how, .exec = exec, .ready = ready[0] };
+	struct spawnctl_clone clone = {
+		.size = sizeof(clone),
+		.flags = SPAWNCTL_WINDOW_MASK | SPAWNCTL_CGROUP,
+		.window_mask = ~0ULL,
+		.cgroup = cgroup,
+		.exit_signal = SIGCHLD,
+	};
+	pthread_t striker;
+	int status;
+	pid_t pid;
+
+	ASSERT_NE(NULL, target);
+	target->exec = exec;
+	target->ready = ready[1];
+	if (command == SPAWNCTL_IOC_SPAWN) {
+		clone.flags |= SPAWNCTL_EXEC_MASK;
+		clone.exec_mask = ~0ULL;
+	}
+	ASSERT_EQ(0, pthread_create(&striker, NULL, strike, &hand));
+	pid = start_child(fd, command, &clone, live, target);
+	ASSERT_LT(0, pid);
+	ASSERT_EQ(0, pthread_join(striker, NULL));
+	EXPECT_EQ(0, hand.ret);
+	status = wait_status(pid);
+	EXPECT_EQ(pid, target->pid);
+	EXPECT_TRUE(WIFSIGNALED(status));
+	EXPECT_EQ(SIGKILL, WTERMSIG(status));
+}
+
+TEST_F(kill, by_sigkill)
+{
+	check_end(_metadata, self->fd, variant->command, variant->exec, self->ready,
+		  self->cgroup, KILL);
+}
+
+/* cgroup.kill came with 5.14: before, there is no such file. */
+TEST_F(kill, by_cgroup)
+{
+	if (!kernel_at_least(5, 14)) {
+		ASSERT_EQ(-1, access(CGROUP "/cgroup.kill", F_OK));
+		ASSERT_EQ(ENOENT, errno);
+		return;
+	}
+	check_end(_metadata, self->fd, variant->command, variant->exec, self->ready,
+		  self->cgroup, CGROUP_KILL);
+}
+
+/* A stop that cannot be held back, and the continuation, in the window and after. */
+TEST_F(kill, stopped_by_sigstop)
+{
+	struct target *target = shared_alloc(sizeof(*target));
+	struct spawnctl_clone clone = {
+		.size = sizeof(clone),
+		.flags = SPAWNCTL_WINDOW_MASK,
+		.window_mask = ~0ULL,
+		.exit_signal = SIGCHLD,
+	};
+	pid_t pid, helper;
+	char byte;
+	int status;
+
+	if (variant->command == SPAWNCTL_IOC_SPAWN) {
+		clone.flags |= SPAWNCTL_EXEC_MASK;
+		clone.exec_mask = ~0ULL;
+	}
+	ASSERT_NE(NULL, target);
+	target->exec = variant->exec;
+	target->ready = self->ready[1];
+	/* In the window this process sleeps, so that another has to act on the child. */
+	helper = fork();
+	ASSERT_LE(0, helper);
+	if (helper == 0) {
+		char path[64], text[64] = "";
+		int i, fd;
+
+		while (!READ_ONCE(target->pid))
+			raw_sleep_us(100);
+		if (variant->exec && read(self->ready[0], &byte, 1) != 1)
+			_exit(1);
+		if (kill(target->pid, SIGSTOP))
+			_exit(2);
+		snprintf(path, sizeof(path), "/proc/%d/stat", target->pid);
+		for (i = 0; i < 1000 && !strstr(text, ") T "); i++) {
+			raw_sleep_us(2000);
+			fd = open(path, O_RDONLY);
+			if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
+				_exit(3);
+			close(fd);
+		}
+		if (i == 1000)
+			_exit(4);
+		_exit(kill(target->pid, SIGCONT) || kill(target->pid, SIGKILL) ? 5 : 0);
+	}
+	pid = start_child(self->fd, variant->command, &clone, live, target);
+	ASSERT_LT(0, pid);
+	EXPECT_EQ(0, wait_status(helper));
+	status = wait_status(pid);
+	EXPECT_TRUE(WIFSIGNALED(status));
+	EXPECT_EQ(SIGKILL, WTERMSIG(status));
+}
+
+/* As sigaction(2) has it. */
+TEST_F(kill, cannot_be_ignored)
+{
+	static const __u64 sets[] = {
+		SIGBIT(SIGKILL), SIGBIT(SIGSTOP), SIGBIT(SIGTERM) | SIGBIT(SIGSTOP), ~0ULL
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sets); i++) {
+		struct spawnctl_clone clone = {
+			.size = sizeof(clone),
+			.sig_ignore = sets[i],
+			.exit_signal = SIGCHLD,
+		};
+
+		EXPECT_EQ(-EINVAL, raw_spawn_exit(self->fd, variant->command, &clone));
+	}
+	EXPECT_EQ(-1, waitpid(-1, NULL, __WALL | WNOHANG));
+	EXPECT_EQ(ECHILD, errno);
+}
+
+int main(int argc, char **argv)
+{
+	return test_harness_run(argc, argv);
+}

@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Nothing is left behind: no object in any slab cache, no open file, no kernel
+ * stack, no page table, no reference to the module, after thousands of children
+ * and of calls that made none.
+ */
+#include <dirent.h>
+#include <sys/wait.h>
+#include "spawnctl_test.h"
+
+#define CACHES	512
+#define LOOKS	4
+
+struct cache {
+	char name[48];
+	long objects;
+	long per_slab;
+};
+
+struct usage {
+	unsigned int caches;
+	struct cache cache[CACHES];
+	long files;
+	long kernel_stack;	/* KiB, as all of /proc/meminfo */
+	long page_tables;
+	long references;
+};
+
+FIXTURE(leak)
+{
+	int fd;
+	struct usage *before;
+	struct usage *after;
+};
+
+FIXTURE_SETUP(leak)
+{
+	self->fd = spawnctl_open();
+	ASSERT_LE(0, self->fd);
+	self->before = shared_alloc(sizeof(*self->before));
+	self->after = shared_alloc(sizeof(*self->after));
+	ASSERT_NE(NULL, self->before);
+	ASSERT_NE(NULL, self->after);
+}
+
+FIXTURE_TEARDOWN(leak)
+{
+	close(self->fd);
+}
+
+/* Gives back what each CPU keeps at hand, which slabinfo counts as in use. */
+static void shrink_caches(void)
+{
+	DIR *dir = opendir("/sys/kernel/slab");
+	char path[PATH_MAX];
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		int fd;
+
+		/* Those with a colon have a second name without one. */
+		snprintf(path, sizeof(path), "/sys/kernel/slab/%s/shrink", entry->d_name);
+		fd = entry->d_type == DT_DIR ? open(path, O_WRONLY) : -1;
+		if (fd < 0)
+			continue;
+		if (write(fd, "1", 1) != 1)
+			fprintf(stderr, "# cannot shrink %s\n", entry->d_name);
+		close(fd);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+/* The number that follows @key in the file, or -1. */
+static long number_in(const char *path, const char *key)
+{
+	long number = -1;
+	char line[256];
+	FILE *file = fopen(path, "r");
+
+	while (file && number < 0 && fgets(line, sizeof(line), file))
+		if (!strncmp(line, key, strlen(key)))
+			number = atol(line + strlen(key));
+	if (file)
+		fclose(file);
+	return number;
+}
+
+/*
+ * Objects in use, by cache. A CPU that allocates one takes a slab for itself, of
+ * which all then counts as in use: the least of a few looks is the truth.
+ */
+static void count_objects(struct __test_metadata *_metadata, struct usage *usage)
+{
+	unsigned int look, i;
+	struct cache now;
+	char line[512];
+	FILE *file;
+
+	usage->caches = 0;
+	for (look = 0; look < LOOKS; look++) {
+		shrink_caches();
+		file = fopen("/proc/slabinfo", "r");
+		ASSERT_NE(NULL, file);
+		while (fgets(line, sizeof(line), file)) {
+			if (sscanf(line, "%47s %ld %*d %*d %ld", now.name, &now.objects,
+				   &now.per_slab) != 3)
+				continue;
+			for (i = 0; i < usage->caches; i++)
+				if (!strcmp(usage->cache[i].name, now.name))
+					break;
+			ASSERT_GT(CACHES + 0U, i);
+			if (i == usage->caches)
+				usage->cache[usage->caches++] = now;
+			else if (now.objects < usage->cache[i].objects)
+				usage->cache[i].objects = now.objects;
+		}
+		fclose(file);
+	}
+	ASSERT_LT(50U, usage->caches);
+}
+
+static void measure(struct __test_metadata *_metadata, struct usage *usage)
+{
+	/* kfree_rcu() collects what it is given for up to five seconds. */
+	raw_sleep_us(6500000);
+	count_objects(_metadata, usage);
+	usage->files = number_in("/proc/sys/fs/file-nr", "");
+	usage->kernel_stack = number_in("/proc/meminfo", "KernelStack:");
+	usage->page_tables = number_in("/proc/meminfo", "PageTables:");
+	usage->references = number_in("/sys/module/spawnctl/refcnt", "");
+	/* As counted by all CPUs together; what each holds back is below 64. */
+	ASSERT_LE(0, usage->files);
+	ASSERT_LT(0, usage->kernel_stack);
+	ASSERT_LT(0, usage->page_tables);
+	ASSERT_LT(0, usage->references);
+}
+
+static long growth(const struct usage *before, const struct usage *after, unsigned int cache)
+{
+	unsigned int i;
+
+	for (i = 0; i < before->caches; i++)
+		if (!strcmp(before->cache[i].name, after->cache[cache].name))
+			return after->cache[cache].objects - before->cache[i].objects;
+	return after->cache[cache].objects;
+}
+
+static long growth_of(const struct usage *before, const struct usage *after, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < after->caches; i++)
+		if (!strcmp(after->cache[i].name, name))
+			return growth(before, after, i);
+	return -1;
+}
+
+static int exec_true(void *arg)
+{
+	static char * const argv[] = { "true", NULL };
+
+	(void)arg;
+	return raw_syscall(SYS_execve, "/bin/true", argv, argv + 1);
+}
+
+static int just_exit(void *arg)
+{
+	(void)arg;
+	return 0;
+}
+
+struct work {
+	const char *what;
+	unsigned long command;
+	int (*fn)(void *arg);
+	unsigned int flags;
+	int bad_pidfd;
+	unsigned int count;
+};
+
+static const struct work works[] = {
+	{
+		.what = "children of SPAWN",
+		.command = SPAWNCTL_IOC_SPAWN,
+		.fn = just_exit,
+		.flags = SPAWNCTL_WINDOW_MASK | SPAWNCTL_PIDFD,
+		.count = 12000,
+	},
+	{
+		.what = "children of SPAWN that execute a program",
+		.command = SPAWNCTL_IOC_SPAWN,
+		.fn = exec_true,
+		.flags = SPAWNCTL_EXEC_MASK | SPAWNCTL_PIDFD,
+		.count = 2000,
+	},
+	{
+		.what = "children with an exec mask that do not execute",
+		.command = SPAWNCTL_IOC_SPAWN,
+		.fn = just_exit,
+		.flags = SPAWNCTL_EXEC_MASK | SPAWNCTL_SHARE_FILES,
+		.count = 2000,
+	},
+	{
+		.what = "children of FORK",
+		.command = SPAWNCTL_IOC_FORK,
+		.fn = just_exit,
+		.flags = SPAWNCTL_SET_TID | SPAWNCTL_PIDFD | SPAWNCTL_NO_NEW_PRIVS,
+		.count = 2000,
+	},
+	{
+		.what = "calls of SPAWN that fail late",
+		.command = SPAWNCTL_IOC_SPAWN,
+		.fn = just_exit,
+		.flags = SPAWNCTL_EXEC_MASK | SPAWNCTL_PIDFD,
+		.bad_pidfd = 1,
+		.count = 2000,
+	},
+	{
+		.what = "calls of FORK that fail late",
+		.command = SPAWNCTL_IOC_FORK,
+		.fn = just_exit,
+		.flags = SPAWNCTL_WINDOW_MASK | SPAWNCTL_PIDFD,
+		.bad_pidfd = 1,
+		.count = 2000,
+	},
+};
+
+static void do_work(struct __test_metadata *_metadata, int fd, const struct work *work,
+		    unsigned int count)
+{
+	struct spawnctl_clone clone = { .size = sizeof(clone), .flags = work->flags };
+	unsigned int i;
+	int pidfd;
+
+	if (work->flags & SPAWNCTL_PIDFD)
+		clone.pidfd = work->bad_pidfd ? 8 : (uintptr_t)&pidfd;
+	for (i = 0; i < count; i++) {
+		pid_t pid;
+
+		pidfd = -1;
+		pid = start_child(fd, work->command, &clone, work->fn, NULL);
+		if (work->bad_pidfd) {
+			ASSERT_EQ(-1, pid);
+			ASSERT_EQ(EFAULT, errno);
+			continue;
+		}
+		ASSERT_LT(0, pid);
+		ASSERT_EQ(0, wait_status(pid));
+		if (pidfd >= 0)
+			close(pidfd);
+	}
+}
+
+/*
+ * An object left behind for each call of one kind shows as a growth of the whole
+ * count. A cache differs by some for other reasons: the kernel's own threads and
+ * timers work on, and each CPU may have a slab or two at hand that counts as in
+ * use. Two fifths of the count, and those slabs, are between the two.
+ */
+static void compare(struct __test_metadata *_metadata, const struct usage *before,
+		    const struct usage *after, unsigned int count)
+{
+	long most = count * 2 / 5;
+	unsigned int i;
+
+	TH_LOG("growth: task_struct %ld, mm_struct %ld, filp %ld, kernel stacks %ld KiB",
+	       growth_of(before, after, "task_struct"), growth_of(before, after, "mm_struct"),
+	       growth_of(before, after, "filp"), after->kernel_stack - before->kernel_stack);
+	for (i = 0; i < after->caches; i++) {
+		/* Areas of stacks that are freed are kept until there are many. */
+		if (!strcmp(after->cache[i].name, "vmap_area"))
+			continue;
+		EXPECT_GT(most + 4 * after->cache[i].per_slab, growth(before, after, i)) {
+			TH_LOG("cache %s: %ld more objects after %u calls", after->cache[i].name,
+			       growth(before, after, i), count);
+		}
+	}
+	EXPECT_GT(most, after->files - before->files);
+	/* A kernel stack takes 16 KiB, a page table at the least 4. */
+	EXPECT_GT(most * 16, after->kernel_stack - before->kernel_stack);
+	EXPECT_GT(most * 4, after->page_tables - before->page_tables);
+	EXPECT_EQ(before->references, after->references);
+}
+
+TEST_F_TIMEOUT(leak, nothing_is_left, 1800)
+{
+	unsigned int least = ~0U, i;
+
+	for (i = 0; i < ARRAY_SIZE(works); i++)
+		do_work(_metadata, self->fd, &works[i], 50);
+	measure(_metadata, self->before);
+	for (i = 0; i < ARRAY_SIZE(works); i++) {
+		unsigned int count = scaled(works[i].count, 400, works[i].what);
+
+		do_work(_metadata, self->fd, &works[i], count);
+		EXPECT_EQ(0, exec_pending(self->fd));
+		if (count < least)
+			least = count;
+	}
+	measure(_metadata, self->after);
+	compare(_metadata, self->before, self->after, least);
+}
+
+/* The same measure sees children that are kept, with a pidfd each. */
+TEST_F_TIMEOUT(leak, control_kept_children, 120)
+{
+	struct spawnctl_clone clone = { .size = sizeof(clone), .flags = SPAWNCTL_PIDFD };
+	unsigned int count = 250, most = count / 5, i;
+	int pidfd, hold[2];
+	char byte;
+
+	ASSERT_EQ(0, pipe(hold));
+	do_work(_metadata, self->fd, &works[3], 100);
+	measure(_metadata, self->before);
+	clone.pidfd = (uintptr_t)&pidfd;
+	for (i = 0; i < count; i++) {
+		long pid = raw_syscall(SYS_ioctl, self->fd, SPAWNCTL_IOC_FORK, &clone);
+
+		if (pid == 0) {
+			raw_syscall(SYS_close, hold[1]);
+			raw_syscall(SYS_read, hold[0], &byte, 1);
+			raw_syscall(SYS_exit_group, 0);
+		}
+		ASSERT_LT(0, pid);
+	}
+	measure(_metadata, self->after);
+	close(hold[1]);
+	for (i = 0; i < count; i++)
+		EXPECT_LT(0, waitpid(-1, NULL, __WALL));
+	EXPECT_LE(count - most, growth_of(self->before, self->after, "task_struct"));
+	EXPECT_LE(count - most, growth_of(self->before, self->after, "mm_struct"));
+	EXPECT_LE(count - most, growth_of(self->before, self->after, "filp"));
+	EXPECT_LE(count / 2, self->after->files - self->before->files);
+	EXPECT_LE(16 * (count - most), self->after->kernel_stack - self->before->kernel_stack);
+	EXPECT_LE(4 * (count - most), self->after->page_tables - self->before->page_tables);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Pending signals: the caller's are not the child's, and those that come for
+ * the child in the window reach the program that it becomes.
+ */
+#include <pthread.h>
+
+#include "program.h"
+#include "spawnctl_test.h"
+
+#define QUEUED		5
+#define QUEUED_SIGNAL	40
+#define PLAIN		(SIGBIT(SIGTERM) | SIGBIT(SIGUSR1) | SIGBIT(SIGINT) | SIGBIT(SIGTSTP))
+
+static int send_queued(pid_t pid, int sig, int value)
+{
+	return sigqueue(pid, sig, (union sigval) { .sival_int = value });
+}
+
+FIXTURE(pending) {
+	int fd;
+	int report[2];
+	struct signal_status *child;
+};
+
+FIXTURE_SETUP(pending)
+{
+	self->fd = spawnctl_open();
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, pipe(self->report));
+	self->child = shared_alloc(sizeof(*self->child));
+	ASSERT_NE(NULL, self->child);
+	ASSERT_EQ(0, raw_sigprocmask(SIG_SETMASK, ~0ULL, NULL));
+}
+
+FIXTURE_TEARDOWN(pending)
+{
+	EXPECT_EQ(0, exec_pending(self->fd));
+	close(self->fd);
+}
+
+static int see_status(void *arg)
+{
+	return read_signal_status("/proc/self/status", arg);
+}
+
+static int become_report(void *arg)
+{
+	exec_program("report", *(int *)arg);
+	return 127;
+}
+
+/* Thread-directed and process-directed, standard and queued. */
+TEST_F(pending, not_inherited)
+{
+	static const unsigned long commands[] = { SPAWNCTL_IOC_SPAWN, SPAWNCTL_IOC_FORK };
+	static const __u32 flags[] = { 0, SPAWNCTL_WINDOW_MASK };
+	static const struct timespec now;
+	struct spawnctl_clone clone = { .size = sizeof(clone) };
+	struct signal_status before, after, program;
+	__u64 queued = SIGBIT(QUEUED_SIGNAL);
+	unsigned int i, taken = 0;
+	siginfo_t info;
+	pid_t pid;
+
+	ASSERT_EQ(0, kill(getpid(), SIGTERM));
+	ASSERT_EQ(0, kill(getpid(), 50));
+	for (i = 0; i < QUEUED; i++)
+		ASSERT_EQ(0, send_queued(getpid(), QUEUED_SIGNAL, i));
+	ASSERT_EQ(0, raw_syscall(SYS_tgkill, getpid(), raw_syscall(SYS_gettid), SIGUSR1));
+	ASSERT_EQ(0, raw_syscall(SYS_tgkill, getpid(), raw_syscall(SYS_gettid), 51));
+	ASSERT_EQ(0, read_signal_status("/proc/self/status", &before));
+	/* The test would show nothing were these not pending here. */
+	ASSERT_EQ(SIGBIT(SIGUSR1) | SIGBIT(51), before.pending);
+	ASSERT_EQ(SIGBIT(SIGTERM) | SIGBIT(50) | queued, before.shared_pending);
+
+	for (i = 0; i < 4; i++) {
+		clone.flags = flags[i / 2];
+		clone.window_mask = i / 2 ? ~0ULL : 0;
+		memset(self->child, 0xff, sizeof(*self->child));
+		pid = start_child(self->fd, commands[i % 2], &clone, see_status, self->child);
+		ASSERT_LT(0, pid);
+		ASSERT_EQ(0, wait_status(pid));
+		EXPECT_EQ(~UNBLOCKABLE, self->child->blocked);
+		EXPECT_EQ(0, self->child->pending);
+		EXPECT_EQ(0, self->child->shared_pending);
+	}
+
+	clone.flags = SPAWNCTL_EXEC_MASK;
+	clone.window_mask = 0;
+	clone.exec_mask = ~0ULL;
+	pid = spawnctl_thread(self->fd, &clone, become_report, &self->report[1]);
+	ASSERT_LT(0, pid);
+	ASSERT_EQ(0, wait_status(pid));
+	ASSERT_EQ((ssize_t)sizeof(program), read(self->report[0], &program, sizeof(program)));
+	EXPECT_EQ(0, program.pending);
+	EXPECT_EQ(0, program.shared_pending);
+
+	/* The caller has all of its own still, the queued ones in number too. */
+	ASSERT_EQ(0, read_signal_status("/proc/self/status", &after));
+	EXPECT_EQ(before.pending, after.pending);
+	/* That program's end was told by SIGCHLD, as after every exec. */
+	EXPECT_EQ(before.shared_pending | SIGBIT(SIGCHLD), after.shared_pending);
+	while (raw_syscall(SYS_rt_sigtimedwait, &queued, &info, &now, SIGMASK_SIZE) > 0)
+		EXPECT_EQ((int)taken++, info.si_value.sival_int);
+	EXPECT_EQ(QUEUED, taken);
+}
+
+/* The child says who it is, and waits in the window until all has been sent. */
+struct window {
+	pid_t pid;
+	int sent;
+	int report;
+};
+
+static int wait_then_collect(void *arg)
+{
+	struct window *window = arg;
+
+	WRITE_ONCE(window->pid, raw_syscall(SYS_getpid));
+	while (!READ_ONCE(window->sent))
+		raw_sleep_us(100);
+	exec_program("collect", window->report);
+	return 127;
+}
+
+static void await_pid(struct window *window)
+{
+	while (!READ_ONCE(window->pid))
+		raw_sleep_us(100);
+}
+
+static void *send_all(void *arg)
+{
+	struct window *window = arg;
+	int i, failed = 0;
+
+	await_pid(window);
+	for (i = 0; i < QUEUED; i++)
+		failed |= send_queued(window->pid, QUEUED_SIGNAL, 1000 + i);
+	failed |= send_queued(window->pid, SIGUSR1, 77);
+	failed |= kill(window->pid, SIGTERM);
+	failed |= kill(window->pid, SIGTSTP);
+	/* The child is one thread: its id names both. */
+	failed |= raw_syscall(SYS_tgkill, window->pid, window->pid, SIGINT);
+	WRITE_ONCE(window->sent, 1);
+	return failed ? arg : NULL;
+}
+
+/* Each with its sender and value, each queued one, in the order they were sent. */
+TEST_F(pending, sent_in_the_window)
+{
+	struct window window = { .report = self->report[1] };
+	struct spawnctl_clone clone = {
+		.size = sizeof(clone),
+		.flags = SPAWNCTL_WINDOW_MASK | SPAWNCTL_EXEC_MASK,
+		.window_mask = ~0ULL,
+		.exec_mask = ~0ULL,
+	};
+	unsigned int queued = 0;
+	struct taken taken;
+	pthread_t sender;
+	__u64 seen = 0;
+	void *failed;
+	pid_t pid;
+
+	ASSERT_EQ(0, pthread_create(&sender, NULL, send_all, &window));
+	pid = spawnctl_thread(self->fd, &clone, wait_then_collect, &window);
+	ASSERT_LT(0, pid);
+	ASSERT_EQ(0, pthread_join(sender, &failed));
+	ASSERT_EQ(NULL, failed);
+	ASSERT_EQ(0, wait_status(pid));
+	close(self->report[1]);
+	while (read(self->report[0], &taken, sizeof(taken)) == sizeof(taken)) {
+		EXPECT_EQ(getpid(), taken.pid);
+		if (taken.sig == QUEUED_SIGNAL) {
+			EXPECT_EQ(SI_QUEUE, taken.code);
+			EXPECT_EQ(1000 + (int)queued++, taken.value);
+			continue;
+		}
+		EXPECT_EQ(0, seen & SIGBIT(taken.sig));
+		seen |= SIGBIT(taken.sig);
+		if (taken.sig == SIGUSR1) {
+			EXPECT_EQ(SI_QUEUE, taken.code);
+			EXPECT_EQ(77, taken.value);
+		} else {
+			EXPECT_EQ(taken.sig == SIGINT ? SI_TKILL : SI_USER, taken.code);
+		}
+	}
+	EXPECT_EQ(QUEUED, queued);
+	EXPECT_EQ(PLAIN, seen);
+}
+
+static void *send_one(void *arg)
+{
+	struct window *window = arg;
+	int sig = window->sent;
+
+	WRITE_ONCE(window->sent, 0);
+	await_pid(window);
+	kill(window->pid, sig);
+	WRITE_ONCE(window->sent, 1);
+	return NULL;
+}
+
+/* With an exec mask that lets it through, a fatal one ends the program, not the child. */
+TEST_F(pending, fatal_to_the_program)
+{
+	static const int fatal[] = { SIGHUP, SIGTERM, SIGSEGV, SIGUSR2, 32, 33, 34, 64 };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(fatal); i++) {
+		struct window window = { .sent = fatal[i], .report = self->report[1] };
+		struct spawnctl_clone clone = {
+			.size = sizeof(clone),
+			.flags = SPAWNCTL_WINDOW_MASK | SPAWNCTL_EXEC_MASK,
+			.window_mask = ~0ULL,
+			.exec_mask = ~SIGBIT(fatal[i]),
+		};
+		pthread_t sender;
+		int status;
+		pid_t pid;
+
+		ASSERT_EQ(0, pthread_create(&sender, NULL, send_one, &window));
+		while (READ_ONCE(window.sent))
+			raw_sleep_us(100);
+		pid = spawnctl_thread(self->fd, &clone, wait_then_collect, &window);
+		ASSERT_LT(0, pid);
+		ASSERT_EQ(0, pthread_join(sender, NULL));
+		status = wait_status(pid);
+		EXPECT_TRUE(WIFSIGNALED(status));
+		EXPECT_EQ(fatal[i], WTERMSIG(status));
+		EXPECT_EQ(1, window.sent);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	return test_harness_run(argc, argv);
+}

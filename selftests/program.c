@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The new program, that children become: tells how it found itself, or waits to
+ * be ended. Linked without libpthread, which, where it is a library of its own,
+ * unblocks signals 32 and 33 before main().
+ */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "program.h"
+
+/* The signal state, as struct signal_status. */
+static int report(int fd)
+{
+	struct signal_status status;
+
+	if (read_signal_status("/proc/self/status", &status) ||
+	    write(fd, &status, sizeof(status)) != sizeof(status))
+		return 1;
+	return 0;
+}
+
+/* The same, by another exec of it, with another mask. */
+static int again(char *fd)
+{
+	char * const argv[] = { "program", "report", fd, NULL };
+
+	raw_sigprocmask(SIG_SETMASK, AGAIN_MASK, NULL);
+	raw_syscall(SYS_execve, "/proc/self/exe", argv, argv + 3);
+	return 1;
+}
+
+/* Every pending signal, in the order in which sigwaitinfo(2) gives them. */
+static int collect(int fd)
+{
+	static const struct timespec now;
+	siginfo_t info;
+	__u64 all = ~0ULL;
+
+	while (raw_syscall(SYS_rt_sigtimedwait, &all, &info, &now, SIGMASK_SIZE) > 0) {
+		struct taken taken = {
+			info.si_signo, info.si_code, info.si_pid, info.si_value.sival_int
+		};
+
+		if (write(fd, &taken, sizeof(taken)) != sizeof(taken))
+			return 1;
+	}
+	return 0;
+}
+
+/* With everything blocked: says that it is there, and has to be ended. */
+static int linger(int fd)
+{
+	if (current_mask() != ~UNBLOCKABLE || write(fd, "", 1) != 1)
+		return 2;
+	raw_sleep_us(20 * 1000000);
+	return 1;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 3)
+		return 3;
+	if (!strcmp(argv[1], "report"))
+		return report(atoi(argv[2]));
+	if (!strcmp(argv[1], "again"))
+		return again(argv[2]);
+	if (!strcmp(argv[1], "collect"))
+		return collect(atoi(argv[2]));
+	if (!strcmp(argv[1], "linger"))
+		return linger(atoi(argv[2]));
+	return strcmp(argv[1], "nothing") ? 3 : 0;
+}

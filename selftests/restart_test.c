@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Signals that interrupt the call: it is restarted, whoever takes them, and
+ * the caller sees a child, never an error.
+ */
+#include <pthread.h>
+#include <sys/time.h>
+
+#include "storm.h"
+
+static unsigned long handled;
+
+static void handler(int sig)
+{
+	__atomic_fetch_add(&handled, 1, __ATOMIC_SEQ_CST);
+}
+
+FIXTURE(restart) {
+	int fd;
+	struct spawnctl_clone clone;
+};
+
+FIXTURE_VARIANT(restart) {
+	unsigned long command;
+	__u32 flags;
+	__u64 window_mask;
+	int sa_flags;
+};
+
+FIXTURE_VARIANT_ADD(restart, spawn) {
+	.command = SPAWNCTL_IOC_SPAWN,
+};
+
+FIXTURE_VARIANT_ADD(restart, spawn_sa_restart) {
+	.command = SPAWNCTL_IOC_SPAWN,
+	.sa_flags = SA_RESTART,
+};
+
+/* The caller's mask is changed in the call, and not for the signals that come. */
+FIXTURE_VARIANT_ADD(restart, spawn_others_blocked) {
+	.command = SPAWNCTL_IOC_SPAWN,
+	.flags = SPAWNCTL_WINDOW_MASK,
+	.window_mask = ~(SIGBIT(SIGALRM) | SIGBIT(SIGUSR1)),
+};
+
+FIXTURE_VARIANT_ADD(restart, spawn_all_blocked) {
+	.command = SPAWNCTL_IOC_SPAWN,
+	.flags = SPAWNCTL_WINDOW_MASK,
+	.window_mask = SPAWNCTL_SIGSET_ALL,
+};
+
+FIXTURE_VARIANT_ADD(restart, fork) {
+	.command = SPAWNCTL_IOC_FORK,
+};
+
+FIXTURE_VARIANT_ADD(restart, fork_sa_restart) {
+	.command = SPAWNCTL_IOC_FORK,
+	.sa_flags = SA_RESTART,
+};
+
+FIXTURE_VARIANT_ADD(restart, fork_others_blocked) {
+	.command = SPAWNCTL_IOC_FORK,
+	.flags = SPAWNCTL_WINDOW_MASK,
+	.window_mask = ~(SIGBIT(SIGALRM) | SIGBIT(SIGUSR1)),
+};
+
+FIXTURE_SETUP(restart)
+{
+	self->fd = spawnctl_open();
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, own_group());
+	ASSERT_EQ(0, set_handlers(SIGBIT(SIGALRM) | SIGBIT(SIGUSR1), handler,
+				  variant->sa_flags));
+	self->clone = (struct spawnctl_clone) {
+		.size = sizeof(self->clone),
+		.flags = variant->flags,
+		.window_mask = variant->window_mask,
+		.exit_signal = SIGCHLD,
+	};
+}
+
+FIXTURE_TEARDOWN(restart)
+{
+	EXPECT_EQ(0, current_mask());
+	close(self->fd);
+}
+
+/* @count children, each with a process id and an end of its own. */
+static void check_calls(struct __test_metadata *_metadata, int fd, unsigned long command,
+			struct spawnctl_clone *clone, unsigned int count)
+{
+	unsigned int i;
+	long pid;
+
+	for (i = 0; i < count; i++) {
+		pid = raw_spawn_exit(fd, command, clone);
+		ASSERT_LT(0, pid) {
+			TH_LOG("call %u of %u", i, count);
+		}
+		ASSERT_EQ(0, wait_status(pid));
+	}
+	EXPECT_EQ(-1, waitpid(-1, NULL, __WALL | WNOHANG));
+}
+
+TEST_F_TIMEOUT(restart, by_timer, 300)
+{
+	unsigned int count = scaled(10000, 500, "calls");
+	struct itimerval timer = { { 0, 500 }, { 0, 500 } };
+
+	ASSERT_EQ(0, setitimer(ITIMER_REAL, &timer, NULL));
+	check_calls(_metadata, self->fd, variant->command, &self->clone, count);
+	memset(&timer, 0, sizeof(timer));
+	ASSERT_EQ(0, setitimer(ITIMER_REAL, &timer, NULL));
+	TH_LOG("%lu handlers run", handled);
+	EXPECT_LT(0, handled);
+}
+
+static struct {
+	int stop;
+	unsigned long taken;
+} thread;
+
+/*
+ * Has the process interrupted, and takes the signal away again, so that it is
+ * sometimes gone when the caller, who has been told of it, looks.
+ */
+static void *send_and_take(void *arg)
+{
+	static const struct timespec now;
+	__u64 set = SIGBIT(SIGUSR1);
+	unsigned int i, spin;
+
+	raw_sigprocmask(SIG_BLOCK, set, NULL);
+	for (i = 0; !READ_ONCE(thread.stop); i++) {
+		raw_syscall(SYS_kill, raw_syscall(SYS_getpid), SIGUSR1);
+		for (spin = i % 64 * 8; READ_ONCE(spin); WRITE_ONCE(spin, spin - 1))
+			;
+		if (raw_syscall(SYS_rt_sigtimedwait, &set, 0, &now, SIGMASK_SIZE) > 0)
+			thread.taken++;
+		/* The caller is to get on, too. */
+		raw_sleep_us(i % 4 * 10);
+	}
+	return NULL;
+}
+
+/*
+ * The kernel's "restart this" is turned into a restart on the way to user
+ * space, if a signal is pending there. When another thread has taken it, that
+ * has to happen all the same, or 513 becomes the caller's errno.
+ */
+TEST_F_TIMEOUT(restart, raced_by_a_thread, 300)
+{
+	unsigned int i, count = scaled(10000, 500, "calls");
+	pthread_t other;
+
+	ASSERT_EQ(0, pthread_create(&other, NULL, send_and_take, NULL));
+	for (i = 0; i < count; i++) {
+		long pid = raw_spawn_exit(self->fd, variant->command, &self->clone);
+
+		ASSERT_LT(0, pid) {
+			TH_LOG("call %u of %u", i, count);
+		}
+		ASSERT_EQ(0, wait_status(pid));
+	}
+	WRITE_ONCE(thread.stop, 1);
+	ASSERT_EQ(0, pthread_join(other, NULL));
+	TH_LOG("%lu handlers run, %lu signals taken by the other thread", handled,
+	       thread.taken);
+	EXPECT_LT(0, thread.taken);
+}
+
+int main(int argc, char **argv)
+{
+	return test_harness_run(argc, argv);
+}

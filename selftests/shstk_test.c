@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The library under user shadow stacks, on a machine that has none: a tracer
+ * steps through caller and child, an instruction at a time, and keeps the books
+ * that an x86 CPU with CET would keep. A call pushes its return address, a ret
+ * must go where the entry it pops says. A child of vfork begins with the
+ * caller's shadow stack pointer, in the caller's shadow stack: what it pops and
+ * overwrites there, the caller misses afterwards.
+ */
+#include <sys/ptrace.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include "spawnctl_test.h"
+
+#define ENTRIES	4096
+
+#define __noipa __attribute__((__noipa__))
+
+/*
+ * The control: a vfork like the library's, right in all but that its child
+ * returns. Its parameters are where the system call wants them.
+ */
+pid_t returning_vfork(int fd, unsigned long command, const void *clone)
+	__attribute__((__returns_twice__));
+__asm__(".text\n"
+	".globl returning_vfork\n"
+	".type returning_vfork, @function\n"
+	"returning_vfork:\n"
+	"	pop	%r8\n"
+	"	mov	$16, %eax\n"	/* SYS_ioctl */
+	"	syscall\n"
+	"	push	%r8\n"
+	"	ret\n"
+	".size returning_vfork, . - returning_vfork\n");
+
+enum kind { OTHER, CALL, RET };
+
+struct task {
+	pid_t pid;
+	unsigned int ssp;
+	enum kind kind;		/* of the instruction that is being stepped over */
+	int status;		/* that it ended with */
+	unsigned int calls;
+	unsigned int rets;
+	unsigned int mismatches;
+};
+
+#define TASKS	4
+
+struct model {
+	unsigned long entry[ENTRIES];	/* 0: pushed before the books were opened */
+	struct task task[TASKS];	/* the caller, its child, its child's child */
+	unsigned int tasks;
+};
+
+FIXTURE(shstk)
+{
+	int fd;
+	struct model model;
+};
+
+FIXTURE_VARIANT(shstk)
+{
+	int (*run)(int fd);
+	unsigned int children;
+	int breaks;	/* the caller's next return must be caught */
+};
+
+static __noipa int leaf(int value)
+{
+	__asm__ volatile("" : "+r" (value));
+	return value + 1;
+}
+
+/* Calls and returns, with return addresses that are nowhere else. */
+static __noipa int work(int value)
+{
+	value = leaf(value) + 1;
+	value = leaf(value) + 1;
+	__asm__ volatile("" : "+r" (value));
+	return value;
+}
+
+/* Each of these is 4 in the caller, and 7 the status of each child. */
+static __noipa int run_vfork(int fd)
+{
+	pid_t pid = spawnctl_vfork(fd);
+
+	if (pid == 0)
+		raw_syscall(SYS_exit_group, work(3));
+	return pid > 0 ? work(pid) - pid : -1;
+}
+
+static __noipa int run_nested_vfork(int fd)
+{
+	pid_t pid = spawnctl_vfork(fd);
+
+	if (pid == 0)
+		raw_syscall(SYS_exit_group, run_vfork(fd) == 4 ? work(3) : 1);
+	return pid > 0 ? work(pid) - pid : -1;
+}
+
+static int work_in_thread(void *arg)
+{
+	return work((intptr_t)arg);
+}
+
+static __noipa int run_thread(int fd)
+{
+	pid_t pid = spawnctl_thread(fd, NULL, work_in_thread, (void *)3);
+
+	return pid > 0 ? work(pid) - pid : -1;
+}
+
+static __noipa int run_returning_vfork(int fd)
+{
+	static const struct spawnctl_clone clone = {
+		.size = sizeof(clone),
+		.exit_signal = SIGCHLD,
+	};
+	pid_t pid = returning_vfork(fd, SPAWNCTL_IOC_SPAWN, &clone);
+
+	if (pid == 0)
+		raw_syscall(SYS_exit_group, work(3));
+	return pid > 0 ? work(pid) - pid : -1;
+}
+
+FIXTURE_VARIANT_ADD(shstk, vfork)
+{
+	.run = run_vfork,
+	.children = 1,
+};
+
+FIXTURE_VARIANT_ADD(shstk, vfork_in_the_child_of_vfork)
+{
+	.run = run_nested_vfork,
+	.children = 2,
+};
+
+FIXTURE_VARIANT_ADD(shstk, thread)
+{
+	.run = run_thread,
+	.children = 1,
+};
+
+FIXTURE_VARIANT_ADD(shstk, control_child_that_returns)
+{
+	.run = run_returning_vfork,
+	.children = 1,
+	.breaks = 1,
+};
+
+FIXTURE_SETUP(shstk)
+{
+	self->fd = spawnctl_open();
+	ASSERT_LE(0, self->fd);
+}
+
+FIXTURE_TEARDOWN(shstk)
+{
+	close(self->fd);
+}
+
+static pid_t start_tracee(int fd, int (*run)(int fd))
+{
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	/* Once unseen, so that the dynamic linker is out of the way. */
+	if (run(fd) != 4 || waitpid(-1, NULL, 0) < 0)
+		_exit(1);
+	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+	raise(SIGSTOP);
+	_exit(run(fd) == 4 ? 17 : 1);
+}
+
+/* Is the instruction at @rip a near call or return? */
+static enum kind kind_at(pid_t pid, unsigned long rip)
+{
+	unsigned char code[8];
+	unsigned int i = 0;
+	long word;
+
+	errno = 0;
+	word = ptrace(PTRACE_PEEKTEXT, pid, (void *)rip, NULL);
+	if (errno)
+		return OTHER;
+	memcpy(code, &word, sizeof(code));
+	/* Prefixes of any kind, REX last. */
+	while (i < 6 && (strchr("\x66\x67\xf2\xf3\x2e\x3e\x26\x36\x64\x65", code[i]) ||
+			 (code[i] & 0xf0) == 0x40))
+		i++;
+	if (code[i] == 0xe8 || (code[i] == 0xff && (code[i + 1] & 0x38) == 0x10))
+		return CALL;
+	if (code[i] == 0xc3 || code[i] == 0xc2)
+		return RET;
+	return OTHER;
+}
+
+/* The books for the instruction that has just been stepped over. */
+static void account(struct __test_metadata *_metadata, struct model *model, struct task *task)
+{
+	struct user_regs_struct regs;
+	unsigned long expected;
+
+	ASSERT_EQ(0, ptrace(PTRACE_GETREGS, task->pid, NULL, &regs));
+	if (task->kind == CALL) {
+		task->calls++;
+		ASSERT_LT(0U, task->ssp);
+		model->entry[--task->ssp] = ptrace(PTRACE_PEEKDATA, task->pid,
+						   (void *)regs.rsp, NULL);
+	} else if (task->kind == RET) {
+		task->rets++;
+		ASSERT_GT(ENTRIES + 0U, task->ssp);
+		expected = model->entry[task->ssp++];
+		task->mismatches += expected && expected != regs.rip;
+	}
+	task->kind = kind_at(task->pid, regs.rip);
+}
+
+/* The task of a stop; a new one begins where the newest, its caller, is. */
+static struct task *task_of(struct __test_metadata *_metadata, struct model *model, pid_t pid)
+{
+	struct task *task;
+	unsigned int i;
+
+	for (i = 0; i < model->tasks; i++)
+		if (model->task[i].pid == pid)
+			return &model->task[i];
+	ASSERT_GT(TASKS + 0U, model->tasks);
+	task = &model->task[model->tasks++];
+	task->pid = pid;
+	task->status = -1;
+	task->ssp = i ? model->task[i - 1].ssp : ENTRIES / 2;
+	account(_metadata, model, task);
+	return task;
+}
+
+TEST_F_TIMEOUT(shstk, return_addresses, 120)
+{
+	struct model *model = &self->model;
+	unsigned int i;
+	int status;
+	pid_t pid;
+
+	pid = start_tracee(self->fd, variant->run);
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	ASSERT_TRUE(WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP);
+	ASSERT_EQ(0, ptrace(PTRACE_SETOPTIONS, pid, NULL,
+			    PTRACE_O_TRACEVFORK | PTRACE_O_EXITKILL));
+	task_of(_metadata, model, pid);
+	ASSERT_EQ(0, ptrace(PTRACE_SINGLESTEP, pid, NULL, 0));
+	while ((pid = waitpid(-1, &status, __WALL)) > 0) {
+		struct task *task = task_of(_metadata, model, pid);
+		int deliver = 0;
+
+		if (!WIFSTOPPED(status)) {
+			task->status = status;
+			continue;
+		}
+		if (WSTOPSIG(status) == SIGTRAP && !(status >> 16))
+			account(_metadata, model, task);
+		else if (WSTOPSIG(status) != SIGTRAP && WSTOPSIG(status) != SIGSTOP)
+			deliver = WSTOPSIG(status);
+		ASSERT_EQ(0, ptrace(PTRACE_SINGLESTEP, pid, NULL, deliver));
+	}
+	ASSERT_EQ(1 + variant->children, model->tasks);
+	for (i = 0; i < model->tasks; i++) {
+		struct task *task = &model->task[i];
+
+		TH_LOG("task %u: %u calls, %u returns, %u wrong", i, task->calls, task->rets,
+		       task->mismatches);
+		/* All come to their ends, as there are no shadow stacks here. */
+		EXPECT_TRUE(WIFEXITED(task->status));
+		EXPECT_EQ(i ? 7 : 17, WEXITSTATUS(task->status));
+		EXPECT_LE(3U, task->calls);
+		EXPECT_LE(3U, task->rets);
+		if (!variant->breaks)
+			EXPECT_EQ(0U, task->mismatches);
+	}
+	if (variant->breaks)
+		EXPECT_LT(0U, model->task[0].mismatches);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the tests share: children, the program that they become, and the count
+ * of repetitions.
+ */
+#ifndef SPAWNCTL_TEST_H
+#define SPAWNCTL_TEST_H
+
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/utsname.h>
+
+#include "kselftest_harness.h"
+
+#include <spawnctl.h>
+
+#include "raw.h"
+
+/* Not in the headers of every C library that the tests are built with. */
+#ifndef P_PIDFD
+#define P_PIDFD 3
+#endif
+
+/*
+ * The counts of a soak divided by SPAWNCTL_DIVISOR, yet never below @floor.
+ * Says what came out, so that a log tells how hard a test was.
+ */
+static inline unsigned int scaled(unsigned int count, unsigned int floor, const char *what)
+{
+	const char *text = getenv("SPAWNCTL_DIVISOR");
+	unsigned int divisor = text ? atoi(text) : 1;
+	unsigned int result = count / (divisor ? divisor : 1);
+
+	if (result < floor)
+		result = floor;
+	fprintf(stderr, "# %u %s (%u, divided by %u, at least %u)\n",
+		result, what, count, divisor, floor);
+	return result;
+}
+
+/* waitpid() that is not ended by the test's own handlers: status or -1. */
+static inline int wait_status(pid_t pid)
+{
+	int status;
+	pid_t ret;
+
+	do {
+		ret = waitpid(pid, &status, __WALL);
+	} while (ret == -1 && errno == EINTR);
+	return ret == pid ? status : -1;
+}
+
+/*
+ * A child of either command that runs @fn(@arg) and exits with the result. As
+ * spawnctl_thread() does for SPAWN, with @fn near the child's first instruction.
+ */
+static inline pid_t start_child(int fd, unsigned long command, struct spawnctl_clone *clone,
+				int (*fn)(void *arg), void *arg)
+{
+	long ret;
+
+	if (command == SPAWNCTL_IOC_SPAWN)
+		return spawnctl_thread(fd, clone, fn, arg);
+	ret = raw_syscall(SYS_ioctl, fd, command, clone);
+	if (ret == 0)
+		raw_syscall(SYS_exit_group, fn(arg));
+	if (ret < 0) {
+		errno = -ret;
+		return -1;
+	}
+	return ret;
+}
+
+/* Zeroed memory that a copy-on-write child shares too. */
+static inline void *shared_alloc(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+/*
+ * A process group of its own for a test that sends signals to one, or whose
+ * child stops: the harness is outside, and in the same session. Who leaves the
+ * harness's group must end with it by other means than its time-out.
+ */
+static inline int own_group(void)
+{
+	return setpgid(0, 0) || prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
+static inline int kernel_at_least(int major, int minor)
+{
+	struct utsname name;
+	int a = 0, b = 0;
+
+	if (uname(&name) || sscanf(name.release, "%d.%d", &a, &b) != 2)
+		return 0;
+	return a > major || (a == major && b >= minor);
+}
+
+/* Children with an exec mask that have not executed a program yet, or -1. */
+static inline long exec_pending(int fd)
+{
+	struct spawnctl_info info = { .size = sizeof(info) };
+
+	return ioctl(fd, SPAWNCTL_IOC_INFO, &info) ? -1 : (long)info.exec_pending;
+}
+
+/* The new program of these tests, program.c, which lies beside each of them. */
+static char program_path[PATH_MAX];
+
+static void __attribute__((constructor)) find_program(void)
+{
+	static const char name[] = "program";
+	ssize_t len = readlink("/proc/self/exe", program_path, sizeof(program_path) - sizeof(name));
+	char *slash;
+
+	program_path[len > 0 ? len : 0] = '\0';
+	slash = strrchr(program_path, '/');
+	if (slash)
+		memcpy(slash + 1, name, sizeof(name));
+}
+
+/*
+ * In a child: become that program, to do what @mode says, with @fd, which must
+ * not be close-on-exec. Returns only on failure.
+ */
+static inline int exec_program(char *mode, int fd)
+{
+	char number[] = { '0' + fd / 100 % 10, '0' + fd / 10 % 10, '0' + fd % 10, '\0' };
+	char * const argv[] = { program_path, mode, number, NULL };
+
+	return raw_syscall(SYS_execve, program_path, argv, argv + 3);
+}
+
+#endif /* SPAWNCTL_TEST_H */

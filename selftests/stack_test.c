@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The child's stack: the one given, aligned, or the caller's own.
+ */
+#include <sys/wait.h>
+#include "spawnctl_test.h"
+
+FIXTURE(stack)
+{
+	int fd;
+	char *memory;
+};
+
+FIXTURE_SETUP(stack)
+{
+	self->fd = spawnctl_open();
+	ASSERT_LE(0, self->fd);
+	self->memory = shared_alloc(65536);
+	ASSERT_NE(NULL, self->memory);
+}
+
+FIXTURE_TEARDOWN(stack)
+{
+	close(self->fd);
+}
+
+/*
+ * As raw_spawn_exit(), and the child stores the stack pointer that it has at
+ * its first instruction before it exits.
+ */
+static long raw_spawn_stack(int fd, unsigned long command, void *clone, unsigned long *at_birth,
+			    unsigned long *of_caller)
+{
+	long ret;
+
+	__asm__ volatile("movq %%rsp, (%[caller])\n\t"
+			 "syscall\n\t"
+			 "testq %%rax, %%rax\n\t"
+			 "jnz 1f\n\t"
+			 "movq %%rsp, (%[birth])\n\t"
+			 "movl %[exit], %%eax\n\t"
+			 "xorl %%edi, %%edi\n\t"
+			 "syscall\n\t"
+			 "ud2\n"
+			 "1:"
+			 : "=a" (ret)
+			 : "a" ((long)SYS_ioctl), "D" ((long)fd), "S" (command), "d" (clone),
+			   [birth] "r" (at_birth), [caller] "r" (of_caller),
+			   [exit] "i" (SYS_exit_group)
+			 : "rcx", "r11", "memory", "cc");
+	return ret;
+}
+
+static const unsigned long commands[] = { SPAWNCTL_IOC_SPAWN, SPAWNCTL_IOC_FORK };
+
+TEST_F(stack, top_is_aligned)
+{
+	static const unsigned int sizes[] = { 16, 17, 24, 31, 32, 100, 4095, 4096, 32768 };
+	unsigned long *at_birth = (void *)(self->memory + 65536 - 64);
+	struct spawnctl_clone clone = { .size = sizeof(clone) };
+	unsigned long of_caller, top;
+	unsigned int i, j, offset;
+	pid_t pid;
+
+	for (i = 0; i < ARRAY_SIZE(commands); i++) {
+		for (j = 0; j < ARRAY_SIZE(sizes); j++) {
+			for (offset = 0; offset < 32; offset += 5) {
+				clone.stack = (uintptr_t)self->memory + offset;
+				clone.stack_size = sizes[j];
+				top = (clone.stack + clone.stack_size) & -16UL;
+				if (top <= clone.stack)
+					continue;
+				*at_birth = 0;
+				pid = raw_spawn_stack(self->fd, commands[i], &clone, at_birth,
+						      &of_caller);
+				ASSERT_EQ(0, wait_status(pid));
+				EXPECT_EQ(top, *at_birth)
+					TH_LOG("size %u, offset %u", sizes[j], offset);
+			}
+		}
+	}
+}
+
+TEST_F(stack, none_is_the_callers)
+{
+	unsigned long *at_birth = (void *)self->memory;
+	struct spawnctl_clone clone = { .size = sizeof(clone) };
+	unsigned long of_caller;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(commands); i++) {
+		*at_birth = 0;
+		of_caller = 1;
+		ASSERT_EQ(0, wait_status(raw_spawn_stack(self->fd, commands[i], &clone, at_birth,
+							 &of_caller)));
+		EXPECT_EQ(of_caller, *at_birth);
+	}
+}
+
+struct place {
+	unsigned long frame;
+	unsigned int aligned;
+};
+
+/* Its frame is where its stack is; a long double needs an aligned one. */
+static int note_place(void *arg)
+{
+	long double buffer[4];
+	struct place *place = arg;
+
+	__asm__ volatile("movaps %%xmm0, %0" : "=m" (buffer[0]) : : "memory");
+	place->frame = (uintptr_t)__builtin_frame_address(0);
+	place->aligned = !((uintptr_t)buffer & 15) && !(place->frame & 15);
+	return 17;
+}
+
+TEST_F(stack, library_uses_the_given)
+{
+	struct spawnctl_clone clone = { .size = sizeof(clone), .exit_signal = SIGCHLD };
+	struct place *place = (void *)(self->memory + 49152);
+	unsigned int offset;
+	int status;
+
+	for (offset = 0; offset < 32; offset++) {
+		clone.stack = (uintptr_t)self->memory + 16384 + offset;
+		clone.stack_size = 16384 - offset / 2;
+		memset(place, 0, sizeof(*place));
+		status = wait_status(spawnctl_thread(self->fd, &clone, note_place, place));
+		EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 17);
+		EXPECT_LT(clone.stack, place->frame);
+		EXPECT_GT(clone.stack + clone.stack_size, place->frame);
+		EXPECT_EQ(1U, place->aligned)
+			TH_LOG("offset %u", offset);
+		/* Used from its top, with no more than a frame or two lost. */
+		EXPECT_GT(256UL, clone.stack + clone.stack_size - place->frame);
+	}
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The storm: with every signal that can be caught raining on the process group,
+ * no handler of the parent ever runs in a child. With vfork() and fork() it does.
+ */
+#include "storm.h"
+
+#define CATCHABLE	(~UNBLOCKABLE)
+#define CORE		(SIGBIT(SIGQUIT) | SIGBIT(SIGILL) | SIGBIT(SIGTRAP) | SIGBIT(SIGABRT) | \
+			 SIGBIT(SIGBUS) | SIGBIT(SIGFPE) | SIGBIT(SIGSEGV) | SIGBIT(SIGXCPU) | \
+			 SIGBIT(SIGXFSZ) | SIGBIT(SIGSYS))
+#define GAP_US		200
+
+/* Where a handler ran: the parent's memory, or what a copy of it shares with it. */
+static struct {
+	pid_t parent;
+	unsigned long in_parent;
+	unsigned long in_child;
+} *ran;
+
+static void handler(int sig)
+{
+	if (raw_syscall(SYS_getpid) == ran->parent)
+		__atomic_fetch_add(&ran->in_parent, 1, __ATOMIC_SEQ_CST);
+	else
+		__atomic_fetch_add(&ran->in_child, 1, __ATOMIC_SEQ_CST);
+}
+
+FIXTURE(storm) {
+	int fd;
+	struct storm *storm;
+};
+
+FIXTURE_SETUP(storm)
+{
+	self->fd = spawnctl_open();
+	ASSERT_LE(0, self->fd);
+	ran = shared_alloc(sizeof(*ran));
+	ASSERT_NE(NULL, ran);
+	ran->parent = getpid();
+	ASSERT_EQ(0, own_group());
+	ASSERT_EQ(0, set_handlers(CATCHABLE, handler, SA_RESTART));
+}
+
+/*
+ * What a child that shares the memory, and has nothing blocked, can be sent:
+ * before 5.16 a core dump ended all processes that share the dumped memory, by
+ * vfork() too.
+ */
+static __u64 survivable(void)
+{
+	return kernel_at_least(5, 16) ? CATCHABLE : CATCHABLE & ~CORE;
+}
+
+FIXTURE_TEARDOWN(storm)
+{
+	long sent = storm_stop(self->storm);
+
+	TH_LOG("%ld signals, handlers run: %lu in the parent, %lu in children",
+	       sent, ran->in_parent, ran->in_child);
+	EXPECT_LT(0, sent);
+	EXPECT_LT(0, ran->in_parent);
+	close(self->fd);
+}
+
+/* Stays until a handler has run in it, or @us have passed. */
+static void linger(unsigned int us)
+{
+	unsigned long before = READ_ONCE(ran->in_child);
+	__u64 end = raw_now_us() + us;
+
+	while (READ_ONCE(ran->in_child) == before && raw_now_us() < end)
+		;
+}
+
+/* The way it is without us: the handler runs in nearly every child that lingers. */
+TEST_F_TIMEOUT(storm, control_vfork, 120)
+{
+	int i, count = 50;
+	pid_t pid;
+
+	self->storm = storm_start(-getpid(), CATCHABLE, GAP_US);
+	ASSERT_NE(NULL, self->storm);
+	for (i = 0; i < count; i++) {
+		pid = vfork();
+		if (pid == 0) {
+			linger(1000000);
+			_exit(0);
+		}
+		ASSERT_LT(0, pid);
+		ASSERT_EQ(0, wait_status(pid));
+	}
+	EXPECT_LE(count, ran->in_child);
+}
+
+TEST_F_TIMEOUT(storm, control_fork, 120)
+{
+	int i, count = 50;
+	pid_t pid;
+
+	self->storm = storm_start(-getpid(), CATCHABLE, GAP_US);
+	ASSERT_NE(NULL, self->storm);
+	for (i = 0; i < count; i++) {
+		pid = fork();
+		if (pid == 0) {
+			linger(1000000);
+			_exit(0);
+		}
+		ASSERT_LT(0, pid);
+		ASSERT_EQ(0, wait_status(pid));
+	}
+	EXPECT_LE(count, ran->in_child);
+}
+
+/* Nothing is blocked: what comes for the child ends, stops or continues it, by default. */
+static int linger_child(void *arg)
+{
+	linger(500);
+	return 0;
+}
+
+/* One in eight becomes a program, which reports to nobody. */
+struct exec {
+	unsigned int children;
+	int report;
+};
+
+static int linger_then_exec(void *arg)
+{
+	struct exec *exec = arg;
+
+	linger(500);
+	if (exec->children++ % 8)
+		return 0;
+	exec_program("report", exec->report);
+	return 127;
+}
+
+static void check_children(struct __test_metadata *_metadata, unsigned int count,
+			   unsigned int killed)
+{
+	TH_LOG("%u children, %u ended by a signal", count, killed);
+	EXPECT_EQ(0, READ_ONCE(ran->in_child));
+}
+
+TEST_F_TIMEOUT(storm, thread, 600)
+{
+	unsigned int i, killed = 0, count = scaled(10000, 500, "spawns");
+	struct spawnctl_clone clone = { .size = sizeof(clone), .exit_signal = SIGCHLD };
+	int status;
+	pid_t pid;
+
+	self->storm = storm_start(-getpid(), survivable(), GAP_US);
+	ASSERT_NE(NULL, self->storm);
+	for (i = 0; i < count; i++) {
+		pid = spawnctl_thread(self->fd, &clone, linger_child, NULL);
+		ASSERT_LT(0, pid);
+		status = wait_status(pid);
+		ASSERT_TRUE(status == 0 || WIFSIGNALED(status));
+		killed += WIFSIGNALED(status);
+	}
+	check_children(_metadata, count, killed);
+	/* The storm did reach them. */
+	EXPECT_LT(0, killed);
+}
+
+/* What a caller gets who asks for nothing: all is held back. */
+TEST_F_TIMEOUT(storm, thread_unasked, 600)
+{
+	unsigned int i, count = scaled(10000, 500, "spawns");
+	pid_t pid;
+
+	self->storm = storm_start(-getpid(), CATCHABLE, GAP_US);
+	ASSERT_NE(NULL, self->storm);
+	for (i = 0; i < count; i++) {
+		pid = spawnctl_thread(self->fd, NULL, linger_child, NULL);
+		ASSERT_LT(0, pid);
+		ASSERT_EQ(0, wait_status(pid));
+	}
+	check_children(_metadata, count, 0);
+}
+
+/* All blocked, over exec too: none is even ended. */
+TEST_F_TIMEOUT(storm, thread_blocked, 600)
+{
+	unsigned int i, count = scaled(10000, 500, "spawns");
+	struct exec exec = { .report = open("/dev/null", O_WRONLY) };
+	struct spawnctl_clone clone = {
+		.size = sizeof(clone),
+		.flags = SPAWNCTL_WINDOW_MASK | SPAWNCTL_EXEC_MASK,
+		.window_mask = SPAWNCTL_SIGSET_ALL,
+		.exec_mask = SPAWNCTL_SIGSET_ALL,
+		.exit_signal = SIGCHLD,
+	};
+	pid_t pid;
+
+	ASSERT_LE(0, exec.report);
+	self->storm = storm_start(-getpid(), CATCHABLE, GAP_US);
+	ASSERT_NE(NULL, self->storm);
+	for (i = 0; i < count; i++) {
+		pid = spawnctl_thread(self->fd, &clone, linger_then_exec, &exec);
+		ASSERT_LT(0, pid);
+		ASSERT_EQ(0, wait_status(pid));
+	}
+	check_children(_metadata, count, 0);
+	EXPECT_EQ(count, exec.children);
+}
+
+TEST_F_TIMEOUT(storm, vfork, 600)
+{
+	unsigned int i, killed = 0, count = scaled(10000, 500, "spawns");
+	int status;
+	pid_t pid;
+
+	self->storm = storm_start(-getpid(), survivable(), GAP_US);
+	ASSERT_NE(NULL, self->storm);
+	for (i = 0; i < count; i++) {
+		pid = spawnctl_vfork(self->fd);
+		if (pid == 0) {
+			linger(500);
+			_exit(0);
+		}
+		ASSERT_LT(0, pid);
+		status = wait_status(pid);
+		ASSERT_TRUE(status == 0 || WIFSIGNALED(status));
+		killed += WIFSIGNALED(status);
+	}
+	check_children(_metadata, count, killed);
+	EXPECT_LT(0, killed);
+}
+
+TEST_F_TIMEOUT(storm, fork, 600)
+{
+	unsigned int i, killed = 0, count = scaled(10000, 500, "forks");
+	int status;
+	pid_t pid;
+
+	/* Two whose handlers are libc's, and which a child on its own memory keeps. */
+	ASSERT_EQ(0, set_handlers(SIGBIT(32) | SIGBIT(33), SIG_IGN, 0));
+	self->storm = storm_start(-getpid(), CATCHABLE, GAP_US);
+	ASSERT_NE(NULL, self->storm);
+	for (i = 0; i < count; i++) {
+		pid = spawnctl_fork(self->fd);
+		if (pid == 0) {
+			linger(500);
+			_exit(0);
+		}
+		ASSERT_LT(0, pid);
+		status = wait_status(pid);
+		ASSERT_TRUE(status == 0 || WIFSIGNALED(status));
+		killed += WIFSIGNALED(status);
+	}
+	check_children(_metadata, count, killed);
+	EXPECT_LT(0, killed);
+}
+
+/* FORK with everything blocked: no handler, no loss of a child. */
+TEST_F_TIMEOUT(storm, fork_blocked, 600)
+{
+	unsigned int i, count = scaled(10000, 500, "forks");
+	struct spawnctl_clone clone = {
+		.size = sizeof(clone),
+		.flags = SPAWNCTL_WINDOW_MASK,
+		.window_mask = SPAWNCTL_SIGSET_ALL,
+		.exit_signal = SIGCHLD,
+	};
+	pid_t pid;
+
+	self->storm = storm_start(-getpid(), CATCHABLE, GAP_US);
+	ASSERT_NE(NULL, self->storm);
+	for (i = 0; i < count; i++) {
+		pid = start_child(self->fd, SPAWNCTL_IOC_FORK, &clone, linger_child, NULL);
+		ASSERT_LT(0, pid);
+		ASSERT_EQ(0, wait_status(pid));
+	}
+	check_children(_metadata, count, 0);
+}
+
+int main(int argc, char **argv)
+{
+	return test_harness_run(argc, argv);
+}

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The wait of the calling thread: who may go on meanwhile, what is deferred,
+ * and what becomes of the child if SIGKILL ends the wait.
+ */
+#include <pthread.h>
+
+#include "storm.h"
+
+#define EXEC_SET	(SIGBIT(SIGHUP) | SIGBIT(60))
+
+FIXTURE(wait) {
+	int fd;
+};
+
+FIXTURE_SETUP(wait)
+{
+	self->fd = spawnctl_open();
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, exec_pending(self->fd));
+}
+
+FIXTURE_TEARDOWN(wait)
+{
+	EXPECT_EQ(0, exec_pending(self->fd));
+	close(self->fd);
+}
+
+/* One parent that is to be killed, and its child; in memory that outlives both. */
+struct round {
+	int fd;
+	int report;
+	unsigned int linger_us;
+	int calling;
+	int returned;
+	pid_t child;
+	int ends;
+};
+
+static int linger_then_report(void *arg)
+{
+	struct round *round = arg;
+
+	WRITE_ONCE(round->child, raw_syscall(SYS_getpid));
+	raw_sleep_us(round->linger_us);
+	if (round->ends)
+		return 5;
+	exec_program("report", round->report);
+	return 127;
+}
+
+static void parent(struct round *round)
+{
+	struct spawnctl_clone clone = {
+		.size = sizeof(clone),
+		.flags = SPAWNCTL_WINDOW_MASK | SPAWNCTL_EXEC_MASK,
+		.window_mask = SPAWNCTL_SIGSET_ALL,
+		.exec_mask = EXEC_SET,
+		.exit_signal = SIGCHLD,
+	};
+	pid_t pid;
+
+	WRITE_ONCE(round->calling, 1);
+	pid = spawnctl_thread(round->fd, &clone, linger_then_report, round);
+	WRITE_ONCE(round->returned, pid > 0 ? 1 : -1);
+	for (;;)
+		pause();
+}
+
+/*
+ * Killed at a random moment of the call. If the child was made, it lives on, to
+ * its end, as what it was to be. Result: whether the parent was in the wait.
+ */
+static int kill_parent(struct __test_metadata *_metadata, struct round *round, int *report,
+		       unsigned int delay_us)
+{
+	struct signal_status status;
+	int in_wait, born = 0, ret;
+	pid_t pid, child;
+
+	WRITE_ONCE(round->calling, 0);
+	WRITE_ONCE(round->returned, 0);
+	WRITE_ONCE(round->child, 0);
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (pid == 0)
+		parent(round);
+	while (!READ_ONCE(round->calling))
+		raw_sleep_us(10);
+	raw_sleep_us(delay_us);
+	ASSERT_EQ(0, kill(pid, SIGKILL));
+	ret = wait_status(pid);
+	ASSERT_TRUE(WIFSIGNALED(ret));
+	ASSERT_EQ(SIGKILL, WTERMSIG(ret));
+	/* Its orphan, if there is one, is ours now. */
+	child = waitpid(-1, &ret, __WALL);
+	if (child > 0) {
+		born = 1;
+		EXPECT_EQ(round->child, child);
+		EXPECT_EQ(round->ends ? 5 << 8 : 0, ret);
+	} else {
+		ASSERT_EQ(ECHILD, errno);
+		EXPECT_EQ(0, round->child);
+	}
+	in_wait = born && !round->returned;
+	EXPECT_LE(0, round->returned);
+	if (born && !round->ends) {
+		ASSERT_EQ((ssize_t)sizeof(status), read(report[0], &status, sizeof(status)));
+		EXPECT_EQ(EXEC_SET, status.blocked);
+	}
+	return in_wait;
+}
+
+TEST_F_TIMEOUT(wait, parent_killed, 900)
+{
+	unsigned int killed = 0, rounds, count = scaled(1000, 50, "parents killed in the wait");
+	struct round *round = shared_alloc(sizeof(*round));
+	int report[2];
+
+	ASSERT_NE(NULL, round);
+	ASSERT_EQ(0, pipe(report));
+	ASSERT_EQ(0, prctl(PR_SET_CHILD_SUBREAPER, 1));
+	round->fd = self->fd;
+	round->report = report[1];
+	srandom(3);
+	for (rounds = 0; rounds < 20 * count && killed < count; rounds++) {
+		round->linger_us = random() % 3000;
+		round->ends = rounds % 4 == 3;
+		killed += kill_parent(_metadata, round, report, random() % 3000);
+	}
+	TH_LOG("%u of %u parents were killed in the wait", killed, rounds);
+	EXPECT_EQ(count, killed);
+	EXPECT_EQ(0, exec_pending(self->fd));
+}
+
+static int dump_core(void *arg)
+{
+	raw_syscall(SYS_kill, raw_syscall(SYS_getpid), SIGSEGV);
+	raw_sleep_us(20 * 1000000);
+	return 1;
+}
+
+/*
+ * A child that dumps core ends alone since 5.16. Before, the kernel ended all
+ * processes that share the memory with it, as it did for vfork(2).
+ */
+TEST_F(wait, child_dumps_core)
+{
+	struct spawnctl_clone clone = { .size = sizeof(clone), .exit_signal = SIGCHLD };
+	pid_t pid, child;
+	int status;
+
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (pid == 0) {
+		child = spawnctl_thread(self->fd, &clone, dump_core, NULL);
+		status = wait_status(child);
+		_exit(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV ? 0 : 1);
+	}
+	status = wait_status(pid);
+	if (kernel_at_least(5, 16)) {
+		EXPECT_EQ(0, status);
+	} else {
+		EXPECT_TRUE(WIFSIGNALED(status));
+		EXPECT_EQ(SIGSEGV, WTERMSIG(status));
+	}
+}
+
+static unsigned long counter;
+static int counting = 1;
+
+static void *count_up(void *arg)
+{
+	while (READ_ONCE(counting))
+		__atomic_fetch_add(&counter, 1, __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+static int see_counter_advance(void *arg)
+{
+	unsigned long *seen = arg;
+
+	seen[0] = READ_ONCE(counter);
+	raw_sleep_us(200000);
+	seen[1] = READ_ONCE(counter);
+	return 0;
+}
+
+TEST_F(wait, other_threads_run)
+{
+	unsigned long seen[2] = { 0 };
+	pthread_t thread;
+	pid_t pid;
+
+	ASSERT_EQ(0, pthread_create(&thread, NULL, count_up, NULL));
+	pid = spawnctl_thread(self->fd, NULL, see_counter_advance, seen);
+	ASSERT_LT(0, pid);
+	EXPECT_EQ(0, wait_status(pid));
+	EXPECT_LT(seen[0] + 1000, seen[1]);
+	WRITE_ONCE(counting, 0);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+}
+
+#define QUEUED	5
+
+static unsigned long handled;
+
+static void handler(int sig)
+{
+	__atomic_fetch_add(&handled, 1, __ATOMIC_SEQ_CST);
+}
+
+struct deferred {
+	pid_t parent;
+	char path[32];
+	int failed;
+	unsigned long in_wait;
+	struct signal_status status;
+};
+
+/* Sends its parent each kind of signal, and looks at what the parent makes of it. */
+static int signal_parent(void *arg)
+{
+	struct deferred *deferred = arg;
+	siginfo_t info = { .si_signo = 60, .si_code = SI_QUEUE };
+	pid_t pid = deferred->parent;
+	int i;
+
+	info.si_pid = raw_syscall(SYS_getpid);
+	for (i = 0; i < QUEUED; i++)
+		deferred->failed |= raw_syscall(SYS_rt_sigqueueinfo, pid, 60, &info);
+	deferred->failed |= raw_syscall(SYS_kill, pid, SIGINT);
+	deferred->failed |= raw_syscall(SYS_tgkill, pid, pid, SIGUSR1);
+	raw_sleep_us(50000);
+	deferred->in_wait = READ_ONCE(handled);
+	deferred->failed |= read_signal_status(deferred->path, &deferred->status);
+	return 0;
+}
+
+/* The calling thread gets the signals of the window mask when the call is over, all of them. */
+TEST_F(wait, signals_deferred)
+{
+	struct deferred deferred = { .parent = getpid() };
+	struct spawnctl_clone clone = {
+		.size = sizeof(clone),
+		.flags = SPAWNCTL_WINDOW_MASK,
+		.window_mask = SPAWNCTL_SIGSET_ALL,
+		.exit_signal = SIGCHLD,
+	};
+	pid_t pid;
+
+	snprintf(deferred.path, sizeof(deferred.path), "/proc/%d/status", deferred.parent);
+	ASSERT_EQ(0, set_handlers(SIGBIT(60) | SIGBIT(SIGINT) | SIGBIT(SIGUSR1), handler, 0));
+	pid = spawnctl_thread(self->fd, &clone, signal_parent, &deferred);
+	ASSERT_LT(0, pid);
+	EXPECT_EQ(QUEUED + 2, handled);
+	EXPECT_EQ(0, deferred.failed);
+	EXPECT_EQ(0, deferred.in_wait);
+	EXPECT_EQ(~UNBLOCKABLE, deferred.status.blocked);
+	EXPECT_EQ(SIGBIT(SIGUSR1), deferred.status.pending);
+	EXPECT_EQ(SIGBIT(60) | SIGBIT(SIGINT), deferred.status.shared_pending);
+	EXPECT_EQ(0, wait_status(pid));
+	EXPECT_EQ(0, current_mask());
+}
+
+/* Another thread of the caller is open to them meanwhile. */
+static void *take_signals(void *arg)
+{
+	while (READ_ONCE(counting))
+		raw_sleep_us(1000);
+	return NULL;
+}
+
+static int interrupt_parent(void *arg)
+{
+	struct deferred *deferred = arg;
+	__u64 end = raw_now_us() + 5000000;
+
+	deferred->failed |= raw_syscall(SYS_kill, deferred->parent, SIGINT);
+	while (!READ_ONCE(handled) && raw_now_us() < end)
+		raw_sleep_us(1000);
+	deferred->in_wait = READ_ONCE(handled);
+	return 0;
+}
+
+TEST_F(wait, signals_taken_by_other_threads)
+{
+	struct deferred deferred = { .parent = getpid() };
+	struct spawnctl_clone clone = {
+		.size = sizeof(clone),
+		.flags = SPAWNCTL_WINDOW_MASK,
+		.window_mask = SPAWNCTL_SIGSET_ALL,
+		.exit_signal = SIGCHLD,
+	};
+	pthread_t thread;
+	pid_t pid;
+
+	ASSERT_EQ(0, set_handlers(SIGBIT(SIGINT), handler, 0));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, take_signals, NULL));
+	pid = spawnctl_thread(self->fd, &clone, interrupt_parent, &deferred);
+	ASSERT_LT(0, pid);
+	EXPECT_EQ(0, deferred.failed);
+	EXPECT_EQ(1, deferred.in_wait);
+	EXPECT_EQ(0, wait_status(pid));
+	WRITE_ONCE(counting, 0);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+}
+
+int main(int argc, char **argv)
+{
+	return test_harness_run(argc, argv);
+}
