@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# The bench's own tests: guests whose tests hang, crash, warn or lie, and what
+# the bench must make of each.
+
+BENCH_CASES=(good hang slow warn short mute skips fails crash never)
+
+# claim NAME REGEX: one of the results in $results matches.
+claim() {
+	if grep -qE "$2" "$results"; then
+		echo "pass bench:$1 $2"
+	else
+		echo "fail bench:$1 no result like '$2'"
+	fi
+}
+
+bench_results() {
+	local kernel=$1 dir=$BUILD/$1/bench token results t ksft
+	ksft=$dir/boot/kselftest
+	results=$dir/results
+
+	rm -rf "$dir"
+	mkdir -p "$ksft/bench"
+	for t in "${BENCH_CASES[@]}"; do
+		install -m 755 "$VM/bench-case" "$ksft/bench/$t"
+		echo "bench:$t" >>"$ksft/kselftest-list.txt"
+	done
+	echo timeout=4 >"$ksft/bench/settings"
+	token=$(new_token)
+	boot_conf "$dir" "$token" MODE=tests TIMEOUT=12 OVERRIDE= COLLECTION=bench NOMODULE= SPAWNCTL_DIVISOR=1
+	boot "$kernel" "$dir" 180 || true
+	results "$dir" "$token" "${#BENCH_CASES[@]}" | expected_skips "$kernel" >"$results"
+
+	if [ "$(grep -c '^pass bench:good ' "$results")" = 2 ] &&
+	   ! grep -q '^fail bench:good ' "$results"; then
+		echo "pass bench:good its two results and no more"
+	else
+		echo "fail bench:good is not two passes"
+	fi
+	claim hang '^fail bench:hang \(hangs'
+	claim slow '^fail bench:slow \(time-out'
+	claim warn '^fail bench:warn \(kernel log\) .*WARNING: made up'
+	claim short '^fail bench:short .*3 results planned, 1 seen'
+	claim mute '^fail bench:mute .*no plan'
+	claim skips '^fail bench:skips unexpected skip'
+	claim fails '^fail bench:fails a promise'
+	claim crash '^fail bench:crash .*ended in the middle'
+	claim panic '^fail guest \(no verdict'
+	claim never '^fail guest \(10 test programs, 8 of them ran'
+	claim console '^fail guest \(console\) .*(WARNING|Call Trace)'
+
+	# A guest that never ends, and says nothing while it does not.
+	boot_conf "$dir" "$token" MODE=command 'COMMAND=sleep 1000' TIMEOUT=1000 NOMODULE=
+	boot "$kernel" "$dir" 15 || true
+	results "$dir" "$token" 1 >"$results"
+	claim silence '^fail guest \(no verdict'
+	rm -f "$dir/initrd" "$dir/boot.cpio"
+}

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# Boots one guest from the pieces that build.sh left.
+
+# boot KERNEL DIR SECONDS: DIR holds boot/, the files put over the image, and
+# gets console.log and channel.log. Knobs: SPAWNCTL_QEMU_SMP, _MEM, _ARGS, _APPEND
+# (-icount wants SPAWNCTL_QEMU_SMP=1).
+boot() {
+	local b=$BUILD/$1 dir=$2 limit=$3
+	local -a extra
+
+	read -r -a extra <<<"${SPAWNCTL_QEMU_ARGS:-}"
+	flock -s "$b/lock" cat "$b/base.cpio" "$b/stage.cpio" >"$dir/initrd"
+	install -m 755 "$VM/init" "$dir/boot/init"
+	pack "$dir/boot" "$dir/boot.cpio"
+	cat "$dir/boot.cpio" >>"$dir/initrd"
+	: >"$dir/channel.log"
+	# TCG shares the machine with others: the watchdogs wait longer.
+	timeout --foreground -k 5 "$limit" "${QEMU[@]}" -M q35 -accel tcg -cpu max \
+		-smp "${SPAWNCTL_QEMU_SMP:-2}" -m "${SPAWNCTL_QEMU_MEM:-1536M}" \
+		-display none -nodefaults -no-user-config -no-reboot \
+		-kernel "$b/vmlinuz" -initrd "$dir/initrd" \
+		-serial "file:$dir/console.log" -serial "file:$dir/channel.log" \
+		-append "console=ttyS0 panic=-1 oops=panic panic_on_warn=1 log_buf_len=4M watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=120 rdinit=/init ${SPAWNCTL_QEMU_APPEND:-}" \
+		"${extra[@]}" </dev/null >"$dir/qemu.log" 2>&1
+}
+
+# boot_conf DIR TOKEN NAME=VALUE...: what the guest's init reads.
+boot_conf() {
+	local dir=$1 token=$2 x quote="'\\''"
+	shift 2
+	mkdir -p "$dir/boot"
+	for x in "TOKEN=$token" "BAD=$BAD_LOG" "$@"; do
+		printf "%s='%s'\n" "${x%%=*}" "$(x=${x#*=}; echo "${x//\'/$quote}")"
+	done >"$dir/boot/boot.conf"
+}
+
+new_token() {
+	od -An -N8 -tx8 /dev/urandom | tr -d ' '
+}

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2034
+# What every script of the bench shares: where things are, which kernels there
+# are, how to report. Sourced, never run.
+
+set -euo pipefail
+umask 022
+
+VM=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
+TOP=$(realpath "$VM/../..")
+BUILD=$TOP/build/vm
+CACHE=${SPAWNCTL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/spawnctl}
+DIVISOR=${SPAWNCTL_DIVISOR:-20}
+CACHE_DAYS=${SPAWNCTL_CACHE_DAYS:-30}
+export LC_ALL=C
+
+meta() {
+	sed -n "s/^$1:[[:space:]]*//p" "$TOP/META"
+}
+
+VERSION=$(meta Version)
+read -r -a KERNELS <<<"$(meta Linux-Tested)"
+# Suites are named, not versions: the n-th kernel of META is the one that the
+# n-th suite has. The last moves, whatever number META gives it.
+SUITES=(bullseye bookworm trixie trixie-backports)
+
+# What a kernel log must not have; the guest and the host look for the same.
+BAD_LOG='WARNING:|BUG:|Oops|INFO: task .* blocked|Call Trace|KASAN|UBSAN|general protection fault[:,]|rcu: .*detected stall'
+
+# say [KERNEL:] TEXT: a line of progress, with the seconds since the start.
+say() {
+	printf '[%4ds] %s\n' "$SECONDS" "$*" >&2
+}
+
+die() {
+	say "error: $*"
+	exit 1
+}
+
+# The name in META for what the user typed; "newest" is the last.
+kernel_name() {
+	local k
+	[ "$1" = newest ] && { echo "${KERNELS[-1]}"; return; }
+	for k in "${KERNELS[@]}"; do
+		[ "$k" = "$1" ] && { echo "$k"; return; }
+	done
+	die "no kernel '$1' (there are: ${KERNELS[*]} newest)"
+}
+
+kernel_suite() {
+	local i
+	for i in "${!KERNELS[@]}"; do
+		[ "${KERNELS[i]}" = "$1" ] && { echo "${SUITES[i]}"; return; }
+	done
+	die "no suite has kernel '$1'"
+}
+
+# A mirror has bad moments; three in a row are a failure, never a skip.
+retry() {
+	local i
+	for i in 1 2 3; do
+		"$@" && return
+		say "attempt $i of 3 failed: ${*:1:3}"
+		sleep $((i * 2))
+	done
+	return 1
+}
+
+# logged FILE COMMAND...: output goes to FILE, of which a failure shows the end.
+logged() {
+	local log=$1
+	shift
+	mkdir -p "$(dirname "$log")"
+	if ! "$@" >"$log" 2>&1 </dev/null; then
+		say "failed: ${*:1:4} (all of it: ${log#"$TOP/"})"
+		tail -n 40 "$log" | sed 's/^/  | /' >&2
+		return 1
+	fi
+}
+
+hash_of() {
+	sha256sum | cut -c1-16
+}

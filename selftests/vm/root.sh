@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2034
+# The cached roots: one per Debian suite, with its kernel, headers, compiler and
+# dkms. When the recipe changes, they are made anew.
+
+ROOT_PACKAGES=(linux-image-amd64 linux-headers-amd64 dkms gcc g++ make libc6-dev
+	kmod openssl xz-utils rsync binutils pkg-config busybox-static perl-base
+	procps mount util-linux)
+
+# Documentation, and drivers no guest of ours has; they are most of a root.
+ROOT_EXCLUDE=('/usr/share/doc/*' '/usr/share/man/*' '/usr/share/locale/*'
+	'/usr/share/info/*' '/lib/modules/*/kernel/sound/*'
+	'/usr/lib/modules/*/kernel/sound/*')
+for d in gpu net media infiniband scsi staging iio usb hwmon input; do
+	ROOT_EXCLUDE+=("/lib/modules/*/kernel/drivers/$d/*"
+		"/usr/lib/modules/*/kernel/drivers/$d/*")
+done
+
+root_key() {
+	{ echo "$1"; declare -f make_root; declare -p ROOT_PACKAGES ROOT_EXCLUDE; } | hash_of
+}
+
+root_dir() {
+	echo "$CACHE/root-$1-$(root_key "$1")"
+}
+
+root_is_fresh() {
+	[ -e "$1/.complete" ] &&
+		[ -z "$(find "$1/.complete" -mtime "+$CACHE_DAYS")" ]
+}
+
+# make_root SUITE DIR
+make_root() {
+	local suite=$1 dir=$2 base=${1%-backports} m x
+	local packages=("${ROOT_PACKAGES[@]}") args=() sources
+
+	m=$(mirror) || return 1
+	sources=("deb $m $base main")
+	if [ "$suite" != "$base" ]; then
+		sources+=("deb $m $suite main")
+		# linux-base too, or apt takes the suite's own, which is too old.
+		packages+=("linux-base/$suite")
+		packages[0]+=/$suite
+		packages[1]+=/$suite
+	fi
+	for x in "${ROOT_EXCLUDE[@]}"; do
+		args+=("--dpkgopt=path-exclude=$x")
+	done
+	rm -rf "$dir"
+	apt_conf >"$dir.apt"
+	# INITRD=No: the kernel's own initrd takes long to make, and none boots it.
+	INITRD=No mmdebstrap --mode=root --variant=apt --format=directory \
+		--keyring=/usr/share/keyrings/debian-archive-keyring.gpg \
+		--aptopt="$dir.apt" --dpkgopt=force-unsafe-io "${args[@]}" \
+		--include="$(IFS=,; echo "${packages[*]}")" \
+		"$base" "$dir" "${sources[@]}"
+}
+
+# The kernel of a root, which must be Debian's stock one.
+root_release() {
+	local r
+	r=$(cd "$1/boot" && echo vmlinuz-*)
+	r=${r#vmlinuz-}
+	if ! [[ $r =~ ^[0-9][0-9.]*[0-9](-[0-9]+|\+[a-z0-9+]+)?-amd64$ ]] ||
+	   ! grep -qxF "Package: linux-image-$r" "$1/var/lib/dpkg/status" ||
+	   grep -qx 'CONFIG_PREEMPT_RT=y' "$1/boot/config-$r"; then
+		die "$1: '$r' is not a stock amd64 kernel"
+	fi
+	echo "$r"
+}
+
+# need_root KERNEL: sets ROOT and RELEASE, making the root if it must be made.
+# Descriptor 8 holds it, so that nobody replaces it while this process lives.
+need_root() {
+	local kernel=$1 suite tmp
+	suite=$(kernel_suite "$kernel")
+	ROOT=$(root_dir "$suite")
+	tmp=$CACHE/tmp-$suite
+
+	mkdir -p "$CACHE"
+	exec 8>"$CACHE/root-$suite.lock"
+	flock -s 8
+	if ! root_is_fresh "$ROOT"; then
+		flock -u 8
+		flock -n -x 8 || { say "$kernel: waiting for another user of the root"; flock -x 8; }
+		if ! root_is_fresh "$ROOT"; then
+			say "$kernel: making the root of $suite (about 90 s)"
+			# Sixteen: trixie's are not those of trixie-backports.
+			rm -rf "$CACHE/root-$suite"-????????????????
+			retry logged "$BUILD/$kernel/log/root" make_root "$suite" "$tmp" ||
+				die "$kernel: cannot make the root of $suite"
+			root_release "$tmp" >/dev/null
+			rm -f "$tmp.apt"
+			touch "$tmp/.complete"
+			mv "$tmp" "$ROOT"
+			say "$kernel: root made"
+		fi
+		flock -s 8
+	fi
+	RELEASE=$(root_release "$ROOT")
+}
