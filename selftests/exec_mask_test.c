@@ -4,6 +4,7 @@
  * is kept for it until then.
  */
 #include <sched.h>
+#include <sys/stat.h>
 
 #include "program.h"
 #include "spawnctl_test.h"

@@ -5,12 +5,13 @@
 HOST_TOOLS=(mmdebstrap:mmdebstrap cpio:cpio xz:xz-utils dpkg-deb:dpkg flock:util-linux
 	unshare:util-linux perl:perl-base)
 
+# need_host [TOOL:PACKAGE...]: these too
 need_host() {
 	local t missing=()
 
 	[ "$(id -u)" = 0 ] || die "roots are made and entered with chroot: run this as root"
 	[ "$(dpkg --print-architecture)" = amd64 ] || die "the bench runs on amd64 only"
-	for t in "${HOST_TOOLS[@]}"; do
+	for t in "${HOST_TOOLS[@]}" "$@"; do
 		command -v "${t%%:*}" >/dev/null || missing+=("${t##*:}")
 	done
 	[ -e /usr/share/keyrings/debian-archive-keyring.gpg ] ||
@@ -21,6 +22,13 @@ need_host() {
 	retry logged "$BUILD/log/apt" env DEBIAN_FRONTEND=noninteractive \
 		apt-get install -y --no-install-recommends "${missing[@]}" ||
 		die "cannot install ${missing[*]}"
+}
+
+# mmdebstrap, without our locks' descriptors: it has a shell write to one of its
+# own by number, and sh takes no number above 9. Its mounts are its own too, so
+# that none of the machine's /dev is left in what a killed run leaves behind.
+bootstrap() {
+	unshare --mount --propagation private mmdebstrap "$@" 5>&- 6>&- 7>&- 8>&- 9>&-
 }
 
 # The mirror that this machine itself uses for Debian.

@@ -5,6 +5,7 @@
 
 KSFT_SUITE=trixie
 KSFT_FILES=(scripts/subarch.include
+	scripts/{checkpatch.pl,spelling.txt,const_structs.checkpatch}
 	tools/testing/selftests/{Makefile,lib.mk,run_kselftest.sh}
 	'tools/testing/selftests/kselftest*')
 

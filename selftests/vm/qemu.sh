@@ -15,9 +15,9 @@ make_qemu() {
 	local m
 
 	m=$(mirror) || return 1
-	rm -rf "$1"
+	rm -rf --one-file-system "$1"
 	apt_conf >"$1.apt"
-	mmdebstrap --mode=root --variant=extract --format=directory \
+	bootstrap --mode=root --variant=extract --format=directory \
 		--keyring=/usr/share/keyrings/debian-archive-keyring.gpg \
 		--aptopt="$1.apt" --include=qemu-system-x86 "$QEMU_SUITE" "$1" \
 		"deb $m $QEMU_SUITE main"

@@ -5,7 +5,7 @@
 
 ROOT_PACKAGES=(linux-image-amd64 linux-headers-amd64 dkms gcc g++ make libc6-dev
 	kmod openssl xz-utils rsync binutils pkg-config busybox-static perl-base
-	procps mount util-linux)
+	procps mount util-linux sparse)
 
 # Documentation, and drivers no guest of ours has; they are most of a root.
 ROOT_EXCLUDE=('/usr/share/doc/*' '/usr/share/man/*' '/usr/share/locale/*'
@@ -46,10 +46,10 @@ make_root() {
 	for x in "${ROOT_EXCLUDE[@]}"; do
 		args+=("--dpkgopt=path-exclude=$x")
 	done
-	rm -rf "$dir"
+	rm -rf --one-file-system "$dir"
 	apt_conf >"$dir.apt"
 	# INITRD=No: the kernel's own initrd takes long to make, and none boots it.
-	INITRD=No mmdebstrap --mode=root --variant=apt --format=directory \
+	INITRD=No bootstrap --mode=root --variant=apt --format=directory \
 		--keyring=/usr/share/keyrings/debian-archive-keyring.gpg \
 		--aptopt="$dir.apt" --dpkgopt=force-unsafe-io "${args[@]}" \
 		--include="$(IFS=,; echo "${packages[*]}")" \
