@@ -14,6 +14,26 @@ claim() {
 	fi
 }
 
+# collection_results KERNEL EXPECTED: kselftest's own way to run them all, in one
+# go, without the bench between the tests; with the least counts.
+collection_results() {
+	local kernel=$1 expected=$2 dir=$BUILD/$1/collection token n
+
+	rm -rf "$dir"
+	mkdir -p "$dir"
+	token=$(new_token)
+	boot_conf "$dir" "$token" MODE=command 'COMMAND=run_kselftest.sh -c spawnctl' \
+		TIMEOUT=1200 NOMODULE= SPAWNCTL_DIVISOR=1000
+	boot "$kernel" "$dir" 1260 || true
+	n=$(grep -c '^ok [0-9]* selftests: spawnctl: ' "$dir/channel.log" || true)
+	if [ "$n" = "$expected" ] && ! grep -q '^not ok ' "$dir/channel.log"; then
+		echo "pass collection run_kselftest.sh -c spawnctl in one go"
+	else
+		echo "fail collection run_kselftest.sh -c spawnctl: $n of $expected passed"
+	fi
+	rm -f "$dir/initrd" "$dir/boot.cpio"
+}
+
 bench_results() {
 	local kernel=$1 dir=$BUILD/$1/bench token results t ksft
 	ksft=$dir/boot/kselftest
