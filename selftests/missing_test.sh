@@ -1,0 +1,45 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Where the kernel lacks what the module needs, it refuses to load, with one line
+# in the log that says what is missing. As a stock kernel lacks nothing, modules
+# are tried here that look for names that are nowhere (built by vm/chroot-build).
+
+here=$(dirname "$(realpath "$0")")
+n=0 failed=0
+
+# refuses NAME LINE
+refuses() {
+	dmesg -c >/dev/null
+	n=$((n + 1))
+	if insmod "$here/missing_$1.ko" 2>/dev/null; then
+		rmmod spawnctl
+		echo "not ok $n $1: it was loaded"
+		failed=1
+	elif [ "$(dmesg | grep -c 'spawnctl: .*(error')" = 1 ] &&
+	     dmesg | grep -q "spawnctl: $2 (error -2)" &&
+	     [ ! -e /dev/spawnctl ] && [ ! -e /sys/module/spawnctl ]; then
+		echo "ok $n $1: refused, and said why"
+	else
+		echo "not ok $n $1: the log says something else"
+		dmesg | sed 's/^/# /'
+		failed=1
+	fi
+}
+
+if [ ! -e "$here/missing_symbol.ko" ]; then
+	echo "1..0 # SKIP the modules to try are not built here"
+	exit 4
+fi
+echo "TAP version 13"
+echo "1..3"
+modprobe -r spawnctl
+refuses symbol 'this kernel has no kernel_clone() to be found'
+refuses tracepoint 'cannot hook tracepoint sched_process_fork_gone'
+n=$((n + 1))
+if modprobe spawnctl && [ -e /dev/spawnctl ]; then
+	echo "ok $n control: the module itself loads after that"
+else
+	echo "not ok $n control: the module itself does not load"
+	failed=1
+fi
+exit $failed
