@@ -167,6 +167,7 @@ static void probe_fork(void *data, struct task_struct *parent, struct task_struc
 	set_blocked(child, birth->mask);
 
 	if (birth->flags & SPAWNCTL_EXEC_MASK) {
+		birth->start_time = child->start_time;
 		table_add(birth, child->signal);
 		atomic_inc(&exec_next);
 	}
@@ -198,12 +199,16 @@ static void probe_exec(void *data, struct task_struct *task, pid_t old_pid,
 	/*
 	 * Where the program gains rights, an LSM may just have emptied the mask
 	 * (SELinux does, without the permission siginh): block nothing anew.
+	 * What a policy empties with noatsecure allowed cannot be told.
 	 */
 	if (bprm->secureexec)
 		mask &= task->blocked.sig[0];
-	/* Looked at on the way to the new program's first instruction */
-	set_blocked(task, mask);
-	set_tsk_thread_flag(task, TIF_SIGPENDING);
+	/* A thread that executes a program takes its leader's start_time */
+	if (birth->start_time == task->start_time) {
+		/* Looked at on the way to the program's first instruction */
+		set_blocked(task, mask);
+		set_tsk_thread_flag(task, TIF_SIGPENDING);
+	}
 
 	kfree_rcu(birth, rcu);
 	module_put(THIS_MODULE);

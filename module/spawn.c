@@ -159,7 +159,9 @@ static noinline pid_t spawnctl_clone_call(struct spawnctl_birth *birth,
 
 	/*
 	 * A tracepoint is skipped by a task that is moved off a CPU as that
-	 * goes offline, if it is preempted at just the wrong instruction.
+	 * goes offline, if it is preempted at just the wrong instruction. Such
+	 * a child keeps the wide mask, and, on a kernel without CLONE_NNP, has
+	 * no no_new_privs.
 	 */
 	missed = spawnctl_child_forget();
 	if (missed && nr > 0)
@@ -167,7 +169,10 @@ static noinline pid_t spawnctl_clone_call(struct spawnctl_birth *birth,
 	if (missed || !has_exec_mask)
 		kfree(birth);
 
-	/* Unless a tracer has given the caller another mask meanwhile */
+	/*
+	 * Unless a tracer has given the caller another mask meanwhile. (It read
+	 * the wide one, if it read it.)
+	 */
 	if (sigequalsets(&current->blocked, &wide))
 		sigprocmask(SIG_SETMASK, &old, NULL);
 
@@ -215,8 +220,10 @@ static long make_child(struct file *file, const struct spawnctl_clone *arg,
 	/*
 	 * copy_process() can fail after it has stored the number, which is
 	 * somebody else's by now. If that cannot be stored, it was not either.
+	 * A restart is answered before, and must find the struct as it was, in
+	 * which the place may be.
 	 */
-	if (ret < 0 && given(arg, SPAWNCTL_PIDFD))
+	if (ret < 0 && ret != -ERESTARTNOINTR && given(arg, SPAWNCTL_PIDFD))
 		(void)put_user(-1, kargs.pidfd);
 	fput(file);
 	return ret;

@@ -27,6 +27,8 @@ int spawnctl_kclone_init(void);
  * @key: whose birth this is: the parent's task_struct until the child exists;
  *	from then on the child's signal_struct, as that is what stays the same
  *	when a thread that is not the leader calls execve(2)
+ * @start_time: the child's, to know it by: should its exit ever go unseen, its
+ *	signal_struct's address will be another process's
  * @rcu: for freeing in a probe, where kfree() may not be called
  * @flags: SPAWNCTL_NO_NEW_PRIVS and SPAWNCTL_EXEC_MASK count here
  * @mask: the child's mask at its first instruction
@@ -37,6 +39,7 @@ int spawnctl_kclone_init(void);
 struct spawnctl_birth {
 	struct hlist_node node;
 	const void *key;
+	u64 start_time;
 	struct rcu_head rcu;
 	u32 flags;
 	u64 mask;

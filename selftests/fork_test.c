@@ -140,6 +140,45 @@ TEST_F(fork, handlers_of_libc_stay)
 	EXPECT_TRUE(same_libc_handlers(action));
 }
 
+/*
+ * Such a signal from elsewhere is one that libc's handler drops. It must not
+ * find the child before that has the handler: it would be its end.
+ */
+TEST_F(fork, stray_signal_of_libc)
+{
+	unsigned int i, count = scaled(2000, 100, "forks under signal 33");
+	struct kernel_sigaction action = {};
+	pid_t group = getpid(), sender;
+	pthread_t thread;
+
+	ASSERT_EQ(0, own_group());
+	ASSERT_EQ(0, pthread_create(&thread, NULL, return_it, NULL));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	ASSERT_EQ(0, raw_sigaction(33, NULL, &action));
+	ASSERT_NE(0ULL, action.handler);
+	sender = fork();
+	if (!sender) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		setpgid(0, 0);
+		for (;;) {
+			raw_syscall(SYS_kill, -group, 33);
+			raw_sleep_us(500);
+		}
+	}
+	for (i = 0; i < count; i++) {
+		pid_t pid = spawnctl_fork(self->fd);
+
+		if (pid == 0) {
+			raw_sleep_us(1000);
+			_exit(17);
+		}
+		EXPECT_TRUE(exited_with(pid, 17))
+			break;
+	}
+	kill(sender, SIGKILL);
+	EXPECT_NE(-1, wait_status(sender));
+}
+
 /* The thread id that libc has stored for itself, as its mutexes show it. */
 static int cached_tid(void)
 {

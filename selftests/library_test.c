@@ -143,6 +143,24 @@ TEST_F(library, errno_is_not_the_childs)
 	EXPECT_TRUE(exited_with(pid, 17));
 }
 
+/* More than a page is refused unread. */
+TEST_F(library, thread_size_above_a_page)
+{
+	long page = sysconf(_SC_PAGESIZE);
+	struct spawnctl_clone *clone;
+	char *map;
+
+	map = mmap(NULL, 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	ASSERT_EQ(0, mprotect(map, page, PROT_READ | PROT_WRITE));
+	clone = (void *)map;
+	clone->size = 2 * page;
+	clone->exit_signal = SIGCHLD;
+	EXPECT_EQ(-1, spawnctl_thread(self->fd, clone, return_it, NULL));
+	EXPECT_EQ(E2BIG, errno);
+	munmap(map, 2 * page);
+}
+
 TEST_F(library, thread_size)
 {
 	struct {

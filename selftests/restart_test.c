@@ -85,19 +85,26 @@ FIXTURE_TEARDOWN(restart)
 	close(self->fd);
 }
 
-/* @count children, each with a process id and an end of its own. */
+/*
+ * @count children, each with a process id and an end of its own. The pidfd is
+ * stored in the struct itself: a call that is restarted finds that unchanged.
+ */
 static void check_calls(struct __test_metadata *_metadata, int fd, unsigned long command,
 			struct spawnctl_clone *clone, unsigned int count)
 {
 	unsigned int i;
 	long pid;
 
+	clone->flags |= SPAWNCTL_PIDFD;
+	clone->pidfd = (uintptr_t)&clone->cgroup;
 	for (i = 0; i < count; i++) {
+		clone->cgroup = 0;
 		pid = raw_spawn_exit(fd, command, clone);
 		ASSERT_LT(0, pid) {
 			TH_LOG("call %u of %u", i, count);
 		}
 		ASSERT_EQ(0, wait_status(pid));
+		ASSERT_EQ(0, close(clone->cgroup));
 	}
 	EXPECT_EQ(-1, waitpid(-1, NULL, __WALL | WNOHANG));
 }
@@ -150,18 +157,11 @@ static void *send_and_take(void *arg)
  */
 TEST_F_TIMEOUT(restart, raced_by_a_thread, 300)
 {
-	unsigned int i, count = scaled(10000, 500, "calls");
+	unsigned int count = scaled(10000, 500, "calls");
 	pthread_t other;
 
 	ASSERT_EQ(0, pthread_create(&other, NULL, send_and_take, NULL));
-	for (i = 0; i < count; i++) {
-		long pid = raw_spawn_exit(self->fd, variant->command, &self->clone);
-
-		ASSERT_LT(0, pid) {
-			TH_LOG("call %u of %u", i, count);
-		}
-		ASSERT_EQ(0, wait_status(pid));
-	}
+	check_calls(_metadata, self->fd, variant->command, &self->clone, count);
 	WRITE_ONCE(thread.stop, 1);
 	ASSERT_EQ(0, pthread_join(other, NULL));
 	TH_LOG("%lu handlers run, %lu signals taken by the other thread", handled,

@@ -25,8 +25,8 @@
 /*
  * libc has handlers for some signals of its own, for pthread_cancel(3) and
  * setuid(2) in all threads, and installs them once. Its sigaction() hides them.
+ * The child gets them back, and has the signals blocked until then.
  */
-#define LIBC_SIGNALS	(SIGRTMIN - 32)
 #define MAX_SIGNALS	8
 
 /* As the kernel has it; nothing here looks inside */
@@ -34,20 +34,30 @@ struct kernel_sigaction {
 	char bytes[64];
 };
 
+/* How many there are, from signal 32 on */
+static int libc_signals(void)
+{
+	int n = SIGRTMIN - 32;
+
+	return n < MAX_SIGNALS ? n : MAX_SIGNALS;
+}
+
 static void get_libc_handlers(struct kernel_sigaction *actions)
 {
 	int i;
 
-	for (i = 0; i < LIBC_SIGNALS && i < MAX_SIGNALS; i++)
+	for (i = 0; i < libc_signals(); i++)
 		syscall(SYS_rt_sigaction, 32 + i, NULL, &actions[i], 8);
 }
 
 static void set_libc_handlers(const struct kernel_sigaction *actions)
 {
+	const unsigned long long none = 0;
 	int i;
 
-	for (i = 0; i < LIBC_SIGNALS && i < MAX_SIGNALS; i++)
+	for (i = 0; i < libc_signals(); i++)
 		syscall(SYS_rt_sigaction, 32 + i, &actions[i], NULL, 8);
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof(none));
 }
 
 pid_t spawnctl_fork(int fd)
@@ -55,7 +65,7 @@ pid_t spawnctl_fork(int fd)
 	const struct spawnctl_clone clone = {
 		.size = sizeof(clone),
 		.flags = SPAWNCTL_WINDOW_MASK | SET_TID,
-		.window_mask = 0,
+		.window_mask = ((1ULL << libc_signals()) - 1) << 31,
 		.sig_default = SPAWNCTL_SIGSET_ALL,
 		.exit_signal = SIGCHLD,
 	};

@@ -38,6 +38,8 @@ static long copy_clone(struct spawnctl_clone *own, const struct spawnctl_clone *
 
 	if (clone->size < SPAWNCTL_CLONE_SIZE_VER0)
 		return -EINVAL;
+	if (clone->size > sysconf(_SC_PAGESIZE))
+		return -E2BIG;
 	for (i = sizeof(*own); i < clone->size; i++)
 		if (bytes[i])
 			return -E2BIG;
@@ -62,7 +64,7 @@ pid_t spawnctl_thread(int fd, const struct spawnctl_clone *clone,
 		      int (*fn)(void *arg), void *arg)
 {
 	struct spawnctl_clone own = { 0 };
-	int cancel, saved = errno;
+	int cancel = PTHREAD_CANCEL_ENABLE, saved = errno;
 	size_t guard = 0;
 	char *map = NULL;
 	long pid;
