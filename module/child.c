@@ -109,10 +109,13 @@ unsigned int spawnctl_child_exec_pending(void)
 
 static void set_handlers(struct task_struct *child, u64 signals, __sighandler_t handler)
 {
+	/* The child's own, until it runs */
+	struct sighand_struct *sighand = rcu_dereference_protected(child->sighand, true);
+
 	while (signals) {
 		int i = __ffs64(signals);
 
-		WRITE_ONCE(child->sighand->action[i].sa.sa_handler, handler);
+		WRITE_ONCE(sighand->action[i].sa.sa_handler, handler);
 		signals &= signals - 1;
 	}
 }
