@@ -205,10 +205,10 @@ static pid_t start_shooter(struct aim *aim)
 	_exit(0);
 }
 
-/* How @count children that were aimed at fared. */
+/* How children that were aimed at fared: @count, or fewer if @deaths have died. */
 static void shoot_at(struct __test_metadata *_metadata, int fd, unsigned long command,
 		     struct spawnctl_clone *clone, int (*fn)(void *arg), unsigned int count,
-		     struct toll *toll)
+		     unsigned int deaths, struct toll *toll)
 {
 	struct aim *aim = shared_alloc(sizeof(*aim));
 	pid_t pid, shooter;
@@ -217,7 +217,7 @@ static void shoot_at(struct __test_metadata *_metadata, int fd, unsigned long co
 	ASSERT_NE(NULL, aim);
 	shooter = start_shooter(aim);
 	ASSERT_LT(0, shooter);
-	for (i = 0; i < count; i++) {
+	for (i = 0; i < count && toll->died < deaths; i++) {
 		WRITE_ONCE(aim->target, 2 + i);
 		pid = start_child(fd, command, clone, fn, aim);
 		ASSERT_LT(0, pid);
@@ -234,20 +234,24 @@ TEST_F_TIMEOUT(born_blocked, aimed, 900)
 	unsigned int count = scaled(CHILDREN, 500, "children");
 	struct toll toll = { 0 };
 
-	shoot_at(_metadata, self->fd, variant->command, &self->clone, await_hit, count, &toll);
+	shoot_at(_metadata, self->fd, variant->command, &self->clone, await_hit, count, count,
+		 &toll);
 	EXPECT_EQ(0, toll.died);
 	EXPECT_EQ(0, toll.failed);
 }
 
-/* Without a mask from the kernel nearly all die. */
+/*
+ * Without a mask from the kernel most die, if shooter and caller each have a CPU.
+ * On a busy machine it may take many children until one does.
+ */
 TEST_F_TIMEOUT(born_blocked, aimed_control, 300)
 {
 	struct toll toll = { 0 };
 
 	self->clone.flags = 0;
 	self->clone.window_mask = 0;
-	shoot_at(_metadata, self->fd, variant->command, &self->clone, block_then_await_hit, 100,
-		 &toll);
+	shoot_at(_metadata, self->fd, variant->command, &self->clone, block_then_await_hit, 5000,
+		 20, &toll);
 	EXPECT_LT(0, toll.died);
 }
 
