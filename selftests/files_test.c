@@ -61,13 +61,6 @@ FIXTURE_TEARDOWN(files)
 	close(self->fd);
 }
 
-static int exited_with(pid_t pid, int code)
-{
-	int status = wait_status(pid);
-
-	return status != -1 && WIFEXITED(status) && WEXITSTATUS(status) == code;
-}
-
 static int open_one(void *arg)
 {
 	struct shared *shared = arg;

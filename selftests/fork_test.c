@@ -33,13 +33,6 @@ FIXTURE_TEARDOWN(fork)
 	close(self->fd);
 }
 
-static int exited_with(pid_t pid, int code)
-{
-	int status = pid > 0 ? wait_status(pid) : -1;
-
-	return status != -1 && WIFEXITED(status) && WEXITSTATUS(status) == code;
-}
-
 /* In the child: 17, or what is not as it should be. */
 static int check_signals(void)
 {

@@ -29,13 +29,6 @@ FIXTURE_TEARDOWN(library)
 	close(self->fd);
 }
 
-static int exited_with(pid_t pid, int code)
-{
-	int status = pid > 0 ? wait_status(pid) : -1;
-
-	return status != -1 && WIFEXITED(status) && WEXITSTATUS(status) == code;
-}
-
 static int killed_by(pid_t pid, int sig)
 {
 	int status = pid > 0 ? wait_status(pid) : -1;

@@ -67,11 +67,6 @@ static int exec_itself(void *arg)
 	return raw_syscall(SYS_execve, "/proc/self/exe", argv, argv + 2);
 }
 
-static int exited_with(int status, int code)
-{
-	return status != -1 && WIFEXITED(status) && WEXITSTATUS(status) == code;
-}
-
 FIXTURE_VARIANT(process)
 {
 	unsigned long command;
@@ -94,7 +89,7 @@ TEST_F(process, ids)
 	pid = start_child(self->fd, variant->command, &self->clone, fill_report,
 			  self->report);
 	ASSERT_LT(0, pid);
-	EXPECT_TRUE(exited_with(wait_status(pid), 17));
+	EXPECT_TRUE(is_exit(wait_status(pid), 17));
 	EXPECT_EQ(pid, self->report->pid);
 	EXPECT_EQ(getpid(), self->report->ppid);
 	EXPECT_EQ(getpgid(0), self->report->pgid);
@@ -110,7 +105,7 @@ TEST_F(process, ids_in_a_new_pid_namespace)
 	pid = start_child(self->fd, variant->command, &self->clone, fill_report,
 			  self->report);
 	ASSERT_LT(1, pid);
-	EXPECT_TRUE(exited_with(wait_status(pid), 17));
+	EXPECT_TRUE(is_exit(wait_status(pid), 17));
 	EXPECT_EQ(1, self->report->pid);
 	EXPECT_EQ(0, self->report->ppid);
 }
@@ -136,7 +131,7 @@ TEST_F(process, exit_signal)
 			EXPECT_EQ(-1, waitpid(pid, NULL, 0));
 			EXPECT_EQ(ECHILD, errno);
 		}
-		EXPECT_TRUE(exited_with(wait_status(pid), 17));
+		EXPECT_TRUE(is_exit(wait_status(pid), 17));
 		memset(&info, 0, sizeof(info));
 		if (signals[i]) {
 			EXPECT_EQ(signals[i], sigtimedwait(&all, &info, &none));
@@ -160,7 +155,7 @@ TEST_F(process, exec_makes_the_exit_signal_sigchld)
 	pid = start_child(self->fd, variant->command, &self->clone, exec_itself, NULL);
 	ASSERT_LT(0, pid);
 	status = wait_status(pid);
-	EXPECT_TRUE(exited_with(status, 17))
+	EXPECT_TRUE(is_exit(status, 17))
 		TH_LOG("status %#x", status);
 	EXPECT_EQ(SIGCHLD, sigtimedwait(&all, &info, &none));
 	EXPECT_EQ(-1, sigtimedwait(&all, &info, &none));
@@ -210,7 +205,7 @@ TEST_F(process, pidfd_in_a_shared_table)
 	pid = start_child(self->fd, variant->command, &self->clone, fill_report,
 			  self->report);
 	ASSERT_LT(0, pid);
-	EXPECT_TRUE(exited_with(wait_status(pid), 17));
+	EXPECT_TRUE(is_exit(wait_status(pid), 17));
 	EXPECT_EQ(FD_CLOEXEC, self->report->pidfd_flags);
 }
 
@@ -221,13 +216,13 @@ TEST_F(process, no_new_privs)
 	pid = start_child(self->fd, variant->command, &self->clone, fill_report,
 			  self->report);
 	ASSERT_LT(0, pid);
-	EXPECT_TRUE(exited_with(wait_status(pid), 17));
+	EXPECT_TRUE(is_exit(wait_status(pid), 17));
 	EXPECT_EQ(0, self->report->no_new_privs);
 	self->clone.flags = SPAWNCTL_NO_NEW_PRIVS;
 	pid = start_child(self->fd, variant->command, &self->clone, fill_report,
 			  self->report);
 	ASSERT_LT(0, pid);
-	EXPECT_TRUE(exited_with(wait_status(pid), 17));
+	EXPECT_TRUE(is_exit(wait_status(pid), 17));
 	EXPECT_EQ(1, self->report->no_new_privs);
 	EXPECT_EQ(0, prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
 	/* It is inherited, asked for or not. */
@@ -236,7 +231,7 @@ TEST_F(process, no_new_privs)
 	pid = start_child(self->fd, variant->command, &self->clone, fill_report,
 			  self->report);
 	ASSERT_LT(0, pid);
-	EXPECT_TRUE(exited_with(wait_status(pid), 17));
+	EXPECT_TRUE(is_exit(wait_status(pid), 17));
 	EXPECT_EQ(1, self->report->no_new_privs);
 }
 
@@ -286,7 +281,7 @@ TEST_F(process, memory)
 	ASSERT_LT(0, pid);
 	/* SPAWN: shared, and the caller has waited for it. FORK: a copy. */
 	EXPECT_EQ(variant->command == SPAWNCTL_IOC_SPAWN, word);
-	EXPECT_TRUE(exited_with(wait_status(pid), 17));
+	EXPECT_TRUE(is_exit(wait_status(pid), 17));
 	EXPECT_EQ(variant->command == SPAWNCTL_IOC_SPAWN, word);
 }
 
@@ -308,7 +303,7 @@ TEST_F(process, directory)
 	ASSERT_NE(NULL, getcwd(before, sizeof(before)));
 	pid = start_child(self->fd, variant->command, &self->clone, leave_directory, NULL);
 	ASSERT_LT(0, pid);
-	EXPECT_TRUE(exited_with(wait_status(pid), 17));
+	EXPECT_TRUE(is_exit(wait_status(pid), 17));
 	ASSERT_NE(NULL, getcwd(after, sizeof(after)));
 	EXPECT_STREQ(before, after);
 	EXPECT_EQ(077U, umask(0));
@@ -334,7 +329,7 @@ static int make_next(void *arg)
 		return 17;
 	nest.depth++;
 	pid = start_child(nest.fd, nest.command[nest.depth - 1], &nest.clone, make_next, &nest);
-	return pid > 0 && exited_with(wait_status(pid), 17) ? 17 : nest.depth;
+	return pid > 0 && is_exit(wait_status(pid), 17) ? 17 : nest.depth;
 }
 
 TEST_F(process, nested)
@@ -355,7 +350,7 @@ TEST_F(process, nested)
 		pid = start_child(self->fd, variant->command, &self->clone, make_next, &nest);
 		ASSERT_LT(0, pid);
 		status = wait_status(pid);
-		EXPECT_TRUE(exited_with(status, 17))
+		EXPECT_TRUE(is_exit(status, 17))
 			TH_LOG("mix %u, status %#x", i, status);
 		EXPECT_EQ(getpid(), self->report[0].ppid);
 		for (level = 1; level <= DEPTH; level++) {

@@ -53,6 +53,17 @@ static inline int wait_status(pid_t pid)
 	return ret == pid ? status : -1;
 }
 
+static inline int is_exit(int status, int code)
+{
+	return status != -1 && WIFEXITED(status) && WEXITSTATUS(status) == code;
+}
+
+/* Whether there was a child @pid, and it has exited with @code. */
+static inline int exited_with(pid_t pid, int code)
+{
+	return pid > 0 && is_exit(wait_status(pid), code);
+}
+
 /*
  * A child of either command that runs @fn(@arg) and exits with the result. As
  * spawnctl_thread() does for SPAWN, with @fn near the child's first instruction.
