@@ -8,16 +8,23 @@ SOVERSION := 0
 PREFIX ?= /usr/local
 INCLUDEDIR ?= $(PREFIX)/include
 LIBDIR ?= $(PREFIX)/lib
+MANDIR ?= $(PREFIX)/share/man
 KDIR ?= /lib/modules/$(shell uname -r)/build
 O := build/userlib
 
 CFLAGS ?= -O2 -g
-LIB_CFLAGS := -std=gnu11 -Wall -Wextra -fPIC -Iuapi -Iuserlib -Iuserlib/include
+LIB_CFLAGS = -std=gnu11 -Wall -Wextra -fPIC -fstack-clash-protection -Iuapi -Iuserlib \
+	-Iuserlib/include -Iuserlib/arch/$(ARCH_DIR)
 ARCH_DIR := $(shell $(CC) -dumpmachine | cut -d- -f1)
 LIB_SRC := $(wildcard userlib/*.c userlib/arch/$(ARCH_DIR)/*.S)
 LIB_OBJ := $(patsubst userlib/%,$(O)/%.o,$(basename $(LIB_SRC)))
-LIB_HDR := $(wildcard userlib/*.h userlib/include/*.h uapi/linux/*.h)
+LIB_HDR := $(wildcard userlib/*.h userlib/preload/*.h userlib/include/*.h userlib/include/*/*.h uapi/linux/*.h \
+	userlib/arch/$(ARCH_DIR)/*.h)
 LIB_SO := $(O)/libspawnctl.so.$(SOVERSION)
+# Beside it the standard names, with all of the library inside
+PRELOAD_SRC := $(wildcard userlib/preload/*.c userlib/arch/$(ARCH_DIR)/preload/*.S)
+PRELOAD_OBJ := $(patsubst userlib/%,$(O)/%.o,$(basename $(PRELOAD_SRC)))
+PRELOAD_SO := $(O)/libspawnctl-preload.so
 
 ifeq ($(ARCH_DIR),x86_64)
 LIB_CFLAGS += -fcf-protection
@@ -27,10 +34,10 @@ endif
 
 all: userlib
 
-userlib: $(LIB_SO) $(O)/libspawnctl.so $(O)/libspawnctl.a
+userlib: $(LIB_SO) $(O)/libspawnctl.so $(O)/libspawnctl.a $(PRELOAD_SO)
 
 ifeq ($(wildcard userlib/arch/$(ARCH_DIR)),)
-$(LIB_OBJ): ; $(error no trampoline for $(ARCH_DIR): see userlib/arch)
+$(LIB_OBJ) $(PRELOAD_OBJ): ; $(error no trampoline for $(ARCH_DIR): see userlib/arch)
 endif
 
 $(O)/%.o: userlib/%.c $(LIB_HDR)
@@ -45,21 +52,31 @@ $(LIB_SO): $(LIB_OBJ) userlib/libspawnctl.map
 	$(CC) -shared -nostartfiles -Wl,-soname,$(@F) -Wl,--version-script,userlib/libspawnctl.map \
 		-Wl,-z,relro,-z,now,-z,defs $(CFLAGS) $(LDFLAGS) -o $@ $(LIB_OBJ)
 
+$(PRELOAD_SO): $(PRELOAD_OBJ) $(LIB_OBJ) userlib/preload/libspawnctl-preload.map
+	$(CC) -shared -nostartfiles -Wl,-soname,$(@F) \
+		-Wl,--version-script,userlib/preload/libspawnctl-preload.map \
+		-Wl,-z,relro,-z,now,-z,defs $(CFLAGS) $(LDFLAGS) -o $@ $(PRELOAD_OBJ) $(LIB_OBJ) -ldl
+
 $(O)/libspawnctl.so: $(LIB_SO)
 	ln -sf $(<F) $@
 
 $(O)/libspawnctl.a: $(LIB_OBJ)
 	rm -f $@
-	$(AR) rcs $@ $(LIB_OBJ)
+	$(AR) qcs $@ $(LIB_OBJ)
 
 modules:
 	$(MAKE) -C $(KDIR) M=$(CURDIR) $(KBUILD_ARGS) modules
 
 install: userlib
-	install -d $(DESTDIR)$(INCLUDEDIR)/linux $(DESTDIR)$(LIBDIR)/pkgconfig
+	install -d $(DESTDIR)$(INCLUDEDIR)/linux $(DESTDIR)$(INCLUDEDIR)/spawnctl
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig
 	install -m 644 userlib/include/spawnctl.h $(DESTDIR)$(INCLUDEDIR)
+	install -m 644 userlib/include/spawnctl/*.h $(DESTDIR)$(INCLUDEDIR)/spawnctl
 	install -m 644 uapi/linux/spawnctl.h $(DESTDIR)$(INCLUDEDIR)/linux
-	install -m 644 $(O)/libspawnctl.a $(LIB_SO) $(DESTDIR)$(LIBDIR)
+	install -d $(DESTDIR)$(MANDIR)/man3 $(DESTDIR)$(MANDIR)/man7
+	install -m 644 man/*.3 $(DESTDIR)$(MANDIR)/man3
+	install -m 644 man/*.7 $(DESTDIR)$(MANDIR)/man7
+	install -m 644 $(O)/libspawnctl.a $(LIB_SO) $(PRELOAD_SO) $(DESTDIR)$(LIBDIR)
 	ln -sf $(notdir $(LIB_SO)) $(DESTDIR)$(LIBDIR)/libspawnctl.so
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' \
 		-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' userlib/spawnctl.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/spawnctl.pc
@@ -89,7 +106,7 @@ clean:
 help:
 	@echo 'make                   build the library into build/userlib'
 	@echo 'make install           install library and headers; needs no kernel headers'
-	@echo '                       (PREFIX=/usr/local DESTDIR= LIBDIR=PREFIX/lib)'
+	@echo '                       (PREFIX=/usr/local DESTDIR= LIBDIR=PREFIX/lib MANDIR=)'
 	@echo 'make modules           build the module for the running kernel, or KDIR=HEADERS'
 	@echo 'make dkms-tree         lay out /usr/src/spawnctl-$(VERSION) for dkms (DESTDIR=)'
 	@echo 'make demo              main job: the promise, shown in a guest'

@@ -21,7 +21,7 @@
 
 #define COMMON_FLAGS	(SPAWNCTL_WINDOW_MASK | SPAWNCTL_PIDFD | SPAWNCTL_CGROUP | \
 			 SPAWNCTL_SHARE_FILES | SPAWNCTL_NO_NEW_PRIVS | SPAWNCTL_AUTOREAP)
-#define SPAWN_FLAGS	(COMMON_FLAGS | SPAWNCTL_EXEC_MASK)
+#define SPAWN_FLAGS	(COMMON_FLAGS | SPAWNCTL_EXEC_MASK | SPAWNCTL_EXEC_KEEP_MASK)
 #define FORK_FLAGS	(COMMON_FLAGS | SPAWNCTL_SET_TID)
 
 /* Those of @flags that this kernel has something for */
@@ -63,6 +63,8 @@ static int check_arg(const struct spawnctl_clone *arg, u32 known_flags)
 	    (arg->pidfd && !given(arg, SPAWNCTL_PIDFD)) ||
 	    (arg->cgroup && !given(arg, SPAWNCTL_CGROUP)))
 		return -EINVAL;
+	if (given(arg, SPAWNCTL_EXEC_MASK) && given(arg, SPAWNCTL_EXEC_KEEP_MASK))
+		return -EINVAL;
 	if (arg->sig_ignore & UNBLOCKABLE)
 		return -EINVAL;
 	if (arg->sig_ignore & arg->sig_default)
@@ -99,6 +101,10 @@ static void set_birth(struct spawnctl_birth *birth, const struct spawnctl_clone 
 	birth->flags = arg->flags;
 	birth->mask = mask & ~UNBLOCKABLE;
 	birth->exec_mask = arg->exec_mask & ~UNBLOCKABLE;
+	if (given(arg, SPAWNCTL_EXEC_KEEP_MASK)) {
+		birth->flags |= SPAWNCTL_EXEC_MASK;
+		birth->exec_mask = current->blocked.sig[0];
+	}
 	birth->sig_default = arg->sig_default & ~UNBLOCKABLE;
 	birth->sig_ignore = arg->sig_ignore;
 }

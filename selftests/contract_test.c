@@ -13,7 +13,7 @@
 #define CLONE_NEWTIME 0x00000080
 #endif
 
-#define ALL_FLAGS	(SPAWNCTL_SET_TID | (SPAWNCTL_SET_TID - 1))
+#define ALL_FLAGS	(SPAWNCTL_EXEC_KEEP_MASK | (SPAWNCTL_EXEC_KEEP_MASK - 1))
 
 /* The call that all others here differ from in one thing only. */
 TEST_F(contract, plain_call_is_accepted)
@@ -121,6 +121,11 @@ TEST_F(contract, einval_flags)
 		"a flag of FORK's");
 	refused(_metadata, self->fd, SPAWNCTL_IOC_FORK, CLONE(.flags = SPAWNCTL_EXEC_MASK), EINVAL,
 		"a flag of SPAWN's");
+	refused(_metadata, self->fd, SPAWNCTL_IOC_FORK, CLONE(.flags = SPAWNCTL_EXEC_KEEP_MASK),
+		EINVAL, "a flag of SPAWN's");
+	refused(_metadata, self->fd, SPAWNCTL_IOC_SPAWN,
+		CLONE(.flags = SPAWNCTL_EXEC_MASK | SPAWNCTL_EXEC_KEEP_MASK), EINVAL,
+		"two masks at exec");
 }
 
 TEST_F(contract, einval_member_without_flag)
@@ -256,7 +261,8 @@ TEST_F(contract, info_is_true)
 		  info.commands);
 	EXPECT_EQ(0U, info.refusal);
 	EXPECT_EQ(known & ~SPAWNCTL_SET_TID, info.spawn_flags & ~SPAWNCTL_AUTOREAP);
-	EXPECT_EQ(known & ~SPAWNCTL_EXEC_MASK, info.fork_flags & ~SPAWNCTL_AUTOREAP);
+	EXPECT_EQ(known & ~(SPAWNCTL_EXEC_MASK | SPAWNCTL_EXEC_KEEP_MASK),
+		  info.fork_flags & ~SPAWNCTL_AUTOREAP);
 }
 
 TEST_F(contract, enotty_commands)

@@ -32,7 +32,7 @@ if [ -e "$1/include/spawnctl.h" ]; then
 else
 	include="-I$top/uapi -I$top/userlib/include"
 fi
-asm="spawnctl_arch_thread spawnctl_vfork"
+asm="spawnctl_arch_clone spawnctl_vfork"
 
 dir=$(mktemp -d) || exit 2
 trap 'rm -rf "$dir"' EXIT
@@ -106,7 +106,7 @@ frames()
 child_ends_backtrace()
 {
 	# The instructions themselves: binutils 2.35 shows "u" from the first row on
-	frames "$1" spawnctl_arch_thread frames >"$dir/frames"
+	frames "$1" spawnctl_arch_clone frames >"$dir/frames"
 	awk '/DW_CFA_advance_loc/ { child = 1 }
 	     /DW_CFA_undefined: r16/ && child { ends = 1 }
 	     END { exit !ends }' "$dir/frames"
@@ -134,8 +134,8 @@ in_map()
 declared()
 {
 	# shellcheck disable=SC2086 # several words
-	printf '#include <spawnctl.h>\n' | $CC $include -aux-info "$dir/aux" -fsyntax-only -x c - &&
-		sed -n 's/.*spawnctl\.h:.*[ *]\(spawnctl_[a-z_]*\) (.*/\1/p' "$dir/aux" | sort -u
+	printf '#include <spawnctl.h>\n#include <spawnctl/spawn.h>\n#include <spawnctl/rfork.h>\n' | $CC $include -aux-info "$dir/aux" -fsyntax-only -x c - &&
+		sed -n 's/.*[ *]\(spawnctl_[a-z0-9_]*\|rfork\|rfork_thread\) (.*/\1/p' "$dir/aux" | sort -u
 }
 
 same()
@@ -180,10 +180,10 @@ result "spawnctl_vfork() can be unwound at any instruction"
 same "$(exported "$so")" "$(in_map)"
 result "what is exported is what the map names"
 same "$(in_map)" "$(declared)"
-result "what the map names is what the header declares"
+result "what the map names is what the headers declare"
 plain_dynamic "$so"
 result "it needs libc only, and is libspawnctl.so.0"
-for header in linux/spawnctl.h spawnctl.h; do
+for header in linux/spawnctl.h spawnctl.h spawnctl/spawn.h spawnctl/rfork.h; do
 	stands_alone "$CC" c c11 "$header"
 	result "<$header> alone is C11"
 	stands_alone "$CXX" c++ c++17 "$header"

@@ -7,20 +7,31 @@
 #define SPAWNCTL_ARCH_H
 
 #include "spawnctl.h"
+#include "syscall.h"	/* arch/ */
+
+#define spawnctl_syscall_pick(nr, a, b, c, d, e, f, ...) \
+	spawnctl_syscall6(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+
+/* raw_syscall() - system call with up to six arguments; the result, or -errno */
+#define raw_syscall(...) spawnctl_syscall_pick(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
 
 #pragma GCC visibility push(hidden)
 
 /**
- * spawnctl_arch_thread() - the SPAWN ioctl, whose child calls fn(arg)
- * @fd: descriptor of /dev/spawnctl
- * @clone: what is asked for, with a stack
+ * spawnctl_arch_clone() - a system call whose child, on a new stack, calls fn(arg)
+ * @nr: SYS_ioctl, SYS_clone3 or SYS_clone
+ * @a: its first argument
+ * @b: its second argument
+ * @c: its third argument
  * @fn: runs on that stack; its result is the child's exit status
  * @arg: argument of @fn
  *
- * Return: the child's process id, or the negative errno.
+ * A child is known by its stack, not by the 0 that it is answered: so may another
+ * file answer an ioctl, in the caller.
+ *
+ * Return: in the caller what the system call returns; 0 if that made no child.
  */
-long spawnctl_arch_thread(int fd, const struct spawnctl_clone *clone,
-			  int (*fn)(void *arg), void *arg);
+long spawnctl_arch_clone(long nr, long a, long b, long c, int (*fn)(void *arg), void *arg);
 
 /* spawnctl_vfork() is all of it in arch/, and works with these two. */
 

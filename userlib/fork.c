@@ -10,7 +10,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "spawnctl.h"
+#include "arch.h"
+#include "fork.h"
 
 /*
  * glibc keeps each thread's id where it told the kernel to clear it, and its
@@ -60,6 +61,28 @@ static void set_libc_handlers(const struct kernel_sigaction *actions)
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof(none));
 }
 
+struct robust_list_head *spawnctl_robust_list(void)
+{
+	struct robust_list_head *robust = NULL;
+	size_t len = 0;
+
+	raw_syscall(SYS_get_robust_list, 0, &robust, &len);
+	return robust;
+}
+
+/*
+ * The kernel has forgotten the child's list. Its mutexes are the parent's to
+ * unlock: the child begins with none.
+ */
+void spawnctl_new_robust_list(struct robust_list_head *robust)
+{
+	if (!robust)
+		return;
+	robust->list.next = &robust->list;
+	robust->list_op_pending = NULL;
+	raw_syscall(SYS_set_robust_list, robust, sizeof(*robust));
+}
+
 pid_t spawnctl_fork(int fd)
 {
 	const struct spawnctl_clone clone = {
@@ -70,26 +93,20 @@ pid_t spawnctl_fork(int fd)
 		.exit_signal = SIGCHLD,
 	};
 	struct kernel_sigaction libc_actions[MAX_SIGNALS];
-	struct robust_list_head *robust = NULL;
+	struct robust_list_head *robust;
 	int saved = errno;
-	size_t len = 0;
 	pid_t pid;
 
+	if (spawnctl_arch_emulated())
+		return spawnctl_error(-ENOSYS);
 	get_libc_handlers(libc_actions);
-	syscall(SYS_get_robust_list, 0, &robust, &len);
+	robust = spawnctl_robust_list();
 	pid = ioctl(fd, SPAWNCTL_IOC_FORK, &clone);
 	if (pid < 0)
 		return -1;
-	if (!pid)
+	if (!pid) {
 		set_libc_handlers(libc_actions);
-	if (!pid && robust) {
-		/*
-		 * The kernel has forgotten the child's list. Its mutexes are
-		 * the parent's to unlock: the child begins with none.
-		 */
-		robust->list.next = &robust->list;
-		robust->list_op_pending = NULL;
-		syscall(SYS_set_robust_list, robust, len);
+		spawnctl_new_robust_list(robust);
 	}
 	errno = saved;
 	return pid;

@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "arch.h"
@@ -69,6 +68,8 @@ pid_t spawnctl_thread(int fd, const struct spawnctl_clone *clone,
 	char *map = NULL;
 	long pid;
 
+	if (spawnctl_arch_emulated())
+		return spawnctl_error(-ENOSYS);
 	if (clone) {
 		long error = copy_clone(&own, clone);
 
@@ -92,7 +93,9 @@ pid_t spawnctl_thread(int fd, const struct spawnctl_clone *clone,
 	 * would act on a pthread_cancel() that is meant for this thread.
 	 */
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	pid = spawnctl_arch_thread(fd, &own, fn, arg);
+	pid = spawnctl_arch_clone(SYS_ioctl, fd, SPAWNCTL_IOC_SPAWN, (long)&own, fn, arg);
+	if (!pid)
+		pid = -ENOTTY;
 	pthread_setcancelstate(cancel, NULL);
 
 	/* The child has left this memory, or was never there */

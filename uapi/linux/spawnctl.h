@@ -28,7 +28,8 @@
  *    not; @exit_signal is above 64, or not 0 with
  *    SPAWNCTL_AUTOREAP; the stack is without a size, a size without a stack,
  *    too small to be aligned, or not in user space; SIGKILL or SIGSTOP is to be
- *    ignored; a signal is to be both default and ignored; the caller has called
+ *    ignored; a signal is to be both default and ignored; both flags for a mask
+ *    at exec are given; the caller has called
  *    unshare(CLONE_NEWTIME), on older kernels, 5.10 and 6.1 among them (SPAWN).
  *  - E2BIG: @size is more than a page, or a part of the struct that this kernel
  *    does not know is not zero.
@@ -118,6 +119,8 @@ struct spawnctl_info {
  *	cleared when it ends, at the address that the caller gave to
  *	set_tid_address(2) or clone(2), if any, as fork(3) of glibc has it done
  *	(FORK only: SPAWN's memory is the caller's)
+ * @SPAWNCTL_EXEC_KEEP_MASK: As SPAWNCTL_EXEC_MASK, with the mask that the caller
+ *	has when it calls in place of @exec_mask (SPAWN only)
  */
 enum spawnctl_flags {
 	SPAWNCTL_WINDOW_MASK	= 1 << 0,
@@ -128,6 +131,7 @@ enum spawnctl_flags {
 	SPAWNCTL_NO_NEW_PRIVS	= 1 << 5,
 	SPAWNCTL_AUTOREAP	= 1 << 6,
 	SPAWNCTL_SET_TID	= 1 << 7,
+	SPAWNCTL_EXEC_KEEP_MASK	= 1 << 8,
 };
 
 /**

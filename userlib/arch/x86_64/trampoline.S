@@ -5,6 +5,7 @@
  * The kernel gives the child the caller's registers, with rax 0 and, if a stack
  * was given, rsp at its top. A system call clobbers rax, rcx and r11 only.
  */
+#include <asm/errno.h>
 #include <sys/syscall.h>
 
 #define SPAWN	0xEA01		/* SPAWNCTL_IOC_SPAWN */
@@ -12,30 +13,33 @@
 	.text
 
 /*
- * long spawnctl_arch_thread(int fd, const struct spawnctl_clone *clone,
- *			     int (*fn)(void *arg), void *arg)
+ * long spawnctl_arch_clone(long nr, long a, long b, long c,
+ *			    int (*fn)(void *arg), void *arg)
  *
- *	edi	fd, as ioctl's
- *	rsi	clone; then the command
- *	rdx	fn; then clone
- *	rcx	arg
- *	r8, r9	fn, arg over the call
+ *	rdi	nr; then a
+ *	rsi	a; then b
+ *	rdx	b; then c
+ *	rcx	c
+ *	r8, r9	fn, arg over the call; clone(2) looks at r8 and r10 only for
+ *		flags that nobody here sets
+ *	r10	the stack pointer before the call
  */
-	.globl	spawnctl_arch_thread
-	.hidden	spawnctl_arch_thread
-	.type	spawnctl_arch_thread, @function
+	.globl	spawnctl_arch_clone
+	.hidden	spawnctl_arch_clone
+	.type	spawnctl_arch_clone, @function
 	.p2align 4
-spawnctl_arch_thread:
+spawnctl_arch_clone:
 	.cfi_startproc
 	endbr64
-	mov	%rdx, %r8
-	mov	%rcx, %r9
-	mov	%rsi, %rdx
-	mov	$SPAWN, %esi
-	mov	$SYS_ioctl, %eax
+	mov	%rdi, %rax
+	mov	%rsi, %rdi
+	mov	%rdx, %rsi
+	mov	%rcx, %rdx
+	mov	%rsp, %r10
 	syscall
-	test	%rax, %rax
-	jz	1f
+	/* On the caller's stack still: not a child, whatever was answered */
+	cmp	%rsp, %r10
+	jne	1f
 	ret
 
 	/* The child: nothing called it, and nothing is behind it */
@@ -49,7 +53,7 @@ spawnctl_arch_thread:
 	syscall
 	hlt
 	.cfi_endproc
-	.size	spawnctl_arch_thread, . - spawnctl_arch_thread
+	.size	spawnctl_arch_clone, . - spawnctl_arch_clone
 
 /*
  * pid_t spawnctl_vfork(int fd)
@@ -64,6 +68,22 @@ spawnctl_arch_thread:
 spawnctl_vfork:
 	.cfi_startproc
 	endbr64
+	/* spawnctl_arch_emulated(), which see; rdi comes out of it as it was */
+	sub	$56, %rsp
+	.cfi_adjust_cfa_offset 56
+	movq	$0x1001, (%rsp)
+	mov	%rsp, %rax
+	xor	%edx, %edx
+	rol	$3, %rdi
+	rol	$13, %rdi
+	rol	$61, %rdi
+	rol	$51, %rdi
+	xchg	%rbx, %rbx
+	add	$56, %rsp
+	.cfi_adjust_cfa_offset -56
+	test	%edx, %edx
+	mov	$-ENOSYS, %rax
+	jnz	2f
 	pop	%r8
 	.cfi_adjust_cfa_offset -8
 	.cfi_register rip, r8

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * rfork(2) and rfork_thread(3): what each flag does, and what is refused.
+ */
+#include "spawnctl_test.h"
+
+#include <sched.h>
+#include <spawnctl/rfork.h>
+
+#define STACK	65536
+#define UNKNOWN	0x70068f8bU
+
+static char stack[STACK] __attribute__((__aligned__(16)));
+static volatile int shared;
+
+static void handler(int sig)
+{
+	shared += 100;
+}
+
+/* FreeBSD's <sys/unistd.h> */
+_Static_assert(RFFDG == 0x4 && RFPROC == 0x10 && RFMEM == 0x20 && RFNOWAIT == 0x40, "");
+_Static_assert(RFCFDG == 0x1000 && RFTHREAD == 0x2000 && RFSIGSHARE == 0x4000, "");
+_Static_assert(RFLINUXTHPN == 0x10000 && RFTSIGZMB == 0x80000 && RFSPAWN == 0x80000000U, "");
+_Static_assert(RFTSIGFLAGS(12) == 12 << 20 && RFTSIGNUM(RFTSIGFLAGS(12)) == 12, "");
+
+static int refused(int flags, int error)
+{
+	errno = 0;
+	return rfork(flags) == -1 && errno == error;
+}
+
+TEST(refusals)
+{
+	unsigned int bit;
+
+	for (bit = 0; bit < 31; bit++)
+		EXPECT_TRUE(refused((int)(RFSPAWN | 1U << bit), EINVAL));
+	/* FreeBSD has names for some of these, and no use, or not for a program */
+	for (bit = 0; bit < 31; bit++)
+		if (UNKNOWN & (1U << bit))
+			EXPECT_TRUE(refused(RFPROC | 1 << bit, EINVAL));
+	EXPECT_TRUE(refused(RFPROC | RFFDG | RFCFDG, EINVAL));
+	EXPECT_TRUE(refused(RFFDG | RFCFDG, EINVAL));
+	EXPECT_TRUE(refused(RFMEM, EINVAL));
+	EXPECT_TRUE(refused(RFPROC | RFTSIGFLAGS(10), EINVAL));
+	EXPECT_TRUE(refused(RFPROC | RFTSIGZMB | RFTSIGFLAGS(65), EINVAL));
+	EXPECT_TRUE(refused(RFPROC | RFMEM, EOPNOTSUPP));
+	EXPECT_TRUE(refused(RFPROC | RFSIGSHARE, EOPNOTSUPP));
+	EXPECT_EQ(-1, rfork_thread(RFPROC, NULL, NULL, NULL));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, rfork_thread(RFMEM, stack + STACK, (int (*)(void *))1, NULL));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, waitpid(-1, NULL, __WALL));
+}
+
+/* Opens in the child, and in the parent is seen if the table is one. */
+static int opens(int flags)
+{
+	int fd = dup(0), status;
+	pid_t pid;
+
+	close(fd);
+	pid = rfork(flags);
+	if (!pid)
+		_exit(dup2(0, fd) == fd ? 0 : 1);
+	status = wait_status(pid);
+	if (!is_exit(status, 0))
+		return -1;
+	return close(fd) == 0;
+}
+
+TEST(descriptor_table)
+{
+	pid_t pid;
+
+	EXPECT_EQ(0, opens(RFPROC | RFFDG));
+	EXPECT_EQ(1, opens(RFPROC));
+	EXPECT_EQ(1, opens(RFPROC | RFTHREAD));
+	pid = rfork(RFPROC | RFCFDG);
+	if (!pid)
+		_exit(fcntl(0, F_GETFD) == -1 && fcntl(1, F_GETFD) == -1 ? 7 : 8);
+	EXPECT_TRUE(exited_with(pid, 7));
+	EXPECT_NE(-1, fcntl(0, F_GETFD));
+}
+
+TEST(acts_on_the_caller)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		if (rfork(0) || rfork(RFFDG) || fcntl(0, F_GETFD) == -1)
+			_exit(1);
+		_exit(rfork(RFCFDG) == 0 && fcntl(0, F_GETFD) == -1 ? 7 : 2);
+	}
+	EXPECT_TRUE(exited_with(pid, 7));
+}
+
+TEST(memory_is_a_copy)
+{
+	pid_t pid;
+
+	shared = 1;
+	pid = rfork(RFPROC | RFFDG);
+	if (!pid) {
+		shared = 2;
+		/* As fork(3): libc knows its new thread */
+		_exit(gettid() == getpid() && raise(0) == 0 ? 7 : 8);
+	}
+	EXPECT_TRUE(exited_with(pid, 7));
+	EXPECT_EQ(1, shared);
+}
+
+static int set_shared(void *arg)
+{
+	WRITE_ONCE(shared, 5);
+	return 7;
+}
+
+TEST(thread)
+{
+	pid_t pid;
+
+	shared = 1;
+	pid = rfork_thread(RFPROC | RFMEM, stack + STACK, set_shared, NULL);
+	EXPECT_TRUE(exited_with(pid, 7));
+	EXPECT_EQ(5, READ_ONCE(shared));
+	shared = 1;
+	pid = rfork_thread(RFPROC | RFFDG, stack + STACK, set_shared, NULL);
+	EXPECT_TRUE(exited_with(pid, 7));
+	EXPECT_EQ(1, READ_ONCE(shared));
+	pid = rfork_thread(RFPROC | RFMEM | RFSIGSHARE | RFCFDG, stack + STACK, set_shared, NULL);
+	EXPECT_TRUE(exited_with(pid, 7));
+	EXPECT_NE(-1, fcntl(0, F_GETFD));
+	shared = 1;
+	pid = rfork_thread((int)RFSPAWN, stack + STACK, set_shared, NULL);
+	/* It has been waited for */
+	EXPECT_EQ(5, READ_ONCE(shared));
+	EXPECT_TRUE(exited_with(pid, 7));
+}
+
+TEST(exit_signal)
+{
+	sigset_t set, old;
+	pid_t pid;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGUSR2);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, &old);
+	pid = rfork(RFPROC | RFFDG | RFLINUXTHPN);
+	if (!pid)
+		_exit(0);
+	EXPECT_EQ(SIGUSR1, sigwaitinfo(&set, NULL));
+	EXPECT_TRUE(exited_with(pid, 0));
+	pid = rfork(RFPROC | RFFDG | RFTSIGZMB | RFTSIGFLAGS(SIGUSR2));
+	if (!pid)
+		_exit(0);
+	EXPECT_EQ(SIGUSR2, sigwaitinfo(&set, NULL));
+	EXPECT_EQ(-1, waitpid(pid, NULL, 0));
+	EXPECT_TRUE(exited_with(pid, 0));
+	pid = rfork(RFPROC | RFFDG | RFTSIGZMB);
+	if (!pid)
+		_exit(0);
+	EXPECT_TRUE(exited_with(pid, 0));
+	sigpending(&set);
+	EXPECT_EQ(0, sigismember(&set, SIGCHLD));
+	pid = rfork(RFPROC | RFFDG);
+	if (!pid)
+		_exit(0);
+	EXPECT_TRUE(exited_with(pid, 0));
+	sigpending(&set);
+	EXPECT_EQ(1, sigismember(&set, SIGCHLD));
+}
+
+TEST(nowait)
+{
+	struct spawnctl_info info;
+	int fd = spawnctl_open(), i;
+	pid_t pid;
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, spawnctl_info(fd, &info));
+	if (!(info.spawn_flags & SPAWNCTL_AUTOREAP)) {
+		EXPECT_FALSE(kernel_at_least(7, 0));
+		EXPECT_TRUE(refused(RFPROC | RFFDG | RFNOWAIT, EOPNOTSUPP));
+		EXPECT_EQ(-1, rfork_thread(RFPROC | RFMEM | RFNOWAIT, stack + STACK, set_shared,
+					   NULL));
+		EXPECT_EQ(EOPNOTSUPP, errno);
+		return;
+	}
+	pid = rfork(RFPROC | RFFDG | RFNOWAIT);
+	if (!pid)
+		_exit(0);
+	EXPECT_LT(0, pid);
+	for (i = 0; i < 5000 && !waitpid(-1, NULL, __WALL | WNOHANG); i++)
+		usleep(1000);
+	EXPECT_EQ(-1, waitpid(-1, NULL, __WALL | WNOHANG));
+	EXPECT_EQ(ECHILD, errno);
+}
+
+/* The child's own signal ends it; a vfork() child runs the parent's handler. */
+static int signalled(pid_t (*make)(void))
+{
+	struct sigaction action = { .sa_handler = handler }, old;
+	int status;
+	pid_t pid;
+
+	sigaction(SIGUSR1, &action, &old);
+	shared = 0;
+	pid = make();
+	status = wait_status(pid);
+	sigaction(SIGUSR1, &old, NULL);
+	return status;
+}
+
+static __attribute__((__noinline__)) pid_t by_rfork(void)
+{
+	pid_t pid = rfork((int)RFSPAWN);
+
+	if (!pid) {
+		raw_syscall(SYS_kill, raw_syscall(SYS_getpid), SIGUSR1);
+		_exit(9);
+	}
+	return pid;
+}
+
+static __attribute__((__noinline__)) pid_t by_vfork(void)
+{
+	pid_t pid = vfork();
+
+	if (!pid) {
+		raw_syscall(SYS_kill, raw_syscall(SYS_getpid), SIGUSR1);
+		_exit(9);
+	}
+	return pid;
+}
+
+TEST(rfspawn_drops_handlers)
+{
+	int status = signalled(by_rfork), i;
+
+	EXPECT_TRUE(status != -1 && WIFSIGNALED(status) && WTERMSIG(status) == SIGUSR1);
+	EXPECT_EQ(0, shared);
+	/* The control */
+	EXPECT_TRUE(is_exit(signalled(by_vfork), 9));
+	EXPECT_EQ(100, shared);
+	for (i = 0; i < 200; i++) {
+		pid_t pid = rfork((int)RFSPAWN);
+
+		if (!pid)
+			_exit(i);
+		ASSERT_TRUE(exited_with(pid, i));
+	}
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Lists of file actions.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "spawn_int.h"
+
+#define GROWTH	8
+
+static bool valid_fd(int fd)
+{
+	long max = sysconf(_SC_OPEN_MAX);
+
+	return fd >= 0 && (max < 0 || fd < max);
+}
+
+static char **path_of(struct action *action)
+{
+	switch (action->op) {
+	case ACTION_OPEN:
+		return &action->open.path;
+	case ACTION_CHDIR:
+		return &action->chdir.path;
+	default:
+		return NULL;
+	}
+}
+
+static int check(const struct action *action)
+{
+	switch (action->op) {
+	case ACTION_CHDIR:
+		return action->chdir.path ? 0 : EFAULT;
+	case ACTION_OPEN:
+		if (!action->open.path)
+			return EFAULT;
+		return valid_fd(action->open.fd) ? 0 : EBADF;
+	case ACTION_DUP2:
+		return valid_fd(action->dup2.fd) && valid_fd(action->dup2.newfd) ? 0 : EBADF;
+	default:
+		return valid_fd(action->fd) ? 0 : EBADF;
+	}
+}
+
+static int grow(struct spawnctl_file_actions *actions)
+{
+	struct action *list;
+	int allocated;
+
+	if (actions->allocated > INT_MAX - GROWTH - actions->allocated / 2)
+		return ENOMEM;
+	allocated = actions->allocated + actions->allocated / 2 + GROWTH;
+	list = reallocarray(actions->list, allocated, sizeof(*list));
+	if (!list)
+		return ENOMEM;
+	actions->list = list;
+	actions->allocated = allocated;
+	return 0;
+}
+
+int spawnctl_actions_add(struct spawnctl_file_actions *actions, const struct action *action)
+{
+	int saved = errno, error = check(action);
+	struct action own = *action;
+	char **path = path_of(&own);
+
+	if (!error && path) {
+		*path = strdup(*path);
+		if (!*path)
+			error = ENOMEM;
+	}
+	if (!error && actions->used == actions->allocated) {
+		error = grow(actions);
+		if (error && path)
+			free(*path);
+	}
+	if (!error)
+		actions->list[actions->used++] = own;
+	errno = saved;
+	return error;
+}
+
+void spawnctl_actions_free(struct spawnctl_file_actions *actions)
+{
+	int i;
+
+	for (i = 0; i < actions->used; i++) {
+		char **path = path_of(&actions->list[i]);
+
+		if (path)
+			free(*path);
+	}
+	free(actions->list);
+	*actions = (struct spawnctl_file_actions){ 0 };
+}
+
+int spawnctl_file_actions_init(spawnctl_file_actions_t **actions)
+{
+	int saved = errno;
+
+	*actions = calloc(1, sizeof(**actions));
+	errno = saved;
+	return *actions ? 0 : ENOMEM;
+}
+
+int spawnctl_file_actions_destroy(spawnctl_file_actions_t *actions)
+{
+	if (actions) {
+		spawnctl_actions_free(actions);
+		free(actions);
+	}
+	return 0;
+}
+
+int spawnctl_file_actions_addopen(spawnctl_file_actions_t *actions, int fd,
+				  const char *path, int oflag, mode_t mode)
+{
+	return spawnctl_actions_add(actions, &(struct action){
+		.op = ACTION_OPEN,
+		.open = { .fd = fd, .path = (char *)path, .oflag = oflag, .mode = mode },
+	});
+}
+
+int spawnctl_file_actions_addclose(spawnctl_file_actions_t *actions, int fd)
+{
+	return spawnctl_actions_add(actions, &(struct action){ .op = ACTION_CLOSE, .fd = fd });
+}
+
+int spawnctl_file_actions_adddup2(spawnctl_file_actions_t *actions, int fd, int newfd)
+{
+	return spawnctl_actions_add(actions, &(struct action){
+		.op = ACTION_DUP2, .dup2 = { .fd = fd, .newfd = newfd } });
+}
+
+int spawnctl_file_actions_addchdir(spawnctl_file_actions_t *actions, const char *path)
+{
+	return spawnctl_actions_add(actions, &(struct action){
+		.op = ACTION_CHDIR, .chdir.path = (char *)path });
+}
+
+int spawnctl_file_actions_addfchdir(spawnctl_file_actions_t *actions, int fd)
+{
+	return spawnctl_actions_add(actions, &(struct action){ .op = ACTION_FCHDIR, .fd = fd });
+}
+
+int spawnctl_file_actions_addclosefrom(spawnctl_file_actions_t *actions, int from)
+{
+	return spawnctl_actions_add(actions, &(struct action){
+		.op = ACTION_CLOSEFROM, .fd = from });
+}
+
+int spawnctl_file_actions_addtcsetpgrp(spawnctl_file_actions_t *actions, int tcfd)
+{
+	return spawnctl_actions_add(actions, &(struct action){
+		.op = ACTION_TCSETPGRP, .fd = tcfd });
+}

@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * A child by the device, else by clone3(2), else by clone(2).
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <linux/sched.h>
+#include <signal.h>
+
+#include "birth.h"
+
+/* Not in the headers of every kernel */
+#ifndef CLONE_CLEAR_SIGHAND
+#define CLONE_CLEAR_SIGHAND	0x100000000ULL
+#endif
+#ifndef CLONE_INTO_CGROUP
+#define CLONE_INTO_CGROUP	0x200000000ULL
+#endif
+#ifndef CLONE_AUTOREAP
+#define CLONE_AUTOREAP		0x400000000ULL
+#endif
+#ifndef SYS_clone3
+#define SYS_clone3		435
+#endif
+
+#define NSIGNALS	64
+#define SIGSET_SIZE	8
+
+/* struct clone_args of <linux/sched.h>, in which some lack the last member */
+struct clone3_args {
+	__aligned_u64 flags;
+	__aligned_u64 pidfd;
+	__aligned_u64 child_tid;
+	__aligned_u64 parent_tid;
+	__aligned_u64 exit_signal;
+	__aligned_u64 stack;
+	__aligned_u64 stack_size;
+	__aligned_u64 tls;
+	__aligned_u64 set_tid;
+	__aligned_u64 set_tid_size;
+	__aligned_u64 cgroup;
+};
+
+/* As the kernel has it: the handler first, all the rest 0 */
+struct kernel_sigaction {
+	unsigned long handler;
+	unsigned long rest[7];
+};
+
+static void set_handler(int sig, void (*handler)(int))
+{
+	struct kernel_sigaction action = { .handler = (unsigned long)handler };
+
+	raw_syscall(SYS_rt_sigaction, sig, &action, NULL, SIGSET_SIZE);
+}
+
+static bool has_handler(int sig)
+{
+	struct kernel_sigaction action = { 0 };
+
+	raw_syscall(SYS_rt_sigaction, sig, NULL, &action, SIGSET_SIZE);
+	return action.handler != (unsigned long)SIG_DFL &&
+	       action.handler != (unsigned long)SIG_IGN;
+}
+
+/* What the device has done before its child runs. Nothing is unblocked yet. */
+void spawnctl_birth_set_handlers(const struct birth *birth)
+{
+	bool all = birth->backend == SPAWNCTL_BACKEND_CLONE;
+	int sig;
+
+	if (!all && !birth->clone.sig_default && !birth->clone.sig_ignore)
+		return;
+	for (sig = 1; sig <= NSIGNALS; sig++) {
+		unsigned long long bit = 1ULL << (sig - 1);
+
+		if (birth->clone.sig_ignore & bit)
+			set_handler(sig, SIG_IGN);
+		else if ((birth->clone.sig_default & bit) || (all && has_handler(sig)))
+			set_handler(sig, SIG_DFL);
+	}
+}
+
+static int start(void *arg)
+{
+	struct birth *birth = arg;
+
+	birth->started = true;
+	if (birth->backend != SPAWNCTL_BACKEND_DEVICE) {
+		spawnctl_birth_set_handlers(birth);
+		if (birth->open_window)
+			spawnctl_birth_before_exec(birth);
+	}
+	return birth->fn(birth->arg);
+}
+
+void spawnctl_birth_before_exec(const struct birth *birth)
+{
+	if (birth->backend != SPAWNCTL_BACKEND_DEVICE)
+		raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &birth->clone.exec_mask, NULL,
+			    SIGSET_SIZE);
+}
+
+/* @gone: it is not the device, whatever it answered */
+static long by_descriptor(struct birth *birth, int fd, bool *gone)
+{
+	long pid, error;
+
+	birth->backend = SPAWNCTL_BACKEND_DEVICE;
+	pid = spawnctl_arch_clone(SYS_ioctl, fd, SPAWNCTL_IOC_SPAWN, (long)&birth->clone,
+				  start, birth);
+	if (birth->started)
+		return pid;
+	/* Refused, or killed before its first instruction, or never a child */
+	error = spawnctl_device_check(fd);
+	*gone = error;
+	if (error)
+		return error;
+	return pid ? pid : -ENOTTY;
+}
+
+static long by_device(struct birth *birth)
+{
+	struct spawnctl_clone *clone = &birth->clone;
+	bool exec_mask = clone->flags & SPAWNCTL_EXEC_MASK;
+	bool gone = false;
+	int tries;
+	long pid;
+
+	if (spawnctl_arch_emulated())
+		return -ENOSYS;
+	if (!birth->open_window) {
+		clone->flags |= SPAWNCTL_WINDOW_MASK;
+		clone->window_mask = SPAWNCTL_SIGSET_ALL;
+		if (!exec_mask)
+			clone->flags |= SPAWNCTL_EXEC_KEEP_MASK;
+	}
+
+	/* That given by the environment and the kept one can both be gone */
+	for (tries = 0; tries < 3; tries++) {
+		birth->device.fd = birth->fd;
+		if (birth->fd < 0) {
+			pid = spawnctl_device_get(&birth->device, birth->transient);
+			if (pid)
+				break;
+		}
+		pid = by_descriptor(birth, birth->device.fd, &gone);
+		if (birth->fd >= 0)
+			break;
+		if (gone && birth->device.transient)
+			break;
+		spawnctl_device_put(&birth->device);
+		if (!gone)
+			break;
+		spawnctl_device_lost(&birth->device);
+	}
+	if (pid < 0)
+		birth->device = (struct device){ .fd = -1 };
+	clone->flags &= ~(SPAWNCTL_WINDOW_MASK | SPAWNCTL_EXEC_KEEP_MASK);
+	return pid;
+}
+
+static unsigned long long clone_flags(const struct spawnctl_clone *clone)
+{
+	unsigned long long flags = CLONE_VM | CLONE_VFORK;
+
+	if (clone->flags & SPAWNCTL_SHARE_FILES)
+		flags |= CLONE_FILES;
+	if (clone->flags & SPAWNCTL_PIDFD)
+		flags |= CLONE_PIDFD;
+	return flags;
+}
+
+static long by_clone3(struct birth *birth)
+{
+	const struct spawnctl_clone *clone = &birth->clone;
+	struct clone3_args args = {
+		.flags = clone_flags(clone) | CLONE_CLEAR_SIGHAND,
+		.pidfd = clone->pidfd,
+		.exit_signal = clone->exit_signal,
+		.stack = clone->stack,
+		.stack_size = clone->stack_size,
+	};
+	long pid;
+
+	if (clone->flags & SPAWNCTL_AUTOREAP)
+		args.flags |= CLONE_AUTOREAP;
+	if (clone->flags & SPAWNCTL_CGROUP) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = clone->cgroup;
+	}
+	birth->backend = SPAWNCTL_BACKEND_CLONE3;
+	pid = spawnctl_arch_clone(SYS_clone3, (long)&args, sizeof(args), 0, start, birth);
+	if (pid == -EINVAL && (clone->flags & SPAWNCTL_AUTOREAP))
+		pid = -EOPNOTSUPP;
+	return pid;
+}
+
+static long by_clone(struct birth *birth)
+{
+	const struct spawnctl_clone *clone = &birth->clone;
+
+	if (clone->flags & (SPAWNCTL_CGROUP | SPAWNCTL_AUTOREAP))
+		return -EOPNOTSUPP;
+	/* It would end the program */
+	if ((clone->flags & (SPAWNCTL_PIDFD | SPAWNCTL_SHARE_FILES)) && spawnctl_arch_emulated())
+		return -EOPNOTSUPP;
+	birth->backend = SPAWNCTL_BACKEND_CLONE;
+	return spawnctl_arch_clone(SYS_clone, clone_flags(clone) | clone->exit_signal,
+				   clone->stack + clone->stack_size, clone->pidfd, start, birth);
+}
+
+/* With everything blocked in the caller, and so in the child */
+static long by_lower(struct birth *birth, enum spawnctl_backend wanted)
+{
+	const unsigned long long all = SPAWNCTL_SIGSET_ALL;
+	struct spawnctl_clone *clone = &birth->clone;
+	unsigned long long old;
+	long pid = -ENOSYS;
+
+	if (clone->sig_default & clone->sig_ignore)
+		return -EINVAL;
+	raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, SIGSET_SIZE);
+	if (!(clone->flags & SPAWNCTL_EXEC_MASK))
+		clone->exec_mask = old;
+	if (wanted != SPAWNCTL_BACKEND_CLONE)
+		pid = by_clone3(birth);
+	/* A filter, or no such call, or not with that flag */
+	if (wanted == SPAWNCTL_BACKEND_CLONE ||
+	    (wanted == SPAWNCTL_BACKEND_ANY &&
+	     (pid == -ENOSYS || pid == -EINVAL ||
+	      (pid == -EPERM && !(clone->flags & SPAWNCTL_CGROUP)))))
+		pid = by_clone(birth);
+	raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, SIGSET_SIZE);
+	return pid;
+}
+
+/* The device is not there for this caller, whatever is asked of it */
+static bool absent(long error)
+{
+	return error == -EACCES || error == -EPERM || error == -ENOTTY || error == -EBADF ||
+	       error == -ENOENT || error == -ENODEV || error == -ENXIO || error == -EMFILE ||
+	       error == -ENFILE || error == -ENOSYS;
+}
+
+long spawnctl_birth(struct birth *birth)
+{
+	enum spawnctl_backend wanted = birth->backend;
+	long pid = -ENOENT;
+
+	birth->device.fd = -1;
+	birth->started = false;
+	birth->passed_over = 0;
+	if (birth->fd >= 0)
+		wanted = SPAWNCTL_BACKEND_DEVICE;
+	if (wanted == SPAWNCTL_BACKEND_ANY || wanted == SPAWNCTL_BACKEND_DEVICE)
+		pid = by_device(birth);
+	if (wanted == SPAWNCTL_BACKEND_DEVICE || (wanted == SPAWNCTL_BACKEND_ANY && !absent(pid)))
+		return pid;
+	if (wanted == SPAWNCTL_BACKEND_ANY)
+		birth->passed_over = pid;
+	return by_lower(birth, wanted);
+}
+
+/* Refused for its empty size, where a filter does not refuse it before */
+static int clone3_refused(void)
+{
+	long ret = raw_syscall(SYS_clone3, NULL, 0);
+
+	return ret == -EINVAL ? 0 : ret;
+}
+
+static int probe_device(struct birth *birth)
+{
+	struct spawnctl_info info = { .size = sizeof(info) };
+	struct device *device = &birth->device;
+	long ret = 0;
+
+	*device = (struct device){ .fd = birth->fd };
+	if (spawnctl_arch_emulated())
+		return -ENOSYS;
+	if (birth->fd < 0)
+		ret = spawnctl_device_get(device, birth->transient);
+	if (ret)
+		return ret;
+	ret = spawnctl_device_check(device->fd);
+	if (ret) {
+		spawnctl_device_lost(device);
+	} else {
+		ret = raw_syscall(SYS_ioctl, device->fd, SPAWNCTL_IOC_INFO, &info);
+		if (!ret)
+			ret = -(long)info.refusal;
+	}
+	if (ret)
+		spawnctl_device_put(device);
+	return ret;
+}
+
+int spawnctl_birth_probe(struct birth *birth)
+{
+	enum spawnctl_backend wanted = birth->backend;
+	long ret;
+
+	birth->passed_over = 0;
+	if (birth->fd >= 0)
+		wanted = SPAWNCTL_BACKEND_DEVICE;
+	if (wanted == SPAWNCTL_BACKEND_ANY || wanted == SPAWNCTL_BACKEND_DEVICE) {
+		ret = probe_device(birth);
+		birth->backend = SPAWNCTL_BACKEND_DEVICE;
+		if (!ret || wanted == SPAWNCTL_BACKEND_DEVICE)
+			return ret;
+		birth->passed_over = ret;
+	}
+	birth->device = (struct device){ .fd = -1 };
+	if (wanted != SPAWNCTL_BACKEND_CLONE) {
+		ret = clone3_refused();
+		birth->backend = SPAWNCTL_BACKEND_CLONE3;
+		if (!ret || wanted == SPAWNCTL_BACKEND_CLONE3)
+			return ret;
+	}
+	birth->backend = SPAWNCTL_BACKEND_CLONE;
+	return 0;
+}
+
+int spawnctl_birth_backend(struct birth *birth)
+{
+	int ret = spawnctl_birth_probe(birth);
+
+	if (!ret && birth->backend == SPAWNCTL_BACKEND_DEVICE)
+		spawnctl_device_put(&birth->device);
+	return ret;
+}

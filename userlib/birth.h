@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One function over three backends: make this child.
+ */
+#ifndef SPAWNCTL_BIRTH_H
+#define SPAWNCTL_BIRTH_H
+
+#include "arch.h"
+#include "device.h"
+#include "spawnctl/spawn.h"
+
+#pragma GCC visibility push(hidden)
+
+/**
+ * struct birth - a child to be made, and what has come of it
+ * @clone: what is asked for, with a stack, in the device's terms. Everything is
+ *	blocked in the window, and the mask at exec is @clone.exec_mask with
+ *	SPAWNCTL_EXEC_MASK, else the caller's
+ * @open_window: the child has the caller's mask all the time
+ * @backend: the one demanded, or SPAWNCTL_BACKEND_ANY; then the one used
+ * @fd: descriptor demanded, or -1
+ * @transient: leave no descriptor open
+ * @fn: the child, with @arg; its result is the exit status
+ * @device: the descriptor used; its fd is -1 where another backend is
+ * @passed_over: why the device is not used, a negative errno, or 0
+ * @started: the child has run
+ */
+struct birth {
+	struct spawnctl_clone clone;
+	bool open_window;
+	enum spawnctl_backend backend;
+	int fd;
+	bool transient;
+	int (*fn)(void *arg);
+	void *arg;
+
+	struct device device;
+	long passed_over;
+	bool started;
+};
+
+/** spawnctl_birth() - make it; the child's process id, or a negative errno */
+long spawnctl_birth(struct birth *birth);
+
+/** spawnctl_birth_set_handlers() - in the child of a lower backend, the first */
+void spawnctl_birth_set_handlers(const struct birth *birth);
+
+/**
+ * spawnctl_birth_before_exec() - in the child, the last before execve(2)
+ *
+ * Gives a lower backend's child the mask that the device gives at exec.
+ */
+void spawnctl_birth_before_exec(const struct birth *birth);
+
+/** spawnctl_birth_backend() - which backend it would be: 0 or a negative errno */
+int spawnctl_birth_backend(struct birth *birth);
+
+/**
+ * spawnctl_birth_probe() - the same, with the descriptor left in @birth->device,
+ *	to be put by the caller, if it is the device
+ */
+int spawnctl_birth_probe(struct birth *birth);
+
+#pragma GCC visibility pop
+
+#endif /* SPAWNCTL_BIRTH_H */

@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The child's steps. It runs in the parent's memory, on a small stack: raw system
+ * calls only, as errno and all else that libc has is the parent's; no recursion,
+ * and nothing on the stack that grows with what it is given.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "spawn_int.h"
+
+#ifndef SYS_close_range
+#define SYS_close_range		436
+#endif
+#ifndef CLOSE_RANGE_UNSHARE
+#define CLOSE_RANGE_UNSHARE	(1U << 1)
+#endif
+
+/* The longest that can be executed, "DIRECTORY/NAME" */
+#define SEARCH_SIZE	(PATH_MAX + NAME_MAX + 1)
+
+_Static_assert(SEARCH_SIZE + 2048 < SPAWNCTL_SPAWN_STACK, "what the rest has");
+
+/* As getdents64(2) gives it */
+struct dirent64_head {
+	unsigned long long ino;
+	long long off;
+	unsigned short reclen;
+	unsigned char type;
+	char name[];
+};
+
+static int fail(struct spawn *spawn, enum spawnctl_step step, long error)
+{
+	spawn->failure.step = step;
+	spawn->failure.error = -error;
+	return 127;
+}
+
+/* The number that is all of @name, or -1 */
+static long fd_number(const char *name)
+{
+	long fd = 0;
+
+	for (; *name; name++) {
+		if (*name < '0' || *name > '9')
+			return -1;
+		fd = fd * 10 + *name - '0';
+	}
+	return fd;
+}
+
+/* Closes what one pass over the directory shows; how many, or -errno */
+static long close_listed(int dir, unsigned int from, unsigned int to)
+{
+	char buffer[512] __attribute__((__aligned__(8)));
+	long n, closed = 0;
+	char *p;
+
+	n = raw_syscall(SYS_lseek, dir, 0, SEEK_SET);
+	if (n < 0)
+		return n;
+	while ((n = raw_syscall(SYS_getdents64, dir, buffer, sizeof(buffer))) > 0) {
+		for (p = buffer; p < buffer + n; p += ((struct dirent64_head *)p)->reclen) {
+			long fd = fd_number(((struct dirent64_head *)p)->name);
+
+			if (fd < 0 || fd == dir || fd < from || fd > to)
+				continue;
+			raw_syscall(SYS_close, fd);
+			closed++;
+		}
+	}
+	return n < 0 ? n : closed;
+}
+
+/* close_range(2), and by /proc where a filter or an old kernel has none */
+__attribute__((__noinline__)) long spawnctl_close_span(unsigned int from, unsigned int to)
+{
+	unsigned int next = from;
+	long ret, dir;
+
+	if (from > to)
+		return 0;
+	ret = raw_syscall(SYS_close_range, from, to, 0);
+	if (!ret)
+		return 0;
+	/* With no descriptor left, one that is to be closed makes room */
+	while ((dir = raw_syscall(SYS_openat, AT_FDCWD, "/proc/self/fd",
+				  O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -EMFILE &&
+	       next <= to && next < from + 16)
+		raw_syscall(SYS_close, next++);
+	if (dir < 0)
+		return ret;
+	do {
+		ret = close_listed(dir, from, to);
+	} while (ret > 0);
+	raw_syscall(SYS_close, dir);
+	return ret;
+}
+
+/*
+ * The child's own table, of which nothing from @first on was ever copied. Until
+ * then, and if this fails, the table is the parent's: not to be touched.
+ */
+static int unshare_table(struct spawn *spawn)
+{
+	long ret;
+
+	if (!spawn->share)
+		return 0;
+	ret = raw_syscall(SYS_close_range, spawn->first, ~0U, CLOSE_RANGE_UNSHARE);
+	if (ret) {
+		spawn->no_unshare = ret != -ENOMEM && ret != -EMFILE;
+		return fail(spawn, SPAWNCTL_STEP_CLONE, ret);
+	}
+	spawn->share = false;
+	/* The parent's, made since; it is not there in a child with a copy */
+	if (spawn->pidfd >= 0)
+		raw_syscall(SYS_close, spawn->pidfd);
+	return 0;
+}
+
+static bool names(const struct spawn *spawn, int fd)
+{
+	int i;
+
+	for (i = 0; i < spawn->used; i++) {
+		const struct action *action = &spawn->actions[i];
+
+		if (action->op == ACTION_DUP2 ? action->dup2.fd == fd :
+		    (action->op == ACTION_FCHDIR || action->op == ACTION_TCSETPGRP) &&
+		    action->fd == fd)
+			return true;
+	}
+	return false;
+}
+
+/* An action that names our descriptor finds it closed, as the program thinks it */
+static int hide_device(struct spawn *spawn)
+{
+	const struct device *device = &spawn->birth.device;
+	int ret;
+
+	if (device->fd < 0 || !device->ours)
+		return 0;
+	if (!device->transient && !names(spawn, device->fd))
+		return 0;
+	ret = unshare_table(spawn);
+	if (!ret)
+		raw_syscall(SYS_close, device->fd);
+	return ret;
+}
+
+static long do_close(int fd)
+{
+	long ret = raw_syscall(SYS_close, fd);
+	struct rlimit limit;
+
+	if (!ret)
+		return 0;
+	/* That it is not open is no error; that it never could be is one */
+	if (raw_syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit))
+		return ret;
+	return fd < 0 || (rlim_t)fd >= limit.rlim_cur ? ret : 0;
+}
+
+static long do_open(const struct action *action)
+{
+	long fd, ret;
+
+	raw_syscall(SYS_close, action->open.fd);
+	fd = raw_syscall(SYS_openat, AT_FDCWD, action->open.path, action->open.oflag,
+			 action->open.mode);
+	if (fd < 0 || fd == action->open.fd)
+		return fd;
+	/* As in glibc, O_CLOEXEC holds only if open() gave the number itself */
+	ret = raw_syscall(SYS_dup3, fd, action->open.fd, 0);
+	raw_syscall(SYS_close, fd);
+	return ret;
+}
+
+static long do_dup2(int fd, int newfd)
+{
+	long flags;
+
+	if (fd != newfd)
+		return raw_syscall(SYS_dup3, fd, newfd, 0);
+	flags = raw_syscall(SYS_fcntl, fd, F_GETFD);
+	if (flags < 0)
+		return flags;
+	return raw_syscall(SYS_fcntl, fd, F_SETFD, flags & ~FD_CLOEXEC);
+}
+
+static long do_tcsetpgrp(int fd)
+{
+	pid_t pgrp = raw_syscall(SYS_getpgid, 0);
+
+	return raw_syscall(SYS_ioctl, fd, TIOCSPGRP, &pgrp);
+}
+
+static long do_action(const struct action *action)
+{
+	switch (action->op) {
+	case ACTION_CLOSE:
+		return do_close(action->fd);
+	case ACTION_DUP2:
+		return do_dup2(action->dup2.fd, action->dup2.newfd);
+	case ACTION_OPEN:
+		return do_open(action);
+	case ACTION_CHDIR:
+		return raw_syscall(SYS_chdir, action->chdir.path);
+	case ACTION_FCHDIR:
+		return raw_syscall(SYS_fchdir, action->fd);
+	case ACTION_CLOSEFROM:
+		return spawnctl_close_span(action->fd, ~0U);
+	case ACTION_TCSETPGRP:
+		return do_tcsetpgrp(action->fd);
+	}
+	return -EINVAL;
+}
+
+/* Whether an action changes the descriptor table */
+static bool changes_table(const struct action *action)
+{
+	return action->op != ACTION_CHDIR && action->op != ACTION_FCHDIR &&
+	       action->op != ACTION_TCSETPGRP;
+}
+
+static int do_actions(struct spawn *spawn)
+{
+	unsigned int gone = spawn->share ? spawn->first : ~0U;
+	int i, ret;
+
+	for (i = 0; i < spawn->used; i++) {
+		const struct action *action = &spawn->actions[i];
+		long error;
+
+		if (changes_table(action)) {
+			ret = unshare_table(spawn);
+			if (ret)
+				return ret;
+		}
+		if (action->op == ACTION_CLOSEFROM && (unsigned int)action->fd == gone) {
+			/* Done by making the table, and nothing was opened there since */
+			gone = ~0U;
+			continue;
+		}
+		error = do_action(action);
+		if (error < 0) {
+			spawn->failure.action = i;
+			return fail(spawn, SPAWNCTL_STEP_ACTION, error);
+		}
+	}
+	return 0;
+}
+
+/* The lowest descriptor from @from on that an action has for its target, or ~0U */
+static unsigned int next_kept(const struct spawn *spawn, unsigned int from)
+{
+	unsigned int best = ~0U, fd;
+	int i;
+
+	for (i = 0; i < spawn->used; i++) {
+		const struct action *action = &spawn->actions[i];
+
+		if (action->op == ACTION_OPEN)
+			fd = action->open.fd;
+		else if (action->op == ACTION_DUP2)
+			fd = action->dup2.newfd;
+		else
+			continue;
+		if (fd >= from && fd < best)
+			best = fd;
+	}
+	return best;
+}
+
+static int close_unnamed(struct spawn *spawn)
+{
+	unsigned int from = 0, kept;
+	int ret = unshare_table(spawn);
+
+	if (ret)
+		return ret;
+	do {
+		long error;
+
+		kept = next_kept(spawn, from);
+		error = kept > from ? spawnctl_close_span(from, kept - (kept != ~0U)) : 0;
+		if (error < 0)
+			return fail(spawn, SPAWNCTL_STEP_CLOEXEC_DEFAULT, error);
+		from = kept + 1;
+	} while (kept != ~0U);
+	return 0;
+}
+
+static int set_attributes(struct spawn *spawn)
+{
+	const struct spawnctl_attr *attr = spawn->attr;
+	const unsigned int sched = SPAWNCTL_SPAWN_SETSCHEDPARAM | SPAWNCTL_SPAWN_SETSCHEDULER;
+	long ret = 0;
+
+	if ((attr->flags & sched) == SPAWNCTL_SPAWN_SETSCHEDPARAM)
+		ret = raw_syscall(SYS_sched_setparam, 0, &attr->param);
+	else if (attr->flags & SPAWNCTL_SPAWN_SETSCHEDULER)
+		ret = raw_syscall(SYS_sched_setscheduler, 0, attr->policy, &attr->param);
+	if (ret < 0)
+		return fail(spawn, SPAWNCTL_STEP_SCHED, ret);
+
+	if (attr->flags & SPAWNCTL_SPAWN_SETSID)
+		ret = raw_syscall(SYS_setsid);
+	if (ret < 0)
+		return fail(spawn, SPAWNCTL_STEP_SETSID, ret);
+
+	if (attr->flags & SPAWNCTL_SPAWN_SETPGROUP)
+		ret = raw_syscall(SYS_setpgid, 0, attr->pgroup);
+	if (ret < 0)
+		return fail(spawn, SPAWNCTL_STEP_SETPGROUP, ret);
+
+	/* In glibc's order */
+	if (attr->flags & SPAWNCTL_SPAWN_RESETIDS) {
+		ret = raw_syscall(SYS_setresuid, -1, raw_syscall(SYS_getuid), -1);
+		if (!ret)
+			ret = raw_syscall(SYS_setresgid, -1, raw_syscall(SYS_getgid), -1);
+	}
+	if (ret < 0)
+		return fail(spawn, SPAWNCTL_STEP_RESETIDS, ret);
+
+	/* The device's child has it from birth */
+	if ((attr->flags & SPAWNCTL_SPAWN_NO_NEW_PRIVS) &&
+	    spawn->birth.backend != SPAWNCTL_BACKEND_DEVICE)
+		ret = raw_syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1);
+	if (ret < 0)
+		return fail(spawn, SPAWNCTL_STEP_NO_NEW_PRIVS, ret);
+	return 0;
+}
+
+static long execute(const struct spawn *spawn, const char *path)
+{
+	return raw_syscall(SYS_execve, path, spawn->argv, spawn->envp);
+}
+
+/* Errors after which the next directory is tried, as glibc has them */
+static bool not_here(long error)
+{
+	return error == -EACCES || error == -ENOENT || error == -ESTALE || error == -ENOTDIR ||
+	       error == -ENODEV || error == -ETIMEDOUT;
+}
+
+static __attribute__((__noinline__)) long search(const struct spawn *spawn)
+{
+	size_t len = strnlen(spawn->path, NAME_MAX + 1);
+	const char *dir = spawn->search, *end;
+	bool denied = false;
+	char buffer[SEARCH_SIZE];
+	long error = -ENOENT;
+
+	if (len > NAME_MAX)
+		return -ENAMETOOLONG;
+	for (;; dir = end + 1) {
+		end = strchrnul(dir, ':');
+		if (end - dir < PATH_MAX) {
+			char *name = buffer + (end - dir);
+
+			memcpy(buffer, dir, end - dir);
+			if (end > dir)
+				*name++ = '/';
+			memcpy(name, spawn->path, len + 1);
+			error = execute(spawn, buffer);
+			if (!not_here(error))
+				return error;
+			denied |= error == -EACCES;
+		}
+		if (!*end)
+			return denied ? -EACCES : error;
+	}
+}
+
+int spawnctl_spawn_child(void *arg)
+{
+	struct spawn *spawn = arg;
+	int ret;
+
+	ret = hide_device(spawn);
+	if (!ret)
+		ret = set_attributes(spawn);
+	if (!ret)
+		ret = do_actions(spawn);
+	if (!ret && (spawn->attr->flags & SPAWNCTL_SPAWN_CLOEXEC_DEFAULT))
+		ret = close_unnamed(spawn);
+	if (ret)
+		return ret;
+	spawnctl_birth_before_exec(&spawn->birth);
+	return fail(spawn, SPAWNCTL_STEP_EXEC,
+		    spawn->search ? search(spawn) : execute(spawn, spawn->path));
+}

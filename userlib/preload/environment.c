@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * SPAWNCTL_BACKEND and SPAWNCTL_DEBUG, read at each call: nothing is kept, and a
+ * program that has gained rights (AT_SECURE) has neither.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "preload.h"
+
+#define LINE	512
+
+static const char * const names[] = {
+	[CHOICE_ANY] = "any",
+	[CHOICE_DEVICE] = "device",
+	[CHOICE_CLONE3] = "clone3",
+	[CHOICE_CLONE] = "clone",
+	[CHOICE_LIBC] = "libc",
+};
+
+enum choice preload_choice(void)
+{
+	const char *text = secure_getenv("SPAWNCTL_BACKEND");
+	int i;
+
+	if (!text || !*text)
+		return CHOICE_ANY;
+	for (i = CHOICE_DEVICE; i <= CHOICE_LIBC; i++)
+		if (!strcmp(text, names[i]))
+			return i;
+	return CHOICE_BAD;
+}
+
+void *preload_next(const char *name)
+{
+	return dlsym(RTLD_NEXT, name);
+}
+
+static char *append(char *p, const char *end, const char *text)
+{
+	while (*text && p < end)
+		*p++ = *text++;
+	return p;
+}
+
+static char *append_error(char *p, const char *end, int error)
+{
+	char digits[12], *d = digits + sizeof(digits) - 1;
+
+	/* Not strerror(3), which may allocate */
+	*d = '\0';
+	do {
+		*--d = '0' + error % 10;
+	} while (error /= 10);
+	return append(append(p, end, "errno "), end, d);
+}
+
+void preload_say(const char *what, const char *path, enum choice used, long why, int error)
+{
+	const char *debug = secure_getenv("SPAWNCTL_DEBUG");
+	char line[LINE], *p = line, *end = line + sizeof(line) - 1;
+
+	if (!debug || strcmp(debug, "1"))
+		return;
+	p = append(append(p, end, "spawnctl: "), end, what);
+	if (path)
+		p = append(append(p, end, " "), end, path);
+	p = append(p, end, ": ");
+	p = append(p, end, used == CHOICE_BAD ? "SPAWNCTL_BACKEND is not known" : names[used]);
+	if (why)
+		p = append(append_error(append(p, end, " (device: "), end, -why), end, ")");
+	if (error)
+		p = append_error(append(p, end, ": failed, "), end, error);
+	*p++ = '\n';
+	raw_syscall(SYS_write, 2, line, p - line);
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * rfork(2) and rfork_thread(3) of FreeBSD, but for rfork(RFSPAWN), which is in
+ * arch/.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+
+#include "fork.h"
+#include "spawn_int.h"
+#include "spawnctl/rfork.h"
+#include "vfork.h"
+
+#ifndef PR_GET_TID_ADDRESS
+#define PR_GET_TID_ADDRESS	40
+#endif
+#ifndef CLONE_AUTOREAP
+#define CLONE_AUTOREAP		0x400000000ULL
+#endif
+#ifndef SYS_clone3
+#define SYS_clone3		435
+#endif
+
+#define ALL_FLAGS	(RFFDG | RFPROC | RFMEM | RFNOWAIT | RFCFDG | RFTHREAD | RFSIGSHARE | \
+			 RFLINUXTHPN | RFTSIGZMB | RFTSIGFLAGS(RFTSIGMASK))
+#define MAX_SIGNAL	64
+
+__attribute__((__visibility__("hidden"))) pid_t spawnctl_rfork(int flags);
+__attribute__((__visibility__("hidden"))) long spawnctl_rfspawn_prepare(struct vfork_call *call);
+
+long spawnctl_rfspawn_prepare(struct vfork_call *call)
+{
+	struct birth birth = { .fd = -1 };
+
+	return spawnctl_vfork_prepare(call, &birth);
+}
+
+static int check(int flags)
+{
+	if (flags & ~ALL_FLAGS)
+		return -EINVAL;
+	if ((flags & RFFDG) && (flags & RFCFDG))
+		return -EINVAL;
+	if ((flags & RFTSIGFLAGS(RFTSIGMASK)) && !(flags & RFTSIGZMB))
+		return -EINVAL;
+	if (RFTSIGNUM(flags) > MAX_SIGNAL)
+		return -EINVAL;
+	if ((flags & RFMEM) && !(flags & RFPROC))
+		return -EINVAL;
+	return 0;
+}
+
+static long change_caller(int flags)
+{
+	long ret = 0;
+
+	if (flags & (RFFDG | RFCFDG))
+		ret = raw_syscall(SYS_unshare, CLONE_FILES);
+	if (!ret && (flags & RFCFDG))
+		ret = spawnctl_close_span(0, ~0U);
+	return ret;
+}
+
+/* In the terms of struct clone_args */
+static void set_args(unsigned long long *args, int flags)
+{
+	args[0] = (flags & RFMEM ? CLONE_VM : 0) | (flags & RFSIGSHARE ? CLONE_SIGHAND : 0) |
+		  (flags & (RFFDG | RFCFDG) ? 0 : CLONE_FILES);
+	args[4] = SIGCHLD;
+	if (flags & RFTSIGZMB)
+		args[4] = RFTSIGNUM(flags);
+	else if (flags & RFLINUXTHPN)
+		args[4] = SIGUSR1;
+	if (flags & RFNOWAIT) {
+		args[0] |= CLONE_AUTOREAP;
+		args[4] = 0;
+	}
+#ifdef __GLIBC__
+	/* As fork(3) has it: a copy of libc knows its thread by this */
+	if (!(flags & RFMEM) && !raw_syscall(SYS_prctl, PR_GET_TID_ADDRESS, &args[2]) && args[2])
+		args[0] |= CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
+#endif
+}
+
+pid_t spawnctl_rfork(int flags)
+{
+	unsigned long long args[8] = { 0 };
+	struct robust_list_head *robust;
+	long ret = check(flags);
+
+	if (ret)
+		return spawnctl_error(ret);
+	if (!(flags & RFPROC)) {
+		ret = change_caller(flags);
+		return ret ? spawnctl_error(ret) : 0;
+	}
+	/* Both would go on with this stack; and without RFMEM nothing is shared */
+	if (flags & (RFMEM | RFSIGSHARE))
+		return spawnctl_error(-EOPNOTSUPP);
+	set_args(args, flags);
+	robust = spawnctl_robust_list();
+	if (flags & RFNOWAIT) {
+		ret = raw_syscall(SYS_clone3, args, sizeof(args));
+		if (ret == -EINVAL)
+			ret = -EOPNOTSUPP;
+	} else {
+		ret = raw_syscall(SYS_clone, args[0] | args[4], 0, 0, args[2], 0);
+	}
+	if (ret < 0)
+		return spawnctl_error(ret);
+	if (!ret) {
+		spawnctl_new_robust_list(robust);
+		if (flags & RFCFDG)
+			spawnctl_close_span(0, ~0U);
+	}
+	return ret;
+}
+
+/* On the child's stack: the caller's is not waiting */
+struct start {
+	int (*fn)(void *arg);
+	void *arg;
+	int flags;
+};
+
+static int start_child(void *arg)
+{
+	const struct start *start = arg;
+
+	if (start->flags & RFCFDG)
+		spawnctl_close_span(0, ~0U);
+	return start->fn(start->arg);
+}
+
+static long spawn_thread(char *stack, int (*fn)(void *arg), void *arg)
+{
+	struct birth birth = {
+		.clone = {
+			.size = sizeof(birth.clone),
+			.stack = (unsigned long)stack - 16,
+			.stack_size = 16,
+			.exit_signal = SIGCHLD,
+		},
+		.open_window = true,
+		.fd = -1,
+		.fn = fn,
+		.arg = arg,
+	};
+
+	return spawnctl_birth(&birth);
+}
+
+pid_t rfork_thread(int flags, void *stack, int (*fn)(void *arg), void *arg)
+{
+	char *top = (char *)((unsigned long)stack & ~15UL);
+	unsigned long long args[8] = { 0 };
+	struct start *start;
+	long ret;
+
+	if (!stack || !fn)
+		return spawnctl_error(-EINVAL);
+	if (flags == (int)RFSPAWN) {
+		ret = spawn_thread(top, fn, arg);
+		return ret < 0 ? spawnctl_error(ret) : ret;
+	}
+	ret = check(flags);
+	if (!ret && !(flags & RFPROC))
+		ret = -EINVAL;
+	if (!ret && (flags & RFSIGSHARE) && !(flags & RFMEM))
+		ret = -EOPNOTSUPP;
+	/* valgrind would end the program */
+	if (!ret && spawnctl_arch_emulated())
+		ret = -ENOSYS;
+	if (ret)
+		return spawnctl_error(ret);
+
+	top -= (sizeof(*start) + 15) & ~15UL;
+	start = (struct start *)top;
+	*start = (struct start){ .fn = fn, .arg = arg, .flags = flags };
+	/* The address for the thread id would be in the registers of fn and arg */
+	set_args(args, flags);
+	args[5] = (unsigned long)top - 16;
+	args[6] = 16;
+	if ((flags & RFNOWAIT) || args[2]) {
+		ret = spawnctl_arch_clone(SYS_clone3, (long)args, sizeof(args), 0,
+					  start_child, start);
+		if (ret == -EINVAL && (flags & RFNOWAIT))
+			ret = -EOPNOTSUPP;
+	}
+	/* A filter may refuse clone3(2): then libc's thread id is the parent's */
+	if (!(flags & RFNOWAIT) && (!args[2] || ret == -ENOSYS))
+		ret = spawnctl_arch_clone(SYS_clone,
+					  (args[0] & ~(CLONE_CHILD_SETTID |
+						       CLONE_CHILD_CLEARTID)) | args[4],
+					  (long)top, 0, start_child, start);
+	return ret < 0 ? spawnctl_error(ret) : ret;
+}
