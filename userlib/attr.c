@@ -3,6 +3,7 @@
  * Attributes.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 

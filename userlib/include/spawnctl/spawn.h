@@ -11,7 +11,7 @@
 #define SPAWNCTL_SPAWN_H
 
 #include <sched.h>
-#include <signal.h>
+#include <sys/select.h>	/* sigset_t, also in strict C11 */
 #include <spawnctl.h>
 
 #ifdef __cplusplus

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The preload library, by this program run again under it: with each backend the
+ * same results as libc's, nothing left open, and glibc's objects taken as ours.
+ */
+#include "spawnctl_test.h"
+
+#include <dlfcn.h>
+#include <spawn.h>
+#include <stdlib.h>
+
+#define PRELOAD	"libspawnctl-preload.so"
+
+extern char **environ;
+
+static int handled;
+
+static void handler(int sig)
+{
+	handled++;
+}
+
+static int open_fds(void)
+{
+	int fd, n = 0;
+
+	for (fd = 0; fd < 1024; fd++)
+		n += fcntl(fd, F_GETFD) != -1;
+	return n;
+}
+
+#define CHECK(condition)							\
+	do {									\
+		if (!(condition)) {						\
+			fprintf(stderr, "# line %d: %s\n", __LINE__, #condition);	\
+			exit(1);						\
+		}								\
+	} while (0)
+
+static int run_sh(const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attr,
+		  const char *script)
+{
+	char *argv[] = { "sh", "-c", (char *)script, NULL };
+	pid_t pid;
+
+	errno = 4321;
+	CHECK(posix_spawnp(&pid, "sh", actions, attr, argv, environ) == 0);
+	CHECK(errno == 4321);
+	return WEXITSTATUS(wait_status(pid));
+}
+
+/* Whether a new program's /proc/self/status has a line that matches */
+static int status_has(const posix_spawnattr_t *attr, const char *pattern)
+{
+	char *argv[] = { "grep", "-q", (char *)pattern, "/proc/self/status", NULL };
+	pid_t pid;
+
+	CHECK(posix_spawnp(&pid, "grep", NULL, attr, argv, environ) == 0);
+	return wait_status(pid) == 0;
+}
+
+/* Nested, with the stack overwritten, and with a handler that is dropped */
+static __attribute__((__noinline__)) int by_vfork(int depth)
+{
+	volatile char scribble[512];
+	pid_t pid = vfork();
+
+	if (!pid) {
+		memset((void *)scribble, depth, sizeof(scribble));
+		if (open_fds() != 3)
+			_exit(50);
+		if (!depth) {
+			raw_syscall(SYS_kill, raw_syscall(SYS_getpid), SIGUSR1);
+			_exit(9);
+		}
+		_exit(by_vfork(depth - 1));
+	}
+	if (pid < 0)
+		return 60;
+	pid = wait_status(pid);
+	return WIFSIGNALED(pid) ? 10 : WEXITSTATUS(pid);
+}
+
+static void mixed_copies(void)
+{
+	void *libc = dlopen("libc.so.6", RTLD_NOW);
+	int (*libc_dup2)(posix_spawn_file_actions_t *, int, int) =
+		dlsym(libc, "posix_spawn_file_actions_adddup2");
+	int (*libc_open)(posix_spawn_file_actions_t *, int, const char *, int, mode_t) =
+		dlsym(libc, "posix_spawn_file_actions_addopen");
+	int (*libc_destroy)(posix_spawn_file_actions_t *) =
+		dlsym(libc, "posix_spawn_file_actions_destroy");
+	int (*libc_spawn)(pid_t *, const char *, const posix_spawn_file_actions_t *,
+			  const posix_spawnattr_t *, char *const *, char *const *) =
+		dlvsym(libc, "posix_spawn", "GLIBC_2.15");
+	char *argv[] = { "sh", "-c", "[ -e /proc/self/fd/7 ] && [ -e /proc/self/fd/8 ]", NULL };
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	pid_t pid;
+	int i;
+
+	CHECK(libc_dup2 && libc_open && libc_destroy && libc_spawn);
+	CHECK(libc_dup2 != posix_spawn_file_actions_adddup2);
+	/* Zero is as good as made */
+	memset(&actions, 0, sizeof(actions));
+	memset(&attr, 0, sizeof(attr));
+	for (i = 0; i < 20; i++) {
+		CHECK(libc_dup2(&actions, 0, 7) == 0);
+		CHECK(posix_spawn_file_actions_addopen(&actions, 8, "/dev/null", O_RDONLY, 0) == 0);
+		CHECK(libc_open(&actions, 8, "/dev/null", O_RDONLY, 0) == 0);
+	}
+	CHECK(run_sh(&actions, &attr, argv[2]) == 0);
+	CHECK(libc_spawn(&pid, "/bin/sh", &actions, &attr, argv, environ) == 0);
+	CHECK(wait_status(pid) == 0);
+	CHECK(libc_destroy(&actions) == 0);
+	CHECK(posix_spawn_file_actions_init(&actions) == 0);
+	CHECK(posix_spawn_file_actions_addchdir_np(&actions, "/none") == 0);
+	CHECK(posix_spawn(&pid, "/bin/sh", &actions, &attr, argv, environ) == ENOENT);
+	CHECK(posix_spawn_file_actions_destroy(&actions) == 0);
+}
+
+static void attributes(void)
+{
+	posix_spawnattr_t attr;
+	sigset_t set;
+	short flags;
+
+	CHECK(posix_spawnattr_init(&attr) == 0);
+	CHECK(posix_spawnattr_setflags(&attr, 0x200) == EINVAL);
+	CHECK(posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF) == 0);
+	CHECK(posix_spawnattr_getflags(&attr, &flags) == 0);
+	CHECK(flags == (POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF));
+	CHECK(posix_spawnattr_setschedpolicy(&attr, 55) == EINVAL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	CHECK(posix_spawnattr_setsigmask(&attr, &set) == 0);
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	CHECK(posix_spawnattr_setsigdefault(&attr, &set) == 0);
+	signal(SIGHUP, SIG_IGN);
+	/* Not by a shell, which has ideas of its own about its mask */
+	CHECK(status_has(&attr, "SigBlk:.0*2$"));
+	CHECK(status_has(&attr, "SigIgn:.*[02468ace]$"));
+	CHECK(!status_has(NULL, "SigBlk:.0*2$"));
+	CHECK(!status_has(NULL, "SigIgn:.*[02468ace]$"));
+	signal(SIGHUP, SIG_DFL);
+}
+
+/* Run under the preload, by a parent that has told the backend in the environment */
+static int inner(void)
+{
+	char *argv[] = { "x", NULL };
+	sigset_t before, after;
+	Dl_info info;
+	pid_t pid;
+	int i;
+
+	CHECK(open_fds() == 3);
+	CHECK(dladdr((void *)posix_spawn, &info) && strstr(info.dli_fname, PRELOAD));
+	CHECK(dladdr((void *)vfork, &info) && strstr(info.dli_fname, PRELOAD));
+	sigprocmask(SIG_BLOCK, NULL, &before);
+	CHECK(run_sh(NULL, NULL, "exit 6") == 6);
+	/* No descriptor of ours, not for the child either */
+	CHECK(run_sh(NULL, NULL, "set -- /proc/self/fd/*; [ $# -le 4 ]") == 0);
+	CHECK(posix_spawn(&pid, "/none", NULL, NULL, argv, environ) == ENOENT);
+	mixed_copies();
+	attributes();
+	signal(SIGUSR1, handler);
+	for (i = 0; i < 100; i++)
+		CHECK(by_vfork(i % 3) == 10);
+	CHECK(!handled);
+	signal(SIGUSR1, SIG_DFL);
+	sigprocmask(SIG_BLOCK, NULL, &after);
+	CHECK(!memcmp(&before, &after, sizeof(before)));
+	CHECK(open_fds() == 3);
+	CHECK(waitpid(-1, NULL, WNOHANG) == -1);
+	return 0;
+}
+
+/* posix_spawn() and vfork() refuse, as there is nothing of that name */
+static int inner_refused(int error)
+{
+	char *argv[] = { "true", NULL };
+	pid_t pid;
+
+	CHECK(posix_spawn(&pid, "/bin/true", NULL, NULL, argv, environ) == error);
+	errno = 0;
+	pid = vfork();
+	if (!pid)
+		_exit(1);
+	CHECK(pid == -1 && errno == error);
+	return 0;
+}
+
+static char said[4096];
+
+/* Itself, under the preload, with no descriptors but three; its exit status. */
+static int run_self(const char *backend, const char *mode)
+{
+	int out[2], fd;
+	ssize_t n, used = 0;
+	pid_t pid;
+
+	if (pipe(out))
+		return -1;
+	pid = fork();
+	if (!pid) {
+		dup2(out[1], 2);
+		for (fd = 3; fd < 1024; fd++)
+			close(fd);
+		setenv("LD_PRELOAD", PRELOAD, 1);
+		setenv("SPAWNCTL_DEBUG", "1", 1);
+		if (backend)
+			setenv("SPAWNCTL_BACKEND", backend, 1);
+		execl("/proc/self/exe", "preload_test", mode, NULL);
+		_exit(99);
+	}
+	close(out[1]);
+	while ((n = read(out[0], said + used, sizeof(said) - 1 - used)) > 0) {
+		used += n;
+		if (used > 3000)
+			used = 3000;
+	}
+	close(out[0]);
+	said[used] = '\0';
+	return WEXITSTATUS(wait_status(pid));
+}
+
+static void runs(struct __test_metadata *_metadata, const char *backend, const char *says)
+{
+	EXPECT_EQ(0, run_self(backend, "--inner")) TH_LOG("%s", said);
+	EXPECT_NE(NULL, strstr(said, says)) TH_LOG("%s", said);
+}
+
+TEST(by_device) { runs(_metadata, "device", "spawnctl: posix_spawnp sh: device\n"); }
+TEST(by_clone3) { runs(_metadata, "clone3", "spawnctl: posix_spawnp sh: clone3\n"); }
+TEST(by_clone) { runs(_metadata, "clone", "spawnctl: vfork: clone\n"); }
+TEST(best) { runs(_metadata, NULL, "spawnctl: vfork: device\n"); }
+
+/* libc's own vfork() is the control: the handler runs, in the parent's memory. */
+TEST(by_libc)
+{
+	EXPECT_EQ(1, run_self("libc", "--inner"));
+	EXPECT_NE(NULL, strstr(said, "by_vfork(i % 3) == 10")) TH_LOG("%s", said);
+	EXPECT_NE(NULL, strstr(said, "spawnctl: posix_spawnp sh: libc\n"));
+}
+
+TEST(unknown)
+{
+	EXPECT_EQ(0, run_self("fastest", "--refused-EINVAL")) TH_LOG("%s", said);
+	EXPECT_NE(NULL, strstr(said, "SPAWNCTL_BACKEND is not known"));
+}
+
+/* Demanded and not there: no step down, but an error; unset: a step down, and said */
+TEST(missing)
+{
+	ASSERT_EQ(0, rename("/dev/spawnctl", "/dev/spawnctl.gone"));
+	EXPECT_EQ(0, run_self("device", "--refused-ENOENT")) TH_LOG("%s", said);
+	EXPECT_EQ(0, run_self(NULL, "--inner")) TH_LOG("%s", said);
+	EXPECT_NE(NULL, strstr(said, "spawnctl: vfork: clone3 (device: errno 2)\n"));
+	ASSERT_EQ(0, rename("/dev/spawnctl.gone", "/dev/spawnctl"));
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 2 && !strcmp(argv[1], "--inner"))
+		return inner();
+	if (argc == 2 && !strcmp(argv[1], "--refused-EINVAL"))
+		return inner_refused(EINVAL);
+	if (argc == 2 && !strcmp(argv[1], "--refused-ENOENT"))
+		return inner_refused(ENOENT);
+	return test_harness_run(argc, argv);
+}

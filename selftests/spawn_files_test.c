@@ -1,0 +1,413 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * File actions on each backend, against a child of fork(2) that does them one by
+ * one: the same error of the same action, or the same descriptors.
+ */
+#include "spawnctl_test.h"
+
+#include <spawnctl/spawn.h>
+#include <stdlib.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <time.h>
+
+extern char **environ;
+
+#define FIRST	10		/* descriptors that the random lists are about */
+#define LAST	75
+#define MAX	12
+
+struct step {
+	enum { CLOSE, DUP2, OPEN, CHDIR, FCHDIR, CLOSEFROM } op;
+	int a, b;
+};
+
+/* What a process has open: which of the model's files, and close-on-exec or not */
+struct table {
+	int error;
+	int step;
+	dev_t dev[LAST + 1];
+	ino_t ino[LAST + 1];
+	dev_t cwd_dev;
+	ino_t cwd_ino;
+};
+
+static const char * const paths[] = { "/dev/null", "/tmp", "/none", "/etc/passwd" };
+
+static void look(struct table *table)
+{
+	struct stat st;
+	int fd;
+
+	for (fd = FIRST; fd <= LAST; fd++)
+		if (!fstat(fd, &st)) {
+			table->dev[fd] = st.st_dev;
+			table->ino[fd] = st.st_ino;
+		}
+	if (!stat(".", &st)) {
+		table->cwd_dev = st.st_dev;
+		table->cwd_ino = st.st_ino;
+	}
+}
+
+/* The new program: this one again, which looks at itself */
+static int report(int fd)
+{
+	struct table table = { 0 };
+
+	look(&table);
+	return write(fd, &table, sizeof(table)) != sizeof(table);
+}
+
+static int one_step(const struct step *step)
+{
+	int fd;
+
+	switch (step->op) {
+	case CLOSE:
+		close(step->a);
+		return 0;
+	case DUP2:
+		if (step->a == step->b) {
+			fd = fcntl(step->a, F_GETFD);
+			return fd < 0 || fcntl(step->a, F_SETFD, fd & ~FD_CLOEXEC) ? errno : 0;
+		}
+		return dup2(step->a, step->b) < 0 ? errno : 0;
+	case OPEN:
+		close(step->a);
+		fd = open(paths[step->b], O_RDONLY);
+		if (fd < 0)
+			return errno;
+		if (fd != step->a) {
+			if (dup2(fd, step->a) < 0)
+				return errno;
+			close(fd);
+		}
+		return 0;
+	case CHDIR:
+		return chdir(paths[step->b]) ? errno : 0;
+	case FCHDIR:
+		return fchdir(step->a) ? errno : 0;
+	case CLOSEFROM:
+		for (fd = step->a; fd < 4096; fd++)
+			close(fd);
+		return 0;
+	}
+	return EINVAL;
+}
+
+static int is_kept(const struct step *steps, int n, int fd)
+{
+	int i;
+
+	for (i = 0; i < n; i++)
+		if ((steps[i].op == DUP2 && steps[i].b == fd) ||
+		    (steps[i].op == OPEN && steps[i].a == fd))
+			return 1;
+	return 0;
+}
+
+static void model(const struct step *steps, int n, int only_named, struct table *table)
+{
+	struct table *shared = shared_alloc(sizeof(*shared));
+	pid_t pid = fork();
+
+	if (!pid) {
+		int i, fd;
+
+		for (i = 0; i < n; i++) {
+			shared->error = one_step(&steps[i]);
+			if (shared->error) {
+				shared->step = i;
+				_exit(0);
+			}
+		}
+		/* What exec does, and what the flag asks for */
+		for (fd = FIRST; fd <= LAST; fd++)
+			if ((fcntl(fd, F_GETFD) & FD_CLOEXEC) ||
+			    (only_named && !is_kept(steps, n, fd)))
+				close(fd);
+		look(shared);
+		_exit(0);
+	}
+	wait_status(pid);
+	*table = *shared;
+	munmap(shared, sizeof(*shared));
+}
+
+static int add(spawnctl_file_actions_t *actions, const struct step *step)
+{
+	switch (step->op) {
+	case CLOSE:
+		return spawnctl_file_actions_addclose(actions, step->a);
+	case DUP2:
+		return spawnctl_file_actions_adddup2(actions, step->a, step->b);
+	case OPEN:
+		return spawnctl_file_actions_addopen(actions, step->a, paths[step->b], O_RDONLY,
+						     0);
+	case CHDIR:
+		return spawnctl_file_actions_addchdir(actions, paths[step->b]);
+	case FCHDIR:
+		return spawnctl_file_actions_addfchdir(actions, step->a);
+	case CLOSEFROM:
+		return spawnctl_file_actions_addclosefrom(actions, step->a);
+	}
+	return EINVAL;
+}
+
+static int random_fd(void)
+{
+	return FIRST + rand() % (LAST - FIRST + 1);
+}
+
+static int random_steps(struct step *steps)
+{
+	int i, n = rand() % MAX;
+
+	for (i = 0; i < n; i++) {
+		int r = rand() % 20;
+
+		steps[i] = (struct step){ .a = random_fd(), .b = random_fd() };
+		if (r < 6) {
+			steps[i].op = CLOSE;
+		} else if (r < 13) {
+			steps[i].op = DUP2;
+			if (r == 12)
+				steps[i].b = steps[i].a;
+		} else if (r < 15) {
+			steps[i].op = OPEN;
+			steps[i].b = rand() % 8 ? rand() % 2 : 2;
+		} else if (r < 16) {
+			steps[i].op = CHDIR;
+			steps[i].b = 1 + !(rand() % 4);
+		} else if (r < 17) {
+			steps[i].op = FCHDIR;
+		} else {
+			steps[i].op = CLOSEFROM;
+		}
+	}
+	return n;
+}
+
+FIXTURE(files) {
+	spawnctl_attr_t *attr;
+	struct spawnctl_failure failure;
+	int result[2];
+};
+
+FIXTURE_VARIANT(files) {
+	enum spawnctl_backend backend;
+};
+
+FIXTURE_VARIANT_ADD(files, device) { .backend = SPAWNCTL_BACKEND_DEVICE };
+FIXTURE_VARIANT_ADD(files, clone3) { .backend = SPAWNCTL_BACKEND_CLONE3 };
+FIXTURE_VARIANT_ADD(files, clone) { .backend = SPAWNCTL_BACKEND_CLONE };
+
+FIXTURE_SETUP(files)
+{
+	int fd;
+
+	ASSERT_EQ(0, spawnctl_attr_init(&self->attr));
+	ASSERT_EQ(0, spawnctl_attr_setbackend(self->attr, variant->backend));
+	ASSERT_EQ(0, spawnctl_attr_setfailure(self->attr, &self->failure));
+	ASSERT_EQ(0, pipe2(self->result, O_CLOEXEC));
+	ASSERT_GT(FIRST, self->result[1]);
+	/* Each another file, so that one is not taken for another */
+	for (fd = FIRST; fd <= LAST; fd++) {
+		int from;
+
+		if (fd % 7 == 0)
+			continue;
+		from = fd % 5 ? memfd_create("file", MFD_CLOEXEC) : open("/tmp", O_RDONLY);
+		ASSERT_LE(0, from);
+		ASSERT_EQ(fd, dup3(from, fd, fd % 3 ? 0 : O_CLOEXEC));
+		if (from < FIRST || from > LAST)
+			close(from);
+	}
+}
+
+FIXTURE_TEARDOWN(files)
+{
+	spawnctl_attr_destroy(self->attr);
+}
+
+/* The program's descriptor for its report is put below the random ones, last. */
+static int spawn_steps(FIXTURE_DATA(files) *self, const struct step *steps, int n,
+		       struct table *table)
+{
+	char self_path[] = "/proc/self/exe", *argv[] = { "files", "--report", NULL };
+	spawnctl_file_actions_t *actions;
+	int i, error, status;
+	pid_t pid;
+
+	spawnctl_file_actions_init(&actions);
+	/* First, and again by number, as closefrom is never below FIRST */
+	spawnctl_file_actions_adddup2(actions, self->result[1], 9);
+	for (i = 0; i < n; i++)
+		if (add(actions, &steps[i]))
+			return -1;
+	error = spawnctl_spawn(&pid, self_path, actions, self->attr, argv, environ);
+	spawnctl_file_actions_destroy(actions);
+	if (error) {
+		table->error = error;
+		table->step = self->failure.action - 1;
+		return waitpid(-1, NULL, WNOHANG) == -1 ? 0 : -1;
+	}
+	status = wait_status(pid);
+	if (status || read(self->result[0], table, sizeof(*table)) != sizeof(*table))
+		return -1;
+	return 0;
+}
+
+static void compare(struct __test_metadata *_metadata, FIXTURE_DATA(files) *self, int only_named)
+{
+	unsigned int round, rounds = scaled(10000, 150, "lists"), seed = time(NULL), failed = 0;
+	struct table before = { 0 }, after;
+
+	TH_LOG("seed %u", seed);
+	srand(seed);
+	look(&before);
+	for (round = 0; round < rounds; round++) {
+		struct table ours = { 0 }, theirs = { 0 };
+		struct step steps[MAX];
+		int n = random_steps(steps), pidfd = -1, fd;
+
+		spawnctl_attr_setpidfd(self->attr, round % 3 ? NULL : &pidfd);
+		model(steps, n, only_named, &theirs);
+		ASSERT_EQ(0, spawn_steps(self, steps, n, &ours)) TH_LOG("round %u", round);
+		if (pidfd >= 0)
+			close(pidfd);
+		failed += ours.error != 0;
+		ASSERT_EQ(theirs.error, ours.error) TH_LOG("round %u", round);
+		ASSERT_EQ(theirs.step, ours.step) TH_LOG("round %u", round);
+		for (fd = FIRST; fd <= LAST; fd++) {
+			ASSERT_EQ(theirs.ino[fd], ours.ino[fd])
+				TH_LOG("round %u, descriptor %d", round, fd);
+			ASSERT_EQ(theirs.dev[fd], ours.dev[fd]);
+		}
+		ASSERT_EQ(theirs.cwd_ino, ours.cwd_ino);
+		/* The caller's table is as it was */
+		memset(&after, 0, sizeof(after));
+		look(&after);
+		ASSERT_EQ(0, memcmp(&before, &after, sizeof(after)));
+	}
+	/* Both ways were seen */
+	EXPECT_LT(rounds / 20, failed);
+	EXPECT_GT(rounds - rounds / 20, failed);
+}
+
+TEST_F(files, as_one_by_one)
+{
+	compare(_metadata, self, 0);
+}
+
+TEST_F(files, only_named)
+{
+	spawnctl_attr_setflags(self->attr, SPAWNCTL_SPAWN_CLOEXEC_DEFAULT);
+	compare(_metadata, self, 1);
+}
+
+/* No limit on their number */
+TEST_F(files, many)
+{
+	struct step steps[1] = { { DUP2, 11, 12 } };
+	spawnctl_file_actions_t *actions;
+	char *argv[] = { "true", NULL };
+	pid_t pid;
+	int i;
+
+	spawnctl_file_actions_init(&actions);
+	for (i = 0; i < 5000; i++)
+		ASSERT_EQ(0, add(actions, steps));
+	EXPECT_EQ(0, spawnctl_spawnp(&pid, "true", actions, self->attr, argv, environ));
+	EXPECT_EQ(0, wait_status(pid));
+	spawnctl_file_actions_destroy(actions);
+}
+
+/* System calls of a spawn, caller's and child's up to execve(2), by a tracer. */
+static int count_calls(FIXTURE_DATA(files) *self, spawnctl_file_actions_t *actions)
+{
+	const long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE |
+			     PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL;
+	char *argv[] = { "true", NULL };
+	int status, calls = 0, between = 0, marks = 0, entered[2] = { 0 };
+	pid_t tracee = fork(), pid;
+
+	if (!tracee) {
+		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		/* The descriptor is open before */
+		spawnctl_spawn(&pid, "/bin/true", NULL, self->attr, argv, environ);
+		wait_status(pid);
+		raise(SIGSTOP);
+		raw_syscall(SYS_getuid);
+		spawnctl_spawn(&pid, "/bin/true", actions, self->attr, argv, environ);
+		raw_syscall(SYS_getuid);
+		_exit(0);
+	}
+	if (waitpid(tracee, &status, 0) != tracee || !WIFSTOPPED(status))
+		return -1;
+	ptrace(PTRACE_SETOPTIONS, tracee, NULL, options);
+	ptrace(PTRACE_SYSCALL, tracee, NULL, NULL);
+	for (;;) {
+		int child, sig;
+
+		pid = waitpid(-1, &status, __WALL);
+		if (pid < 0)
+			break;
+		if (!WIFSTOPPED(status)) {
+			if (pid == tracee)
+				break;
+			continue;
+		}
+		child = pid != tracee;
+		sig = WSTOPSIG(status);
+		if (sig == (SIGTRAP | 0x80)) {
+			entered[child] = !entered[child];
+			if (entered[child]) {
+				struct __ptrace_syscall_info info;
+
+				ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info);
+				if (info.entry.nr == SYS_getuid)
+					between = !marks++;
+				else if (between || child)
+					calls++;
+			}
+		} else if (child && status >> 8 == (SIGTRAP | PTRACE_EVENT_EXEC << 8)) {
+			/* The new program's are its own */
+			ptrace(PTRACE_DETACH, pid, NULL, NULL);
+			continue;
+		}
+		ptrace(PTRACE_SYSCALL, pid, NULL, NULL);
+	}
+	return marks == 2 ? calls : -1;
+}
+
+TEST_F(files, system_calls)
+{
+	struct step steps[] = { { DUP2, 11, 0 }, { DUP2, 12, 1 }, { CLOSE, 13, 0 },
+				{ FCHDIR, 15, 0 }, { CLOSEFROM, 40, 0 } };
+	spawnctl_file_actions_t *actions;
+	int plain, five;
+	unsigned int i;
+
+	spawnctl_file_actions_init(&actions);
+	plain = count_calls(self, NULL);
+	for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+		ASSERT_EQ(0, add(actions, &steps[i]));
+	five = count_calls(self, actions);
+	TH_LOG("plain %d, with 5 actions %d", plain, five);
+	if (variant->backend == SPAWNCTL_BACKEND_DEVICE) {
+		EXPECT_EQ(2, plain);
+		EXPECT_EQ(7, five);
+	} else {
+		EXPECT_EQ(plain + 5, five);
+	}
+	spawnctl_file_actions_destroy(actions);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 2 && !strcmp(argv[1], "--report"))
+		return report(9);
+	return test_harness_run(argc, argv);
+}

@@ -1,0 +1,473 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * spawnctl_spawn() on each backend: what the new program is given, what fails and
+ * how, and that nothing is left of it.
+ */
+#include "spawnctl_test.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <spawnctl/spawn.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+
+extern char **environ;
+
+FIXTURE(spawn) {
+	spawnctl_file_actions_t *actions;
+	spawnctl_attr_t *attr;
+	struct spawnctl_failure failure;
+	int report[2];
+	unsigned int fds;
+};
+
+FIXTURE_VARIANT(spawn) {
+	enum spawnctl_backend backend;
+};
+
+FIXTURE_VARIANT_ADD(spawn, device) { .backend = SPAWNCTL_BACKEND_DEVICE };
+FIXTURE_VARIANT_ADD(spawn, clone3) { .backend = SPAWNCTL_BACKEND_CLONE3 };
+FIXTURE_VARIANT_ADD(spawn, clone) { .backend = SPAWNCTL_BACKEND_CLONE };
+
+static unsigned int open_fds(void)
+{
+	unsigned int fd, n = 0;
+
+	for (fd = 0; fd < 4096; fd++)
+		n += fcntl(fd, F_GETFD) != -1;
+	return n;
+}
+
+FIXTURE_SETUP(spawn)
+{
+	enum spawnctl_backend backend;
+
+	ASSERT_EQ(0, spawnctl_attr_init(&self->attr));
+	ASSERT_EQ(0, spawnctl_file_actions_init(&self->actions));
+	ASSERT_EQ(0, spawnctl_attr_setbackend(self->attr, variant->backend));
+	ASSERT_EQ(0, spawnctl_attr_setfailure(self->attr, &self->failure));
+	ASSERT_EQ(0, spawnctl_backend(self->attr, &backend));
+	ASSERT_EQ(variant->backend, backend);
+	ASSERT_EQ(0, pipe2(self->report, O_CLOEXEC));
+	self->fds = open_fds();
+}
+
+/* No descriptor is left, and no child. */
+FIXTURE_TEARDOWN(spawn)
+{
+	EXPECT_EQ(self->fds, open_fds());
+	EXPECT_EQ(-1, waitpid(-1, NULL, __WALL | WNOHANG));
+	EXPECT_EQ(ECHILD, errno);
+	spawnctl_attr_destroy(self->attr);
+	spawnctl_file_actions_destroy(self->actions);
+}
+
+#define FLAGS(flags) EXPECT_EQ(0, spawnctl_attr_setflags(self->attr, flags))
+
+static int spawn_shell(FIXTURE_DATA(spawn) *self, const char *script)
+{
+	char *argv[] = { "sh", "-c", (char *)script, NULL };
+	pid_t pid = -1;
+	int error;
+
+	errno = 12345;
+	error = spawnctl_spawnp(&pid, "sh", self->actions, self->attr, argv, environ);
+	if (errno != 12345)
+		return -2;
+	if (error)
+		return 1000 + error;
+	return WEXITSTATUS(wait_status(pid));
+}
+
+/* What the new program says of its signals; the report's pipe is its 9 */
+static struct signal_status reported(struct __test_metadata *_metadata,
+				     FIXTURE_DATA(spawn) *self)
+{
+	char *argv[] = { "program", "report", "009", NULL };
+	struct signal_status status = { 0 };
+	pid_t pid;
+
+	ASSERT_EQ(0, spawnctl_file_actions_adddup2(self->actions, self->report[1], 9));
+	ASSERT_EQ(0, spawnctl_spawn(&pid, program_path, self->actions, self->attr, argv, environ));
+	ASSERT_EQ(0, wait_status(pid));
+	ASSERT_EQ((ssize_t)sizeof(status), read(self->report[0], &status, sizeof(status)));
+	return status;
+}
+
+static void nothing(int sig)
+{
+}
+
+TEST_F(spawn, plain)
+{
+	EXPECT_EQ(3, spawn_shell(self, "exit 3"));
+	EXPECT_EQ(SPAWNCTL_STEP_NONE, self->failure.step);
+}
+
+/* Caught ones are default, ignored ones stay, and the mask is the caller's, all 64 of it. */
+TEST_F(spawn, signals_as_they_are)
+{
+	__u64 mask = SIGBIT(SIGTERM) | SIGBIT(33) | SIGBIT(64), old;
+	struct signal_status status;
+
+	signal(SIGUSR1, nothing);
+	signal(SIGUSR2, SIG_IGN);
+	raw_sigprocmask(SIG_SETMASK, mask, &old);
+	status = reported(_metadata, self);
+	EXPECT_EQ(mask, current_mask());
+	raw_sigprocmask(SIG_SETMASK, old, NULL);
+	signal(SIGUSR2, SIG_DFL);
+	EXPECT_EQ(mask, status.blocked);
+	EXPECT_EQ(0ULL, status.caught);
+	EXPECT_TRUE(status.ignored & SIGBIT(SIGUSR2));
+	EXPECT_FALSE(status.ignored & SIGBIT(SIGUSR1));
+}
+
+TEST_F(spawn, signals_as_asked)
+{
+	struct signal_status status;
+	sigset_t def, ign, mask, got;
+
+	sigemptyset(&def);
+	sigemptyset(&ign);
+	sigemptyset(&mask);
+	sigaddset(&def, SIGUSR2);
+	sigaddset(&ign, SIGHUP);
+	sigaddset(&mask, SIGINT);
+	signal(SIGUSR2, SIG_IGN);
+	EXPECT_EQ(0, spawnctl_attr_setsigdefault(self->attr, &def));
+	EXPECT_EQ(0, spawnctl_attr_setsigignore(self->attr, &ign));
+	EXPECT_EQ(0, spawnctl_attr_setsigmask(self->attr, &mask));
+	EXPECT_EQ(0, spawnctl_attr_getsigignore(self->attr, &got));
+	EXPECT_TRUE(sigismember(&got, SIGHUP) && !sigismember(&got, SIGINT));
+	FLAGS(SPAWNCTL_SPAWN_SETSIGDEF | SPAWNCTL_SPAWN_SETSIGIGN | SPAWNCTL_SPAWN_SETSIGMASK);
+	status = reported(_metadata, self);
+	signal(SIGUSR2, SIG_DFL);
+	EXPECT_EQ(SIGBIT(SIGINT), status.blocked);
+	EXPECT_TRUE(status.ignored & SIGBIT(SIGHUP));
+	EXPECT_FALSE(status.ignored & SIGBIT(SIGUSR2));
+
+	sigaddset(&ign, SIGUSR2);
+	EXPECT_EQ(0, spawnctl_attr_setsigignore(self->attr, &ign));
+	EXPECT_EQ(1000 + EINVAL, spawn_shell(self, "exit 0"));
+	EXPECT_EQ(SPAWNCTL_STEP_CLONE, self->failure.step);
+	sigaddset(&ign, SIGKILL);
+	EXPECT_EQ(EINVAL, spawnctl_attr_setsigignore(self->attr, &ign));
+}
+
+TEST_F(spawn, attributes)
+{
+	const struct sched_param wrong = { .sched_priority = 1 };
+
+	FLAGS(SPAWNCTL_SPAWN_SETSID);
+	EXPECT_EQ(0, spawn_shell(self, "read p c s pp g sid r </proc/$$/stat; [ $sid = $$ ]"));
+	FLAGS(SPAWNCTL_SPAWN_SETPGROUP);
+	EXPECT_EQ(0, spawn_shell(self, "read p c s pp g sid r </proc/$$/stat; [ $g = $$ ]"));
+	FLAGS(SPAWNCTL_SPAWN_SETSID | SPAWNCTL_SPAWN_SETPGROUP);
+	EXPECT_EQ(0, spawnctl_attr_setpgroup(self->attr, 1));
+	EXPECT_EQ(1000 + EPERM, spawn_shell(self, ""));
+	EXPECT_EQ(SPAWNCTL_STEP_SETPGROUP, self->failure.step);
+	FLAGS(SPAWNCTL_SPAWN_NO_NEW_PRIVS);
+	EXPECT_EQ(0, spawn_shell(self, "grep -q 'NoNewPrivs:.1' /proc/self/status"));
+	FLAGS(0);
+	EXPECT_EQ(1, spawn_shell(self, "grep -q 'NoNewPrivs:.1' /proc/self/status"));
+	FLAGS(SPAWNCTL_SPAWN_SETSCHEDPARAM);
+	EXPECT_EQ(0, spawnctl_attr_setschedparam(self->attr, &wrong));
+	EXPECT_EQ(1000 + EINVAL, spawn_shell(self, ""));
+	EXPECT_EQ(SPAWNCTL_STEP_SCHED, self->failure.step);
+	FLAGS(SPAWNCTL_SPAWN_RESETIDS);
+	EXPECT_EQ(0, spawn_shell(self, ""));
+	EXPECT_EQ(EINVAL, spawnctl_attr_setflags(self->attr, 0x200));
+	EXPECT_EQ(EINVAL, spawnctl_attr_setpgroup(self->attr, -1));
+	EXPECT_EQ(EINVAL, spawnctl_attr_setschedpolicy(self->attr, 99));
+	EXPECT_EQ(EINVAL, spawnctl_attr_setbackend(self->attr, (enum spawnctl_backend)4));
+	EXPECT_EQ(EBADF, spawnctl_attr_setcgroup(self->attr, -1));
+}
+
+TEST_F(spawn, ids_are_reset)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		FLAGS(SPAWNCTL_SPAWN_RESETIDS);
+		if (setegid(1000) || seteuid(1000))
+			_exit(1);
+		_exit(spawn_shell(self, "grep -q 'Uid:.0.0' /proc/self/status && "
+				  "grep -q 'Gid:.0.0' /proc/self/status") == 0 ? 7 : 8);
+	}
+	EXPECT_TRUE(exited_with(pid, 7));
+}
+
+TEST_F(spawn, pidfd)
+{
+	char *argv[] = { "sh", "-c", "exit 4", NULL };
+	struct pollfd poll_fd = { .events = POLLIN };
+	siginfo_t info = { 0 };
+	int fd = -1;
+	pid_t pid;
+
+	EXPECT_EQ(0, spawnctl_attr_setpidfd(self->attr, &fd));
+	/* With a table that is shared at first, too */
+	EXPECT_EQ(0, spawnctl_file_actions_addclosefrom(self->actions, 3));
+	ASSERT_EQ(0, spawnctl_spawn(&pid, "/bin/sh", self->actions, self->attr, argv, environ));
+	poll_fd.fd = fd;
+	EXPECT_EQ(1, poll(&poll_fd, 1, 60000));
+	EXPECT_EQ(FD_CLOEXEC, fcntl(fd, F_GETFD));
+	EXPECT_EQ(0, waitid(P_PIDFD, fd, &info, WEXITED));
+	EXPECT_EQ(4, info.si_status);
+	EXPECT_EQ(pid, info.si_pid);
+	close(fd);
+	fd = -1;
+	EXPECT_EQ(ENOENT, spawnctl_spawn(&pid, "/none", self->actions, self->attr, argv, environ));
+	EXPECT_EQ(-1, fd);
+}
+
+TEST_F(spawn, autoreap)
+{
+	char *argv[] = { "true", NULL };
+	int error, i;
+	pid_t pid;
+
+	FLAGS(SPAWNCTL_SPAWN_AUTOREAP);
+	error = spawnctl_spawnp(&pid, "true", NULL, self->attr, argv, environ);
+	if (!kernel_at_least(7, 0) || variant->backend == SPAWNCTL_BACKEND_CLONE) {
+		EXPECT_EQ(EOPNOTSUPP, error);
+		return;
+	}
+	EXPECT_EQ(0, error);
+	for (i = 0; i < 5000 && !waitpid(-1, NULL, __WALL | WNOHANG); i++)
+		usleep(1000);
+	EXPECT_EQ(-1, waitpid(pid, NULL, __WALL));
+}
+
+/* Each error is the one that glibc gives, with its step, and leaves nothing. */
+TEST_F(spawn, errors)
+{
+	char *argv[] = { "x", NULL }, *many[2] = { NULL };
+	char script[] = "/tmp/spawn_testXXXXXX";
+	int fd = mkstemp(script);
+	unsigned int i, n = scaled(20000, 300, "failures");
+	pid_t pid = -7;
+
+#define FAILS(err, step_, path)								\
+	do {										\
+		EXPECT_EQ(err, spawnctl_spawn(&pid, path, self->actions, self->attr,	\
+						argv, environ));			\
+		EXPECT_EQ(err, self->failure.error);					\
+		EXPECT_EQ(SPAWNCTL_STEP_##step_, self->failure.step);			\
+	} while (0)
+	FAILS(ENOENT, EXEC, "/none");
+	FAILS(ENOENT, EXEC, "");
+	FAILS(EFAULT, EXEC, NULL);
+	FAILS(EFAULT, EXEC, (char *)8);
+	FAILS(EACCES, EXEC, "/etc/passwd");
+	FAILS(EACCES, EXEC, "/");
+	FAILS(ENOTDIR, EXEC, "/etc/passwd/x");
+	ASSERT_EQ(6, write(fd, "exit 0", 6));
+	ASSERT_EQ(0, fchmod(fd, 0700));
+	close(fd);
+	FAILS(ENOEXEC, EXEC, script);
+	unlink(script);
+	EXPECT_EQ(-1, self->failure.action);
+	EXPECT_EQ(ENOENT, spawnctl_spawnp(&pid, "no-such-program", NULL, self->attr, argv,
+					  environ));
+	EXPECT_EQ(ENOENT, spawnctl_spawnp(&pid, "", NULL, self->attr, argv, environ));
+	EXPECT_EQ(EFAULT, spawnctl_spawnp(&pid, NULL, NULL, self->attr, argv, environ));
+	many[0] = malloc(8 << 20);
+	memset(many[0], 'a', (8 << 20) - 1);
+	many[0][(8 << 20) - 1] = '\0';
+	EXPECT_EQ(E2BIG, spawnctl_spawn(&pid, "/bin/sh", NULL, self->attr, many, environ));
+	many[0][300] = '\0';
+	EXPECT_EQ(ENAMETOOLONG, spawnctl_spawnp(&pid, many[0], NULL, self->attr, argv, environ));
+	free(many[0]);
+
+	EXPECT_EQ(EBADF, spawnctl_file_actions_addclose(self->actions, -1));
+	EXPECT_EQ(EBADF, spawnctl_file_actions_adddup2(self->actions, 0, 1 << 30));
+	EXPECT_EQ(EFAULT, spawnctl_file_actions_addchdir(self->actions, NULL));
+	EXPECT_EQ(0, spawnctl_file_actions_addclose(self->actions, 77));
+	EXPECT_EQ(0, spawnctl_file_actions_adddup2(self->actions, 77, 5));
+	FAILS(EBADF, ACTION, "/bin/true");
+	EXPECT_EQ(1, self->failure.action);
+	for (i = 0; i < n; i++)
+		FAILS(EBADF, ACTION, "/bin/true");
+	EXPECT_EQ(-7, pid);
+}
+
+/* PATH as glibc takes it */
+TEST_F(spawn, path)
+{
+	char *argv[] = { "true", NULL }, **none = argv + 1;
+	char *big = malloc(1 << 20), *old = strdup(getenv("PATH"));
+	pid_t pid;
+
+	memset(big, 'd', 1 << 20);
+	big[5000] = ':';
+	strcpy(big + (1 << 20) - 100, ":/etc/passwd:/none:/etc:/usr/bin:/bin");
+	setenv("PATH", big, 1);
+	EXPECT_EQ(0, spawnctl_spawnp(&pid, "true", NULL, self->attr, argv, none));
+	EXPECT_EQ(0, wait_status(pid));
+	/* A refused one is remembered */
+	setenv("PATH", "/etc:/none", 1);
+	EXPECT_EQ(EACCES, spawnctl_spawnp(&pid, "passwd", NULL, self->attr, argv, none));
+	unsetenv("PATH");
+	EXPECT_EQ(0, spawnctl_spawnp(&pid, "true", NULL, self->attr, argv, none));
+	EXPECT_EQ(0, wait_status(pid));
+	setenv("PATH", "", 1);
+	EXPECT_EQ(ENOENT, spawnctl_spawnp(&pid, "true", NULL, self->attr, argv, none));
+	EXPECT_EQ(0, chdir("/usr/bin"));
+	EXPECT_EQ(0, spawnctl_spawnp(&pid, "true", NULL, self->attr, argv, none));
+	EXPECT_EQ(0, wait_status(pid));
+	setenv("PATH", old, 1);
+	free(old);
+	free(big);
+}
+
+static int sigchlds;
+
+static void count(int sig)
+{
+	__atomic_fetch_add(&sigchlds, 1, __ATOMIC_SEQ_CST);
+}
+
+/* Signals all the time: no call is interrupted, and no handler runs in a child. */
+TEST_F(spawn, interrupted)
+{
+	const struct itimerval fast = { { 0, 700 }, { 0, 700 } }, off = { { 0, 0 }, { 0, 0 } };
+	struct sigaction action = { .sa_handler = count };
+	unsigned int i, n = scaled(40000, 300, "spawns");
+	char *argv[] = { "true", NULL };
+	pid_t pid;
+
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &fast, NULL);
+	for (i = 0; i < n; i++) {
+		int error = spawnctl_spawn(&pid, i % 2 ? "/bin/true" : "/none", NULL, self->attr,
+					   argv, environ);
+
+		if (error != (i % 2 ? 0 : ENOENT))
+			break;
+		if (!error && wait_status(pid) != 0)
+			break;
+	}
+	setitimer(ITIMER_REAL, &off, NULL);
+	EXPECT_EQ(n, i);
+	EXPECT_LT(0, sigchlds);
+}
+
+/* The stack of a thread, painted, shows how deep a spawn goes, whatever it is given. */
+#define PAINT	0xa5
+#define THREAD_STACK	(256 << 10)
+
+struct job {
+	FIXTURE_DATA(spawn) *self;
+	char **argv;
+	char *low;
+	char *mark;
+	int error;
+};
+
+static void *spawn_many_args(void *arg)
+{
+	struct job *job = arg;
+	pid_t pid;
+
+	job->mark = __builtin_frame_address(0);
+	job->error = spawnctl_spawnp(&pid, "true", job->self->actions, job->self->attr, job->argv,
+				     environ);
+	if (!job->error)
+		job->error = wait_status(pid);
+	return NULL;
+}
+
+TEST_F(spawn, stack_is_bounded)
+{
+	struct job job = { .self = self };
+	size_t i, used, args = 5000;
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	job.argv = calloc(args + 1, sizeof(char *));
+	for (i = 0; i < args; i++)
+		job.argv[i] = "argument";
+	for (i = 0; i < 1000; i++)
+		EXPECT_EQ(0, spawnctl_file_actions_adddup2(self->actions, 1, 2));
+	EXPECT_EQ(0, spawnctl_file_actions_addclosefrom(self->actions, 3));
+	job.low = mmap(NULL, THREAD_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		       -1, 0);
+	ASSERT_NE(MAP_FAILED, job.low);
+	memset(job.low, PAINT, THREAD_STACK);
+	pthread_attr_init(&attr);
+	pthread_attr_setstack(&attr, job.low, THREAD_STACK);
+	ASSERT_EQ(0, pthread_create(&thread, &attr, spawn_many_args, &job));
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, job.error);
+	for (i = 0; i < THREAD_STACK && job.low[i] == (char)PAINT; i++)
+		;
+	used = job.mark - (job.low + i);
+	TH_LOG("%zu bytes of the caller's stack", used);
+	EXPECT_LT(used, SPAWNCTL_SPAWN_STACK + 4096);
+	munmap(job.low, THREAD_STACK);
+	free(job.argv);
+}
+
+/* A stop that hits the child before its exec stops the new program. */
+TEST_F(spawn, stop)
+{
+	char dir[] = "/tmp/spawn_testXXXXXX", fifo[32], text[64];
+	char *argv[] = { "true", NULL };
+	int status, fd, up[2];
+	pid_t pid, helper;
+	__u64 start;
+
+	if (variant->backend != SPAWNCTL_BACKEND_DEVICE)
+		return;
+	ASSERT_EQ(0, own_group());
+	ASSERT_NE(NULL, mkdtemp(dir));
+	snprintf(fifo, sizeof(fifo), "%s/fifo", dir);
+	ASSERT_EQ(0, mkfifo(fifo, 0600));
+	ASSERT_EQ(0, pipe(up));
+	FLAGS(SPAWNCTL_SPAWN_SETPGROUP);
+	/* The helper finds the child waiting for a writer, stops it, and lets it go on */
+	helper = fork();
+	if (!helper) {
+		int i;
+
+		for (i = 0; i < 2000; i++) {
+			FILE *f;
+
+			snprintf(text, sizeof(text), "/proc/%d/task/%d/children", getppid(),
+				 getppid());
+			f = fopen(text, "r");
+			pid = 0;
+			while (f && fscanf(f, "%d", &pid) == 1 && pid == getpid())
+				pid = 0;
+			if (f)
+				fclose(f);
+			if (pid)
+				break;
+			usleep(5000);
+		}
+		usleep(200000);
+		kill(pid, SIGTSTP);
+		usleep(100000);
+		fd = open(fifo, O_WRONLY);
+		_exit(fd < 0);
+	}
+	EXPECT_EQ(0, spawnctl_file_actions_addopen(self->actions, 8, fifo, O_RDONLY, 0));
+	start = raw_now_us();
+	EXPECT_EQ(0, spawnctl_spawn(&pid, "/bin/true", self->actions, self->attr, argv, environ));
+	TH_LOG("returned after %llu ms", (raw_now_us() - start) / 1000);
+	EXPECT_EQ(pid, waitpid(pid, &status, WUNTRACED));
+	EXPECT_TRUE(WIFSTOPPED(status) && WSTOPSIG(status) == SIGTSTP);
+	kill(pid, SIGCONT);
+	EXPECT_EQ(0, wait_status(pid));
+	EXPECT_TRUE(exited_with(helper, 0));
+	unlink(fifo);
+	rmdir(dir);
+	close(up[0]);
+	close(up[1]);
+}
+
+TEST_HARNESS_MAIN
