@@ -198,6 +198,9 @@ TEST_F(device, answered_zero)
 
 	ASSERT_EQ(0, spawn_true(self->attr));
 	ASSERT_EQ(0, filter(SYS_ioctl, SECCOMP_RET_ERRNO | 0));
+	/* The kept one is given up, and no other is to be had under a filter */
+	EXPECT_EQ(EACCES, spawn_true(self->attr));
+	EXPECT_EQ(0, spawnctl_attr_setdevice(self->attr, fd));
 	EXPECT_EQ(ENOTTY, spawn_true(self->attr));
 	EXPECT_EQ(-1, spawnctl_thread(fd, NULL, (int (*)(void *))abort, NULL));
 	EXPECT_EQ(ENOTTY, errno);
