@@ -316,7 +316,7 @@ TEST_F(spawn, path)
 	EXPECT_EQ(0, wait_status(pid));
 	setenv("PATH", "", 1);
 	EXPECT_EQ(ENOENT, spawnctl_spawnp(&pid, "true", NULL, self->attr, argv, none));
-	EXPECT_EQ(0, chdir("/usr/bin"));
+	EXPECT_EQ(0, chdir("/bin"));
 	EXPECT_EQ(0, spawnctl_spawnp(&pid, "true", NULL, self->attr, argv, none));
 	EXPECT_EQ(0, wait_status(pid));
 	setenv("PATH", old, 1);
@@ -364,27 +364,31 @@ struct job {
 	FIXTURE_DATA(spawn) *self;
 	char **argv;
 	char *low;
-	char *mark;
+	size_t used;
 	int error;
 };
 
 static void *spawn_many_args(void *arg)
 {
+	const char *mark = __builtin_frame_address(0), *deepest = ((struct job *)arg)->low;
 	struct job *job = arg;
 	pid_t pid;
 
-	job->mark = __builtin_frame_address(0);
 	job->error = spawnctl_spawnp(&pid, "true", job->self->actions, job->self->attr, job->argv,
 				     environ);
 	if (!job->error)
 		job->error = wait_status(pid);
+	/* Looked at here: some libcs drop what a thread that ends left below */
+	while (deepest < mark && *deepest == (char)PAINT)
+		deepest++;
+	job->used = mark - deepest;
 	return NULL;
 }
 
 TEST_F(spawn, stack_is_bounded)
 {
 	struct job job = { .self = self };
-	size_t i, used, args = 5000;
+	size_t i, args = 5000;
 	pthread_attr_t attr;
 	pthread_t thread;
 
@@ -403,11 +407,8 @@ TEST_F(spawn, stack_is_bounded)
 	ASSERT_EQ(0, pthread_create(&thread, &attr, spawn_many_args, &job));
 	pthread_join(thread, NULL);
 	EXPECT_EQ(0, job.error);
-	for (i = 0; i < THREAD_STACK && job.low[i] == (char)PAINT; i++)
-		;
-	used = job.mark - (job.low + i);
-	TH_LOG("%zu bytes of the caller's stack", used);
-	EXPECT_LT(used, SPAWNCTL_SPAWN_STACK + 4096);
+	TH_LOG("%zu bytes of the caller's stack", job.used);
+	EXPECT_LT(job.used, SPAWNCTL_SPAWN_STACK + 4096);
 	munmap(job.low, THREAD_STACK);
 	free(job.argv);
 }
