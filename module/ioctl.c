@@ -87,10 +87,11 @@ static void spawnctl_abi_check(void)
 		     SPAWNCTL_INFO_SIZE_VER0);
 	BUILD_BUG_ON(sizeof(struct spawnctl_info) != SPAWNCTL_INFO_SIZE_VER0);
 	BUILD_BUG_ON(sizeof(struct spawnctl_info) != 6 * sizeof(u32) + sizeof(u64));
-	BUILD_BUG_ON(offsetofend(struct spawnctl_clone, exit_signal) !=
+	BUILD_BUG_ON(offsetofend(struct spawnctl_clone, hold) !=
 		     SPAWNCTL_CLONE_SIZE_VER0);
+	BUILD_BUG_ON(sizeof(struct spawnctl_hold) != 2 * sizeof(u64));
 	BUILD_BUG_ON(sizeof(struct spawnctl_clone) != SPAWNCTL_CLONE_SIZE_VER0);
-	BUILD_BUG_ON(sizeof(struct spawnctl_clone) != 4 * sizeof(u32) + 7 * sizeof(u64));
+	BUILD_BUG_ON(sizeof(struct spawnctl_clone) != 4 * sizeof(u32) + 9 * sizeof(u64));
 }
 
 long spawnctl_ioctl(struct file *file, unsigned int cmd, unsigned long arg)

@@ -20,8 +20,10 @@
 #define STACK_ALIGN	16UL
 
 #define COMMON_FLAGS	(SPAWNCTL_WINDOW_MASK | SPAWNCTL_PIDFD | SPAWNCTL_CGROUP | \
-			 SPAWNCTL_SHARE_FILES | SPAWNCTL_NO_NEW_PRIVS | SPAWNCTL_AUTOREAP)
-#define SPAWN_FLAGS	(COMMON_FLAGS | SPAWNCTL_EXEC_MASK | SPAWNCTL_EXEC_KEEP_MASK)
+			 SPAWNCTL_SHARE_FILES | SPAWNCTL_NO_NEW_PRIVS | SPAWNCTL_AUTOREAP | \
+			 SPAWNCTL_PARENT_SETTID)
+#define SPAWN_FLAGS	(COMMON_FLAGS | SPAWNCTL_EXEC_MASK | SPAWNCTL_EXEC_KEEP_MASK | \
+			 SPAWNCTL_HOLD)
 #define FORK_FLAGS	(COMMON_FLAGS | SPAWNCTL_SET_TID)
 
 /* Those of @flags that this kernel has something for */
@@ -61,7 +63,9 @@ static int check_arg(const struct spawnctl_clone *arg, u32 known_flags)
 	if ((arg->window_mask && !given(arg, SPAWNCTL_WINDOW_MASK)) ||
 	    (arg->exec_mask && !given(arg, SPAWNCTL_EXEC_MASK)) ||
 	    (arg->pidfd && !given(arg, SPAWNCTL_PIDFD)) ||
-	    (arg->cgroup && !given(arg, SPAWNCTL_CGROUP)))
+	    (arg->cgroup && !given(arg, SPAWNCTL_CGROUP)) ||
+	    (arg->parent_tid && !given(arg, SPAWNCTL_PARENT_SETTID)) ||
+	    (arg->hold && !given(arg, SPAWNCTL_HOLD)))
 		return -EINVAL;
 	if (given(arg, SPAWNCTL_EXEC_MASK) && given(arg, SPAWNCTL_EXEC_KEEP_MASK))
 		return -EINVAL;
@@ -128,10 +132,26 @@ static void set_kargs(struct kernel_clone_args *kargs, const struct spawnctl_clo
 		kargs->flags |= CLONE_INTO_CGROUP;
 		kargs->cgroup = arg->cgroup;
 	}
+	if (given(arg, SPAWNCTL_PARENT_SETTID)) {
+		kargs->flags |= CLONE_PARENT_SETTID;
+		kargs->parent_tid = u64_to_user_ptr(arg->parent_tid);
+	}
 	if (given(arg, SPAWNCTL_SET_TID) && current->clear_child_tid) {
 		kargs->flags |= CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
 		kargs->child_tid = current->clear_child_tid;
 	}
+}
+
+/*
+ * Whether the child wants the caller's signals held back. What is then for the
+ * caller to put back is @mask.
+ */
+static bool held(struct spawnctl_hold __user *hold, const sigset_t *mask)
+{
+	u64 wanted;
+
+	return hold && !get_user(wanted, &hold->wanted) && wanted &&
+	       !put_user(mask->sig[0], &hold->mask);
 }
 
 /*
@@ -149,7 +169,8 @@ static void set_kargs(struct kernel_clone_args *kargs, const struct spawnctl_clo
  * @birth is freed here, or is the child's.
  */
 static noinline pid_t spawnctl_clone_call(struct spawnctl_birth *birth,
-					  struct kernel_clone_args *kargs)
+					  struct kernel_clone_args *kargs,
+					  struct spawnctl_hold __user *hold)
 {
 	u64 block = birth->mask | birth->sig_default | birth->sig_ignore;
 	bool has_exec_mask = birth->flags & SPAWNCTL_EXEC_MASK;
@@ -179,7 +200,9 @@ static noinline pid_t spawnctl_clone_call(struct spawnctl_birth *birth,
 	 * Unless a tracer has given the caller another mask meanwhile. (It read
 	 * the wide one, if it read it.)
 	 */
-	if (sigequalsets(&current->blocked, &wide))
+	if (!sigequalsets(&current->blocked, &wide))
+		old = current->blocked;
+	if (nr <= 0 || !held(hold, &old))
 		sigprocmask(SIG_SETMASK, &old, NULL);
 
 	/*
@@ -222,7 +245,7 @@ static long make_child(struct file *file, const struct spawnctl_clone *arg,
 	 * one user, took no reference.
 	 */
 	get_file(file);
-	ret = spawnctl_clone_call(birth, &kargs);
+	ret = spawnctl_clone_call(birth, &kargs, u64_to_user_ptr(arg->hold));
 	/*
 	 * copy_process() can fail after it has stored the number, which is
 	 * somebody else's by now. If that cannot be stored, it was not either.

@@ -13,7 +13,8 @@
 #define CLONE_NEWTIME 0x00000080
 #endif
 
-#define ALL_FLAGS	(SPAWNCTL_EXEC_KEEP_MASK | (SPAWNCTL_EXEC_KEEP_MASK - 1))
+#define ALL_FLAGS	(SPAWNCTL_HOLD | (SPAWNCTL_HOLD - 1))
+#define SPAWN_ONLY	(SPAWNCTL_EXEC_MASK | SPAWNCTL_EXEC_KEEP_MASK | SPAWNCTL_HOLD)
 
 /* The call that all others here differ from in one thing only. */
 TEST_F(contract, plain_call_is_accepted)
@@ -123,6 +124,8 @@ TEST_F(contract, einval_flags)
 		"a flag of SPAWN's");
 	refused(_metadata, self->fd, SPAWNCTL_IOC_FORK, CLONE(.flags = SPAWNCTL_EXEC_KEEP_MASK),
 		EINVAL, "a flag of SPAWN's");
+	refused(_metadata, self->fd, SPAWNCTL_IOC_FORK, CLONE(.flags = SPAWNCTL_HOLD), EINVAL,
+		"a flag of SPAWN's");
 	refused(_metadata, self->fd, SPAWNCTL_IOC_SPAWN,
 		CLONE(.flags = SPAWNCTL_EXEC_MASK | SPAWNCTL_EXEC_KEEP_MASK), EINVAL,
 		"two masks at exec");
@@ -137,6 +140,13 @@ TEST_F(contract, einval_member_without_flag)
 	both_refuse(_metadata, self->fd, CLONE(.pidfd = (uintptr_t)&pidfd), EINVAL, "pidfd");
 	both_refuse(_metadata, self->fd, CLONE(.cgroup = 1), EINVAL, "cgroup");
 	both_refuse(_metadata, self->fd, CLONE(.cgroup = -1), EINVAL, "cgroup -1");
+	both_refuse(_metadata, self->fd, CLONE(.parent_tid = (uintptr_t)&pidfd), EINVAL,
+		    "parent_tid");
+	both_refuse(_metadata, self->fd, CLONE(.hold = 8), EINVAL, "hold");
+	both_refuse(_metadata, self->fd,
+		    CLONE(.flags = SPAWNCTL_PIDFD | SPAWNCTL_PARENT_SETTID,
+			  .pidfd = (uintptr_t)&pidfd, .parent_tid = (uintptr_t)&pidfd),
+		    EINVAL, "pidfd and parent_tid at one address");
 	EXPECT_EQ(-1, pidfd);
 }
 
@@ -261,8 +271,7 @@ TEST_F(contract, info_is_true)
 		  info.commands);
 	EXPECT_EQ(0U, info.refusal);
 	EXPECT_EQ(known & ~SPAWNCTL_SET_TID, info.spawn_flags & ~SPAWNCTL_AUTOREAP);
-	EXPECT_EQ(known & ~(SPAWNCTL_EXEC_MASK | SPAWNCTL_EXEC_KEEP_MASK),
-		  info.fork_flags & ~SPAWNCTL_AUTOREAP);
+	EXPECT_EQ(known & ~SPAWN_ONLY, info.fork_flags & ~SPAWNCTL_AUTOREAP);
 }
 
 TEST_F(contract, enotty_commands)

@@ -6,12 +6,15 @@
 #include "spawnctl_test.h"
 
 #include <linux/filter.h>
+#include <sched.h>
 #include <linux/seccomp.h>
 #include <spawnctl/spawn.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 extern char **environ;
 
@@ -123,24 +126,36 @@ TEST_F(device, demanded_descriptor)
 	EXPECT_EQ(EBADF, spawnctl_attr_setdevice(self->attr, -2));
 }
 
-/* In a program of its own, as the environment is read once */
-static int given(char *name, char *value)
+/* Of the program that run_given() starts */
+static int given(void)
 {
-	int fd = spawnctl_open(), found;
 	spawnctl_attr_t *attr;
+	int found, i;
 
-	if (fd != 3)
-		return 20;
-	fcntl(fd, F_SETFD, 0);
-	setenv(name, value, 1);
 	spawnctl_attr_init(&attr);
 	spawnctl_attr_setbackend(attr, SPAWNCTL_BACKEND_DEVICE);
 	if (spawn_true(attr))
 		return 21;
 	found = device_fd(4);
-	return found < 0 ? 7 : 8;
+	if (found >= 0)
+		return 8;
+	/* What a child does to its own table, its parent does not forget */
+	for (i = 0; i < 2; i++) {
+		pid_t pid = vfork();
+
+		if (!pid) {
+			raw_syscall(SYS_close, 3);
+			spawn_true(NULL);
+			_exit(0);
+		}
+		if (wait_status(pid) || spawn_true(attr) || device_fd(4) >= 0)
+			return 9;
+		/* What that child has opened and kept is not there */
+	}
+	return 7;
 }
 
+/* This program again, with the device as its 3 */
 static int run_given(char *name, char *value)
 {
 	pid_t pid = fork();
@@ -151,10 +166,16 @@ static int run_given(char *name, char *value)
 
 		for (fd = 3; fd < 1024; fd++)
 			close(fd);
+		fd = spawnctl_open();
+		if (fd != 3)
+			_exit(20);
+		fcntl(fd, F_SETFD, 0);
 		snprintf(text, sizeof(text), "%d", getpid());
 		setenv("LISTEN_PID", strcmp(name, "LISTEN_FDNAMES") ? "1" : text, 1);
 		setenv("LISTEN_FDS", "2", 1);
-		_exit(given(name, value));
+		setenv(name, value, 1);
+		execl("/proc/self/exe", "device_test", "--given", NULL);
+		_exit(22);
 	}
 	return WEXITSTATUS(wait_status(pid));
 }
@@ -233,14 +254,25 @@ TEST_F(device, no_close_range)
 {
 	spawnctl_file_actions_t *actions;
 	char *argv[] = { "sh", "-c", "set -- /proc/self/fd/*; [ $# -le 4 ]", NULL };
-	int i;
+	char *sleeper[] = { "sleep", "100", NULL };
+	const struct timespec now = { 0 };
+	sigset_t set;
 	pid_t pid;
+	int i;
 
 	for (i = 0; i < 100; i++)
 		dup(0);
 	spawnctl_file_actions_init(&actions);
 	spawnctl_file_actions_addclosefrom(actions, 3);
 	ASSERT_EQ(0, filter(436, SECCOMP_RET_ERRNO | ENOSYS));
+	/* And no child but the program is made for it, not even the first time */
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	EXPECT_EQ(0, spawnctl_spawnp(&pid, "sleep", actions, NULL, sleeper, environ));
+	EXPECT_EQ(-1, sigtimedwait(&set, NULL, &now));
+	kill(pid, SIGKILL);
+	wait_status(pid);
 	for (i = 0; i < 3; i++) {
 		EXPECT_EQ(0, spawnctl_spawn(&pid, "/bin/sh", actions, NULL, argv, environ));
 		EXPECT_EQ(0, wait_status(pid));
@@ -249,4 +281,64 @@ TEST_F(device, no_close_range)
 	spawnctl_file_actions_destroy(actions);
 }
 
-TEST_HARNESS_MAIN
+static unsigned int open_fds(void)
+{
+	unsigned int fd, n = 0;
+
+	for (fd = 0; fd < 4096; fd++)
+		n += fcntl(fd, F_GETFD) != -1;
+	return n;
+}
+
+/* Whatever is at the device's name: a step down, and nothing is left open. */
+static void is_absent(struct __test_metadata *_metadata, spawnctl_attr_t *demanded, int error)
+{
+	enum spawnctl_backend backend;
+	unsigned int before = open_fds();
+	int i;
+
+	for (i = 0; i < 5; i++) {
+		EXPECT_EQ(0, spawn_true(NULL));
+		EXPECT_EQ(error, spawn_true(demanded));
+		EXPECT_EQ(0, spawnctl_backend(NULL, &backend));
+		EXPECT_EQ(SPAWNCTL_BACKEND_CLONE3, backend);
+		EXPECT_EQ(error, spawnctl_backend(demanded, &backend));
+	}
+	EXPECT_EQ(before, open_fds());
+	EXPECT_EQ(-1, device_fd(0));
+}
+
+/* Landlock, from 6.10 on: it can be opened, and no ioctl gets to it. */
+TEST_F(device, ioctl_is_refused)
+{
+	struct { __u64 fs; } ruleset = { 1ULL << 15 /* LANDLOCK_ACCESS_FS_IOCTL_DEV */ };
+	int fd = syscall(444, &ruleset, sizeof(ruleset), 0);
+
+	if (fd < 0) {
+		EXPECT_FALSE(kernel_at_least(6, 10));
+		return;
+	}
+	ASSERT_EQ(0, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	ASSERT_EQ(0, syscall(446, fd, 0));
+	is_absent(_metadata, self->attr, EACCES);
+}
+
+TEST_F(device, name_is_anothers)
+{
+	ASSERT_EQ(0, unshare(CLONE_NEWNS));
+	ASSERT_EQ(0, mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	ASSERT_EQ(0, mount("/dev/null", "/dev/spawnctl", NULL, MS_BIND, NULL));
+	is_absent(_metadata, self->attr, ENOTTY);
+	ASSERT_EQ(0, umount("/dev/spawnctl"));
+	/* What a container gets whose host has no such node: a directory */
+	ASSERT_EQ(0, mount("tmpfs", "/dev", "tmpfs", 0, NULL));
+	ASSERT_EQ(0, mkdir("/dev/spawnctl", 0700));
+	is_absent(_metadata, self->attr, EISDIR);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 2 && !strcmp(argv[1], "--given"))
+		return given();
+	return test_harness_run(argc, argv);
+}

@@ -7,9 +7,9 @@
 # the directory of a build will do.
 #
 # TAP on stdout; status 1 if anything is not as it should be. READELF, OBJDUMP,
-# NM, CC and CXX may name other tools.
+# NM, AR, CC and CXX may name other tools.
 
-: "${READELF:=readelf}" "${OBJDUMP:=objdump}" "${NM:=nm}" "${CC:=cc}" "${CXX:=c++}"
+: "${READELF:=readelf}" "${OBJDUMP:=objdump}" "${NM:=nm}" "${AR:=ar}" "${CC:=cc}" "${CXX:=c++}"
 
 if [ $# -ne 1 ]; then
 	echo "usage: ${0##*/} PREFIX-OR-BUILD-DIRECTORY" >&2
@@ -32,7 +32,8 @@ if [ -e "$1/include/spawnctl.h" ]; then
 else
 	include="-I$top/uapi -I$top/userlib/include"
 fi
-asm="spawnctl_arch_clone spawnctl_vfork"
+preload=$lib/libspawnctl-preload.so
+asm="spawnctl_arch_clone spawnctl_vfork rfork"
 
 dir=$(mktemp -d) || exit 2
 trap 'rm -rf "$dir"' EXIT
@@ -50,17 +51,23 @@ result()
 	fi
 }
 
+address()
+{
+	$NM "$1" | awk -v name="$2" '$3 == name { print $1 }'
+}
+
 # The first instruction of a function in a file.
 first_instruction()
 {
-	$OBJDUMP -d --no-show-raw-insn "$1" |
-		awk -v start="<$2>:" '$2 == start { getline; print $2; exit }'
+	start=$(address "$1" "$2")
+	[ "$start" ] && $OBJDUMP -d --no-show-raw-insn "--start-address=0x$start" "$1" |
+		awk '/>:$/ { getline; print $2; exit }'
 }
 
 # Every function that the assembly files define begins with a landing pad.
 landing_pads()
 {
-	for name in $asm; do
+	for name in ${2:-$asm}; do
 		[ "$(first_instruction "$1" "$name")" = endbr64 ] || return 1
 	done
 }
@@ -95,7 +102,7 @@ objects_have_cet()
 # The frame description of a function: its lines in the table of unwind rows.
 frames()
 {
-	start=$($NM "$1" | awk -v name="$2" '$3 == name { print $1 }')
+	start=$(address "$1" "$2")
 	[ "$start" ] || return 1
 	$READELF "--debug-dump=${3:-frames-interp}" "$1" 2>/dev/null |
 		awk -v from="pc=$start" 'index($0, from) { on = 1 } on && !NF { exit } on'
@@ -115,7 +122,7 @@ child_ends_backtrace()
 # While the return address is in a register the unwinder knows which ("r8").
 vfork_unwinds()
 {
-	frames "$1" spawnctl_vfork >"$dir/frames"
+	frames "$1" "$2" >"$dir/frames"
 	grep -q ' c-8 *$' "$dir/frames" && grep -q ' r8 ' "$dir/frames"
 }
 
@@ -136,6 +143,13 @@ declared()
 	# shellcheck disable=SC2086 # several words
 	printf '#include <spawnctl.h>\n#include <spawnctl/spawn.h>\n#include <spawnctl/rfork.h>\n' | $CC $include -aux-info "$dir/aux" -fsyntax-only -x c - &&
 		sed -n 's/.*[ *]\(spawnctl_[a-z0-9_]*\|rfork\|rfork_thread\) (.*/\1/p' "$dir/aux" | sort -u
+}
+
+# A call of libc's may be its first: ld.so then works on the child's small stack.
+calls_no_libc()
+{
+	$AR p "$archive" "$1" >"$dir/$1" && $NM -u "$dir/$1" >"$dir/undefined" &&
+		! grep -qvE ' U (spawnctl_[a-z_0-9]*|_GLOBAL_OFFSET_TABLE_)$' "$dir/undefined"
 }
 
 same()
@@ -175,8 +189,12 @@ landing_pads "$so"
 result "endbr64 is the first instruction of each assembly function"
 child_ends_backtrace "$so"
 result "the child of spawnctl_thread() ends the backtrace"
-vfork_unwinds "$so"
-result "spawnctl_vfork() can be unwound at any instruction"
+vfork_unwinds "$so" spawnctl_vfork && vfork_unwinds "$so" rfork && vfork_unwinds "$preload" vfork
+result "spawnctl_vfork(), rfork() and vfork() can be unwound at any instruction"
+stack_is_not_executable "$preload" && has_cet "$preload" && landing_pads "$preload" vfork
+result "the preload library is marked alike"
+calls_no_libc child.o && calls_no_libc birth.o
+result "what runs in the child calls nothing of libc"
 same "$(exported "$so")" "$(in_map)"
 result "what is exported is what the map names"
 same "$(in_map)" "$(declared)"
@@ -204,8 +222,10 @@ result "control: a library that is not marked is seen"
 result "control: a function without endbr64 is seen"
 ! child_ends_backtrace "$dir/bare.so"
 result "control: a child whose backtrace goes on is seen"
-! vfork_unwinds "$dir/bare.so"
+! vfork_unwinds "$dir/bare.so" spawnctl_vfork
 result "control: a function without unwind rows is seen"
+! calls_no_libc spawn.o
+result "control: an object that calls libc is seen"
 ! same "$(exported "$dir/bare.so")" "$(in_map)"
 result "control: a difference of exports is seen"
 echo "1..$number"

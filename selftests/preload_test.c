@@ -6,7 +6,9 @@
 #include "spawnctl_test.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #define PRELOAD	"libspawnctl-preload.so"
@@ -146,6 +148,69 @@ static void attributes(void)
 	signal(SIGHUP, SIG_DFL);
 }
 
+/* Another thread may change the environment: a spawn with one of its own does not care. */
+static void *change_environment(void *arg)
+{
+	char name[32];
+	int i;
+
+	for (i = 0; i < 3000; i++) {
+		snprintf(name, sizeof(name), "VAR%d", i);
+		setenv(name, "x", 1);
+	}
+	return arg;
+}
+
+static int inner_setenv(void)
+{
+	char *argv[] = { "x", NULL };
+	pthread_t thread;
+	pid_t pid;
+	int i;
+
+	for (i = 0; i < 40; i++) {
+		clearenv();
+		CHECK(pthread_create(&thread, NULL, change_environment, NULL) == 0);
+		do
+			CHECK(posix_spawn(&pid, "/none", NULL, NULL, argv, argv + 1) == ENOENT);
+		while (pthread_tryjoin_np(thread, NULL));
+	}
+	return 0;
+}
+
+/* What is opened for the spawn is not in the way of a directory by descriptor */
+static void by_descriptor(void)
+{
+	char *argv[] = { "sh", "-c", "[ $(pwd) = /usr ] && set -- /proc/self/fd/* && [ $# -le 4 ]",
+			 NULL };
+	/* Not in every glibc */
+	int (*addclosefrom)(posix_spawn_file_actions_t *, int) =
+		dlsym(RTLD_DEFAULT, "posix_spawn_file_actions_addclosefrom_np");
+	posix_spawn_file_actions_t actions;
+	const char *backend = getenv("SPAWNCTL_BACKEND");
+	bool by_libc = backend && !strcmp(backend, "libc");
+	int error, fd = open("/usr", O_RDONLY);
+	pid_t pid;
+
+	CHECK(dup2(fd, 30) == 30 && close(fd) == 0);
+	CHECK(posix_spawn_file_actions_init(&actions) == 0);
+	CHECK(posix_spawn_file_actions_addchdir_np(&actions, "/proc/self/fd/30") == 0);
+	CHECK(addclosefrom && addclosefrom(&actions, 3) == 0);
+	error = posix_spawn(&pid, "/bin/sh", &actions, NULL, argv, environ);
+	/* An older libc would leave all open, and not say so */
+	if (by_libc && !dlsym(dlopen("libc.so.6", RTLD_NOW), "posix_spawn_file_actions_addclosefrom_np"))
+		CHECK(error == ENOSYS);
+	else
+		CHECK(error == 0 && wait_status(pid) == 0);
+	CHECK(posix_spawn_file_actions_destroy(&actions) == 0);
+	/* Not checked when it is added, as in glibc */
+	CHECK(posix_spawn_file_actions_init(&actions) == 0);
+	CHECK(posix_spawn_file_actions_addfchdir_np(&actions, -1) == 0);
+	CHECK(posix_spawn(&pid, "/bin/sh", &actions, NULL, argv, environ) == EBADF);
+	CHECK(posix_spawn_file_actions_destroy(&actions) == 0);
+	close(30);
+}
+
 /* Run under the preload, by a parent that has told the backend in the environment */
 static int inner(void)
 {
@@ -164,6 +229,7 @@ static int inner(void)
 	CHECK(posix_spawn(&pid, "/none", NULL, NULL, argv, environ) == ENOENT);
 	mixed_copies();
 	attributes();
+	by_descriptor();
 	signal(SIGUSR1, handler);
 	for (i = 0; i < 100; i++)
 		CHECK(by_vfork(i % 3) == 10);
@@ -240,6 +306,11 @@ TEST(by_libc)
 	EXPECT_NE(NULL, strstr(said, "spawnctl: posix_spawnp sh: libc\n"));
 }
 
+TEST(environment_changes)
+{
+	EXPECT_EQ(0, run_self(NULL, "--setenv")) TH_LOG("%s", said);
+}
+
 TEST(unknown)
 {
 	EXPECT_EQ(0, run_self("fastest", "--refused-EINVAL")) TH_LOG("%s", said);
@@ -260,6 +331,8 @@ int main(int argc, char **argv)
 {
 	if (argc == 2 && !strcmp(argv[1], "--inner"))
 		return inner();
+	if (argc == 2 && !strcmp(argv[1], "--setenv"))
+		return inner_setenv();
 	if (argc == 2 && !strcmp(argv[1], "--refused-EINVAL"))
 		return inner_refused(EINVAL);
 	if (argc == 2 && !strcmp(argv[1], "--refused-ENOENT"))

@@ -4,8 +4,11 @@
  */
 #include "spawnctl_test.h"
 
+#include <pthread.h>
 #include <sched.h>
 #include <spawnctl/rfork.h>
+#include <spawnctl/spawn.h>
+#include <stdlib.h>
 
 #define STACK	65536
 #define UNKNOWN	0x70068f8bU
@@ -253,6 +256,100 @@ TEST(rfspawn_drops_handlers)
 			_exit(i);
 		ASSERT_TRUE(exited_with(pid, i));
 	}
+}
+
+static pthread_mutex_t *mutex;
+
+static int lock_and_end(void *arg)
+{
+	pthread_mutex_lock(mutex);
+	return 7;
+}
+
+/* A robust mutex that the child leaves locked is given to the next who wants it. */
+TEST(robust_mutexes)
+{
+	struct timespec soon;
+	pthread_mutexattr_t attr;
+	pid_t pid;
+	int i;
+
+	mutex = shared_alloc(sizeof(*mutex));
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+	pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, pthread_mutex_init(mutex, &attr));
+		if (i) {
+			pid = rfork_thread(RFPROC | RFFDG, stack + STACK, lock_and_end, NULL);
+		} else {
+			pid = rfork(RFPROC | RFFDG);
+			if (!pid)
+				_exit(lock_and_end(NULL));
+		}
+		EXPECT_TRUE(exited_with(pid, 7));
+		clock_gettime(CLOCK_REALTIME, &soon);
+		soon.tv_sec += 5;
+		EXPECT_EQ(EOWNERDEAD, pthread_mutex_timedlock(mutex, &soon));
+	}
+}
+
+static int dawdle(void *arg)
+{
+	int i;
+
+	WRITE_ONCE(shared, 6);
+	/* Cancellation points */
+	for (i = 0; i < 50; i++)
+		usleep(5000);
+	return 7;
+}
+
+static void *rfspawn(void *arg)
+{
+	*(pid_t *)arg = rfork_thread((int)RFSPAWN, stack + STACK, dawdle, NULL);
+	return NULL;
+}
+
+/* A cancellation is the caller's, not the child's, which has his thread's memory. */
+TEST(cancelled)
+{
+	pthread_t thread;
+	pid_t pid = 0;
+
+	shared = 0;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, rfspawn, &pid));
+	while (READ_ONCE(shared) != 6)
+		sched_yield();
+	pthread_cancel(thread);
+	pthread_join(thread, NULL);
+	EXPECT_TRUE(exited_with(pid, 7));
+}
+
+static int open_fds(void)
+{
+	int fd, n = 0;
+
+	for (fd = 0; fd < 1024; fd++)
+		n += fcntl(fd, F_GETFD) != -1;
+	return n;
+}
+
+/* A child with this table and other memory keeps nothing in it. */
+TEST(table_is_left_alone)
+{
+	char *argv[] = { "true", NULL };
+	int i, before = open_fds();
+	pid_t pid, grandchild;
+
+	for (i = 0; i < 5; i++) {
+		pid = rfork(RFPROC);
+		if (!pid)
+			_exit(spawnctl_spawn(&grandchild, "/bin/true", NULL, NULL, argv, argv + 1) ||
+			      wait_status(grandchild) ? 8 : 7);
+		EXPECT_TRUE(exited_with(pid, 7));
+	}
+	EXPECT_EQ(before, open_fds());
 }
 
 TEST_HARNESS_MAIN

@@ -8,8 +8,11 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <spawn.h>
 #include <spawnctl/spawn.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 
@@ -136,6 +139,7 @@ TEST_F(spawn, signals_as_asked)
 	sigaddset(&def, SIGUSR2);
 	sigaddset(&ign, SIGHUP);
 	sigaddset(&mask, SIGINT);
+	*(unsigned long *)&mask |= SIGBIT(32) | SIGBIT(33);
 	signal(SIGUSR2, SIG_IGN);
 	EXPECT_EQ(0, spawnctl_attr_setsigdefault(self->attr, &def));
 	EXPECT_EQ(0, spawnctl_attr_setsigignore(self->attr, &ign));
@@ -145,6 +149,7 @@ TEST_F(spawn, signals_as_asked)
 	FLAGS(SPAWNCTL_SPAWN_SETSIGDEF | SPAWNCTL_SPAWN_SETSIGIGN | SPAWNCTL_SPAWN_SETSIGMASK);
 	status = reported(_metadata, self);
 	signal(SIGUSR2, SIG_DFL);
+	/* libc's own signals are not to be had, as with sigprocmask(3) */
 	EXPECT_EQ(SIGBIT(SIGINT), status.blocked);
 	EXPECT_TRUE(status.ignored & SIGBIT(SIGHUP));
 	EXPECT_FALSE(status.ignored & SIGBIT(SIGUSR2));
@@ -242,6 +247,137 @@ TEST_F(spawn, autoreap)
 	EXPECT_EQ(-1, waitpid(pid, NULL, __WALL));
 }
 
+static struct {
+	pid_t reaped;
+	pid_t *pid;
+	int unset;
+	int ran;
+} heard;
+
+/* As a program's that waits for whatever child there is */
+static void reap_any(int sig)
+{
+	int saved = errno;
+	pid_t pid;
+
+	heard.ran++;
+	heard.unset += *heard.pid == -7;
+	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+		heard.reaped = pid;
+	errno = saved;
+}
+
+/*
+ * A handler of SIGCHLD finds no child of a spawn that fails, and of one that
+ * succeeds the process id where it was to be stored.
+ */
+TEST_F(spawn, handlers_hear_late)
+{
+	struct sigaction action = { .sa_handler = reap_any };
+	unsigned int i, n = scaled(20000, 300, "spawns");
+	char *argv[] = { "true", NULL };
+	pid_t pid;
+
+	heard.pid = &pid;
+	sigaction(SIGCHLD, &action, NULL);
+	for (i = 0; i < n; i++) {
+		bool fails = i % 2;
+		int error;
+
+		pid = -7;
+		heard.reaped = 0;
+		heard.unset = 0;
+		error = spawnctl_spawn(&pid, fails ? "/none" : "/bin/true", NULL, self->attr,
+				       argv, environ);
+		ASSERT_EQ(fails ? ENOENT : 0, error);
+		if (fails) {
+			ASSERT_EQ(0, heard.reaped) TH_LOG("spawn %u", i);
+			ASSERT_EQ(-7, pid);
+			continue;
+		}
+		while (!__atomic_load_n(&heard.reaped, __ATOMIC_SEQ_CST) &&
+		       !waitpid(pid, NULL, WNOHANG))
+			usleep(100);
+		ASSERT_EQ(0, heard.unset) TH_LOG("spawn %u", i);
+	}
+	signal(SIGCHLD, SIG_DFL);
+	EXPECT_LE(n, heard.ran);
+}
+
+/* One SIGCHLD of a spawn that fails, as of libc's, and none of what goes on */
+TEST_F(spawn, one_sigchld)
+{
+	char *argv[] = { "sleep", "100", NULL };
+	const struct timespec now = { 0 };
+	siginfo_t info;
+	sigset_t set;
+	pid_t pid;
+	int i;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	for (i = 0; i < 50; i++) {
+		EXPECT_EQ(ENOENT, i % 2 ? posix_spawn(&pid, "/none", NULL, NULL, argv, environ) :
+			  spawnctl_spawn(&pid, "/none", NULL, self->attr, argv, environ));
+		ASSERT_EQ(SIGCHLD, sigtimedwait(&set, &info, &now));
+		EXPECT_EQ(CLD_EXITED, info.si_code);
+		EXPECT_EQ(127, info.si_status);
+		ASSERT_EQ(-1, sigtimedwait(&set, &info, &now));
+	}
+	EXPECT_EQ(0, spawnctl_file_actions_addclosefrom(self->actions, 3));
+	EXPECT_EQ(0, spawnctl_spawnp(&pid, "sleep", self->actions, self->attr, argv, environ));
+	EXPECT_EQ(-1, sigtimedwait(&set, &info, &now));
+	kill(pid, SIGKILL);
+	EXPECT_EQ(pid, waitpid(pid, NULL, 0));
+	EXPECT_EQ(SIGCHLD, sigtimedwait(&set, &info, &now));
+}
+
+struct cancelled {
+	FIXTURE_DATA(spawn) *self;
+	pid_t pid;
+	int begun;
+};
+
+static void *spawn_until_cancelled(void *arg)
+{
+	struct cancelled *job = arg;
+	char *argv[] = { "true", NULL };
+
+	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL);
+	WRITE_ONCE(job->begun, 1);
+	for (;;) {
+		WRITE_ONCE(job->pid, 0);
+		spawnctl_spawn(&job->pid, "/bin/true", NULL, job->self->attr, argv, environ);
+		while (READ_ONCE(job->pid) && waitpid(READ_ONCE(job->pid), NULL, 0) < 0)
+			;
+	}
+	return NULL;
+}
+
+/* A thread that is cancelled at any moment leaves no child that nobody knows. */
+TEST_F(spawn, cancelled)
+{
+	unsigned int i, unknown = 0, n = scaled(4000, 100, "cancellations");
+
+	for (i = 0; i < n; i++) {
+		struct cancelled job = { .self = self };
+		pthread_t thread;
+
+		ASSERT_EQ(0, pthread_create(&thread, NULL, spawn_until_cancelled, &job));
+		while (!READ_ONCE(job.begun))
+			sched_yield();
+		usleep(rand() % 20000);
+		pthread_cancel(thread);
+		pthread_join(thread, NULL);
+		if (job.pid > 0)
+			waitpid(job.pid, NULL, 0);
+		while (waitpid(-1, NULL, 0) > 0)
+			unknown++;
+	}
+	EXPECT_EQ(0U, unknown);
+}
+
 /* Each error is the one that glibc gives, with its step, and leaves nothing. */
 TEST_F(spawn, errors)
 {
@@ -249,18 +385,25 @@ TEST_F(spawn, errors)
 	char script[] = "/tmp/spawn_testXXXXXX";
 	int fd = mkstemp(script);
 	unsigned int i, n = scaled(20000, 300, "failures");
+	/* Which the compiler is not to know */
+	const char * volatile no_path = NULL;
+	posix_spawn_file_actions_t libcs;
+	struct rlimit limit;
 	pid_t pid = -7;
+
+	posix_spawn_file_actions_init(&libcs);
 
 #define FAILS(err, step_, path)								\
 	do {										\
 		EXPECT_EQ(err, spawnctl_spawn(&pid, path, self->actions, self->attr,	\
 						argv, environ));			\
+		EXPECT_EQ(err, posix_spawn(&pid, path, &libcs, NULL, argv, environ));	\
 		EXPECT_EQ(err, self->failure.error);					\
 		EXPECT_EQ(SPAWNCTL_STEP_##step_, self->failure.step);			\
 	} while (0)
 	FAILS(ENOENT, EXEC, "/none");
 	FAILS(ENOENT, EXEC, "");
-	FAILS(EFAULT, EXEC, NULL);
+	FAILS(EFAULT, EXEC, no_path);
 	FAILS(EFAULT, EXEC, (char *)8);
 	FAILS(EACCES, EXEC, "/etc/passwd");
 	FAILS(EACCES, EXEC, "/");
@@ -288,11 +431,28 @@ TEST_F(spawn, errors)
 	EXPECT_EQ(EFAULT, spawnctl_file_actions_addchdir(self->actions, NULL));
 	EXPECT_EQ(0, spawnctl_file_actions_addclose(self->actions, 77));
 	EXPECT_EQ(0, spawnctl_file_actions_adddup2(self->actions, 77, 5));
+	EXPECT_EQ(0, posix_spawn_file_actions_addclose(&libcs, 77));
+	EXPECT_EQ(0, posix_spawn_file_actions_adddup2(&libcs, 77, 5));
 	FAILS(EBADF, ACTION, "/bin/true");
 	EXPECT_EQ(1, self->failure.action);
 	for (i = 0; i < n; i++)
 		FAILS(EBADF, ACTION, "/bin/true");
 	EXPECT_EQ(-7, pid);
+
+	/* A full table does not keep a program from being started */
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = 10;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	while (dup(0) >= 0)
+		;
+	EXPECT_EQ(EMFILE, errno);
+	EXPECT_EQ(0, spawnctl_spawn(&pid, "/bin/true", NULL, NULL, argv, environ));
+	EXPECT_EQ(0, wait_status(pid));
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	for (i = self->report[1] + 1; i < 10; i++)
+		close(i);
+	posix_spawn_file_actions_destroy(&libcs);
 }
 
 /* PATH as glibc takes it */
@@ -364,6 +524,7 @@ struct job {
 	FIXTURE_DATA(spawn) *self;
 	char **argv;
 	char *low;
+	bool search;
 	size_t used;
 	int error;
 };
@@ -374,8 +535,9 @@ static void *spawn_many_args(void *arg)
 	struct job *job = arg;
 	pid_t pid;
 
-	job->error = spawnctl_spawnp(&pid, "true", job->self->actions, job->self->attr, job->argv,
-				     environ);
+	job->error = (job->search ? spawnctl_spawnp : spawnctl_spawn)(&pid,
+			job->search ? "true" : "/bin/true", job->self->actions, job->self->attr,
+			job->argv, environ);
 	if (!job->error)
 		job->error = wait_status(pid);
 	/* Looked at here: some libcs drop what a thread that ends left below */
@@ -391,6 +553,7 @@ TEST_F(spawn, stack_is_bounded)
 	size_t i, args = 5000;
 	pthread_attr_t attr;
 	pthread_t thread;
+	int search;
 
 	job.argv = calloc(args + 1, sizeof(char *));
 	for (i = 0; i < args; i++)
@@ -401,14 +564,17 @@ TEST_F(spawn, stack_is_bounded)
 	job.low = mmap(NULL, THREAD_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 		       -1, 0);
 	ASSERT_NE(MAP_FAILED, job.low);
-	memset(job.low, PAINT, THREAD_STACK);
 	pthread_attr_init(&attr);
 	pthread_attr_setstack(&attr, job.low, THREAD_STACK);
-	ASSERT_EQ(0, pthread_create(&thread, &attr, spawn_many_args, &job));
-	pthread_join(thread, NULL);
-	EXPECT_EQ(0, job.error);
-	TH_LOG("%zu bytes of the caller's stack", job.used);
-	EXPECT_LT(job.used, SPAWNCTL_SPAWN_STACK + 4096);
+	for (search = 0; search <= 1; search++) {
+		job.search = search;
+		memset(job.low, PAINT, THREAD_STACK);
+		ASSERT_EQ(0, pthread_create(&thread, &attr, spawn_many_args, &job));
+		pthread_join(thread, NULL);
+		EXPECT_EQ(0, job.error);
+		TH_LOG("%zu bytes of the caller's stack", job.used);
+		EXPECT_LT(job.used, search ? SPAWNCTL_SPAWN_STACK + 512 : 4096);
+	}
 	munmap(job.low, THREAD_STACK);
 	free(job.argv);
 }

@@ -65,11 +65,18 @@ static int grow(struct spawnctl_file_actions *actions)
 
 int spawnctl_actions_add(struct spawnctl_file_actions *actions, const struct action *action)
 {
-	int saved = errno, error = check(action);
+	int error = check(action);
+
+	return error ? error : spawnctl_actions_append(actions, action);
+}
+
+int spawnctl_actions_append(struct spawnctl_file_actions *actions, const struct action *action)
+{
+	int saved = errno, error = 0;
 	struct action own = *action;
 	char **path = path_of(&own);
 
-	if (!error && path) {
+	if (path) {
 		*path = strdup(*path);
 		if (!*path)
 			error = ENOMEM;

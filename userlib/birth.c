@@ -101,62 +101,75 @@ void spawnctl_birth_before_exec(const struct birth *birth)
 			    SIGSET_SIZE);
 }
 
-/* @gone: it is not the device, whatever it answered */
+/*
+ * @gone: it is not the device, whatever it answered. Asked after, so that a spawn
+ * that is well costs nothing more; a file that is not the device has had an ioctl
+ * then that it does not know.
+ */
 static long by_descriptor(struct birth *birth, int fd, bool *gone)
 {
 	long pid, error;
 
 	birth->backend = SPAWNCTL_BACKEND_DEVICE;
+	birth->tid = 0;
 	pid = spawnctl_arch_clone(SYS_ioctl, fd, SPAWNCTL_IOC_SPAWN, (long)&birth->clone,
 				  start, birth);
-	if (birth->started)
+	/* Or it was killed before its first instruction: it is told by its id */
+	if (birth->started || (pid > 0 && birth->tid == pid))
 		return pid;
-	/* Refused, or killed before its first instruction, or never a child */
-	error = spawnctl_device_check(fd);
+	error = spawnctl_device_check(fd, NULL);
 	*gone = error;
 	if (error)
 		return error;
-	return pid ? pid : -ENOTTY;
+	return pid < 0 ? pid : -ENOTTY;
 }
 
-static long by_device(struct birth *birth)
+static void set_device_clone(const struct birth *birth, struct spawnctl_clone *clone)
 {
-	struct spawnctl_clone *clone = &birth->clone;
-	bool exec_mask = clone->flags & SPAWNCTL_EXEC_MASK;
-	bool gone = false;
+	clone->flags |= SPAWNCTL_PARENT_SETTID | SPAWNCTL_HOLD;
+	clone->parent_tid = (unsigned long)&birth->tid;
+	clone->hold = (unsigned long)&birth->hold;
+	if (birth->open_window)
+		return;
+	clone->window_mask = SPAWNCTL_SIGSET_ALL;
+	if (!(clone->flags & SPAWNCTL_EXEC_MASK))
+		clone->flags |= SPAWNCTL_EXEC_KEEP_MASK;
+	clone->flags |= SPAWNCTL_WINDOW_MASK;
+}
+
+/* @absent: it is not there for this caller, whatever is asked of it */
+static long by_device(struct birth *birth, bool *absent)
+{
+	const __u32 asked = birth->clone.flags;
+	struct device *device = &birth->device;
+	bool gone = true;
 	int tries;
 	long pid;
 
+	*absent = true;
 	if (spawnctl_arch_emulated())
 		return -ENOSYS;
-	if (!birth->open_window) {
-		clone->flags |= SPAWNCTL_WINDOW_MASK;
-		clone->window_mask = SPAWNCTL_SIGSET_ALL;
-		if (!exec_mask)
-			clone->flags |= SPAWNCTL_EXEC_KEEP_MASK;
-	}
-
+	set_device_clone(birth, &birth->clone);
 	/* That given by the environment and the kept one can both be gone */
 	for (tries = 0; tries < 3; tries++) {
-		birth->device.fd = birth->fd;
-		if (birth->fd < 0) {
-			pid = spawnctl_device_get(&birth->device, birth->transient);
-			if (pid)
-				break;
+		*device = (struct device){ .fd = birth->fd, .from = DEVICE_CALLERS };
+		pid = birth->fd < 0 ? spawnctl_device_get(device, birth->transient) : 0;
+		if (pid)
+			break;
+		gone = false;
+		pid = by_descriptor(birth, device->fd, &gone);
+		if (!gone) {
+			spawnctl_device_put(device);
+			break;
 		}
-		pid = by_descriptor(birth, birth->device.fd, &gone);
-		if (birth->fd >= 0)
+		spawnctl_device_lost(device, pid);
+		if (device->from == DEVICE_CALLERS || device->from == DEVICE_TRANSIENT)
 			break;
-		if (gone && birth->device.transient)
-			break;
-		spawnctl_device_put(&birth->device);
-		if (!gone)
-			break;
-		spawnctl_device_lost(&birth->device);
 	}
+	*absent = gone || pid == -EACCES || pid == -EPERM || pid == -ENOTTY;
+	birth->clone.flags = asked;
 	if (pid < 0)
-		birth->device = (struct device){ .fd = -1 };
-	clone->flags &= ~(SPAWNCTL_WINDOW_MASK | SPAWNCTL_EXEC_KEEP_MASK);
+		device->fd = -1;
 	return pid;
 }
 
@@ -210,55 +223,56 @@ static long by_clone(struct birth *birth)
 				   clone->stack + clone->stack_size, clone->pidfd, start, birth);
 }
 
-/* With everything blocked in the caller, and so in the child */
+/* With everything blocked in the caller, and so in the child, until the release */
 static long by_lower(struct birth *birth, enum spawnctl_backend wanted)
 {
 	const unsigned long long all = SPAWNCTL_SIGSET_ALL;
 	struct spawnctl_clone *clone = &birth->clone;
-	unsigned long long old;
 	long pid = -ENOSYS;
 
 	if (clone->sig_default & clone->sig_ignore)
 		return -EINVAL;
-	raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, SIGSET_SIZE);
+	raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &birth->hold.mask, SIGSET_SIZE);
+	birth->hold.wanted = true;
 	if (!(clone->flags & SPAWNCTL_EXEC_MASK))
-		clone->exec_mask = old;
+		clone->exec_mask = birth->hold.mask;
 	if (wanted != SPAWNCTL_BACKEND_CLONE)
 		pid = by_clone3(birth);
 	/* A filter, or no such call, or not with that flag */
 	if (wanted == SPAWNCTL_BACKEND_CLONE ||
 	    (wanted == SPAWNCTL_BACKEND_ANY &&
-	     (pid == -ENOSYS || pid == -EINVAL ||
-	      (pid == -EPERM && !(clone->flags & SPAWNCTL_CGROUP)))))
+	     (pid == -ENOSYS || (!(clone->flags & SPAWNCTL_CGROUP) &&
+				 (pid == -EINVAL || pid == -EPERM)))))
 		pid = by_clone(birth);
-	raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, SIGSET_SIZE);
 	return pid;
 }
 
-/* The device is not there for this caller, whatever is asked of it */
-static bool absent(long error)
+void spawnctl_birth_release(struct birth *birth)
 {
-	return error == -EACCES || error == -EPERM || error == -ENOTTY || error == -EBADF ||
-	       error == -ENOENT || error == -ENODEV || error == -ENXIO || error == -EMFILE ||
-	       error == -ENFILE || error == -ENOSYS;
+	if (!birth->hold.wanted)
+		return;
+	birth->hold.wanted = false;
+	raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &birth->hold.mask, NULL, SIGSET_SIZE);
 }
 
 long spawnctl_birth(struct birth *birth)
 {
 	enum spawnctl_backend wanted = birth->backend;
-	long pid = -ENOENT;
+	bool absent = true;
+	long pid;
 
 	birth->device.fd = -1;
 	birth->started = false;
 	birth->passed_over = 0;
+	birth->hold = (struct spawnctl_hold){ 0 };
 	if (birth->fd >= 0)
 		wanted = SPAWNCTL_BACKEND_DEVICE;
-	if (wanted == SPAWNCTL_BACKEND_ANY || wanted == SPAWNCTL_BACKEND_DEVICE)
-		pid = by_device(birth);
-	if (wanted == SPAWNCTL_BACKEND_DEVICE || (wanted == SPAWNCTL_BACKEND_ANY && !absent(pid)))
-		return pid;
-	if (wanted == SPAWNCTL_BACKEND_ANY)
+	if (wanted == SPAWNCTL_BACKEND_ANY || wanted == SPAWNCTL_BACKEND_DEVICE) {
+		pid = by_device(birth, &absent);
+		if (wanted == SPAWNCTL_BACKEND_DEVICE || !absent)
+			return pid;
 		birth->passed_over = pid;
+	}
 	return by_lower(birth, wanted);
 }
 
@@ -272,28 +286,22 @@ static int clone3_refused(void)
 
 static int probe_device(struct birth *birth)
 {
-	struct spawnctl_info info = { .size = sizeof(info) };
 	struct device *device = &birth->device;
-	long ret = 0;
+	int ret = 0, refusal = 0;
 
-	*device = (struct device){ .fd = birth->fd };
+	*device = (struct device){ .fd = birth->fd, .from = DEVICE_CALLERS };
 	if (spawnctl_arch_emulated())
 		return -ENOSYS;
 	if (birth->fd < 0)
 		ret = spawnctl_device_get(device, birth->transient);
 	if (ret)
 		return ret;
-	ret = spawnctl_device_check(device->fd);
-	if (ret) {
-		spawnctl_device_lost(device);
-	} else {
-		ret = raw_syscall(SYS_ioctl, device->fd, SPAWNCTL_IOC_INFO, &info);
-		if (!ret)
-			ret = -(long)info.refusal;
-	}
+	ret = spawnctl_device_check(device->fd, &refusal);
 	if (ret)
+		spawnctl_device_lost(device, ret);
+	else if (refusal)
 		spawnctl_device_put(device);
-	return ret;
+	return ret ? ret : -refusal;
 }
 
 int spawnctl_birth_probe(struct birth *birth)

@@ -24,6 +24,10 @@
  * @device: the descriptor used; its fd is -1 where another backend is
  * @passed_over: why the device is not used, a negative errno, or 0
  * @started: the child has run
+ * @tid: the child's process id, there before it runs (by the device only)
+ * @hold: whether signals are still held back in the caller, and its mask. A child
+ *	of the device that fails sets @hold.wanted, so that it is waited for before
+ *	any handler of the caller's hears of it
  */
 struct birth {
 	struct spawnctl_clone clone;
@@ -37,10 +41,20 @@ struct birth {
 	struct device device;
 	long passed_over;
 	bool started;
+	pid_t tid;
+	struct spawnctl_hold hold;
 };
 
-/** spawnctl_birth() - make it; the child's process id, or a negative errno */
+/**
+ * spawnctl_birth() - make it
+ *
+ * Return: the child's process id, or a negative errno. Either way signals may
+ * still be held back: spawnctl_birth_release() comes after.
+ */
 long spawnctl_birth(struct birth *birth);
+
+/** spawnctl_birth_release() - let through the signals that are held back */
+void spawnctl_birth_release(struct birth *birth);
 
 /** spawnctl_birth_set_handlers() - in the child of a lower backend, the first */
 void spawnctl_birth_set_handlers(const struct birth *birth);

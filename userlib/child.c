@@ -1,31 +1,20 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * The child's steps. It runs in the parent's memory, on a small stack: raw system
- * calls only, as errno and all else that libc has is the parent's; no recursion,
- * and nothing on the stack that grows with what it is given.
+ * calls only, as errno and all else that libc has is the parent's, and a call of
+ * libc's may be its first, with ld.so's part below it; no recursion, and nothing on
+ * the stack that grows with what it is given.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <string.h>
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include "spawn_int.h"
 
-#ifndef SYS_close_range
-#define SYS_close_range		436
-#endif
-#ifndef CLOSE_RANGE_UNSHARE
-#define CLOSE_RANGE_UNSHARE	(1U << 1)
-#endif
-
-/* The longest that can be executed, "DIRECTORY/NAME" */
-#define SEARCH_SIZE	(PATH_MAX + NAME_MAX + 1)
-
-_Static_assert(SEARCH_SIZE + 2048 < SPAWNCTL_SPAWN_STACK, "what the rest has");
 
 /* As getdents64(2) gives it */
 struct dirent64_head {
@@ -36,8 +25,10 @@ struct dirent64_head {
 	char name[];
 };
 
+/* The caller takes note, and waits for this child before its handlers hear of it */
 static int fail(struct spawn *spawn, enum spawnctl_step step, long error)
 {
+	spawn->birth.hold.wanted = true;
 	spawn->failure.step = step;
 	spawn->failure.error = -error;
 	return 127;
@@ -104,28 +95,7 @@ __attribute__((__noinline__)) long spawnctl_close_span(unsigned int from, unsign
 	return ret;
 }
 
-/*
- * The child's own table, of which nothing from @first on was ever copied. Until
- * then, and if this fails, the table is the parent's: not to be touched.
- */
-static int unshare_table(struct spawn *spawn)
-{
-	long ret;
-
-	if (!spawn->share)
-		return 0;
-	ret = raw_syscall(SYS_close_range, spawn->first, ~0U, CLOSE_RANGE_UNSHARE);
-	if (ret) {
-		spawn->no_unshare = ret != -ENOMEM && ret != -EMFILE;
-		return fail(spawn, SPAWNCTL_STEP_CLONE, ret);
-	}
-	spawn->share = false;
-	/* The parent's, made since; it is not there in a child with a copy */
-	if (spawn->pidfd >= 0)
-		raw_syscall(SYS_close, spawn->pidfd);
-	return 0;
-}
-
+/* Whether an action finds the kept descriptor, which the program knows nothing of */
 static bool names(const struct spawn *spawn, int fd)
 {
 	int i;
@@ -141,20 +111,40 @@ static bool names(const struct spawn *spawn, int fd)
 	return false;
 }
 
-/* An action that names our descriptor finds it closed, as the program thinks it */
-static int hide_device(struct spawn *spawn)
+/* In the child's own table. What is close-on-exec can else stay. */
+static void hide_device(const struct spawn *spawn)
 {
 	const struct device *device = &spawn->birth.device;
-	int ret;
 
-	if (device->fd < 0 || !device->ours)
-		return 0;
-	if (!device->transient && !names(spawn, device->fd))
-		return 0;
-	ret = unshare_table(spawn);
-	if (!ret)
+	if (device_is_ours(device) &&
+	    (device->from == DEVICE_TRANSIENT || names(spawn, device->fd)))
 		raw_syscall(SYS_close, device->fd);
-	return ret;
+}
+
+/*
+ * The child's own table, of which nothing from @first on was ever copied. Until
+ * then, and if this fails, the table is the parent's: not to be touched.
+ */
+static int unshare_table(struct spawn *spawn)
+{
+	long ret;
+
+	if (!spawn->share)
+		return 0;
+	ret = raw_syscall(SYS_close_range, spawn->first, ~0U, CLOSE_RANGE_UNSHARE);
+	if (ret && ret != -ENOMEM && ret != -EMFILE) {
+		/* A filter that is new, or looks closer */
+		ret = raw_syscall(SYS_unshare, CLONE_FILES);
+		spawn->first = ~0U;
+	}
+	if (ret)
+		return fail(spawn, SPAWNCTL_STEP_CLONE, ret);
+	spawn->share = false;
+	/* The parent's, made since; it is not there in a child with a copy */
+	if (spawn->pidfd >= 0)
+		raw_syscall(SYS_close, spawn->pidfd);
+	hide_device(spawn);
+	return 0;
 }
 
 static long do_close(int fd)
@@ -181,8 +171,9 @@ static long do_open(const struct action *action)
 		return fd;
 	/* As in glibc, O_CLOEXEC holds only if open() gave the number itself */
 	ret = raw_syscall(SYS_dup3, fd, action->open.fd, 0);
-	raw_syscall(SYS_close, fd);
-	return ret;
+	if (ret < 0)
+		return ret;
+	return raw_syscall(SYS_close, fd);
 }
 
 static long do_dup2(int fd, int newfd)
@@ -225,31 +216,26 @@ static long do_action(const struct action *action)
 	return -EINVAL;
 }
 
-/* Whether an action changes the descriptor table */
-static bool changes_table(const struct action *action)
-{
-	return action->op != ACTION_CHDIR && action->op != ACTION_FCHDIR &&
-	       action->op != ACTION_TCSETPGRP;
-}
-
 static int do_actions(struct spawn *spawn)
 {
-	unsigned int gone = spawn->share ? spawn->first : ~0U;
+	/* What the first closefrom has to close is not there, if the table was made so */
+	const bool shared = spawn->share;
+	bool closefrom_seen = false;
 	int i, ret;
 
 	for (i = 0; i < spawn->used; i++) {
 		const struct action *action = &spawn->actions[i];
 		long error;
 
-		if (changes_table(action)) {
+		if (action->op != ACTION_CHDIR) {
 			ret = unshare_table(spawn);
 			if (ret)
 				return ret;
 		}
-		if (action->op == ACTION_CLOSEFROM && (unsigned int)action->fd == gone) {
-			/* Done by making the table, and nothing was opened there since */
-			gone = ~0U;
-			continue;
+		if (action->op == ACTION_CLOSEFROM && !closefrom_seen) {
+			closefrom_seen = true;
+			if (shared && (unsigned int)action->fd == spawn->first)
+				continue;
 		}
 		error = do_action(action);
 		if (error < 0) {
@@ -341,6 +327,34 @@ static int set_attributes(struct spawn *spawn)
 	return 0;
 }
 
+/*
+ * A handler of the caller's may run as soon as the program is executed, and look for
+ * it by its id. Without the device none can, until the caller has stored that.
+ */
+static void publish(struct spawn *spawn)
+{
+	if (spawn->birth.backend != SPAWNCTL_BACKEND_DEVICE)
+		return;
+	if (spawn->pid) {
+		spawn->old_pid = *spawn->pid;
+		*spawn->pid = spawn->birth.tid;
+	}
+	if (spawn->attr->pidfd) {
+		spawn->old_pidfd = *spawn->attr->pidfd;
+		*spawn->attr->pidfd = spawn->pidfd;
+	}
+}
+
+static void withdraw(struct spawn *spawn)
+{
+	if (spawn->birth.backend != SPAWNCTL_BACKEND_DEVICE)
+		return;
+	if (spawn->pid)
+		*spawn->pid = spawn->old_pid;
+	if (spawn->attr->pidfd)
+		*spawn->attr->pidfd = spawn->old_pidfd;
+}
+
 static long execute(const struct spawn *spawn, const char *path)
 {
 	return raw_syscall(SYS_execve, path, spawn->argv, spawn->envp);
@@ -355,23 +369,27 @@ static bool not_here(long error)
 
 static __attribute__((__noinline__)) long search(const struct spawn *spawn)
 {
-	size_t len = strnlen(spawn->path, NAME_MAX + 1);
 	const char *dir = spawn->search, *end;
-	bool denied = false;
-	char buffer[SEARCH_SIZE];
+	char buffer[SPAWNCTL_SEARCH_SIZE];
 	long error = -ENOENT;
+	bool denied = false;
+	size_t len, i;
 
-	if (len > NAME_MAX)
-		return -ENAMETOOLONG;
+	for (len = 0; spawn->path[len]; len++)
+		if (len == NAME_MAX)
+			return -ENAMETOOLONG;
 	for (;; dir = end + 1) {
-		end = strchrnul(dir, ':');
+		for (end = dir; *end && *end != ':'; end++)
+			;
 		if (end - dir < PATH_MAX) {
 			char *name = buffer + (end - dir);
 
-			memcpy(buffer, dir, end - dir);
+			for (i = 0; i < (size_t)(end - dir); i++)
+				buffer[i] = dir[i];
 			if (end > dir)
 				*name++ = '/';
-			memcpy(name, spawn->path, len + 1);
+			for (i = 0; i <= len; i++)
+				name[i] = spawn->path[i];
 			error = execute(spawn, buffer);
 			if (!not_here(error))
 				return error;
@@ -385,18 +403,21 @@ static __attribute__((__noinline__)) long search(const struct spawn *spawn)
 int spawnctl_spawn_child(void *arg)
 {
 	struct spawn *spawn = arg;
+	long error;
 	int ret;
 
-	ret = hide_device(spawn);
-	if (!ret)
-		ret = set_attributes(spawn);
+	if (!spawn->share)
+		hide_device(spawn);
+	ret = set_attributes(spawn);
 	if (!ret)
 		ret = do_actions(spawn);
 	if (!ret && (spawn->attr->flags & SPAWNCTL_SPAWN_CLOEXEC_DEFAULT))
 		ret = close_unnamed(spawn);
 	if (ret)
 		return ret;
+	publish(spawn);
 	spawnctl_birth_before_exec(&spawn->birth);
-	return fail(spawn, SPAWNCTL_STEP_EXEC,
-		    spawn->search ? search(spawn) : execute(spawn, spawn->path));
+	error = spawn->search ? search(spawn) : execute(spawn, spawn->path);
+	withdraw(spawn);
+	return fail(spawn, SPAWNCTL_STEP_EXEC, error);
 }

@@ -21,12 +21,24 @@
 
 #define MISC_MAJOR	10	/* Documentation/admin-guide/devices.txt */
 #define LOW_FDS		100	/* programs count on getting the first free ones */
+#define NONE		(-1)
 
-enum { NOT_LOOKED = -2, NONE = -1 };
+/* By the environment that the program was started with, once that is read */
+static int given_fd = NONE;
+static bool environment_read;
+/* Not known yet whether it is one, or it was found not to be; atomic */
+static bool given_in_doubt = true;
 
-/* The one given by the environment, and the one kept open; both atomic */
-static int given_fd = NOT_LOOKED;
-static int kept_fd = NONE;
+/*
+ * The one that is kept, with the count of those before: else who has found 100
+ * closed could take the next 100, of another thread, for that one. Atomic.
+ */
+#define KEPT(count, fd)	((unsigned long)(count) << 32 | (unsigned int)(fd))
+#define KEPT_FD(kept)	((int)(unsigned int)(kept))
+#define KEPT_COUNT(kept) ((unsigned int)((kept) >> 32))
+
+static unsigned long kept_fd = KEPT(0, NONE);
+static bool table_shared;
 
 int spawnctl_info(int fd, struct spawnctl_info *info)
 {
@@ -58,20 +70,32 @@ int spawnctl_open(void)
 	return fd;
 }
 
-int spawnctl_device_check(int fd)
+/* A character device of the major number that ours has: 0 or a negative errno */
+static int looks_like_it(int fd)
 {
-	struct spawnctl_info info = { .size = sizeof(info) };
 	struct stat st;
-	long ret;
+	long ret = raw_syscall(SYS_newfstatat, fd, "", &st, AT_EMPTY_PATH);
 
-	ret = raw_syscall(SYS_newfstatat, fd, "", &st, AT_EMPTY_PATH);
 	if (ret)
 		return ret;
-	/* Before it is asked: other files may do something at that ioctl */
-	if (!S_ISCHR(st.st_mode) || major(st.st_rdev) != MISC_MAJOR)
+	return S_ISCHR(st.st_mode) && major(st.st_rdev) == MISC_MAJOR ? 0 : -ENOTTY;
+}
+
+int spawnctl_device_check(int fd, int *refusal)
+{
+	struct spawnctl_info info = { .size = sizeof(info) };
+	long ret = looks_like_it(fd);
+
+	/* Other files may do something at an ioctl: this far they are told */
+	if (ret)
+		return ret;
+	ret = raw_syscall(SYS_ioctl, fd, SPAWNCTL_IOC_INFO, &info);
+	if (ret == -EACCES || ret == -EPERM)
+		return ret;
+	if (ret || !info.abi)
 		return -ENOTTY;
-	if (raw_syscall(SYS_ioctl, fd, SPAWNCTL_IOC_INFO, &info) || !info.abi)
-		return -ENOTTY;
+	if (refusal)
+		*refusal = info.refusal;
 	return 0;
 }
 
@@ -120,23 +144,29 @@ static int systemd_fd(void)
 	return NONE;
 }
 
+/* Before main(): later another thread may be changing the environment */
+static void __attribute__((__constructor__)) read_environment(void)
+{
+	given_fd = number_of("SPAWNCTL_FD");
+	if (given_fd < 0)
+		given_fd = systemd_fd();
+	environment_read = true;
+}
+
 static int given(void)
 {
-	int fd = __atomic_load_n(&given_fd, __ATOMIC_ACQUIRE), found, expected = NOT_LOOKED;
-
-	if (fd != NOT_LOOKED)
-		return fd;
-	found = number_of("SPAWNCTL_FD");
-	if (found < 0)
-		found = systemd_fd();
-	if (found >= 0 && spawnctl_device_check(found))
-		found = NONE;
-	if (found < 0)
-		found = NONE;
-	if (__atomic_compare_exchange_n(&given_fd, &expected, found, false, __ATOMIC_ACQ_REL,
-					__ATOMIC_ACQUIRE))
-		return found;
-	return expected;
+	/* The constructor of another library may be the first to spawn */
+	if (!environment_read)
+		read_environment();
+	if (given_fd < 0)
+		return NONE;
+	if (__atomic_load_n(&given_in_doubt, __ATOMIC_RELAXED)) {
+		/* A vfork() child may have closed it, and the caller have it still */
+		if (spawnctl_device_check(given_fd, NULL))
+			return NONE;
+		__atomic_store_n(&given_in_doubt, false, __ATOMIC_RELAXED);
+	}
+	return given_fd;
 }
 
 /* The same open file with a number that nobody counts on, if there is one */
@@ -150,48 +180,84 @@ static int lift(int fd)
 	return high;
 }
 
-static int keep_device(void)
+static int keep_device(struct device *device)
 {
-	int fd = __atomic_load_n(&kept_fd, __ATOMIC_ACQUIRE), expected = NONE;
+	unsigned long old = __atomic_load_n(&kept_fd, __ATOMIC_ACQUIRE);
+	int fd, ret;
 
-	if (fd != NONE)
-		return fd;
-	fd = open_device();
-	if (fd < 0)
-		return fd;
-	fd = lift(fd);
-	if (__atomic_compare_exchange_n(&kept_fd, &expected, fd, false, __ATOMIC_ACQ_REL,
-					__ATOMIC_ACQUIRE))
-		return fd;
-	/* Another thread was first */
-	raw_syscall(SYS_close, fd);
-	return expected;
+	if (KEPT_FD(old) == NONE) {
+		fd = open_device();
+		if (fd < 0)
+			return fd;
+		ret = spawnctl_device_check(fd, NULL);
+		if (ret) {
+			raw_syscall(SYS_close, fd);
+			return ret;
+		}
+		fd = lift(fd);
+		device->kept = KEPT(KEPT_COUNT(old) + 1, fd);
+		if (__atomic_compare_exchange_n(&kept_fd, &old, device->kept, false,
+						__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+			return fd;
+		/* Another thread was first */
+		raw_syscall(SYS_close, fd);
+	}
+	device->kept = old;
+	return KEPT_FD(old);
 }
 
 int spawnctl_device_get(struct device *device, bool transient)
 {
-	int fd = given();
-
-	*device = (struct device){ .fd = fd };
-	if (fd >= 0)
+	*device = (struct device){ .fd = given(), .from = DEVICE_GIVEN };
+	if (device->fd >= 0)
 		return 0;
-	device->ours = true;
-	device->transient = transient;
-	device->fd = transient ? open_device() : keep_device();
+	if (transient || table_shared) {
+		device->from = DEVICE_TRANSIENT;
+		device->fd = open_device();
+	} else {
+		device->from = DEVICE_KEPT;
+		device->fd = keep_device(device);
+	}
 	return device->fd < 0 ? device->fd : 0;
+}
+
+void spawnctl_device_close(int fd)
+{
+	/* Another thread may have closed it, and opened something of its own */
+	if (!looks_like_it(fd))
+		raw_syscall(SYS_close, fd);
 }
 
 void spawnctl_device_put(const struct device *device)
 {
-	if (device->transient)
-		raw_syscall(SYS_close, device->fd);
+	if (device->from == DEVICE_TRANSIENT)
+		spawnctl_device_close(device->fd);
 }
 
-void spawnctl_device_lost(const struct device *device)
+void spawnctl_device_lost(const struct device *device, int error)
 {
-	int *place = device->ours ? &kept_fd : &given_fd, expected = device->fd;
+	unsigned long expected = device->kept;
 
-	if (!device->transient)
-		__atomic_compare_exchange_n(place, &expected, NONE, false, __ATOMIC_ACQ_REL,
-					    __ATOMIC_ACQUIRE);
+	switch (device->from) {
+	case DEVICE_CALLERS:
+		break;
+	case DEVICE_GIVEN:
+		__atomic_store_n(&given_in_doubt, true, __ATOMIC_RELAXED);
+		break;
+	case DEVICE_KEPT:
+		__atomic_compare_exchange_n(&kept_fd, &expected,
+					    KEPT(KEPT_COUNT(expected), NONE), false,
+					    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+		break;
+	case DEVICE_TRANSIENT:
+		/* Something else is at that name, and was opened a moment ago */
+		if (error != -EBADF)
+			raw_syscall(SYS_close, device->fd);
+		break;
+	}
+}
+
+void spawnctl_device_table_shared(void)
+{
+	table_shared = true;
 }

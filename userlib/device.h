@@ -9,19 +9,32 @@
 
 #pragma GCC visibility push(hidden)
 
-/** struct device - a descriptor, and whose it is */
+/**
+ * struct device - a descriptor, and whose it is
+ * @fd: the descriptor, or -1
+ * @from: DEVICE_CALLERS: the caller of the library has given it, DEVICE_GIVEN: the
+ *	environment, DEVICE_KEPT: opened here, to stay, DEVICE_TRANSIENT: for one use
+ * @kept: by what the kept one is known again
+ */
 struct device {
 	int fd;
-	bool ours;		/* opened here, not given */
-	bool transient;		/* to be closed after one use */
+	enum { DEVICE_CALLERS, DEVICE_GIVEN, DEVICE_KEPT, DEVICE_TRANSIENT } from;
+	unsigned long kept;
 };
+
+/** device_is_ours() - whether the library has opened it, and the program knows nothing */
+static inline bool device_is_ours(const struct device *device)
+{
+	return device->fd >= 0 &&
+	       (device->from == DEVICE_KEPT || device->from == DEVICE_TRANSIENT);
+}
 
 /**
  * spawnctl_device_get() - the descriptor given by the environment, or one opened
  * @device: where it goes
  * @transient: open and close each time; else one is kept
  *
- * Return: 0, or the negative errno of open(2).
+ * Return: 0, or a negative errno: that of open(2), or of spawnctl_device_check().
  */
 int spawnctl_device_get(struct device *device, bool transient);
 
@@ -29,18 +42,32 @@ int spawnctl_device_get(struct device *device, bool transient);
 void spawnctl_device_put(const struct device *device);
 
 /**
- * spawnctl_device_lost() - the program has closed it, or made it another file
+ * spawnctl_device_lost() - it has turned out to be another file, or none
+ * @device: which
+ * @error: what spawnctl_device_check() has said of it
  *
- * It is not taken again, and what is at its number now is left alone.
+ * In place of spawnctl_device_put(). What is at its number now is left alone, unless
+ * it is certainly what was opened here.
  */
-void spawnctl_device_lost(const struct device *device);
+void spawnctl_device_lost(const struct device *device, int error);
+
+/** spawnctl_device_close() - close a transient one, if it still is one */
+void spawnctl_device_close(int fd);
 
 /**
  * spawnctl_device_check() - whether a descriptor is one of the device
+ * @fd: descriptor
+ * @refusal: where what SPAWN would answer this caller goes, 0 or an errno; or NULL
  *
- * Return: 0, -EBADF, or -ENOTTY.
+ * Return: 0, -EBADF, -ENOTTY, or what an LSM has answered.
  */
-int spawnctl_device_check(int fd);
+int spawnctl_device_check(int fd, int *refusal);
+
+/**
+ * spawnctl_device_table_shared() - in a child with the parent's descriptor table, and
+ * a copy of its memory: nothing can be kept, as the parent does not hear of it
+ */
+void spawnctl_device_table_shared(void);
 
 #pragma GCC visibility pop
 

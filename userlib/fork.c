@@ -36,18 +36,23 @@ struct kernel_sigaction {
 };
 
 /* How many there are, from signal 32 on */
-static int libc_signals(void)
+static int count_libc_signals(void)
 {
 	int n = SIGRTMIN - 32;
 
 	return n < MAX_SIGNALS ? n : MAX_SIGNALS;
 }
 
+unsigned long long spawnctl_libc_signals(void)
+{
+	return ((1ULL << count_libc_signals()) - 1) << 31;
+}
+
 static void get_libc_handlers(struct kernel_sigaction *actions)
 {
 	int i;
 
-	for (i = 0; i < libc_signals(); i++)
+	for (i = 0; i < count_libc_signals(); i++)
 		syscall(SYS_rt_sigaction, 32 + i, NULL, &actions[i], 8);
 }
 
@@ -56,7 +61,7 @@ static void set_libc_handlers(const struct kernel_sigaction *actions)
 	const unsigned long long none = 0;
 	int i;
 
-	for (i = 0; i < libc_signals(); i++)
+	for (i = 0; i < count_libc_signals(); i++)
 		syscall(SYS_rt_sigaction, 32 + i, &actions[i], NULL, 8);
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof(none));
 }
@@ -88,7 +93,7 @@ pid_t spawnctl_fork(int fd)
 	const struct spawnctl_clone clone = {
 		.size = sizeof(clone),
 		.flags = SPAWNCTL_WINDOW_MASK | SET_TID,
-		.window_mask = ((1ULL << libc_signals()) - 1) << 31,
+		.window_mask = spawnctl_libc_signals(),
 		.sig_default = SPAWNCTL_SIGSET_ALL,
 		.exit_signal = SIGCHLD,
 	};

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/sched.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/prctl.h>
 
@@ -85,6 +86,21 @@ static void set_args(unsigned long long *args, int flags)
 #endif
 }
 
+/*
+ * What is not done by the kernel. A child that cannot be without the caller's
+ * descriptors, for want of close_range(2) and of /proc, is none.
+ */
+static void set_up_child(int flags, struct robust_list_head *robust)
+{
+	if (!(flags & RFMEM)) {
+		spawnctl_new_robust_list(robust);
+		if (!(flags & (RFFDG | RFCFDG)))
+			spawnctl_device_table_shared();
+	}
+	if ((flags & RFCFDG) && spawnctl_close_span(0, ~0U))
+		raw_syscall(SYS_exit_group, 127);
+}
+
 pid_t spawnctl_rfork(int flags)
 {
 	unsigned long long args[8] = { 0 };
@@ -101,6 +117,9 @@ pid_t spawnctl_rfork(int flags)
 	if (flags & (RFMEM | RFSIGSHARE))
 		return spawnctl_error(-EOPNOTSUPP);
 	set_args(args, flags);
+	/* valgrind would end the program */
+	if ((args[0] & CLONE_FILES) && spawnctl_arch_emulated())
+		return spawnctl_error(-EOPNOTSUPP);
 	robust = spawnctl_robust_list();
 	if (flags & RFNOWAIT) {
 		ret = raw_syscall(SYS_clone3, args, sizeof(args));
@@ -111,11 +130,8 @@ pid_t spawnctl_rfork(int flags)
 	}
 	if (ret < 0)
 		return spawnctl_error(ret);
-	if (!ret) {
-		spawnctl_new_robust_list(robust);
-		if (flags & RFCFDG)
-			spawnctl_close_span(0, ~0U);
-	}
+	if (!ret)
+		set_up_child(flags, robust);
 	return ret;
 }
 
@@ -124,14 +140,14 @@ struct start {
 	int (*fn)(void *arg);
 	void *arg;
 	int flags;
+	struct robust_list_head *robust;
 };
 
 static int start_child(void *arg)
 {
 	const struct start *start = arg;
 
-	if (start->flags & RFCFDG)
-		spawnctl_close_span(0, ~0U);
+	set_up_child(start->flags, start->robust);
 	return start->fn(start->arg);
 }
 
@@ -149,8 +165,16 @@ static long spawn_thread(char *stack, int (*fn)(void *arg), void *arg)
 		.fn = fn,
 		.arg = arg,
 	};
+	int cancel = PTHREAD_CANCEL_ENABLE, saved = errno;
+	long pid;
 
-	return spawnctl_birth(&birth);
+	/* The child has this thread's control block, see spawnctl_thread() */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	pid = spawnctl_birth(&birth);
+	spawnctl_birth_release(&birth);
+	pthread_setcancelstate(cancel, NULL);
+	errno = saved;
+	return pid;
 }
 
 pid_t rfork_thread(int flags, void *stack, int (*fn)(void *arg), void *arg)
@@ -179,11 +203,14 @@ pid_t rfork_thread(int flags, void *stack, int (*fn)(void *arg), void *arg)
 
 	top -= (sizeof(*start) + 15) & ~15UL;
 	start = (struct start *)top;
-	*start = (struct start){ .fn = fn, .arg = arg, .flags = flags };
+	*start = (struct start){
+		.fn = fn, .arg = arg, .flags = flags, .robust = spawnctl_robust_list(),
+	};
 	/* The address for the thread id would be in the registers of fn and arg */
 	set_args(args, flags);
-	args[5] = (unsigned long)top - 16;
-	args[6] = 16;
+	/* Not where it ends, but how big a shadow stack is to be: as the kernel's own */
+	args[5] = (unsigned long)top - SPAWNCTL_STACK_SIZE;
+	args[6] = SPAWNCTL_STACK_SIZE;
 	if ((flags & RFNOWAIT) || args[2]) {
 		ret = spawnctl_arch_clone(SYS_clone3, (long)args, sizeof(args), 0,
 					  start_child, start);
@@ -191,7 +218,7 @@ pid_t rfork_thread(int flags, void *stack, int (*fn)(void *arg), void *arg)
 			ret = -EOPNOTSUPP;
 	}
 	/* A filter may refuse clone3(2): then libc's thread id is the parent's */
-	if (!(flags & RFNOWAIT) && (!args[2] || ret == -ENOSYS))
+	if (!(flags & RFNOWAIT) && (!args[2] || ret == -ENOSYS || ret == -EPERM))
 		ret = spawnctl_arch_clone(SYS_clone,
 					  (args[0] & ~(CLONE_CHILD_SETTID |
 						       CLONE_CHILD_CLEARTID)) | args[4],

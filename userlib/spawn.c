@@ -9,13 +9,40 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "fork.h"
 #include "spawn_int.h"
 
 #define CS_PATH		"/bin:/usr/bin"		/* what glibc takes for no PATH */
+#ifndef P_PIDFD
+#define P_PIDFD		3
+#endif
+
 #define CANARY		0x5ca1ab1e0ddba11ULL
 
-/* Whether close_range(2) has been found refused */
-static bool no_unshare;
+/*
+ * What the child has of the caller's stack: with @path as it is, and with room for a
+ * path in a directory of PATH
+ */
+#define PLAIN_STACK	2560
+#define SEARCH_STACK	(PLAIN_STACK + SPAWNCTL_SEARCH_SIZE)
+
+_Static_assert(SEARCH_STACK <= SPAWNCTL_SPAWN_STACK, "what is promised");
+
+/*
+ * Whether close_range(2) can make a table: asked once, by a call that changes
+ * nothing, as a child that finds out is one that the program hears of.
+ */
+static bool can_unshare(void)
+{
+	static int known;	/* atomic: 0, or 1 for yes, -1 for no */
+	int can = __atomic_load_n(&known, __ATOMIC_RELAXED);
+
+	if (!can) {
+		can = raw_syscall(SYS_close_range, 1, 0, CLOSE_RANGE_UNSHARE) == -EINVAL ? 1 : -1;
+		__atomic_store_n(&known, can, __ATOMIC_RELAXED);
+	}
+	return can > 0;
+}
 
 static void name_fd(struct spawn *spawn, int fd)
 {
@@ -25,49 +52,41 @@ static void name_fd(struct spawn *spawn, int fd)
 
 /*
  * Whether the child may begin with the parent's table, and make its own without
- * what is closed in the end. Only if no action before that can tell: an open()
- * can, by EMFILE, and by a path through /proc/self/fd, as can that of a chdir().
- * A chdir() that comes first sees the parent's table itself.
+ * what is closed in the end. Only if no action before that can tell: an open() can,
+ * by a path through /proc/self/fd, as can a chdir(). A chdir() that comes first is
+ * done with the parent's table; but in that is what has been opened for the spawn.
  */
-static void plan_table(struct spawn *spawn)
+static bool may_share(struct spawn *spawn)
 {
-	bool changed = false;
+	bool first = !spawn->attr->pidfd && !spawn->attr->transient;
 	int i;
 
-	spawn->share = false;
-	spawn->first = 0;
-	if (__atomic_load_n(&no_unshare, __ATOMIC_RELAXED) || spawnctl_arch_emulated())
-		return;
 	for (i = 0; i < spawn->used; i++) {
 		const struct action *action = &spawn->actions[i];
 
 		switch (action->op) {
 		case ACTION_OPEN:
-			return;
+			return false;
 		case ACTION_CHDIR:
-			if (changed)
-				return;
-			break;
+			if (!first)
+				return false;
+			continue;
 		case ACTION_CLOSEFROM:
 			name_fd(spawn, action->fd - 1);
-			spawn->share = true;
-			return;
+			return true;
 		case ACTION_DUP2:
 			name_fd(spawn, action->dup2.fd);
 			name_fd(spawn, action->dup2.newfd);
-			changed = true;
 			break;
 		case ACTION_CLOSE:
-			name_fd(spawn, action->fd);
-			changed = true;
-			break;
 		case ACTION_FCHDIR:
 		case ACTION_TCSETPGRP:
 			name_fd(spawn, action->fd);
 			break;
 		}
+		first = false;
 	}
-	spawn->share = spawn->attr->flags & SPAWNCTL_SPAWN_CLOEXEC_DEFAULT;
+	return spawn->attr->flags & SPAWNCTL_SPAWN_CLOEXEC_DEFAULT;
 }
 
 static void set_clone(struct spawn *spawn)
@@ -84,7 +103,8 @@ static void set_clone(struct spawn *spawn)
 		clone->sig_ignore = attr->sigignore;
 	if (attr->flags & SPAWNCTL_SPAWN_SETSIGMASK) {
 		clone->flags |= SPAWNCTL_EXEC_MASK;
-		clone->exec_mask = attr->sigmask;
+		/* As sigprocmask(3): a libc whose own signals are blocked can hang */
+		clone->exec_mask = attr->sigmask & ~spawnctl_libc_signals();
 	}
 	if (attr->flags & SPAWNCTL_SPAWN_SETCGROUP) {
 		clone->flags |= SPAWNCTL_CGROUP;
@@ -105,40 +125,49 @@ static void set_clone(struct spawn *spawn)
 /* Of a child that has failed nothing is left, but the SIGCHLD of its end */
 static void reap(const struct spawn *spawn, pid_t pid)
 {
-	while (raw_syscall(SYS_waitid, P_PID, pid, NULL, WEXITED | __WALL, NULL) == -EINTR)
+	bool by_pidfd = spawn->pidfd >= 0;
+
+	while (raw_syscall(SYS_waitid, by_pidfd ? P_PIDFD : P_PID, by_pidfd ? spawn->pidfd : pid,
+			   NULL, WEXITED | __WALL, NULL) == -EINTR)
 		;
-	if (spawn->pidfd >= 0)
+	if (by_pidfd)
 		raw_syscall(SYS_close, spawn->pidfd);
 }
 
 /* In a frame of its own, of which the child has the most */
 static __attribute__((__noinline__)) long give_birth(struct spawn *spawn)
 {
-	struct {
-		volatile unsigned long long canary;
-		char stack[SPAWNCTL_SPAWN_STACK] __attribute__((__aligned__(16)));
-	} frame;
+	size_t size = spawn->search ? SEARCH_STACK : PLAIN_STACK;
+	unsigned long long frame[size / sizeof(unsigned long long)];
+	volatile unsigned long long *canary = frame;
 	long pid;
 
+	spawn->first = 0;
+	spawn->share = may_share(spawn) && !spawnctl_arch_emulated() && can_unshare();
 	set_clone(spawn);
 	spawn->pidfd = -1;
 	spawn->failure = (struct spawnctl_failure){ .action = -1 };
-	spawn->birth.clone.stack = (unsigned long)frame.stack;
-	spawn->birth.clone.stack_size = sizeof(frame.stack);
+	spawn->birth.clone.stack = (unsigned long)(frame + 2);
+	spawn->birth.clone.stack_size = sizeof(frame) - 2 * sizeof(frame[0]);
 	spawn->birth.backend = spawn->attr->backend;
 	spawn->birth.fd = spawn->attr->fd;
 	spawn->birth.transient = spawn->attr->transient;
 	spawn->birth.fn = spawnctl_spawn_child;
 	spawn->birth.arg = spawn;
-	frame.canary = CANARY;
+	*canary = CANARY;
 	pid = spawnctl_birth(&spawn->birth);
 	/* What lies below is this thread's, and spoilt */
-	if (frame.canary != CANARY)
+	if (*canary != CANARY)
 		__builtin_trap();
 	return pid;
 }
 
-int spawnctl_spawn_run(struct spawn *spawn, pid_t *pid)
+/*
+ * Until the results are where they belong, and a child that has failed is waited
+ * for, no handler of this thread runs, and it is not cancelled. (A handler may run
+ * when the device's child has executed the program, which has stored them before.)
+ */
+int spawnctl_spawn_run(struct spawn *spawn)
 {
 	static const struct spawnctl_attr none = { .fd = -1 };
 	int cancel = PTHREAD_CANCEL_ENABLE, error;
@@ -147,32 +176,22 @@ int spawnctl_spawn_run(struct spawn *spawn, pid_t *pid)
 	if (!spawn->attr)
 		spawn->attr = &none;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	for (;;) {
-		plan_table(spawn);
-		spawn->no_unshare = false;
-		ret = give_birth(spawn);
-		if (ret < 0)
-			spawn->failure = (struct spawnctl_failure){
-				.error = -ret, .step = SPAWNCTL_STEP_CLONE, .action = -1 };
-		error = spawn->failure.error;
-		if (ret > 0 && error)
-			reap(spawn, ret);
-		if (!spawn->no_unshare)
-			break;
-		/* Once more, with a copy of the table */
-		__atomic_store_n(&no_unshare, true, __ATOMIC_RELAXED);
-	}
-	pthread_setcancelstate(cancel, NULL);
-
+	ret = give_birth(spawn);
+	if (ret < 0)
+		spawn->failure = (struct spawnctl_failure){
+			.error = -ret, .step = SPAWNCTL_STEP_CLONE, .action = -1 };
+	error = spawn->failure.error;
+	if (ret > 0 && error)
+		reap(spawn, ret);
 	if (spawn->attr->failure)
 		*spawn->attr->failure = spawn->failure;
-	if (error)
-		return error;
-	if (spawn->attr->pidfd)
+	if (!error && spawn->attr->pidfd)
 		*spawn->attr->pidfd = spawn->pidfd;
-	if (pid)
-		*pid = ret;
-	return 0;
+	if (!error && spawn->pid)
+		*spawn->pid = ret;
+	spawnctl_birth_release(&spawn->birth);
+	pthread_setcancelstate(cancel, NULL);
+	return error;
 }
 
 static int spawn(pid_t *pid, const char *path, const char *search,
@@ -187,9 +206,10 @@ static int spawn(pid_t *pid, const char *path, const char *search,
 		.actions = actions ? actions->list : NULL,
 		.used = actions ? actions->used : 0,
 		.attr = attr,
+		.pid = pid,
 	};
 
-	return spawnctl_spawn_run(&spawn, pid);
+	return spawnctl_spawn_run(&spawn);
 }
 
 /* Where to look for a program: NULL if it is a path, or no name at all */

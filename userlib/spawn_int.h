@@ -5,7 +5,19 @@
 #ifndef SPAWNCTL_SPAWN_INT_H
 #define SPAWNCTL_SPAWN_INT_H
 
+#include <limits.h>
+
 #include "birth.h"
+
+#ifndef SYS_close_range
+#define SYS_close_range		436
+#endif
+#ifndef CLOSE_RANGE_UNSHARE
+#define CLOSE_RANGE_UNSHARE	(1U << 1)
+#endif
+
+/* The longest that can be executed, "DIRECTORY/NAME" */
+#define SPAWNCTL_SEARCH_SIZE	(PATH_MAX + NAME_MAX + 1)
 
 #pragma GCC visibility push(hidden)
 
@@ -50,8 +62,12 @@ struct spawnctl_file_actions {
 	struct action *list;
 };
 
-/* Of a list of either kind: 0 or an error number. @path is copied. */
+/*
+ * Of a list of either kind: 0 or an error number. @path is copied. The first checks
+ * what it is given.
+ */
 int spawnctl_actions_add(struct spawnctl_file_actions *actions, const struct action *action);
+int spawnctl_actions_append(struct spawnctl_file_actions *actions, const struct action *action);
 void spawnctl_actions_free(struct spawnctl_file_actions *actions);
 
 struct spawnctl_attr {
@@ -90,6 +106,11 @@ struct spawn {
 	const struct spawnctl_attr *attr;
 	struct birth birth;
 
+	/* Where the results go, or NULL: the pidfd's is that of @attr */
+	pid_t *pid;
+	pid_t old_pid;
+	int old_pidfd;
+
 	/*
 	 * The descriptor table is the caller's until the child has made its own,
 	 * with no descriptor from @first on.
@@ -98,8 +119,6 @@ struct spawn {
 	unsigned int first;
 	int pidfd;
 
-	/* Out */
-	bool no_unshare;		/* failed for want of close_range(2) */
 	struct spawnctl_failure failure;
 };
 
@@ -113,7 +132,7 @@ int spawnctl_spawn_child(void *spawn);
 const char *spawnctl_search_path(const char *file);
 
 /** spawnctl_spawn_run() - spawn it, as far as filled in: 0 or an error number */
-int spawnctl_spawn_run(struct spawn *spawn, pid_t *pid);
+int spawnctl_spawn_run(struct spawn *spawn);
 
 #pragma GCC visibility pop
 

@@ -52,7 +52,7 @@ long spawnctl_vfork_prepare(struct vfork_call *call, struct birth *birth)
 		call->args[0] = birth->device.fd;
 		call->args[1] = SPAWNCTL_IOC_SPAWN;
 		call->args[2] = (long)&spawnctl_vfork_clone;
-		if (birth->device.transient)
+		if (birth->device.from == DEVICE_TRANSIENT)
 			call->close_fd = birth->device.fd;
 		break;
 	case SPAWNCTL_BACKEND_CLONE3:

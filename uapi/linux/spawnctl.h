@@ -29,7 +29,7 @@
  *    SPAWNCTL_AUTOREAP; the stack is without a size, a size without a stack,
  *    too small to be aligned, or not in user space; SIGKILL or SIGSTOP is to be
  *    ignored; a signal is to be both default and ignored; both flags for a mask
- *    at exec are given; the caller has called
+ *    at exec are given; @pidfd and @parent_tid are the same address; the caller has called
  *    unshare(CLONE_NEWTIME), on older kernels, 5.10 and 6.1 among them (SPAWN).
  *  - E2BIG: @size is more than a page, or a part of the struct that this kernel
  *    does not know is not zero.
@@ -121,6 +121,8 @@ struct spawnctl_info {
  *	(FORK only: SPAWN's memory is the caller's)
  * @SPAWNCTL_EXEC_KEEP_MASK: As SPAWNCTL_EXEC_MASK, with the mask that the caller
  *	has when it calls in place of @exec_mask (SPAWN only)
+ * @SPAWNCTL_PARENT_SETTID: @parent_tid is given
+ * @SPAWNCTL_HOLD: @hold is given (SPAWN only)
  */
 enum spawnctl_flags {
 	SPAWNCTL_WINDOW_MASK	= 1 << 0,
@@ -132,6 +134,24 @@ enum spawnctl_flags {
 	SPAWNCTL_AUTOREAP	= 1 << 6,
 	SPAWNCTL_SET_TID	= 1 << 7,
 	SPAWNCTL_EXEC_KEEP_MASK	= 1 << 8,
+	SPAWNCTL_PARENT_SETTID	= 1 << 9,
+	SPAWNCTL_HOLD		= 1 << 10,
+};
+
+/**
+ * struct spawnctl_hold - signals held back when SPAWN returns
+ * @wanted: Set by the child, in the memory that it shares: if it is not 0 when
+ *	the sleep is over, the caller's thread goes on deferring what it defers
+ *	in the sleep
+ * @mask: Out, in that case: the mask that the caller has to put back, by
+ *	rt_sigprocmask(2)
+ *
+ * So a child that fails can be waited for before any handler of the caller's
+ * hears of it; and where all is well that costs no system call.
+ */
+struct spawnctl_hold {
+	__aligned_u64 wanted;
+	__aligned_u64 mask;
 };
 
 /**
@@ -158,6 +178,11 @@ enum spawnctl_flags {
  *	As with clone(2), execve(2) makes it SIGCHLD, and a child that has
  *	another one is waited for only with __WALL or __WCLONE. With
  *	SPAWNCTL_AUTOREAP none is ever sent
+ * @parent_tid: Address of an __s32; the child's process id is stored there, in
+ *	the caller's memory, before the child runs. As with clone(2), that it
+ *	cannot be stored is no error
+ * @hold: Address of a struct spawnctl_hold. If that cannot be read or written,
+ *	nothing is held back
  *
  * SPAWN: the child shares the caller's memory, and the calling thread sleeps
  * until the child has executed a program or ended; only SIGKILL ends the sleep
@@ -182,7 +207,8 @@ enum spawnctl_flags {
  * window there; a fault of the child's own cannot be.
  *
  * While SPAWN sleeps, the caller's thread defers the signals of @window_mask,
- * @sig_default and @sig_ignore; it has its own mask back on return.
+ * @sig_default and @sig_ignore; it has its own mask back on return, unless
+ * SPAWNCTL_HOLD has it otherwise.
  */
 struct spawnctl_clone {
 	__u32 size;
@@ -196,8 +222,10 @@ struct spawnctl_clone {
 	__aligned_u64 pidfd;
 	__s32 cgroup;
 	__u32 exit_signal;
+	__aligned_u64 parent_tid;
+	__aligned_u64 hold;
 };
 
-#define SPAWNCTL_CLONE_SIZE_VER0	72
+#define SPAWNCTL_CLONE_SIZE_VER0	88
 
 #endif /* _UAPI_LINUX_SPAWNCTL_H */

@@ -46,20 +46,19 @@ int posix_spawn_file_actions_addchdir_np(posix_spawn_file_actions_t *actions, co
 
 int posix_spawn_file_actions_addchdir(posix_spawn_file_actions_t *actions, const char *path)
 {
-	return spawnctl_actions_add(layout_actions(actions), &(struct action){
-		.op = ACTION_CHDIR, .chdir.path = (char *)path });
+	return posix_spawn_file_actions_addchdir_np(actions, path);
 }
 
+/* glibc leaves this one to the spawn */
 int posix_spawn_file_actions_addfchdir_np(posix_spawn_file_actions_t *actions, int fd)
 {
-	return spawnctl_actions_add(layout_actions(actions), &(struct action){
+	return spawnctl_actions_append(layout_actions(actions), &(struct action){
 		.op = ACTION_FCHDIR, .fd = fd });
 }
 
 int posix_spawn_file_actions_addfchdir(posix_spawn_file_actions_t *actions, int fd)
 {
-	return spawnctl_actions_add(layout_actions(actions), &(struct action){
-		.op = ACTION_FCHDIR, .fd = fd });
+	return posix_spawn_file_actions_addfchdir_np(actions, fd);
 }
 
 int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int from)

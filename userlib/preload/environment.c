@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * SPAWNCTL_BACKEND and SPAWNCTL_DEBUG, read at each call: nothing is kept, and a
- * program that has gained rights (AT_SECURE) has neither.
+ * SPAWNCTL_BACKEND and SPAWNCTL_DEBUG as the program was started with; one that has
+ * gained rights (AT_SECURE) has neither.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -21,9 +21,11 @@ static const char * const names[] = {
 	[CHOICE_LIBC] = "libc",
 };
 
-enum choice preload_choice(void)
+static enum choice choice;
+static bool debug, environment_read;
+
+static enum choice choice_of(const char *text)
 {
-	const char *text = secure_getenv("SPAWNCTL_BACKEND");
 	int i;
 
 	if (!text || !*text)
@@ -32,6 +34,24 @@ enum choice preload_choice(void)
 		if (!strcmp(text, names[i]))
 			return i;
 	return CHOICE_BAD;
+}
+
+/* Not at each call: libc's functions do not look, and another thread may be at it */
+static void __attribute__((__constructor__)) read_environment(void)
+{
+	const char *text = secure_getenv("SPAWNCTL_DEBUG");
+
+	debug = text && !strcmp(text, "1");
+	choice = choice_of(secure_getenv("SPAWNCTL_BACKEND"));
+	environment_read = true;
+}
+
+enum choice preload_choice(void)
+{
+	/* The constructor of another library may be the first to spawn */
+	if (!environment_read)
+		read_environment();
+	return choice;
 }
 
 void *preload_next(const char *name)
@@ -60,10 +80,9 @@ static char *append_error(char *p, const char *end, int error)
 
 void preload_say(const char *what, const char *path, enum choice used, long why, int error)
 {
-	const char *debug = secure_getenv("SPAWNCTL_DEBUG");
 	char line[LINE], *p = line, *end = line + sizeof(line) - 1;
 
-	if (!debug || strcmp(debug, "1"))
+	if (!debug)
 		return;
 	p = append(append(p, end, "spawnctl: "), end, what);
 	if (path)

@@ -27,12 +27,35 @@ static void set_attr(struct spawnctl_attr *own, const posix_spawnattr_t *attr)
 	own->cgroup = from->cgroup;
 }
 
+/*
+ * Whether libc's own spawn knows all that the objects say. An older one lets pass
+ * in silence what it does not know, and leaves descriptors open.
+ */
+static bool libc_knows(const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attr)
+{
+	const struct spawnctl_file_actions *list = layout_actions(actions);
+	int i;
+
+	if (attr && (layout_attr(attr)->flags & SPAWNCTL_SPAWN_SETCGROUP) &&
+	    !preload_next("posix_spawnattr_setcgroup_np"))
+		return false;
+	for (i = 0; list && i < list->used; i++) {
+		if (list->list[i].op == ACTION_CLOSEFROM &&
+		    !preload_next("posix_spawn_file_actions_addclosefrom_np"))
+			return false;
+		if (list->list[i].op == ACTION_TCSETPGRP &&
+		    !preload_next("posix_spawn_file_actions_addtcsetpgrp_np"))
+			return false;
+	}
+	return true;
+}
+
 static int run(const char *name, bool search, bool pidfd, int *out, const char *path,
 	       const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attr,
 	       char *const argv[], char *const envp[])
 {
 	enum choice choice = preload_choice();
-	int error, saved = errno, fd = -1;
+	int error, saved = errno, unwanted;
 	struct spawnctl_attr own;
 	struct spawn spawn = {
 		.path = path,
@@ -49,14 +72,17 @@ static int run(const char *name, bool search, bool pidfd, int *out, const char *
 	} else if (choice == CHOICE_LIBC) {
 		spawn_fn *next = (spawn_fn *)preload_next(name);
 
-		error = next ? next(out, path, actions, attr, argv, envp) : ENOSYS;
+		error = ENOSYS;
+		if (next && libc_knows(actions, attr))
+			error = next(out, path, actions, attr, argv, envp);
 	} else {
 		set_attr(&own, attr);
 		own.backend = (enum spawnctl_backend)choice;
-		own.pidfd = pidfd ? &fd : NULL;
-		error = spawnctl_spawn_run(&spawn, pidfd ? NULL : out);
-		if (!error && pidfd && out)
-			*out = fd;
+		if (pidfd)
+			own.pidfd = out ? out : &unwanted;
+		else
+			spawn.pid = out;
+		error = spawnctl_spawn_run(&spawn);
 		choice = (enum choice)spawn.birth.backend;
 	}
 	preload_say(name, path, choice, spawn.birth.passed_over, error);

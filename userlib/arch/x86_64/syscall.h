@@ -5,6 +5,10 @@
 #ifndef SPAWNCTL_ARCH_SYSCALL_H
 #define SPAWNCTL_ARCH_SYSCALL_H
 
+#ifdef __ILP32__
+#error "x32 has system calls and structs of its own"
+#endif
+
 #include <stdbool.h>
 #include <sys/syscall.h>
 

@@ -47,13 +47,8 @@
 	.cfi_rel_offset rip, 0
 	push	%rax
 	.cfi_adjust_cfa_offset 8
-	cmp	$-1, %r9
-	je	1f
-	mov	%r9, %rdi
-	mov	$SYS_close, %eax
-	syscall
-1:	cmp	$1, %rdx
-	jne	2f
+	cmp	$1, %rdx
+	jne	1f
 	push	%r10
 	.cfi_adjust_cfa_offset 8
 	mov	$SIG_SETMASK, %edi
@@ -64,6 +59,10 @@
 	syscall
 	pop	%r10
 	.cfi_adjust_cfa_offset -8
+1:	cmp	$-1, %r9
+	je	2f
+	mov	%r9d, %edi
+	call	spawnctl_device_close
 2:	pop	%rax
 	.cfi_adjust_cfa_offset -8
 	test	%rax, %rax

@@ -4,7 +4,9 @@
 
 	.text
 
-/* pid_t vfork(void) */
+/* pid_t vfork(void), and by glibc's other name for it */
+	.globl	__vfork
+	.set	__vfork, vfork
 	.globl	vfork
 	.type	vfork, @function
 	.p2align 4

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * SPAWNCTL_HOLD: signals stay held back on return if the child has asked for it, and
+ * only then; and SPAWNCTL_PARENT_SETTID: the child's id is there before the child.
+ */
+#include "contract.h"
+
+#define BEFORE	(SIGBIT(SIGUSR2) | SIGBIT(40))
+
+struct shared {
+	struct spawnctl_hold hold;
+	__s32 tid;
+	int wanted;
+	int tid_seen;
+	int handled;
+};
+
+static struct shared *shared;
+
+static void handler(int sig)
+{
+	shared->handled++;
+}
+
+static int child(void *arg)
+{
+	pid_t pid = raw_syscall(SYS_getpid);
+
+	shared->tid_seen = shared->tid == pid;
+	shared->hold.wanted = shared->wanted;
+	/* Pending in the caller from now on */
+	raw_syscall(SYS_kill, raw_syscall(SYS_getppid), SIGUSR1);
+	return 3;
+}
+
+FIXTURE(hold) {
+	int fd;
+	struct spawnctl_clone clone;
+};
+
+FIXTURE_SETUP(hold)
+{
+	self->fd = spawnctl_open();
+	ASSERT_LE(0, self->fd);
+	shared = shared_alloc(sizeof(*shared));
+	ASSERT_NE(NULL, shared);
+	self->clone = (struct spawnctl_clone){
+		.size = sizeof(self->clone),
+		.flags = SPAWNCTL_WINDOW_MASK | SPAWNCTL_HOLD | SPAWNCTL_PARENT_SETTID,
+		.window_mask = ~0ULL,
+		.exit_signal = SIGCHLD,
+		.hold = (uintptr_t)&shared->hold,
+		.parent_tid = (uintptr_t)&shared->tid,
+	};
+	signal(SIGUSR1, handler);
+	raw_sigprocmask(SIG_SETMASK, BEFORE, NULL);
+}
+
+FIXTURE_TEARDOWN(hold)
+{
+	close(self->fd);
+}
+
+TEST_F(hold, wanted)
+{
+	pid_t pid;
+
+	shared->wanted = 1;
+	shared->hold.mask = 5;
+	pid = spawnctl_thread(self->fd, &self->clone, child, NULL);
+	EXPECT_EQ(pid, shared->tid);
+	EXPECT_TRUE(shared->tid_seen);
+	EXPECT_EQ(~UNBLOCKABLE, current_mask());
+	EXPECT_EQ(BEFORE, shared->hold.mask);
+	EXPECT_EQ(0, shared->handled);
+	EXPECT_TRUE(exited_with(pid, 3));
+	EXPECT_EQ(0, shared->handled);
+	raw_sigprocmask(SIG_SETMASK, shared->hold.mask, NULL);
+	EXPECT_EQ(1, shared->handled);
+}
+
+/* The control: the handler has run by the time of the return */
+TEST_F(hold, not_wanted)
+{
+	pid_t pid;
+
+	shared->hold.mask = 5;
+	pid = spawnctl_thread(self->fd, &self->clone, child, NULL);
+	EXPECT_EQ(1, shared->handled);
+	EXPECT_EQ(BEFORE, current_mask());
+	EXPECT_EQ(5ULL, shared->hold.mask);
+	EXPECT_EQ(pid, shared->tid);
+	EXPECT_TRUE(exited_with(pid, 3));
+}
+
+/* Where it cannot be, it is not, and nothing else is amiss */
+TEST_F(hold, bad_addresses)
+{
+	char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	const unsigned long bad[] = { 0, 8, 1UL << 63, ~0UL - 7, (uintptr_t)page + 1 };
+	unsigned int i;
+
+	memset(page, 1, 4096);
+	ASSERT_EQ(0, mprotect(page, 4096, PROT_READ));
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		self->clone.hold = bad[i];
+		self->clone.parent_tid = bad[i];
+		EXPECT_TRUE(exited_with(spawnctl_thread(self->fd, &self->clone, child, NULL), 3));
+		EXPECT_EQ(BEFORE, current_mask());
+	}
+}
+
+TEST_F(hold, of_a_call_that_fails)
+{
+	shared->hold.wanted = 1;
+	self->clone.flags |= SPAWNCTL_CGROUP;
+	self->clone.cgroup = -1;
+	EXPECT_EQ(-1, spawnctl_thread(self->fd, &self->clone, child, NULL));
+	EXPECT_EQ(EBADF, errno);
+	EXPECT_EQ(BEFORE, current_mask());
+	EXPECT_EQ(0ULL, shared->hold.mask);
+	EXPECT_EQ(0, shared->tid);
+}
+
+TEST_F(hold, tid_of_fork)
+{
+	pid_t pid;
+
+	self->clone.flags = SPAWNCTL_PARENT_SETTID;
+	self->clone.window_mask = 0;
+	self->clone.hold = 0;
+	pid = start_child(self->fd, SPAWNCTL_IOC_FORK, &self->clone, child, NULL);
+	EXPECT_EQ(pid, shared->tid);
+	EXPECT_TRUE(exited_with(pid, 3));
+}
+
+TEST_HARNESS_MAIN
