@@ -2,13 +2,14 @@
 # shellcheck shell=bash
 # Boots one guest from the pieces that build.sh left.
 
-# boot KERNEL DIR SECONDS: DIR holds boot/, the files put over the image, and
-# gets console.log and channel.log. Knobs: SPAWNCTL_QEMU_SMP, _MEM, _ARGS, _APPEND
-# (-icount wants SPAWNCTL_QEMU_SMP=1).
+# boot KERNEL DIR SECONDS [ARGUMENT...]: DIR holds boot/, the files put over the
+# image, and gets console.log and channel.log; ARGUMENTs are QEMU's. Knobs:
+# SPAWNCTL_QEMU_SMP, _MEM, _ARGS, _APPEND (-icount wants SPAWNCTL_QEMU_SMP=1).
 boot() {
 	local b=$BUILD/$1 dir=$2 limit=$3
 	local -a extra
 
+	shift 3
 	read -r -a extra <<<"${SPAWNCTL_QEMU_ARGS:-}"
 	flock -s "$b/lock" cat "$b/base.cpio" "$b/stage.cpio" >"$dir/initrd"
 	install -m 755 "$VM/init" "$dir/boot/init"
@@ -22,7 +23,7 @@ boot() {
 		-kernel "$b/vmlinuz" -initrd "$dir/initrd" \
 		-serial "file:$dir/console.log" -serial "file:$dir/channel.log" \
 		-append "console=ttyS0 panic=-1 oops=panic panic_on_warn=1 log_buf_len=4M watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=120 rdinit=/init ${SPAWNCTL_QEMU_APPEND:-}" \
-		"${extra[@]}" </dev/null >"$dir/qemu.log" 2>&1
+		"$@" "${extra[@]}" </dev/null >"$dir/qemu.log" 2>&1
 }
 
 # boot_conf DIR TOKEN NAME=VALUE...: what the guest's init reads.

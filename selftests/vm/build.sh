@@ -42,7 +42,7 @@ build_base() {
 	rm -rf "$dir/base"
 	mkdir -p "$dir/base/out"
 	install -m 755 "$VM/chroot-base" "$dir/base/out/"
-	enter_root "$dir/base" /mnt/chroot-base "${GUEST_PACKAGES[@]}" || return 1
+	enter_root "$dir/base" /mnt/chroot-base "$RELEASE" "${GUEST_PACKAGES[@]}" || return 1
 	pack "$dir/base/out/tree" "$dir/base.cpio" || return 1
 	cp "$ROOT/boot/vmlinuz-$RELEASE" "$dir/vmlinuz" || return 1
 	rm -rf "$dir/base"

@@ -3,7 +3,7 @@
 # What the machine that runs the bench must have.
 
 HOST_TOOLS=(mmdebstrap:mmdebstrap cpio:cpio xz:xz-utils dpkg-deb:dpkg flock:util-linux
-	unshare:util-linux perl:perl-base)
+	unshare:util-linux perl:perl-base mke2fs:e2fsprogs)
 
 # need_host [TOOL:PACKAGE...]: these too
 need_host() {
@@ -28,7 +28,7 @@ need_host() {
 # own by number, and sh takes no number above 9. Its mounts are its own too, so
 # that none of the machine's /dev is left in what a killed run leaves behind.
 bootstrap() {
-	unshare --mount --propagation private mmdebstrap "$@" 5>&- 6>&- 7>&- 8>&- 9>&-
+	unshare --mount --propagation private mmdebstrap "$@" 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
 }
 
 # The mirror that this machine itself uses for Debian.

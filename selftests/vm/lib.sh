@@ -78,6 +78,12 @@ logged() {
 	fi
 }
 
+# drop_old PATTERN: what of the cache nobody makes any more. By age: another
+# checkout, with another recipe, may be using it now.
+drop_old() {
+	find "$CACHE" -maxdepth 1 -name "$1" -mtime "+$CACHE_DAYS" -exec rm -rf --one-file-system {} +
+}
+
 hash_of() {
 	sha256sum | cut -c1-16
 }

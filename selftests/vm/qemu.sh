@@ -39,7 +39,7 @@ need_qemu() {
 	flock 5
 	if [ ! -e "$dir/.complete" ]; then
 		say "fetching qemu from $QEMU_SUITE (about 20 s)"
-		rm -rf "$CACHE"/qemu-????????????????
+		drop_old "qemu-????????????????"
 		retry logged "$BUILD/log/qemu" make_qemu "$CACHE/tmp-qemu" ||
 			die "cannot get qemu"
 		touch "$CACHE/tmp-qemu/.complete"

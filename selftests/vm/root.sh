@@ -86,7 +86,8 @@ need_root() {
 		if ! root_is_fresh "$ROOT"; then
 			say "$kernel: making the root of $suite (about 90 s)"
 			# Sixteen: trixie's are not those of trixie-backports.
-			rm -rf "$CACHE/root-$suite"-????????????????
+			drop_old "root-$suite-????????????????"
+			rm -rf --one-file-system "$ROOT"
 			retry logged "$BUILD/$kernel/log/root" make_root "$suite" "$tmp" ||
 				die "$kernel: cannot make the root of $suite"
 			root_release "$tmp" >/dev/null

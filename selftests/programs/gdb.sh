@@ -1,0 +1,55 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# gdb and strace: starting programs, and following them into their children.
+
+here=$(dirname "$(realpath "$0")")
+. "$here/lib.sh"
+
+claim "spawner is built" gcc -g -o "$WORK/spawner" "$here/spawner.c"
+cat >"$WORK/child.c" <<'END'
+int answer = 42;
+int main(void) { return answer - 42; }
+END
+claim "child is built" gcc -g -o "$WORK/child" "$WORK/child.c"
+
+run_gdb() {
+	gdb -nx -batch -iex 'set debuginfod enabled off' "$@" 2>&1
+}
+
+# And the functions that vfork is in are others
+SAME_FILTER='s/process [0-9]*/process N/g; s/0x[0-9a-f]*/0xN/g; s/^\[Thread debugging.*//
+	s/^Using host libthread_db.*//; s/inferior [0-9]*/inferior N/g; /^$/d; /^warning: /d
+	s/LWP [0-9]*/LWP N/g; s/pid=[0-9]*/pid=N/g; /clone3 ()/d; /spawnctl_arch_clone/d; /vfork ()/d'
+gdb_run() {
+	run_gdb -ex run --args "$WORK/child"
+}
+gdb_child() {
+	run_gdb -ex 'set follow-fork-mode child' -ex 'set breakpoint pending on' -ex 'break child.c:main' -ex run -ex 'print answer' \
+		-ex continue --args "$WORK/spawner" "$1" 1 "$WORK/child"
+}
+gdb_both() {
+	run_gdb -ex 'set detach-on-fork off' -ex 'catch exec' -ex run -ex 'info inferiors' \
+		--args "$WORK/spawner" "$1" 1 "$WORK/child" | grep -v '^\*\? *[0-9]'
+}
+gdb_parent() {
+	run_gdb -ex 'break waitpid' -ex run -ex 'bt -1' -ex 'delete' -ex continue \
+		--args "$WORK/spawner" "$1" 3 "$WORK/child"
+}
+
+# gdb itself is under the library as well, and starts its inferior by vfork()
+for how in posix_spawn vfork; do
+	same "gdb follows the child of $how" gdb_child $how
+	claim "it has got there" grep -q '= 42' "$WORK/with"
+	same "gdb keeps both sides of $how" gdb_both $how
+	same "gdb stays with the parent of $how" gdb_parent $how
+done
+same "gdb starts a program" gdb_run
+claim "it has ended" grep -q 'exited normally' "$WORK/with"
+
+SAME_FILTER='s/^\(\[pid *\)\?[0-9]*\]\? *//; s/0x[0-9a-f]*/0xN/g; /LD_PRELOAD/d; /vars \*\//s/\/\* .*//'
+for how in posix_spawn vfork; do
+	same "strace -f of $how" strace -f -qq -e trace=execve -e signal=none \
+		"$WORK/spawner" $how 20 "$WORK/child"
+	spawns "$how, 20 times" all "$WORK/spawner" $how 20 "$WORK/child"
+done
+finish

@@ -1,0 +1,12 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# GLib's g_spawn functions.
+
+here=$(dirname "$(realpath "$0")")
+. "$here/lib.sh"
+
+# shellcheck disable=SC2046 # words
+claim "gspawn is built" gcc -o "$WORK/gspawn" "$here/gspawn.c" $(pkg-config --cflags --libs glib-2.0)
+same "g_spawn" "$WORK/gspawn" 20
+spawns "g_spawn" some "$WORK/gspawn" 1
+finish

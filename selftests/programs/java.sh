@@ -1,0 +1,20 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Java's ProcessBuilder, by posix_spawn() (its way), vfork() and fork().
+
+here=$(dirname "$(realpath "$0")")
+. "$here/lib.sh"
+
+# Little of a compiler: it is emulated, and ends soon
+java="-XX:TieredStopAtLevel=1 -Xshare:auto -Xmx256m"
+# shellcheck disable=SC2086 # words
+claim "Spawn is built" javac $(printf -- '-J%s ' $java) -d "$WORK" "$here/Spawn.java"
+SAME_FILTER='/launch mechanism VFORK/d'
+for how in POSIX_SPAWN VFORK FORK; do
+	# shellcheck disable=SC2086
+	same "ProcessBuilder by $how" java $java -Djdk.lang.Process.launchMechanism=$how \
+		-cp "$WORK" Spawn 10
+done
+# shellcheck disable=SC2086
+spawns "Java's ProcessBuilder" all java $java -cp "$WORK" Spawn 1
+finish

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+# Real programs, unmodified, run without and with the preload library. A case
+# sources this, makes its claims, and ends with finish.
+
+PRELOAD=$(find /usr/lib -name libspawnctl-preload.so)
+WORK=$(mktemp -d)
+export LC_ALL=C HOME=/root TERM=dumb
+n=0 failed=0
+
+# claim NAME COMMAND...: one result; what the command says is its explanation
+claim() {
+	claim_name=$1
+	shift
+	n=$((n + 1))
+	if "$@" >"$WORK/claim" 2>&1; then
+		echo "ok $n $claim_name"
+	else
+		failed=1
+		sed 's/^/# /' "$WORK/claim"
+		echo "not ok $n $claim_name"
+	fi
+}
+
+# with COMMAND...: under the library, and with no other way than the device
+with() {
+	(
+		export "LD_PRELOAD=${ASAN:+$ASAN }$PRELOAD" SPAWNCTL_BACKEND=device
+		"$@"
+	)
+}
+
+# output FILE COMMAND...: what it prints, and its status
+output() {
+	output_file=$1
+	shift
+	"$@" >"$output_file" 2>&1 </dev/null
+	echo "status $?" >>"$output_file"
+	# What differs from one run to the next; and the two signals of its own that
+	# glibc's posix_spawn, before 2.38, has left ignored
+	sed -i -e "${SAME_FILTER:-}" -e 's/\(SigIgn:[^0]*\)0000000180000000/\10000000000000000/g' \
+		"$output_file"
+}
+
+# ended FILE: whether it has ended well, and what it said if not
+ended() {
+	grep -qx "status ${SAME_STATUS:-0}" "$1" || { cat "$1"; return 1; }
+}
+
+# same NAME COMMAND...: the same output and status with and without
+same() {
+	same_name=$1
+	shift
+	output "$WORK/without" "$@"
+	output "$WORK/with" with "$@"
+	claim "$same_name: the same with and without" diff "$WORK/without" "$WORK/with"
+	claim "$same_name: ends well" ended "$WORK/with"
+}
+
+# Processes made, by a log of strace: by system calls that do so, and by SPAWN
+by_clone() {
+	grep -E '(clone|clone3|fork|vfork)\(' "$1" | grep -vc CLONE_THREAD
+}
+
+by_device() {
+	grep -c 'ioctl(.*0xea, 0x1, ' "$1"
+}
+
+trace() {
+	trace_log=$1
+	shift
+	strace -f -qqq -o "$trace_log" -e trace=clone,clone3,fork,vfork,ioctl "$@" \
+		>"$WORK/said" 2>&1 </dev/null || { echo "status $?"; cat "$WORK/said"; return 1; }
+}
+
+# spawns NAME KIND COMMAND...: KIND is "all" for a program whose children are all
+# made by posix_spawn() or vfork(), "some" or "none". Prints its line of the table.
+spawns() {
+	spawns_name=$1 kind=$2
+	shift 2
+	claim "$spawns_name: traced without" trace "$WORK/plain.log" "$@"
+	claim "$spawns_name: traced with" trace "$WORK/device.log" -E "LD_PRELOAD=$PRELOAD" \
+		-E SPAWNCTL_BACKEND=device "$@"
+	plain=$(by_clone "$WORK/plain.log")
+	rest=$(by_clone "$WORK/device.log")
+	device=$(by_device "$WORK/device.log")
+	echo "@table $spawns_name|$plain|$rest|$device"
+	case $kind in
+	all) claim "$spawns_name: $device of $plain by the device" \
+		[ "$plain" -gt 0 -a "$device" = "$plain" -a "$rest" = 0 ] ;;
+	some) claim "$spawns_name: $device of $plain by the device" \
+		[ "$device" -gt 0 -a $((device + rest)) = "$plain" ] ;;
+	none) claim "$spawns_name: none of $plain by the device" \
+		[ "$plain" -gt 0 -a "$device" = 0 -a "$rest" = "$plain" ] ;;
+	esac
+}
+
+finish() {
+	echo "1..$n"
+	rm -rf "$WORK"
+	exit $failed
+}

@@ -1,0 +1,31 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# CPython: subprocess by vfork and by posix_spawn, os.posix_spawn, and what forks.
+
+here=$(dirname "$(realpath "$0")")
+. "$here/lib.sh"
+
+count=${COUNT:-200}
+same "$count of each kind" python3 "$here/python.py" "$count"
+spawns "subprocess.run" all python3 -c '
+import subprocess
+for i in range(5):
+    subprocess.run(["/bin/true"], check=True)'
+spawns "subprocess.run, close_fds=False" all python3 -c '
+import subprocess
+for i in range(5):
+    subprocess.run(["/bin/true"], check=True, close_fds=False)'
+spawns "os.posix_spawn" all python3 -c '
+import os
+for i in range(5):
+    os.waitpid(os.posix_spawn("/bin/true", ["true"], {}), 0)'
+spawns "subprocess.run, preexec_fn" none python3 -c '
+import subprocess
+for i in range(5):
+    subprocess.run(["/bin/true"], check=True, preexec_fn=lambda: None)'
+
+# A program that lists its descriptors sees none of the library's.
+same "descriptors" python3 -c '
+import os
+print(sorted(os.listdir("/proc/self/fd")))'
+finish

@@ -1,0 +1,14 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Rust's std::process::Command; and rustc, which starts the linker by it.
+
+here=$(dirname "$(realpath "$0")")
+. "$here/lib.sh"
+
+cd "$WORK" || exit
+claim "rustc builds spawn.rs" rustc -Cdebuginfo=0 -o spawn "$here/spawn.rs"
+claim "and under the library" with rustc -Cdebuginfo=0 -o spawn2 "$here/spawn.rs"
+claim "they are the same" cmp spawn spawn2
+same "std::process::Command" ./spawn 30
+spawns "Rust's Command" some ./spawn 1
+finish

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# Real programs, unmodified, in a whole Debian on a disk, without and with the
+# preload library: selftests/programs has a script a kind.
+
+PROGRAM_PACKAGES=(bash binutils bsdutils coreutils dash default-jdk-headless findutils
+	gcc gdb git grep libc6-dev libelf-dev libglib2.0-dev make ninja-build
+	pkg-config procps python3 rustc sed strace valgrind)
+# No kernel but 6.1 and the newest: what differs is the C library, and these have
+# the two that are most unlike.
+PROGRAM_KERNELS=(6.1 "${KERNELS[-1]}")
+PROGRAM_EXCLUDE=('/usr/share/doc/*' '/usr/share/man/*' '/usr/share/locale/*'
+	'/usr/share/info/*' '/usr/share/icons/*' '/usr/lib/jvm/*/jmods/*')
+
+# The suite's own release: of backports only the kernel is wanted.
+programs_suite() {
+	local suite
+	suite=$(kernel_suite "$1") || return 1
+	echo "${suite%-backports}"
+}
+
+programs_image() {
+	echo "$CACHE/programs-$1-$({
+		declare -f make_programs
+		declare -p PROGRAM_PACKAGES PROGRAM_EXCLUDE
+		echo "$OBJTOOL"
+	} | hash_of).ext4"
+}
+
+# make_programs SUITE FILE
+make_programs() {
+	local suite=$1 image=$2 dir=$2.dir m x args=()
+
+	m=$(mirror) || return 1
+	for x in "${PROGRAM_EXCLUDE[@]}"; do
+		args+=("--dpkgopt=path-exclude=$x")
+	done
+	rm -rf --one-file-system "$dir"
+	apt_conf >"$dir.apt"
+	# The directory is for java, whose set-up fails without it.
+	# shellcheck disable=SC2016 # a command of mmdebstrap's
+	bootstrap --mode=root --variant=apt --format=directory \
+		--keyring=/usr/share/keyrings/debian-archive-keyring.gpg \
+		--aptopt="$dir.apt" --aptopt='APT::Install-Recommends "false"' \
+		--dpkgopt=force-unsafe-io "${args[@]}" \
+		--essential-hook='mkdir -p "$1/usr/share/man/man1"' \
+		--include="$(IFS=,; echo "${PROGRAM_PACKAGES[*]}")" \
+		"$suite" "$dir" "deb $m $suite main" || return 1
+	cp -r "$OBJTOOL" "$dir/usr/src/linux" || return 1
+	rm -rf "$dir"/var/cache/apt/* "$dir"/var/lib/apt/lists/*
+	x=$(du -sm "$dir" | cut -f1)
+	mke2fs -q -F -t ext4 -O ^has_journal -m 0 -d "$dir" "$image" $((x + x / 8 + 64))M || return 1
+	rm -rf --one-file-system "$dir" "$dir.apt"
+}
+
+# need_programs KERNEL: sets IMAGE. Descriptor 4 holds it.
+need_programs() {
+	local kernel=$1 suite
+	suite=$(programs_suite "$kernel")
+	IMAGE=$(programs_image "$suite")
+
+	mkdir -p "$CACHE"
+	exec 4>"$CACHE/programs-$suite.lock"
+	flock -s 4
+	if ! [ -e "$IMAGE" ] || [ -n "$(find "$IMAGE" -mtime "+$CACHE_DAYS")" ]; then
+		flock -u 4
+		flock -x 4
+		if ! [ -e "$IMAGE" ] || [ -n "$(find "$IMAGE" -mtime "+$CACHE_DAYS")" ]; then
+			say "$kernel: making a disk of $suite with gcc, gdb, java, rust, ... (about 120 s)"
+			drop_old "programs-$suite-*"
+			retry logged "$BUILD/$kernel/log/programs" \
+				make_programs "$suite" "$CACHE/tmp-programs-$suite" ||
+				die "$kernel: cannot make the disk of $suite"
+			mv "$CACHE/tmp-programs-$suite" "$IMAGE"
+			say "$kernel: disk made"
+		fi
+		flock -s 4
+	fi
+}
+
+# run_programs KERNEL CASE...: one guest, in BUILD/KERNEL/programs; sets TOKEN.
+run_programs() {
+	local kernel=$1 dir=$BUILD/$1/programs
+	shift
+
+	rm -rf "$dir"
+	mkdir -p "$dir/boot"
+	cp -r "$TOP/selftests/programs" "$dir/boot/"
+	TOKEN=$(new_token)
+	boot_conf "$dir" "$TOKEN" MODE=programs TIMEOUT=900 NOMODULE= "CASES=$*" SPAWNCTL_DIVISOR=1
+	SPAWNCTL_QEMU_MEM=${SPAWNCTL_QEMU_MEM:-3072M} boot "$kernel" "$dir" 2400 \
+		-drive "file=$IMAGE,format=raw,if=virtio,readonly=on" || true
+	rm -f "$dir/initrd" "$dir/boot.cpio"
+}
+
+# programs_results KERNEL CASE...: of that guest
+programs_results() {
+	local kernel=$1 dir=$BUILD/$1/programs log=$BUILD/$1/programs/channel.log t rc
+	shift
+
+	for t in "$@"; do
+		sed -n "/^@$TOKEN begin $t\$/,/^@$TOKEN end $t /p" "$log" >"$dir/one"
+		tap "programs:$t" "" <"$dir/one"
+		rc=$(sed -n "s/^@$TOKEN end $t \([0-9]*\) .*/\1/p" "$dir/one")
+		case $rc in
+		0 | 1) ;;
+		*) echo "fail programs:$t (its status is ${rc:-not known: it did not end})" ;;
+		esac
+		sed -n "s/^@$TOKEN klog [^ ]* \(.*\)/fail programs:$t (kernel log) \1/p
+			s/^@$TOKEN stuck [^ ]* \(.*\)/fail programs:$t (kill -9 does not end it) \1/p" \
+			"$dir/one"
+		rm -f "$dir/one"
+	done
+	if ! grep -q "^@$TOKEN done" "$log"; then
+		echo "fail programs (no verdict: the guest panicked, hung or was ended)"
+	elif ! grep -q "^@$TOKEN unloaded" "$log"; then
+		echo "fail programs (the module cannot be unloaded at the end)"
+	else
+		echo "pass programs module unloaded at the end"
+	fi
+	if grep -aqE "$BAD_LOG" "$dir/console.log"; then
+		echo "fail programs (console) $(grep -aEm 1 "$BAD_LOG" "$dir/console.log")"
+	fi
+}
+
+programs_cases() {
+	local f
+	for f in "$TOP"/selftests/programs/*.sh; do
+		f=${f##*/}
+		[ "$f" = lib.sh ] || echo "${f%.sh}"
+	done
+}
+
+# What the cases have counted, as a table
+programs_table() {
+	printf '%-40s %12s %12s %12s\n' "$1: processes made" "without, by" "with, by" "with, by" \
+		"" "clone" "clone" "the device"
+	sed -n 's/^@table //p' "$BUILD/$1/programs/channel.log" |
+		while IFS='|' read -r name plain rest device; do
+			printf '%-40s %12s %12s %12s\n' "$name" "$plain" "$rest" "$device"
+		done
+}
