@@ -30,7 +30,7 @@ ifeq ($(ARCH_DIR),x86_64)
 LIB_CFLAGS += -fcf-protection
 endif
 
-.PHONY: all userlib modules install clean help check soak demo lint dkms-tree
+.PHONY: all userlib modules install clean help check programs soak demo lint dkms-tree
 
 all: userlib
 
@@ -89,6 +89,9 @@ dkms-tree:
 check:
 	selftests/vm/check $(KERNEL)
 
+programs:
+	selftests/vm/programs $(addprefix -k ,$(KERNEL)) $(CASE)
+
 soak:
 	selftests/vm/check --soak $(KERNEL)
 
@@ -112,6 +115,8 @@ help:
 	@echo 'make demo              main job: the promise, shown in a guest'
 	@echo 'make check             all tests on all kernels; KERNEL=6.1 for one of'
 	@echo '                       $(shell sed -n 's/^Linux-Tested: *//p' META)'
+	@echo 'make programs          of these, real programs under the preload library alone'
+	@echo '                       (KERNEL=6.1 or newest, CASE="python make")'
 	@echo 'make soak              the same with full counts'
 	@echo 'make lint              checkpatch, sparse, W=1, cppcheck, shellcheck'
 	@echo 'make clean'

@@ -25,7 +25,8 @@ gdb_run() {
 }
 gdb_child() {
 	run_gdb -ex 'set follow-fork-mode child' -ex 'set breakpoint pending on' -ex 'break child.c:main' -ex run -ex 'print answer' \
-		-ex continue --args "$WORK/spawner" "$1" 1 "$WORK/child"
+		-ex continue --args "$WORK/spawner" "$1" 1 "$WORK/child" |
+		grep -v ': status' # of the parent, which has been let go
 }
 gdb_both() {
 	run_gdb -ex 'set detach-on-fork off' -ex 'catch exec' -ex run -ex 'info inferiors' \

@@ -139,4 +139,10 @@ programs_table() {
 		while IFS='|' read -r name plain rest device; do
 			printf '%-40s %12s %12s %12s\n' "$name" "$plain" "$rest" "$device"
 		done
+	printf '%-40s %s\n' "$1: one spawn" "system calls, by strace -f -c"
+	sed -n 's/^@calls //p' "$BUILD/$1/programs/channel.log" |
+		while IFS='|' read -r who what total calls; do
+			[ "$what" = actions ] && what="5 file actions"
+			printf '%-40s %s\n' "$who, $what" "$total ($calls)"
+		done
 }
