@@ -164,7 +164,7 @@ TEST_F(spawn, signals_as_asked)
 
 TEST_F(spawn, attributes)
 {
-	const struct sched_param wrong = { .sched_priority = 1 };
+	const struct sched_param wrong = { .sched_priority = 1 }, never = { .sched_priority = 100 };
 
 	FLAGS(SPAWNCTL_SPAWN_SETSID);
 	EXPECT_EQ(0, spawn_shell(self, "read p c s pp g sid r </proc/$$/stat; [ $sid = $$ ]"));
@@ -187,6 +187,7 @@ TEST_F(spawn, attributes)
 	EXPECT_EQ(EINVAL, spawnctl_attr_setflags(self->attr, 0x200));
 	EXPECT_EQ(EINVAL, spawnctl_attr_setpgroup(self->attr, -1));
 	EXPECT_EQ(EINVAL, spawnctl_attr_setschedpolicy(self->attr, 99));
+	EXPECT_EQ(EINVAL, spawnctl_attr_setschedparam(self->attr, &never));
 	EXPECT_EQ(EINVAL, spawnctl_attr_setbackend(self->attr, (enum spawnctl_backend)4));
 	EXPECT_EQ(EBADF, spawnctl_attr_setcgroup(self->attr, -1));
 }

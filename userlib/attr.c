@@ -123,6 +123,9 @@ int spawnctl_attr_getschedpolicy(const spawnctl_attr_t *attr, int *policy)
 
 int spawnctl_attr_setschedparam(spawnctl_attr_t *attr, const struct sched_param *param)
 {
+	/* What the kernel refuses with any policy */
+	if (param->sched_priority < 0 || param->sched_priority > 99)
+		return EINVAL;
 	attr->param = *param;
 	return 0;
 }

@@ -202,9 +202,10 @@ struct spawnctl_hold {
  * in @sig_default have no effect.
  *
  * On kernels before 5.16 a child that dumps core ends all that share its memory,
- * the caller's process included, as a child of vfork(2) does. So a signal whose
- * default action that is, SIGQUIT from a terminal say, should be blocked in the
- * window there; a fault of the child's own cannot be.
+ * the caller's process included. So a signal whose default action that is, SIGQUIT
+ * from a terminal say, should be blocked in the window there, the more so if the
+ * caller catches it: in a vfork(2) child his handler would run, in this one the
+ * default action is taken. A fault of the child's own cannot be blocked.
  *
  * While SPAWN sleeps, the caller's thread defers the signals of @window_mask,
  * @sig_default and @sig_ignore; it has its own mask back on return, unless

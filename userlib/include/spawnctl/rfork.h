@@ -31,8 +31,9 @@ extern "C" {
  * rfork() - make a process that shares what the flags say, or change this one
  * @flags: RFSPAWN, or an or of the others
  *
- * RFSPAWN returns twice as vfork(2) does, with the same rules for the child.
- * Handlers of pthread_atfork(3) do not run. Async-signal-safe.
+ * RFSPAWN returns twice as vfork(2) does, with the same rules for the child, and for
+ * a thread that others may cancel: see spawnctl_vfork(). Handlers of
+ * pthread_atfork(3) do not run. Async-signal-safe.
  *
  * Return: 0 in the child, and without RFPROC; in the caller the child's process
  * id; or -1 with errno
@@ -52,7 +53,8 @@ pid_t rfork(int flags) __attribute__((__returns_twice__));
  * @arg: argument of @fn
  *
  * With RFMEM the child has the caller's thread-local storage, errno included, as
- * on FreeBSD, while the caller runs on: it must use raw system calls only.
+ * on FreeBSD, while the caller runs on: it must use raw system calls only. With
+ * RFSPAWN the caller waits, and is not cancelled meanwhile.
  *
  * Return: the child's process id, or -1 with errno as rfork(); EINVAL: no stack
  */

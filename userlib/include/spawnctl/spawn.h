@@ -147,8 +147,9 @@ enum spawnctl_spawn_flags {
  * Through the device it is two system calls, the child's execve(2) included, and
  * one more for each action. In the child everything is blocked until execve(2),
  * which gives it the caller's mask, or that of SETSIGMASK. A call that fails
- * leaves no child and no zombie. It is no cancellation point. The child runs on
- * SPAWNCTL_SPAWN_STACK bytes of the caller's stack, whatever it is given.
+ * leaves no child and no zombie; that one is waited for, and the process id stored,
+ * before a handler of the calling thread can run. It is no cancellation point. The
+ * child runs on the caller's stack, on 2,560 bytes whatever it is given.
  *
  * Return: 0, or an error number: that of the ioctl, listed in
  * <linux/spawnctl.h>, or of clone(2); of the step that failed, which the
@@ -160,13 +161,15 @@ int spawnctl_spawn(pid_t *pid, const char *path, const spawnctl_file_actions_t *
 /**
  * spawnctl_spawnp() - the same, with the program looked for in PATH
  *
- * PATH is the caller's. As in glibc, a name without slash is ENAMETOOLONG when it
- * is longer than NAME_MAX, and a directory longer than PATH_MAX is passed over.
+ * PATH is the caller's, and without one /bin:/usr/bin, as in glibc. A name without
+ * slash is ENAMETOOLONG when it is longer than NAME_MAX, and a directory longer than
+ * PATH_MAX is passed over. The child has SPAWNCTL_SPAWN_STACK bytes of the caller's
+ * stack at most.
  */
 int spawnctl_spawnp(pid_t *pid, const char *file, const spawnctl_file_actions_t *actions,
 		    const spawnctl_attr_t *attr, char *const argv[], char *const envp[]);
 
-/** SPAWNCTL_SPAWN_STACK - bytes of the caller's stack that the child has */
+/** SPAWNCTL_SPAWN_STACK - bytes of the caller's stack that the child has, at most */
 #define SPAWNCTL_SPAWN_STACK	8192
 
 /*
@@ -222,13 +225,17 @@ int spawnctl_attr_getsigdefault(const spawnctl_attr_t *attr, sigset_t *set);
  */
 int spawnctl_attr_setsigignore(spawnctl_attr_t *attr, const sigset_t *set);
 int spawnctl_attr_getsigignore(const spawnctl_attr_t *attr, sigset_t *set);
-/** spawnctl_attr_setsigmask() - the new program's signal mask */
+/** spawnctl_attr_setsigmask() - the new program's signal mask; libc's own signals
+ * below SIGRTMIN are left out, as by sigprocmask(3)
+ */
 int spawnctl_attr_setsigmask(spawnctl_attr_t *attr, const sigset_t *set);
 int spawnctl_attr_getsigmask(const spawnctl_attr_t *attr, sigset_t *set);
 /** spawnctl_attr_setschedpolicy() - SCHED_OTHER, _FIFO or _RR; else EINVAL */
 int spawnctl_attr_setschedpolicy(spawnctl_attr_t *attr, int policy);
 int spawnctl_attr_getschedpolicy(const spawnctl_attr_t *attr, int *policy);
-/** spawnctl_attr_setschedparam() - checked by the kernel, with the policy */
+/** spawnctl_attr_setschedparam() - priority, 0 to 99, else EINVAL; of which the
+ * policy may take less, as the spawn finds
+ */
 int spawnctl_attr_setschedparam(spawnctl_attr_t *attr, const struct sched_param *param);
 int spawnctl_attr_getschedparam(const spawnctl_attr_t *attr, struct sched_param *param);
 /** spawnctl_attr_setcgroup() - descriptor of a cgroup v2 directory; EBADF: negative */
@@ -240,11 +247,11 @@ int spawnctl_attr_getcgroup(const spawnctl_attr_t *attr, int *fd);
  * @backend: the spawn fails if it is not there; SPAWNCTL_BACKEND_ANY takes the
  *	best there is
  *
- * Without a descriptor given, the library takes that of the environment:
- * SPAWNCTL_FD, or what systemd passes (LISTEN_FDS) under the name "spawnctl";
- * both are left out in a program that has gained rights (AT_SECURE). Else it
- * opens the device at first use and keeps it, close-on-exec, with a number from
- * 100 on if it can. A program may close that: it is opened again.
+ * Without a descriptor given, the library takes that of the environment with which
+ * the program was started: SPAWNCTL_FD, or what systemd passes (LISTEN_FDS) under
+ * the name "spawnctl"; both are left out in a program that has gained rights
+ * (AT_SECURE). Else it opens the device at first use and keeps it, close-on-exec,
+ * with a number from 100 on if it can. A program may close that: it is opened again.
  */
 int spawnctl_attr_setbackend(spawnctl_attr_t *attr, enum spawnctl_backend backend);
 
