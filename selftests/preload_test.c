@@ -188,6 +188,7 @@ static void by_descriptor(void)
 		dlsym(RTLD_DEFAULT, "posix_spawn_file_actions_addclosefrom_np");
 	posix_spawn_file_actions_t actions;
 	const char *backend = getenv("SPAWNCTL_BACKEND");
+	void *libc = dlopen("libc.so.6", RTLD_NOW);
 	bool by_libc = backend && !strcmp(backend, "libc");
 	int error, fd = open("/usr", O_RDONLY);
 	pid_t pid;
@@ -198,7 +199,7 @@ static void by_descriptor(void)
 	CHECK(addclosefrom && addclosefrom(&actions, 3) == 0);
 	error = posix_spawn(&pid, "/bin/sh", &actions, NULL, argv, environ);
 	/* An older libc would leave all open, and not say so */
-	if (by_libc && !dlsym(dlopen("libc.so.6", RTLD_NOW), "posix_spawn_file_actions_addclosefrom_np"))
+	if (by_libc && !dlsym(libc, "posix_spawn_file_actions_addclosefrom_np"))
 		CHECK(error == ENOSYS);
 	else
 		CHECK(error == 0 && wait_status(pid) == 0);

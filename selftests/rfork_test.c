@@ -345,8 +345,8 @@ TEST(table_is_left_alone)
 	for (i = 0; i < 5; i++) {
 		pid = rfork(RFPROC);
 		if (!pid)
-			_exit(spawnctl_spawn(&grandchild, "/bin/true", NULL, NULL, argv, argv + 1) ||
-			      wait_status(grandchild) ? 8 : 7);
+			_exit(spawnctl_spawn(&grandchild, "/bin/true", NULL, NULL, argv,
+					     argv + 1) || wait_status(grandchild) ? 8 : 7);
 		EXPECT_TRUE(exited_with(pid, 7));
 	}
 	EXPECT_EQ(before, open_fds());

@@ -232,7 +232,7 @@ FIXTURE_TEARDOWN(files)
 }
 
 /* The program's descriptor for its report is put below the random ones, last. */
-static int spawn_steps(FIXTURE_DATA(files) *self, const struct step *steps, int n,
+static int spawn_steps(FIXTURE_SELF(files) self, const struct step *steps, int n,
 		       struct table *table)
 {
 	char self_path[] = "/proc/self/exe", *argv[] = { "files", "--report", NULL };
@@ -275,7 +275,7 @@ static const char *list_text(const struct step *steps, int n)
 }
 
 /* One list, both ways; the error of ours */
-static int compare(struct __test_metadata *_metadata, FIXTURE_DATA(files) *self,
+static int compare(struct __test_metadata *_metadata, FIXTURE_SELF(files) self,
 		   const struct step *steps, int n, int only_named, int with_pidfd)
 {
 	struct table ours = { 0 }, theirs = { 0 }, before = { 0 }, after = { 0 };
@@ -302,7 +302,7 @@ static int compare(struct __test_metadata *_metadata, FIXTURE_DATA(files) *self,
 	return ours.error;
 }
 
-static void compare_random(struct __test_metadata *_metadata, FIXTURE_DATA(files) *self,
+static void compare_random(struct __test_metadata *_metadata, FIXTURE_SELF(files) self,
 			   int only_named)
 {
 	unsigned int round, rounds = scaled(10000, 150, "lists"), failed = 0;
@@ -362,7 +362,7 @@ TEST_F(files, many)
 }
 
 /* System calls of a spawn, caller's and child's up to execve(2), by a tracer. */
-static int count_calls(FIXTURE_DATA(files) *self, spawnctl_file_actions_t *actions)
+static int count_calls(FIXTURE_SELF(files) self, spawnctl_file_actions_t *actions)
 {
 	const long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE |
 			     PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL;
@@ -429,7 +429,7 @@ TEST_F(files, system_calls)
 
 	spawnctl_file_actions_init(&actions);
 	plain = count_calls(self, NULL);
-	for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(steps); i++)
 		ASSERT_EQ(0, add(actions, &steps[i]));
 	five = count_calls(self, actions);
 	TH_LOG("plain %d, with 5 actions %d", plain, five);

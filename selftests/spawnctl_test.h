@@ -24,6 +24,9 @@
 #define P_PIDFD 3
 #endif
 
+/* What a test's helper is given of its fixture, FIXTURE_DATA(fixture) * */
+#define FIXTURE_SELF(fixture)	__typeof__(FIXTURE_DATA(fixture) *)
+
 /*
  * The counts of a soak divided by SPAWNCTL_DIVISOR, yet never below @floor.
  * Says what came out, so that a log tells how hard a test was.

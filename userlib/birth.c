@@ -259,7 +259,6 @@ long spawnctl_birth(struct birth *birth)
 {
 	enum spawnctl_backend wanted = birth->backend;
 	bool absent = true;
-	long pid;
 
 	birth->device.fd = -1;
 	birth->started = false;
@@ -268,7 +267,8 @@ long spawnctl_birth(struct birth *birth)
 	if (birth->fd >= 0)
 		wanted = SPAWNCTL_BACKEND_DEVICE;
 	if (wanted == SPAWNCTL_BACKEND_ANY || wanted == SPAWNCTL_BACKEND_DEVICE) {
-		pid = by_device(birth, &absent);
+		long pid = by_device(birth, &absent);
+
 		if (wanted == SPAWNCTL_BACKEND_DEVICE || !absent)
 			return pid;
 		birth->passed_over = pid;

@@ -15,7 +15,6 @@
 
 #include "spawn_int.h"
 
-
 /* As getdents64(2) gives it */
 struct dirent64_head {
 	unsigned long long ino;

@@ -183,10 +183,10 @@ static int lift(int fd)
 static int keep_device(struct device *device)
 {
 	unsigned long old = __atomic_load_n(&kept_fd, __ATOMIC_ACQUIRE);
-	int fd, ret;
 
 	if (KEPT_FD(old) == NONE) {
-		fd = open_device();
+		int fd = open_device(), ret;
+
 		if (fd < 0)
 			return fd;
 		ret = spawnctl_device_check(fd, NULL);

@@ -68,8 +68,12 @@ static long change_caller(int flags)
 /* In the terms of struct clone_args */
 static void set_args(unsigned long long *args, int flags)
 {
-	args[0] = (flags & RFMEM ? CLONE_VM : 0) | (flags & RFSIGSHARE ? CLONE_SIGHAND : 0) |
-		  (flags & (RFFDG | RFCFDG) ? 0 : CLONE_FILES);
+	if (flags & RFMEM)
+		args[0] |= CLONE_VM;
+	if (flags & RFSIGSHARE)
+		args[0] |= CLONE_SIGHAND;
+	if (!(flags & (RFFDG | RFCFDG)))
+		args[0] |= CLONE_FILES;
 	args[4] = SIGCHLD;
 	if (flags & RFTSIGZMB)
 		args[4] = RFTSIGNUM(flags);

@@ -3,6 +3,7 @@
 # The system calls of one spawn, the caller's and the child's up to execve(2), by
 # strace: of 11 spawns less those of one, without the program's exit and the wait.
 
+# shellcheck disable=SC2016,SC2317 # what others run: awk, functions that claim runs
 here=$(dirname "$(realpath "$0")")
 . "$here/lib.sh"
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Programs that fork, which the library is not for, and must not harm.
 
+# shellcheck disable=SC2016,SC2317 # what others run: awk, functions that claim runs
 here=$(dirname "$(realpath "$0")")
 . "$here/lib.sh"
 

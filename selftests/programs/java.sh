@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0
 # Java's ProcessBuilder, by posix_spawn() (its way), vfork() and fork().
 
+# shellcheck disable=SC2016,SC2317 # what others run: awk, functions that claim runs
 here=$(dirname "$(realpath "$0")")
 . "$here/lib.sh"
 
 # Little of a compiler: it is emulated, and ends soon
 java="-XX:TieredStopAtLevel=1 -Xshare:auto -Xmx256m"
-# shellcheck disable=SC2086 # words
+# shellcheck disable=SC2046,SC2086 # words
 claim "Spawn is built" javac $(printf -- '-J%s ' $java) -d "$WORK" "$here/Spawn.java"
 SAME_FILTER='/launch mechanism VFORK/d'
 for how in POSIX_SPAWN VFORK FORK; do

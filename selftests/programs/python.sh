@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # CPython: subprocess by vfork and by posix_spawn, os.posix_spawn, and what forks.
 
+# shellcheck disable=SC2016,SC2317 # what others run: awk, functions that claim runs
 here=$(dirname "$(realpath "$0")")
 . "$here/lib.sh"
 

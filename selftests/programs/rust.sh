@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Rust's std::process::Command; and rustc, which starts the linker by it.
 
+# shellcheck disable=SC2016,SC2317 # what others run: awk, functions that claim runs
 here=$(dirname "$(realpath "$0")")
 . "$here/lib.sh"
 

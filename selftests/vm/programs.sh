@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # Real programs, unmodified, in a whole Debian on a disk, without and with the
 # preload library: selftests/programs has a script a kind.
 

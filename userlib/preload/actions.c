@@ -19,7 +19,7 @@ int posix_spawn_file_actions_destroy(posix_spawn_file_actions_t *actions)
 }
 
 int posix_spawn_file_actions_addopen(posix_spawn_file_actions_t *actions,
-					int fd, const char *path, int oflag, mode_t mode)
+				     int fd, const char *path, int oflag, mode_t mode)
 {
 	return spawnctl_actions_add(layout_actions(actions), &(struct action){
 		.op = ACTION_OPEN,

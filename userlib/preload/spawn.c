@@ -55,7 +55,7 @@ static int run(const char *name, bool search, bool pidfd, int *out, const char *
 	       char *const argv[], char *const envp[])
 {
 	enum choice choice = preload_choice();
-	int error, saved = errno, unwanted;
+	int error, saved = errno, unwanted = -1;
 	struct spawnctl_attr own;
 	struct spawn spawn = {
 		.path = path,

@@ -174,7 +174,7 @@ int spawnctl_spawnp(pid_t *pid, const char *file, const spawnctl_file_actions_t 
 
 /*
  * File actions. They are done in the order in which they were added, and the
- * first that fails fails the spawn. Adding one fails with
+ * first that fails ends the spawn. Adding one fails with
  *	EBADF	(a descriptor is negative, or not below RLIMIT_NOFILE),
  *	ENOMEM.
  */
