@@ -72,6 +72,40 @@ TEST_F(device, is_kept)
 	EXPECT_EQ(-1, device_fd(fd + 1));
 }
 
+static int filter(unsigned int nr, unsigned int answer);
+
+/* Closed by the program, it is not missed */
+TEST_F(device, is_asked_for_when_closed)
+{
+	enum spawnctl_backend backend;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		EXPECT_EQ(0, spawnctl_backend(self->attr, &backend));
+		EXPECT_EQ(SPAWNCTL_BACKEND_DEVICE, backend);
+		EXPECT_EQ(0, close(device_fd(0)));
+	}
+}
+
+/* A filter that comes after close_range(2) was found to be there */
+TEST_F(device, close_range_goes_away)
+{
+	spawnctl_file_actions_t *actions;
+	pid_t pid;
+	int i;
+
+	ASSERT_EQ(0, spawnctl_file_actions_init(&actions));
+	ASSERT_EQ(0, spawnctl_file_actions_addclosefrom(actions, 3));
+	for (i = 0; i < 4; i++) {
+		EXPECT_EQ(0, spawnctl_spawn(&pid, "/bin/true", actions, NULL, true_argv, environ));
+		EXPECT_EQ(0, wait_status(pid));
+		if (!i)
+			ASSERT_EQ(0, filter(436, SECCOMP_RET_ERRNO | EPERM));
+	}
+	EXPECT_EQ(-1, waitpid(-1, NULL, __WALL));
+	spawnctl_file_actions_destroy(actions);
+}
+
 /* Whatever file has its number now */
 TEST_F(device, number_is_anothers)
 {

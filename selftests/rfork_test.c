@@ -335,6 +335,16 @@ static int open_fds(void)
 	return n;
 }
 
+/* A stack near the bottom of the memory is one as well. */
+TEST(low_stack)
+{
+	char *low = mmap((void *)0x10000, 0x20000, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+
+	ASSERT_NE(MAP_FAILED, low);
+	EXPECT_TRUE(exited_with(rfork_thread(RFPROC | RFFDG, low + 0x20000, set_shared, NULL), 7));
+}
+
 /* A child with this table and other memory keeps nothing in it. */
 TEST(table_is_left_alone)
 {

@@ -305,6 +305,43 @@ TEST_F(spawn, handlers_hear_late)
 	EXPECT_LE(n, heard.ran);
 }
 
+static pid_t forgotten;
+static int forgotten_fd;
+
+/* As a program's that keeps account of what it has started */
+static void forget_reaped(int sig)
+{
+	int saved = errno;
+
+	if (forgotten > 0 && waitpid(forgotten, NULL, WNOHANG) == forgotten) {
+		forgotten = 0;
+		close(forgotten_fd);
+		forgotten_fd = -1;
+	}
+	errno = saved;
+}
+
+/* What a handler has made of the results is not undone. */
+TEST_F(spawn, handlers_may_forget)
+{
+	struct sigaction action = { .sa_handler = forget_reaped };
+	unsigned int i, n = scaled(4000, 100, "spawns");
+	char *argv[] = { "true", NULL };
+
+	EXPECT_EQ(0, spawnctl_attr_setpidfd(self->attr, &forgotten_fd));
+	sigaction(SIGCHLD, &action, NULL);
+	for (i = 0; i < n; i++) {
+		forgotten = 0;
+		forgotten_fd = -1;
+		ASSERT_EQ(0, spawnctl_spawn(&forgotten, "/bin/true", NULL, self->attr, argv,
+					    environ));
+		while (READ_ONCE(forgotten))
+			usleep(100);
+		ASSERT_EQ(-1, forgotten_fd);
+	}
+	signal(SIGCHLD, SIG_DFL);
+}
+
 /* One SIGCHLD of a spawn that fails, as of libc's, and none of what goes on */
 TEST_F(spawn, one_sigchld)
 {

@@ -49,17 +49,22 @@ struct kernel_sigaction {
 
 static void set_handler(int sig, void (*handler)(int))
 {
-	struct kernel_sigaction action = { .handler = (unsigned long)handler };
+	struct kernel_sigaction action;
+	int i;
 
+	/* One by one: else a compiler may call memset() */
+	action.handler = (unsigned long)handler;
+	for (i = 0; i < 7; i++)
+		*(volatile unsigned long *)&action.rest[i] = 0;
 	raw_syscall(SYS_rt_sigaction, sig, &action, NULL, SIGSET_SIZE);
 }
 
 static bool has_handler(int sig)
 {
-	struct kernel_sigaction action = { 0 };
+	struct kernel_sigaction action;
 
-	raw_syscall(SYS_rt_sigaction, sig, NULL, &action, SIGSET_SIZE);
-	return action.handler != (unsigned long)SIG_DFL &&
+	return !raw_syscall(SYS_rt_sigaction, sig, NULL, &action, SIGSET_SIZE) &&
+	       action.handler != (unsigned long)SIG_DFL &&
 	       action.handler != (unsigned long)SIG_IGN;
 }
 
@@ -168,8 +173,11 @@ static long by_device(struct birth *birth, bool *absent)
 	}
 	*absent = gone || pid == -EACCES || pid == -EPERM || pid == -ENOTTY;
 	birth->clone.flags = asked;
-	if (pid < 0)
+	if (pid < 0) {
 		device->fd = -1;
+		/* The kernel has put the mask back */
+		birth->hold.wanted = false;
+	}
 	return pid;
 }
 
@@ -263,7 +271,7 @@ long spawnctl_birth(struct birth *birth)
 	birth->device.fd = -1;
 	birth->started = false;
 	birth->passed_over = 0;
-	birth->hold = (struct spawnctl_hold){ 0 };
+	birth->hold.wanted = birth->hold_all;
 	if (birth->fd >= 0)
 		wanted = SPAWNCTL_BACKEND_DEVICE;
 	if (wanted == SPAWNCTL_BACKEND_ANY || wanted == SPAWNCTL_BACKEND_DEVICE) {
@@ -287,19 +295,24 @@ static int clone3_refused(void)
 static int probe_device(struct birth *birth)
 {
 	struct device *device = &birth->device;
-	int ret = 0, refusal = 0;
+	int tries, ret = 0, refusal = 0;
 
-	*device = (struct device){ .fd = birth->fd, .from = DEVICE_CALLERS };
 	if (spawnctl_arch_emulated())
 		return -ENOSYS;
-	if (birth->fd < 0)
-		ret = spawnctl_device_get(device, birth->transient);
-	if (ret)
-		return ret;
-	ret = spawnctl_device_check(device->fd, &refusal);
-	if (ret)
+	for (tries = 0; tries < 3; tries++) {
+		*device = (struct device){ .fd = birth->fd, .from = DEVICE_CALLERS };
+		if (birth->fd < 0)
+			ret = spawnctl_device_get(device, birth->transient);
+		if (ret)
+			return ret;
+		ret = spawnctl_device_check(device->fd, &refusal);
+		if (!ret)
+			break;
 		spawnctl_device_lost(device, ret);
-	else if (refusal)
+		if (device->from == DEVICE_CALLERS || device->from == DEVICE_TRANSIENT)
+			return ret;
+	}
+	if (refusal)
 		spawnctl_device_put(device);
 	return ret ? ret : -refusal;
 }

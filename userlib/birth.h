@@ -20,14 +20,16 @@
  * @backend: the one demanded, or SPAWNCTL_BACKEND_ANY; then the one used
  * @fd: descriptor demanded, or -1
  * @transient: leave no descriptor open
+ * @hold_all: signals are held back in the caller until the release, unless the child
+ *	has cleared @hold.wanted
  * @fn: the child, with @arg; its result is the exit status
  * @device: the descriptor used; its fd is -1 where another backend is
  * @passed_over: why the device is not used, a negative errno, or 0
  * @started: the child has run
  * @tid: the child's process id, there before it runs (by the device only)
- * @hold: whether signals are still held back in the caller, and its mask. A child
- *	of the device that fails sets @hold.wanted, so that it is waited for before
- *	any handler of the caller's hears of it
+ * @hold: whether signals are still held back in the caller, and its mask. By the
+ *	device the child decides, until it has executed a program or ended; without
+ *	it they always are
  */
 struct birth {
 	struct spawnctl_clone clone;
@@ -35,6 +37,7 @@ struct birth {
 	enum spawnctl_backend backend;
 	int fd;
 	bool transient;
+	bool hold_all;
 	int (*fn)(void *arg);
 	void *arg;
 

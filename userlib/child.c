@@ -8,7 +8,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -27,7 +26,6 @@ struct dirent64_head {
 /* The caller takes note, and waits for this child before its handlers hear of it */
 static int fail(struct spawn *spawn, enum spawnctl_step step, long error)
 {
-	spawn->birth.hold.wanted = true;
 	spawn->failure.step = step;
 	spawn->failure.error = -error;
 	return 127;
@@ -131,13 +129,11 @@ static int unshare_table(struct spawn *spawn)
 	if (!spawn->share)
 		return 0;
 	ret = raw_syscall(SYS_close_range, spawn->first, ~0U, CLOSE_RANGE_UNSHARE);
-	if (ret && ret != -ENOMEM && ret != -EMFILE) {
-		/* A filter that is new, or looks closer */
-		ret = raw_syscall(SYS_unshare, CLONE_FILES);
-		spawn->first = ~0U;
-	}
-	if (ret)
+	if (ret) {
+		/* A filter that is new, or of this thread alone */
+		spawn->cannot_unshare = ret != -ENOMEM && ret != -EMFILE;
 		return fail(spawn, SPAWNCTL_STEP_CLONE, ret);
+	}
 	spawn->share = false;
 	/* The parent's, made since; it is not there in a child with a copy */
 	if (spawn->pidfd >= 0)
@@ -327,8 +323,8 @@ static int set_attributes(struct spawn *spawn)
 }
 
 /*
- * A handler of the caller's may run as soon as the program is executed, and look for
- * it by its id. Without the device none can, until the caller has stored that.
+ * By the device, a handler of the caller's may run as soon as the program is executed,
+ * and look for it by its id, and forget that. So the caller stores it no more.
  */
 static void publish(struct spawn *spawn)
 {
@@ -342,12 +338,14 @@ static void publish(struct spawn *spawn)
 		spawn->old_pidfd = *spawn->attr->pidfd;
 		*spawn->attr->pidfd = spawn->pidfd;
 	}
+	spawn->birth.hold.wanted = false;
 }
 
 static void withdraw(struct spawn *spawn)
 {
 	if (spawn->birth.backend != SPAWNCTL_BACKEND_DEVICE)
 		return;
+	spawn->birth.hold.wanted = true;
 	if (spawn->pid)
 		*spawn->pid = spawn->old_pid;
 	if (spawn->attr->pidfd)

@@ -47,9 +47,20 @@ int spawnctl_info(int fd, struct spawnctl_info *info)
 	return ioctl(fd, SPAWNCTL_IOC_INFO, info);
 }
 
+static const char name[] = "/dev/spawnctl";
+
 static int open_device(void)
 {
-	return raw_syscall(SYS_openat, AT_FDCWD, "/dev/spawnctl", O_RDWR | O_CLOEXEC);
+	return raw_syscall(SYS_openat, AT_FDCWD, name, O_RDWR | O_CLOEXEC);
+}
+
+static bool is_of_that_name(int fd)
+{
+	struct stat file, named;
+
+	return !raw_syscall(SYS_newfstatat, fd, "", &file, AT_EMPTY_PATH) &&
+	       !raw_syscall(SYS_newfstatat, AT_FDCWD, name, &named, 0) &&
+	       file.st_dev == named.st_dev && file.st_ino == named.st_ino;
 }
 
 int spawnctl_open(void)
@@ -116,9 +127,9 @@ static int number(const char *text, const char *end)
 	return value;
 }
 
-static int number_of(const char *name)
+static int number_of(const char *variable)
 {
-	const char *text = secure_getenv(name);
+	const char *text = secure_getenv(variable);
 
 	return text ? number(text, text + strlen(text)) : -1;
 }
@@ -127,19 +138,19 @@ static int number_of(const char *name)
 static int systemd_fd(void)
 {
 	static const char wanted[] = "spawnctl";
-	const char *name = secure_getenv("LISTEN_FDNAMES");
+	const char *names = secure_getenv("LISTEN_FDNAMES");
 	int i, n = number_of("LISTEN_FDS");
 
-	if (!name || number_of("LISTEN_PID") != raw_syscall(SYS_getpid))
+	if (!names || number_of("LISTEN_PID") != raw_syscall(SYS_getpid))
 		return NONE;
 	for (i = 0; i < n; i++) {
-		size_t len = strcspn(name, ":");
+		size_t len = strcspn(names, ":");
 
-		if (len == sizeof(wanted) - 1 && !memcmp(name, wanted, len))
+		if (len == sizeof(wanted) - 1 && !memcmp(names, wanted, len))
 			return 3 + i;
-		if (!name[len])
+		if (!names[len])
 			break;
-		name += len + 1;
+		names += len + 1;
 	}
 	return NONE;
 }
@@ -183,25 +194,28 @@ static int lift(int fd)
 static int keep_device(struct device *device)
 {
 	unsigned long old = __atomic_load_n(&kept_fd, __ATOMIC_ACQUIRE);
+	int fd = NONE, ret;
 
-	if (KEPT_FD(old) == NONE) {
-		int fd = open_device(), ret;
-
-		if (fd < 0)
-			return fd;
-		ret = spawnctl_device_check(fd, NULL);
-		if (ret) {
-			raw_syscall(SYS_close, fd);
-			return ret;
+	while (KEPT_FD(old) == NONE) {
+		if (fd == NONE) {
+			fd = open_device();
+			if (fd < 0)
+				return fd;
+			ret = spawnctl_device_check(fd, NULL);
+			if (ret) {
+				raw_syscall(SYS_close, fd);
+				return ret;
+			}
+			fd = lift(fd);
 		}
-		fd = lift(fd);
 		device->kept = KEPT(KEPT_COUNT(old) + 1, fd);
 		if (__atomic_compare_exchange_n(&kept_fd, &old, device->kept, false,
 						__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 			return fd;
-		/* Another thread was first */
-		raw_syscall(SYS_close, fd);
 	}
+	/* Another thread was first */
+	if (fd != NONE)
+		raw_syscall(SYS_close, fd);
 	device->kept = old;
 	return KEPT_FD(old);
 }
@@ -224,7 +238,7 @@ int spawnctl_device_get(struct device *device, bool transient)
 void spawnctl_device_close(int fd)
 {
 	/* Another thread may have closed it, and opened something of its own */
-	if (!looks_like_it(fd))
+	if (!spawnctl_device_check(fd, NULL))
 		raw_syscall(SYS_close, fd);
 }
 
@@ -250,8 +264,8 @@ void spawnctl_device_lost(const struct device *device, int error)
 					    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 		break;
 	case DEVICE_TRANSIENT:
-		/* Something else is at that name, and was opened a moment ago */
-		if (error != -EBADF)
+		/* What is at the device's name, and was opened a moment ago */
+		if (error != -EBADF && is_of_that_name(device->fd))
 			raw_syscall(SYS_close, device->fd);
 		break;
 	}

@@ -213,8 +213,8 @@ pid_t rfork_thread(int flags, void *stack, int (*fn)(void *arg), void *arg)
 	/* The address for the thread id would be in the registers of fn and arg */
 	set_args(args, flags);
 	/* Not where it ends, but how big a shadow stack is to be: as the kernel's own */
-	args[5] = (unsigned long)top - SPAWNCTL_STACK_SIZE;
-	args[6] = SPAWNCTL_STACK_SIZE;
+	args[6] = (unsigned long)top > SPAWNCTL_STACK_SIZE ? SPAWNCTL_STACK_SIZE : 16;
+	args[5] = (unsigned long)top - args[6];
 	if ((flags & RFNOWAIT) || args[2]) {
 		ret = spawnctl_arch_clone(SYS_clone3, (long)args, sizeof(args), 0,
 					  start_child, start);

@@ -32,16 +32,21 @@ _Static_assert(SEARCH_STACK <= SPAWNCTL_SPAWN_STACK, "what is promised");
  * Whether close_range(2) can make a table: asked once, by a call that changes
  * nothing, as a child that finds out is one that the program hears of.
  */
+enum { UNSHARE_UNKNOWN, UNSHARE_CAN, UNSHARE_CANNOT };
+
+static int unshare_known;	/* atomic */
+
 static bool can_unshare(void)
 {
-	static int known;	/* atomic: 0, or 1 for yes, -1 for no */
-	int can = __atomic_load_n(&known, __ATOMIC_RELAXED);
+	int known = __atomic_load_n(&unshare_known, __ATOMIC_RELAXED);
 
-	if (!can) {
-		can = raw_syscall(SYS_close_range, 1, 0, CLOSE_RANGE_UNSHARE) == -EINVAL ? 1 : -1;
-		__atomic_store_n(&known, can, __ATOMIC_RELAXED);
+	if (known == UNSHARE_UNKNOWN) {
+		known = UNSHARE_CANNOT;
+		if (raw_syscall(SYS_close_range, 1, 0, CLOSE_RANGE_UNSHARE) == -EINVAL)
+			known = UNSHARE_CAN;
+		__atomic_store_n(&unshare_known, known, __ATOMIC_RELAXED);
 	}
-	return can > 0;
+	return known == UNSHARE_CAN;
 }
 
 static void name_fd(struct spawn *spawn, int fd)
@@ -122,15 +127,23 @@ static void set_clone(struct spawn *spawn)
 	}
 }
 
+static long wait_for(int type, int id)
+{
+	long ret;
+
+	do {
+		ret = raw_syscall(SYS_waitid, type, id, NULL, WEXITED | __WALL, NULL);
+	} while (ret == -EINTR);
+	return ret;
+}
+
 /* Of a child that has failed nothing is left, but the SIGCHLD of its end */
 static void reap(const struct spawn *spawn, pid_t pid)
 {
-	bool by_pidfd = spawn->pidfd >= 0;
-
-	while (raw_syscall(SYS_waitid, by_pidfd ? P_PIDFD : P_PID, by_pidfd ? spawn->pidfd : pid,
-			   NULL, WEXITED | __WALL, NULL) == -EINTR)
-		;
-	if (by_pidfd)
+	/* Another thread may have closed it, or a filter not know it */
+	if (spawn->pidfd < 0 || wait_for(P_PIDFD, spawn->pidfd))
+		wait_for(P_PID, pid);
+	else
 		raw_syscall(SYS_close, spawn->pidfd);
 }
 
@@ -152,6 +165,7 @@ static __attribute__((__noinline__)) long give_birth(struct spawn *spawn)
 	spawn->birth.backend = spawn->attr->backend;
 	spawn->birth.fd = spawn->attr->fd;
 	spawn->birth.transient = spawn->attr->transient;
+	spawn->birth.hold_all = true;
 	spawn->birth.fn = spawnctl_spawn_child;
 	spawn->birth.arg = spawn;
 	*canary = CANARY;
@@ -162,33 +176,49 @@ static __attribute__((__noinline__)) long give_birth(struct spawn *spawn)
 	return pid;
 }
 
+static long give_birth_and_reap(struct spawn *spawn)
+{
+	long pid = give_birth(spawn);
+
+	if (pid < 0)
+		spawn->failure = (struct spawnctl_failure){
+			.error = -pid, .step = SPAWNCTL_STEP_CLONE, .action = -1 };
+	else if (spawn->failure.error)
+		reap(spawn, pid);
+	return pid;
+}
+
 /*
  * Until the results are where they belong, and a child that has failed is waited
- * for, no handler of this thread runs, and it is not cancelled. (A handler may run
- * when the device's child has executed the program, which has stored them before.)
+ * for, no handler of this thread runs, and it is not cancelled. The device's child
+ * has stored them itself, if it has executed the program: handlers have run then.
  */
 int spawnctl_spawn_run(struct spawn *spawn)
 {
 	static const struct spawnctl_attr none = { .fd = -1 };
 	int cancel = PTHREAD_CANCEL_ENABLE, error;
-	long ret;
+	long pid;
 
 	if (!spawn->attr)
 		spawn->attr = &none;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	ret = give_birth(spawn);
-	if (ret < 0)
-		spawn->failure = (struct spawnctl_failure){
-			.error = -ret, .step = SPAWNCTL_STEP_CLONE, .action = -1 };
+	spawn->cannot_unshare = false;
+	pid = give_birth_and_reap(spawn);
+	if (spawn->cannot_unshare) {
+		/* Once more, with a copy of the table */
+		__atomic_store_n(&unshare_known, UNSHARE_CANNOT, __ATOMIC_RELAXED);
+		spawnctl_birth_release(&spawn->birth);
+		pid = give_birth_and_reap(spawn);
+	}
 	error = spawn->failure.error;
-	if (ret > 0 && error)
-		reap(spawn, ret);
 	if (spawn->attr->failure)
 		*spawn->attr->failure = spawn->failure;
-	if (!error && spawn->attr->pidfd)
-		*spawn->attr->pidfd = spawn->pidfd;
-	if (!error && spawn->pid)
-		*spawn->pid = ret;
+	if (!error && spawn->birth.hold.wanted) {
+		if (spawn->attr->pidfd)
+			*spawn->attr->pidfd = spawn->pidfd;
+		if (spawn->pid)
+			*spawn->pid = pid;
+	}
 	spawnctl_birth_release(&spawn->birth);
 	pthread_setcancelstate(cancel, NULL);
 	return error;

@@ -118,6 +118,7 @@ struct spawn {
 	bool share;
 	unsigned int first;
 	int pidfd;
+	bool cannot_unshare;
 
 	struct spawnctl_failure failure;
 };

@@ -140,9 +140,9 @@ enum spawnctl_flags {
 
 /**
  * struct spawnctl_hold - signals held back when SPAWN returns
- * @wanted: Set by the child, in the memory that it shares: if it is not 0 when
- *	the sleep is over, the caller's thread goes on deferring what it defers
- *	in the sleep
+ * @wanted: If it is not 0 when the sleep is over, as the child may have set it in
+ *	the memory that it shares, the caller's thread goes on deferring what it
+ *	defers in the sleep
  * @mask: Out, in that case: the mask that the caller has to put back, by
  *	rt_sigprocmask(2)
  *
