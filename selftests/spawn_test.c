@@ -309,11 +309,11 @@ static pid_t forgotten;
 static int forgotten_fd;
 
 /* As a program's that keeps account of what it has started */
-static void forget_reaped(int sig)
+static void forget_child(int sig)
 {
 	int saved = errno;
 
-	if (forgotten > 0 && waitpid(forgotten, NULL, WNOHANG) == forgotten) {
+	if (forgotten > 0 && waitpid(forgotten, NULL, 0) == forgotten) {
 		forgotten = 0;
 		close(forgotten_fd);
 		forgotten_fd = -1;
@@ -321,25 +321,42 @@ static void forget_reaped(int sig)
 	errno = saved;
 }
 
-/* What a handler has made of the results is not undone. */
+/*
+ * What a handler has made of the results is not undone. It is held back while the
+ * child waits for the other end of a FIFO, and so runs as soon as any can.
+ */
 TEST_F(spawn, handlers_may_forget)
 {
-	struct sigaction action = { .sa_handler = forget_reaped };
-	unsigned int i, n = scaled(4000, 100, "spawns");
+	const struct itimerval soon = { .it_value.tv_usec = 10000 };
+	struct sigaction action = { .sa_handler = forget_child };
+	char dir[] = "/tmp/spawn_testXXXXXX", fifo[32];
 	char *argv[] = { "true", NULL };
+	pid_t helper;
+	int i;
 
+	ASSERT_NE(NULL, mkdtemp(dir));
+	snprintf(fifo, sizeof(fifo), "%s/fifo", dir);
+	ASSERT_EQ(0, mkfifo(fifo, 0600));
 	EXPECT_EQ(0, spawnctl_attr_setpidfd(self->attr, &forgotten_fd));
-	sigaction(SIGCHLD, &action, NULL);
-	for (i = 0; i < n; i++) {
+	EXPECT_EQ(0, spawnctl_file_actions_addopen(self->actions, 8, fifo, O_RDONLY, 0));
+	sigaction(SIGALRM, &action, NULL);
+	for (i = 0; i < 10; i++) {
+		helper = fork();
+		if (!helper) {
+			usleep(100000);
+			_exit(open(fifo, O_WRONLY) < 0);
+		}
 		forgotten = 0;
 		forgotten_fd = -1;
-		ASSERT_EQ(0, spawnctl_spawn(&forgotten, "/bin/true", NULL, self->attr, argv,
-					    environ));
-		while (READ_ONCE(forgotten))
-			usleep(100);
+		setitimer(ITIMER_REAL, &soon, NULL);
+		ASSERT_EQ(0, spawnctl_spawn(&forgotten, "/bin/true", self->actions, self->attr,
+					    argv, environ));
+		ASSERT_EQ(0, forgotten);
 		ASSERT_EQ(-1, forgotten_fd);
+		EXPECT_TRUE(exited_with(helper, 0));
 	}
-	signal(SIGCHLD, SIG_DFL);
+	unlink(fifo);
+	rmdir(dir);
 }
 
 /* One SIGCHLD of a spawn that fails, as of libc's, and none of what goes on */
