@@ -189,8 +189,8 @@ static int given(void)
 	return 7;
 }
 
-/* This program again, with the device as its 3 */
-static int run_given(char *name, char *value)
+/* This program again, by that path, with the device as its 3 */
+static int run_given_as(const char *path, uid_t uid, char *name, char *value)
 {
 	pid_t pid = fork();
 
@@ -208,10 +208,37 @@ static int run_given(char *name, char *value)
 		setenv("LISTEN_PID", strcmp(name, "LISTEN_FDNAMES") ? "1" : text, 1);
 		setenv("LISTEN_FDS", "2", 1);
 		setenv(name, value, 1);
-		execl("/proc/self/exe", "device_test", "--given", NULL);
+		if (uid && setuid(uid))
+			_exit(23);
+		execl(path, "device_test", "--given", NULL);
 		_exit(22);
 	}
 	return WEXITSTATUS(wait_status(pid));
+}
+
+static int run_given(char *name, char *value)
+{
+	return run_given_as("/proc/self/exe", 0, name, value);
+}
+
+/* Who starts a set-user-ID program does not tell it which descriptor to take. */
+TEST_F(device, of_the_environment_at_secure)
+{
+	char path[] = "/tmp/device_testXXXXXX", bytes[4096];
+	int from = open("/proc/self/exe", O_RDONLY), to = mkstemp(path);
+	ssize_t n;
+
+	while ((n = read(from, bytes, sizeof(bytes))) > 0)
+		ASSERT_EQ(n, write(to, bytes, n));
+	ASSERT_EQ(0, fchmod(to, 0755));
+	close(to);
+	close(from);
+	EXPECT_EQ(7, run_given_as(path, 0, "SPAWNCTL_FD", "3"));
+	ASSERT_EQ(0, chmod(path, 04755));
+	/* 8: it has opened its own, with the rights that it has gained */
+	EXPECT_EQ(8, run_given_as(path, 65534, "SPAWNCTL_FD", "3"));
+	EXPECT_EQ(8, run_given_as(path, 65534, "LISTEN_FDNAMES", "spawnctl"));
+	unlink(path);
 }
 
 TEST_F(device, of_the_environment)
@@ -313,15 +340,6 @@ TEST_F(device, no_close_range)
 	}
 	EXPECT_EQ(-1, waitpid(-1, NULL, __WALL));
 	spawnctl_file_actions_destroy(actions);
-}
-
-static unsigned int open_fds(void)
-{
-	unsigned int fd, n = 0;
-
-	for (fd = 0; fd < 4096; fd++)
-		n += fcntl(fd, F_GETFD) != -1;
-	return n;
 }
 
 /* Whatever is at the device's name: a step down, and nothing is left open. */

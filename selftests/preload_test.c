@@ -22,15 +22,6 @@ static void handler(int sig)
 	handled++;
 }
 
-static int open_fds(void)
-{
-	int fd, n = 0;
-
-	for (fd = 0; fd < 1024; fd++)
-		n += fcntl(fd, F_GETFD) != -1;
-	return n;
-}
-
 #define CHECK(condition)							\
 	do {									\
 		if (!(condition)) {						\

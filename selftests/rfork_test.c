@@ -326,15 +326,6 @@ TEST(cancelled)
 	EXPECT_TRUE(exited_with(pid, 7));
 }
 
-static int open_fds(void)
-{
-	int fd, n = 0;
-
-	for (fd = 0; fd < 1024; fd++)
-		n += fcntl(fd, F_GETFD) != -1;
-	return n;
-}
-
 /* A stack near the bottom of the memory is one as well. */
 TEST(low_stack)
 {
@@ -349,7 +340,7 @@ TEST(low_stack)
 TEST(table_is_left_alone)
 {
 	char *argv[] = { "true", NULL };
-	int i, before = open_fds();
+	unsigned int i, before = open_fds();
 	pid_t pid, grandchild;
 
 	for (i = 0; i < 5; i++) {

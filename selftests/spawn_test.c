@@ -1,73 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * spawnctl_spawn() on each backend: what the new program is given, what fails and
- * how, and that nothing is left of it.
+ * spawnctl_spawn() on each backend: what the new program is given, and what fails and
+ * how.
  */
-#include "spawnctl_test.h"
+#include "spawn_fixture.h"
 
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <spawn.h>
-#include <spawnctl/spawn.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/time.h>
-
-extern char **environ;
-
-FIXTURE(spawn) {
-	spawnctl_file_actions_t *actions;
-	spawnctl_attr_t *attr;
-	struct spawnctl_failure failure;
-	int report[2];
-	unsigned int fds;
-};
-
-FIXTURE_VARIANT(spawn) {
-	enum spawnctl_backend backend;
-};
-
-FIXTURE_VARIANT_ADD(spawn, device) { .backend = SPAWNCTL_BACKEND_DEVICE };
-FIXTURE_VARIANT_ADD(spawn, clone3) { .backend = SPAWNCTL_BACKEND_CLONE3 };
-FIXTURE_VARIANT_ADD(spawn, clone) { .backend = SPAWNCTL_BACKEND_CLONE };
-
-static unsigned int open_fds(void)
-{
-	unsigned int fd, n = 0;
-
-	for (fd = 0; fd < 4096; fd++)
-		n += fcntl(fd, F_GETFD) != -1;
-	return n;
-}
-
-FIXTURE_SETUP(spawn)
-{
-	enum spawnctl_backend backend;
-
-	ASSERT_EQ(0, spawnctl_attr_init(&self->attr));
-	ASSERT_EQ(0, spawnctl_file_actions_init(&self->actions));
-	ASSERT_EQ(0, spawnctl_attr_setbackend(self->attr, variant->backend));
-	ASSERT_EQ(0, spawnctl_attr_setfailure(self->attr, &self->failure));
-	ASSERT_EQ(0, spawnctl_backend(self->attr, &backend));
-	ASSERT_EQ(variant->backend, backend);
-	ASSERT_EQ(0, pipe2(self->report, O_CLOEXEC));
-	self->fds = open_fds();
-}
-
-/* No descriptor is left, and no child. */
-FIXTURE_TEARDOWN(spawn)
-{
-	EXPECT_EQ(self->fds, open_fds());
-	EXPECT_EQ(-1, waitpid(-1, NULL, __WALL | WNOHANG));
-	EXPECT_EQ(ECHILD, errno);
-	spawnctl_attr_destroy(self->attr);
-	spawnctl_file_actions_destroy(self->actions);
-}
-
-#define FLAGS(flags) EXPECT_EQ(0, spawnctl_attr_setflags(self->attr, flags))
 
 static int spawn_shell(FIXTURE_SELF(spawn) self, const char *script)
 {
@@ -248,191 +192,6 @@ TEST_F(spawn, autoreap)
 	EXPECT_EQ(-1, waitpid(pid, NULL, __WALL));
 }
 
-static struct {
-	pid_t reaped;
-	pid_t *pid;
-	int unset;
-	int ran;
-} heard;
-
-/* As a program's that waits for whatever child there is */
-static void reap_any(int sig)
-{
-	int saved = errno;
-	pid_t pid;
-
-	heard.ran++;
-	heard.unset += *heard.pid == -7;
-	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
-		heard.reaped = pid;
-	errno = saved;
-}
-
-/*
- * A handler of SIGCHLD finds no child of a spawn that fails, and of one that
- * succeeds the process id where it was to be stored.
- */
-TEST_F(spawn, handlers_hear_late)
-{
-	struct sigaction action = { .sa_handler = reap_any };
-	unsigned int i, n = scaled(20000, 300, "spawns");
-	char *argv[] = { "true", NULL };
-	pid_t pid;
-
-	heard.pid = &pid;
-	sigaction(SIGCHLD, &action, NULL);
-	for (i = 0; i < n; i++) {
-		bool fails = i % 2;
-		int error;
-
-		pid = -7;
-		heard.reaped = 0;
-		heard.unset = 0;
-		error = spawnctl_spawn(&pid, fails ? "/none" : "/bin/true", NULL, self->attr,
-				       argv, environ);
-		ASSERT_EQ(fails ? ENOENT : 0, error);
-		if (fails) {
-			ASSERT_EQ(0, heard.reaped) TH_LOG("spawn %u", i);
-			ASSERT_EQ(-7, pid);
-			continue;
-		}
-		while (!__atomic_load_n(&heard.reaped, __ATOMIC_SEQ_CST) &&
-		       !waitpid(pid, NULL, WNOHANG))
-			usleep(100);
-		ASSERT_EQ(0, heard.unset) TH_LOG("spawn %u", i);
-	}
-	signal(SIGCHLD, SIG_DFL);
-	EXPECT_LE(n, heard.ran);
-}
-
-static pid_t forgotten;
-static int forgotten_fd;
-
-/* As a program's that keeps account of what it has started */
-static void forget_child(int sig)
-{
-	int saved = errno;
-
-	if (forgotten > 0 && waitpid(forgotten, NULL, 0) == forgotten) {
-		forgotten = 0;
-		close(forgotten_fd);
-		forgotten_fd = -1;
-	}
-	errno = saved;
-}
-
-/*
- * What a handler has made of the results is not undone. It is held back while the
- * child waits for the other end of a FIFO, and so runs as soon as any can.
- */
-TEST_F(spawn, handlers_may_forget)
-{
-	const struct itimerval soon = { .it_value.tv_usec = 10000 };
-	struct sigaction action = { .sa_handler = forget_child };
-	char dir[] = "/tmp/spawn_testXXXXXX", fifo[32];
-	char *argv[] = { "true", NULL };
-	pid_t helper;
-	int i;
-
-	ASSERT_NE(NULL, mkdtemp(dir));
-	snprintf(fifo, sizeof(fifo), "%s/fifo", dir);
-	ASSERT_EQ(0, mkfifo(fifo, 0600));
-	EXPECT_EQ(0, spawnctl_attr_setpidfd(self->attr, &forgotten_fd));
-	EXPECT_EQ(0, spawnctl_file_actions_addopen(self->actions, 8, fifo, O_RDONLY, 0));
-	sigaction(SIGALRM, &action, NULL);
-	for (i = 0; i < 10; i++) {
-		helper = fork();
-		if (!helper) {
-			usleep(100000);
-			_exit(open(fifo, O_WRONLY) < 0);
-		}
-		forgotten = 0;
-		forgotten_fd = -1;
-		setitimer(ITIMER_REAL, &soon, NULL);
-		ASSERT_EQ(0, spawnctl_spawn(&forgotten, "/bin/true", self->actions, self->attr,
-					    argv, environ));
-		ASSERT_EQ(0, forgotten);
-		ASSERT_EQ(-1, forgotten_fd);
-		EXPECT_TRUE(exited_with(helper, 0));
-	}
-	unlink(fifo);
-	rmdir(dir);
-}
-
-/* One SIGCHLD of a spawn that fails, as of libc's, and none of what goes on */
-TEST_F(spawn, one_sigchld)
-{
-	char *argv[] = { "sleep", "100", NULL };
-	const struct timespec now = { 0 };
-	siginfo_t info;
-	sigset_t set;
-	pid_t pid;
-	int i;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	for (i = 0; i < 50; i++) {
-		EXPECT_EQ(ENOENT, i % 2 ? posix_spawn(&pid, "/none", NULL, NULL, argv, environ) :
-			  spawnctl_spawn(&pid, "/none", NULL, self->attr, argv, environ));
-		ASSERT_EQ(SIGCHLD, sigtimedwait(&set, &info, &now));
-		EXPECT_EQ(CLD_EXITED, info.si_code);
-		EXPECT_EQ(127, info.si_status);
-		ASSERT_EQ(-1, sigtimedwait(&set, &info, &now));
-	}
-	EXPECT_EQ(0, spawnctl_file_actions_addclosefrom(self->actions, 3));
-	EXPECT_EQ(0, spawnctl_spawnp(&pid, "sleep", self->actions, self->attr, argv, environ));
-	EXPECT_EQ(-1, sigtimedwait(&set, &info, &now));
-	kill(pid, SIGKILL);
-	EXPECT_EQ(pid, waitpid(pid, NULL, 0));
-	EXPECT_EQ(SIGCHLD, sigtimedwait(&set, &info, &now));
-}
-
-struct cancelled {
-	FIXTURE_SELF(spawn) self;
-	pid_t pid;
-	int begun;
-};
-
-static void *spawn_until_cancelled(void *arg)
-{
-	struct cancelled *job = arg;
-	char *argv[] = { "true", NULL };
-
-	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL);
-	WRITE_ONCE(job->begun, 1);
-	for (;;) {
-		WRITE_ONCE(job->pid, 0);
-		spawnctl_spawn(&job->pid, "/bin/true", NULL, job->self->attr, argv, environ);
-		while (READ_ONCE(job->pid) && waitpid(READ_ONCE(job->pid), NULL, 0) < 0)
-			;
-	}
-	return NULL;
-}
-
-/* A thread that is cancelled at any moment leaves no child that nobody knows. */
-TEST_F(spawn, cancelled)
-{
-	unsigned int i, unknown = 0, n = scaled(4000, 100, "cancellations");
-
-	for (i = 0; i < n; i++) {
-		struct cancelled job = { .self = self };
-		pthread_t thread;
-
-		ASSERT_EQ(0, pthread_create(&thread, NULL, spawn_until_cancelled, &job));
-		while (!READ_ONCE(job.begun))
-			sched_yield();
-		usleep(rand() % 20000);
-		pthread_cancel(thread);
-		pthread_join(thread, NULL);
-		if (job.pid > 0)
-			waitpid(job.pid, NULL, 0);
-		while (waitpid(-1, NULL, 0) > 0)
-			unknown++;
-	}
-	EXPECT_EQ(0U, unknown);
-}
-
 static void fails(struct __test_metadata *_metadata, FIXTURE_SELF(spawn) self,
 		  const posix_spawn_file_actions_t *libcs, int error, enum spawnctl_step step,
 		  const char *path)
@@ -548,38 +307,6 @@ TEST_F(spawn, path)
 	free(big);
 }
 
-static int sigchlds;
-
-static void count(int sig)
-{
-	__atomic_fetch_add(&sigchlds, 1, __ATOMIC_SEQ_CST);
-}
-
-/* Signals all the time: no call is interrupted, and no handler runs in a child. */
-TEST_F(spawn, interrupted)
-{
-	const struct itimerval fast = { { 0, 700 }, { 0, 700 } }, off = { { 0, 0 }, { 0, 0 } };
-	struct sigaction action = { .sa_handler = count };
-	unsigned int i, n = scaled(40000, 300, "spawns");
-	char *argv[] = { "true", NULL };
-	pid_t pid;
-
-	sigaction(SIGALRM, &action, NULL);
-	setitimer(ITIMER_REAL, &fast, NULL);
-	for (i = 0; i < n; i++) {
-		int error = spawnctl_spawn(&pid, i % 2 ? "/bin/true" : "/none", NULL, self->attr,
-					   argv, environ);
-
-		if (error != (i % 2 ? 0 : ENOENT))
-			break;
-		if (!error && wait_status(pid) != 0)
-			break;
-	}
-	setitimer(ITIMER_REAL, &off, NULL);
-	EXPECT_EQ(n, i);
-	EXPECT_LT(0, sigchlds);
-}
-
 /* The stack of a thread, painted, shows how deep a spawn goes, whatever it is given. */
 #define PAINT	0xa5
 #define THREAD_STACK	(256 << 10)
@@ -641,64 +368,6 @@ TEST_F(spawn, stack_is_bounded)
 	}
 	munmap(job.low, THREAD_STACK);
 	free(job.argv);
-}
-
-/* A stop that hits the child before its exec stops the new program. */
-TEST_F(spawn, stop)
-{
-	char dir[] = "/tmp/spawn_testXXXXXX", fifo[32], text[64];
-	char *argv[] = { "true", NULL };
-	int status, fd, up[2];
-	pid_t pid, helper;
-	__u64 start;
-
-	if (variant->backend != SPAWNCTL_BACKEND_DEVICE)
-		return;
-	ASSERT_EQ(0, own_group());
-	ASSERT_NE(NULL, mkdtemp(dir));
-	snprintf(fifo, sizeof(fifo), "%s/fifo", dir);
-	ASSERT_EQ(0, mkfifo(fifo, 0600));
-	ASSERT_EQ(0, pipe(up));
-	FLAGS(SPAWNCTL_SPAWN_SETPGROUP);
-	/* The helper finds the child waiting for a writer, stops it, and lets it go on */
-	helper = fork();
-	if (!helper) {
-		int i;
-
-		for (i = 0; i < 2000; i++) {
-			FILE *f;
-
-			snprintf(text, sizeof(text), "/proc/%d/task/%d/children", getppid(),
-				 getppid());
-			f = fopen(text, "r");
-			pid = 0;
-			while (f && fscanf(f, "%d", &pid) == 1 && pid == getpid())
-				pid = 0;
-			if (f)
-				fclose(f);
-			if (pid)
-				break;
-			usleep(5000);
-		}
-		usleep(200000);
-		kill(pid, SIGTSTP);
-		usleep(100000);
-		fd = open(fifo, O_WRONLY);
-		_exit(fd < 0);
-	}
-	EXPECT_EQ(0, spawnctl_file_actions_addopen(self->actions, 8, fifo, O_RDONLY, 0));
-	start = raw_now_us();
-	EXPECT_EQ(0, spawnctl_spawn(&pid, "/bin/true", self->actions, self->attr, argv, environ));
-	TH_LOG("returned after %llu ms", (raw_now_us() - start) / 1000);
-	EXPECT_EQ(pid, waitpid(pid, &status, WUNTRACED));
-	EXPECT_TRUE(WIFSTOPPED(status) && WSTOPSIG(status) == SIGTSTP);
-	kill(pid, SIGCONT);
-	EXPECT_EQ(0, wait_status(pid));
-	EXPECT_TRUE(exited_with(helper, 0));
-	unlink(fifo);
-	rmdir(dir);
-	close(up[0]);
-	close(up[1]);
 }
 
 TEST_HARNESS_MAIN

@@ -116,6 +116,16 @@ static inline int kernel_at_least(int major, int minor)
 	return a > major || (a == major && b >= minor);
 }
 
+/* How many descriptors are open here. */
+static inline unsigned int open_fds(void)
+{
+	unsigned int fd, n = 0;
+
+	for (fd = 0; fd < 4096; fd++)
+		n += fcntl(fd, F_GETFD) != -1;
+	return n;
+}
+
 /* Children with an exec mask that have not executed a program yet, or -1. */
 static inline long exec_pending(int fd)
 {
