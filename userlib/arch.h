@@ -6,6 +6,8 @@
 #ifndef SPAWNCTL_ARCH_H
 #define SPAWNCTL_ARCH_H
 
+#include <stddef.h>
+
 #include "spawnctl.h"
 #include "syscall.h"	/* arch/ */
 
