@@ -4,24 +4,10 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <linux/sched.h>
 #include <signal.h>
 
 #include "birth.h"
-
-/* Not in the headers of every kernel */
-#ifndef CLONE_CLEAR_SIGHAND
-#define CLONE_CLEAR_SIGHAND	0x100000000ULL
-#endif
-#ifndef CLONE_INTO_CGROUP
-#define CLONE_INTO_CGROUP	0x200000000ULL
-#endif
-#ifndef CLONE_AUTOREAP
-#define CLONE_AUTOREAP		0x400000000ULL
-#endif
-#ifndef SYS_clone3
-#define SYS_clone3		435
-#endif
+#include "kernel.h"
 
 #define NSIGNALS	64
 #define SIGSET_SIZE	8

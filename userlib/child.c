@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include "kernel.h"
 #include "spawn_int.h"
 
 /* As getdents64(2) gives it */

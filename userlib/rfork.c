@@ -5,24 +5,18 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <linux/sched.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/prctl.h>
 
 #include "fork.h"
+#include "kernel.h"
 #include "spawn_int.h"
 #include "spawnctl/rfork.h"
 #include "vfork.h"
 
 #ifndef PR_GET_TID_ADDRESS
 #define PR_GET_TID_ADDRESS	40
-#endif
-#ifndef CLONE_AUTOREAP
-#define CLONE_AUTOREAP		0x400000000ULL
-#endif
-#ifndef SYS_clone3
-#define SYS_clone3		435
 #endif
 
 #define ALL_FLAGS	(RFFDG | RFPROC | RFMEM | RFNOWAIT | RFCFDG | RFTHREAD | RFSIGSHARE | \

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 #include "fork.h"
+#include "kernel.h"
 #include "spawn_int.h"
 
 #define CS_PATH		"/bin:/usr/bin"		/* what glibc takes for no PATH */

@@ -9,13 +9,6 @@
 
 #include "birth.h"
 
-#ifndef SYS_close_range
-#define SYS_close_range		436
-#endif
-#ifndef CLOSE_RANGE_UNSHARE
-#define CLOSE_RANGE_UNSHARE	(1U << 1)
-#endif
-
 /* The longest that can be executed, "DIRECTORY/NAME" */
 #define SPAWNCTL_SEARCH_SIZE	(PATH_MAX + NAME_MAX + 1)
 

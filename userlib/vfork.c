@@ -6,17 +6,10 @@
 #define _GNU_SOURCE
 #include <assert.h>
 #include <errno.h>
-#include <linux/sched.h>
 #include <signal.h>
 
+#include "kernel.h"
 #include "vfork.h"
-
-#ifndef CLONE_CLEAR_SIGHAND
-#define CLONE_CLEAR_SIGHAND	0x100000000ULL
-#endif
-#ifndef SYS_clone3
-#define SYS_clone3		435
-#endif
 
 const struct spawnctl_clone spawnctl_vfork_clone = {
 	.size = sizeof(spawnctl_vfork_clone),

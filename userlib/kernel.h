@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What of the kernel's interface some headers, of the kernel's or of libc's, do not
+ * have yet. The numbers are those of every architecture.
+ */
+#ifndef SPAWNCTL_KERNEL_H
+#define SPAWNCTL_KERNEL_H
+
+#include <linux/sched.h>
+#include <sys/syscall.h>
+
+#ifndef CLONE_CLEAR_SIGHAND
+#define CLONE_CLEAR_SIGHAND	0x100000000ULL
+#endif
+#ifndef CLONE_INTO_CGROUP
+#define CLONE_INTO_CGROUP	0x200000000ULL
+#endif
+#ifndef CLONE_AUTOREAP
+#define CLONE_AUTOREAP		0x400000000ULL
+#endif
+
+#ifndef SYS_clone3
+#define SYS_clone3		435
+#endif
+#ifndef SYS_close_range
+#define SYS_close_range		436
+#endif
+#ifndef CLOSE_RANGE_UNSHARE
+#define CLOSE_RANGE_UNSHARE	(1U << 1)
+#endif
+
+#endif /* SPAWNCTL_KERNEL_H */
