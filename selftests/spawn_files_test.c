@@ -334,12 +334,12 @@ TEST_F(files, known_lists)
 	EXPECT_EQ(0, compare(_metadata, self, two_closefroms, 4, 1, 1));
 }
 
-TEST_F(files, as_one_by_one)
+TEST_F_TIMEOUT(files, as_one_by_one, 120)
 {
 	compare_random(_metadata, self, 0);
 }
 
-TEST_F(files, only_named)
+TEST_F_TIMEOUT(files, only_named, 120)
 {
 	compare_random(_metadata, self, 1);
 }

@@ -38,7 +38,7 @@ static void reap_any(int sig)
  * A handler of SIGCHLD finds no child of a spawn that fails, and of one that
  * succeeds the process id where it was to be stored.
  */
-TEST_F(spawn, handlers_hear_late)
+TEST_F_TIMEOUT(spawn, handlers_hear_late, 120)
 {
 	struct sigaction action = { .sa_handler = reap_any };
 	unsigned int i, n = scaled(20000, 300, "spawns");
@@ -177,7 +177,7 @@ static void *spawn_until_cancelled(void *arg)
 }
 
 /* A thread that is cancelled at any moment leaves no child that nobody knows. */
-TEST_F(spawn, cancelled)
+TEST_F_TIMEOUT(spawn, cancelled, 120)
 {
 	unsigned int i, unknown = 0, n = scaled(4000, 100, "cancellations");
 
@@ -207,11 +207,11 @@ static void count(int sig)
 }
 
 /* Signals all the time: no call is interrupted, and no handler runs in a child. */
-TEST_F(spawn, interrupted)
+TEST_F_TIMEOUT(spawn, interrupted, 120)
 {
-	const struct itimerval fast = { { 0, 700 }, { 0, 700 } }, off = { { 0, 0 }, { 0, 0 } };
+	const struct itimerval fast = { { 0, 2000 }, { 0, 2000 } }, off = { { 0, 0 }, { 0, 0 } };
 	struct sigaction action = { .sa_handler = count };
-	unsigned int i, n = scaled(40000, 300, "spawns");
+	unsigned int i, n = scaled(10000, 300, "spawns");
 	char *argv[] = { "true", NULL };
 	pid_t pid;
 
@@ -248,7 +248,7 @@ static void where_it_ran(int sig)
 }
 
 /* As storm_test has it, whose controls show that the handlers run in vfork()'s child */
-TEST_F(spawn, no_handler_in_the_child)
+TEST_F_TIMEOUT(spawn, no_handler_in_the_child, 120)
 {
 	unsigned int i, n = scaled(20000, 300, "spawns");
 	char *argv[] = { "true", NULL };
@@ -302,7 +302,7 @@ static void *work(void *arg)
 }
 
 /* Threads with the same objects, and a fork(2) now and then, whose child spawns too */
-TEST_F(spawn, threads)
+TEST_F_TIMEOUT(spawn, threads, 120)
 {
 	unsigned int i, n = scaled(8000, 160, "spawns in 8 threads");
 	struct worker workers[8];

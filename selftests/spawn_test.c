@@ -210,7 +210,7 @@ static void fails(struct __test_metadata *_metadata, FIXTURE_SELF(spawn) self,
 	fails(_metadata, self, &libcs, error, SPAWNCTL_STEP_##step, path)
 
 /* Each error is the one that glibc gives, with its step, and leaves nothing. */
-TEST_F(spawn, errors)
+TEST_F_TIMEOUT(spawn, errors, 120)
 {
 	char *argv[] = { "x", NULL }, *many[2] = { NULL };
 	char script[] = "/tmp/spawn_testXXXXXX";
