@@ -27,6 +27,10 @@ programs_image() {
 	} | hash_of).ext4"
 }
 
+image_is_fresh() {
+	[ -e "$1" ] && [ -z "$(find "$1" -mtime "+$CACHE_DAYS")" ]
+}
+
 # make_programs SUITE FILE
 make_programs() {
 	local suite=$1 image=$2 dir=$2.dir m x args=()
@@ -62,10 +66,10 @@ need_programs() {
 	mkdir -p "$CACHE"
 	exec 4>"$CACHE/programs-$suite.lock"
 	flock -s 4
-	if ! [ -e "$IMAGE" ] || [ -n "$(find "$IMAGE" -mtime "+$CACHE_DAYS")" ]; then
+	if ! image_is_fresh "$IMAGE"; then
 		flock -u 4
 		flock -x 4
-		if ! [ -e "$IMAGE" ] || [ -n "$(find "$IMAGE" -mtime "+$CACHE_DAYS")" ]; then
+		if ! image_is_fresh "$IMAGE"; then
 			say "$kernel: making a disk of $suite with gcc, gdb, java, rust, ... (about 120 s)"
 			drop_old "programs-$suite-*"
 			retry logged "$BUILD/$kernel/log/programs" \
@@ -111,16 +115,7 @@ programs_results() {
 			"$dir/one"
 		rm -f "$dir/one"
 	done
-	if ! grep -q "^@$TOKEN done" "$log"; then
-		echo "fail programs (no verdict: the guest panicked, hung or was ended)"
-	elif ! grep -q "^@$TOKEN unloaded" "$log"; then
-		echo "fail programs (the module cannot be unloaded at the end)"
-	else
-		echo "pass programs module unloaded at the end"
-	fi
-	if grep -aqE "$BAD_LOG" "$dir/console.log"; then
-		echo "fail programs (console) $(grep -aEm 1 "$BAD_LOG" "$dir/console.log")"
-	fi
+	guest_result "$dir" "$TOKEN" programs
 }
 
 programs_cases() {

@@ -29,6 +29,25 @@ tap() {
 		}'
 }
 
+# guest_result DIR TOKEN TEST: how a guest came to its end, as a result of TEST.
+guest_result() {
+	local dir=$1 token=$2 test=$3 log=$1/channel.log
+
+	if ! grep -q "^@$token done" "$log"; then
+		echo "fail $test (no verdict: it panicked, hung or was ended)"
+	elif grep -q "^@$token unloadable" "$log"; then
+		echo "fail $test (modprobe spawnctl failed)"
+	elif ! grep -q "^@$token unloaded" "$log"; then
+		echo "fail $test (the module cannot be unloaded at the end)"
+	else
+		echo "pass $test module loaded with modprobe, and unloaded at the end"
+	fi
+	# Once more over the whole console: what came between tests, or too late.
+	if grep -aqE "$BAD_LOG" "$dir/console.log"; then
+		echo "fail $test (console) $(grep -aEm 1 "$BAD_LOG" "$dir/console.log")"
+	fi
+}
+
 # results DIR TOKEN EXPECTED: of a guest that ran kselftests; EXPECTED is the
 # number of test programs that there are.
 results() {
@@ -66,19 +85,7 @@ results() {
 	fi
 	[ "$n" = "$expected" ] ||
 		echo "fail guest ($expected test programs, $n of them ran)"
-	if ! grep -q "^@$token done" "$log"; then
-		echo "fail guest (no verdict: it panicked, hung or was ended)"
-	elif grep -q "^@$token unloadable" "$log"; then
-		echo "fail guest (modprobe spawnctl failed)"
-	elif ! grep -q "^@$token unloaded" "$log"; then
-		echo "fail guest (the module cannot be unloaded at the end)"
-	else
-		echo "pass guest module loaded with modprobe, and unloaded at the end"
-	fi
-	# Once more over the whole console: what came between tests, or too late.
-	if grep -aqE "$BAD_LOG" "$dir/console.log"; then
-		echo "fail guest (console) $(grep -aEm 1 "$BAD_LOG" "$dir/console.log")"
-	fi
+	guest_result "$dir" "$token" guest
 }
 
 # expected_skips KERNEL: on stdin results; a skip that the list has not is a fail.
