@@ -165,8 +165,6 @@ static void probe_fork(void *data, struct task_struct *parent, struct task_struc
 
 	set_handlers(child, birth->sig_default, SIG_DFL);
 	set_handlers(child, birth->sig_ignore, SIG_IGN);
-	if (birth->flags & SPAWNCTL_NO_NEW_PRIVS)
-		task_set_no_new_privs(child);
 	set_blocked(child, birth->mask);
 
 	if (birth->flags & SPAWNCTL_EXEC_MASK) {

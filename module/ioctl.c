@@ -4,27 +4,9 @@
  * is for.
  */
 #include <linux/nospec.h>
-#include <linux/sched.h>
-#include <linux/seccomp.h>
 #include <linux/uaccess.h>
 
-#include "compat/user_worker.h"
 #include "spawnctl.h"
-
-/*
- * What the caller would be answered whatever it asked. Asked at each call, not
- * only at open: else a library that opened the device before the filter was
- * put on would leave the process a fork that the filter's author never heard
- * of.
- */
-int spawnctl_refusal(void)
-{
-	if (current->flags & (PF_KTHREAD | PF_IO_WORKER | PF_USER_WORKER))
-		return -EPERM;
-	if (seccomp_mode(&current->seccomp) != SECCOMP_MODE_DISABLED)
-		return -EACCES;
-	return 0;
-}
 
 static long spawnctl_info(struct file *file, void *arg)
 {
@@ -32,19 +14,18 @@ static long spawnctl_info(struct file *file, void *arg)
 
 	*info = (struct spawnctl_info) {
 		.abi		= SPAWNCTL_ABI,
-		.commands	= BIT(SPAWNCTL_CMD_INFO) | BIT(SPAWNCTL_CMD_SPAWN) |
-				  BIT(SPAWNCTL_CMD_FORK),
-		.refusal	= -spawnctl_refusal(),
 		.spawn_flags	= spawnctl_spawn_flags(),
 		.fork_flags	= spawnctl_fork_flags(),
 		.exec_pending	= spawnctl_child_exec_pending(),
 	};
+	spawnctl_grant_info(file, info);
 	return 0;
 }
 
 union spawnctl_arg {
 	struct spawnctl_info info;
 	struct spawnctl_clone clone;
+	struct spawnctl_limit limit;
 };
 
 /**
@@ -53,12 +34,14 @@ union spawnctl_arg {
  * @size: of the struct, as this kernel knows it
  * @min_size: of its first version
  * @out: the struct is written back
+ * @free: for whoever has the descriptor
  */
 struct spawnctl_command {
 	long (*run)(struct file *file, void *arg);
 	u32 size;
 	u32 min_size;
 	bool out;
+	bool free;
 };
 
 static const struct spawnctl_command spawnctl_commands[] = {
@@ -67,6 +50,7 @@ static const struct spawnctl_command spawnctl_commands[] = {
 		.size		= sizeof(struct spawnctl_info),
 		.min_size	= SPAWNCTL_INFO_SIZE_VER0,
 		.out		= true,
+		.free		= true,
 	},
 	[SPAWNCTL_CMD_SPAWN] = {
 		.run		= spawnctl_spawn,
@@ -78,15 +62,24 @@ static const struct spawnctl_command spawnctl_commands[] = {
 		.size		= sizeof(struct spawnctl_clone),
 		.min_size	= SPAWNCTL_CLONE_SIZE_VER0,
 	},
+	[SPAWNCTL_CMD_LIMIT] = {
+		.run		= spawnctl_limit,
+		.size		= sizeof(struct spawnctl_limit),
+		.min_size	= SPAWNCTL_LIMIT_SIZE_VER0,
+	},
 };
 
 static void spawnctl_abi_check(void)
 {
 	/* Sizes never change, and no member has a hole before it */
-	BUILD_BUG_ON(offsetofend(struct spawnctl_info, exec_pending) !=
+	BUILD_BUG_ON(offsetofend(struct spawnctl_info, reserved) !=
 		     SPAWNCTL_INFO_SIZE_VER0);
 	BUILD_BUG_ON(sizeof(struct spawnctl_info) != SPAWNCTL_INFO_SIZE_VER0);
-	BUILD_BUG_ON(sizeof(struct spawnctl_info) != 6 * sizeof(u32) + sizeof(u64));
+	BUILD_BUG_ON(sizeof(struct spawnctl_info) != 8 * sizeof(u32) + 2 * sizeof(u64));
+	BUILD_BUG_ON(offsetofend(struct spawnctl_limit, children) !=
+		     SPAWNCTL_LIMIT_SIZE_VER0);
+	BUILD_BUG_ON(sizeof(struct spawnctl_limit) != SPAWNCTL_LIMIT_SIZE_VER0);
+	BUILD_BUG_ON(sizeof(struct spawnctl_limit) != 4 * sizeof(u32) + sizeof(u64));
 	BUILD_BUG_ON(offsetofend(struct spawnctl_clone, hold) !=
 		     SPAWNCTL_CLONE_SIZE_VER0);
 	BUILD_BUG_ON(sizeof(struct spawnctl_hold) != 2 * sizeof(u64));
@@ -108,6 +101,13 @@ long spawnctl_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	if (nr >= ARRAY_SIZE(spawnctl_commands) || cmd != _IO(SPAWNCTL_MAGIC, nr))
 		return -ENOIOCTLCMD;
 	command = &spawnctl_commands[array_index_nospec(nr, ARRAY_SIZE(spawnctl_commands))];
+
+	/* Before the struct, so that a caller can ask this by an empty one */
+	if (!command->free) {
+		ret = spawnctl_grant_refusal(file, nr);
+		if (ret)
+			return ret;
+	}
 
 	/* The size is read once: what a racing thread makes of it is not used */
 	if (get_user(usize, (u32 __user *)uarg))

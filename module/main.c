@@ -11,18 +11,21 @@
 
 static int spawnctl_open(struct inode *inode, struct file *file)
 {
-	/*
-	 * A process that has given up fork by a filter must not get it back by
-	 * a file name that its filter lets through.
-	 */
-	int ret = spawnctl_refusal();
+	int ret = spawnctl_grant_open(file);
 
 	return ret ? ret : nonseekable_open(inode, file);
+}
+
+static int spawnctl_release(struct inode *inode, struct file *file)
+{
+	spawnctl_grant_release(file);
+	return 0;
 }
 
 static const struct file_operations spawnctl_fops = {
 	.owner		= THIS_MODULE,
 	.open		= spawnctl_open,
+	.release	= spawnctl_release,
 	.unlocked_ioctl	= spawnctl_ioctl,
 };
 

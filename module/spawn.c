@@ -12,6 +12,7 @@
 #include <linux/uaccess.h>
 
 #include "compat/clone_flags.h"
+#include "compat/no_new_privs.h"
 #include "spawnctl.h"
 
 /* What no mask ever holds: kill -9, cgroup.kill and the OOM killer must work */
@@ -174,6 +175,8 @@ static noinline pid_t spawnctl_clone_call(struct spawnctl_birth *birth,
 {
 	u64 block = birth->mask | birth->sig_default | birth->sig_ignore;
 	bool has_exec_mask = birth->flags & SPAWNCTL_EXEC_MASK;
+	bool no_new_privs = birth->flags & SPAWNCTL_NO_NEW_PRIVS;
+	struct lent_no_new_privs lent = {};
 	sigset_t wide = { .sig = { block } }, old;
 	bool missed;
 	pid_t nr;
@@ -181,14 +184,17 @@ static noinline pid_t spawnctl_clone_call(struct spawnctl_birth *birth,
 	sigprocmask(SIG_BLOCK, &wide, &old);
 	wide = current->blocked;
 	spawnctl_child_expect(birth);
+	if (no_new_privs)
+		lend_no_new_privs(&lent);
 
 	nr = static_call(spawnctl_kernel_clone)(kargs);
+
+	give_back_no_new_privs(&lent);
 
 	/*
 	 * A tracepoint is skipped by a task that is moved off a CPU as that
 	 * goes offline, if it is preempted at just the wrong instruction. Such
-	 * a child keeps the wide mask, and, on a kernel without CLONE_NNP, has
-	 * no no_new_privs.
+	 * a child keeps the wide mask and the signals that the caller ignores.
 	 */
 	missed = spawnctl_child_forget();
 	if (missed && nr > 0)
@@ -215,28 +221,29 @@ static noinline pid_t spawnctl_clone_call(struct spawnctl_birth *birth,
 	return nr;
 }
 
-static long make_child(struct file *file, const struct spawnctl_clone *arg,
+static long make_child(struct file *file, struct spawnctl_clone *arg,
 		       u32 known_flags, u64 clone_flags)
 {
 	struct kernel_clone_args kargs = { .flags = clone_flags };
 	struct spawnctl_birth *birth;
 	long top, ret;
 
-	ret = spawnctl_refusal();
-	if (ret)
-		return ret;
 	ret = check_arg(arg, known_flags);
 	if (ret)
 		return ret;
 	top = stack_top(arg);
 	if (top < 0)
 		return top;
-	kargs.stack = top;
-	set_kargs(&kargs, arg);
-
 	birth = kmalloc(sizeof(*birth), GFP_KERNEL_ACCOUNT);
 	if (!birth)
 		return -ENOMEM;
+	ret = spawnctl_grant_take(file, arg);
+	if (ret) {
+		kfree(birth);
+		return ret;
+	}
+	kargs.stack = top;
+	set_kargs(&kargs, arg);
 	set_birth(birth, arg);
 
 	/*
@@ -246,6 +253,7 @@ static long make_child(struct file *file, const struct spawnctl_clone *arg,
 	 */
 	get_file(file);
 	ret = spawnctl_clone_call(birth, &kargs, u64_to_user_ptr(arg->hold));
+	spawnctl_grant_settle(file, ret > 0);
 	/*
 	 * copy_process() can fail after it has stored the number, which is
 	 * somebody else's by now. If that cannot be stored, it was not either.

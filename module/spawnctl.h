@@ -30,7 +30,7 @@ int spawnctl_kclone_init(void);
  * @start_time: the child's, to know it by: should its exit ever go unseen, its
  *	signal_struct's address will be another process's
  * @rcu: for freeing in a probe, where kfree() may not be called
- * @flags: SPAWNCTL_NO_NEW_PRIVS and SPAWNCTL_EXEC_MASK count here
+ * @flags: SPAWNCTL_EXEC_MASK counts here
  * @mask: the child's mask at its first instruction
  * @exec_mask: its mask from exec on
  * @sig_default: signals to set to SIG_DFL
@@ -61,8 +61,16 @@ u32 spawnctl_fork_flags(void);
 long spawnctl_spawn(struct file *file, void *arg);
 long spawnctl_fork(struct file *file, void *arg);
 
-/* ioctl.c: who may, and the commands' dispatch */
-int spawnctl_refusal(void);
+/* grant.c: what an open file grants, and to whom */
+int spawnctl_grant_open(struct file *file);
+void spawnctl_grant_release(struct file *file);
+int spawnctl_grant_refusal(struct file *file, unsigned int nr);
+int spawnctl_grant_take(struct file *file, struct spawnctl_clone *clone);
+void spawnctl_grant_settle(struct file *file, bool born);
+void spawnctl_grant_info(struct file *file, struct spawnctl_info *info);
+long spawnctl_limit(struct file *file, void *arg);
+
+/* ioctl.c: the commands' dispatch */
 long spawnctl_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 
 #endif /* SPAWNCTL_MODULE_H */

@@ -20,12 +20,13 @@
  * (n - 1) stands for signal n, as in the Sig lines of /proc/PID/status.
  *
  * A call that fails has made no child and has changed nothing, but that -1 may
- * be stored in the place for the pidfd. Errors:
+ * be stored in the place for the pidfd. EACCES and EPERM for who asks are answered
+ * before the struct is looked at. Errors:
  *
  *  - EFAULT: The struct, or the place for the pidfd, cannot be read or written.
- *  - EINVAL: @size is below the first version's (the VER0 value); a flag is
- *    unknown, or is not one of this command's; a member is set whose flag is
- *    not; @exit_signal is above 64, or not 0 with
+ *  - EINVAL: @size is below the first version's (the VER0 value); a flag or
+ *    command is unknown, or is not one of this command's; a member is set whose
+ *    flag is not; @exit_signal is above 64, or not 0 with
  *    SPAWNCTL_AUTOREAP; the stack is without a size, a size without a stack,
  *    too small to be aligned, or not in user space; SIGKILL or SIGSTOP is to be
  *    ignored; a signal is to be both default and ignored; both flags for a mask
@@ -36,9 +37,14 @@
  *  - EOPNOTSUPP: A known flag that this kernel cannot serve
  *    (SPAWNCTL_AUTOREAP; SPAWNCTL_CGROUP if it is built without cgroups), or a
  *    cgroup that cannot hold processes in its present type.
- *  - EACCES: The caller is under a seccomp filter (SPAWN, FORK and open(2)), or
- *    may not put a process into that cgroup.
- *  - EPERM: The caller is not an ordinary user-space task.
+ *  - EACCES: The caller is under a seccomp filter, and the descriptor is not for
+ *    such (SPAWN, FORK, LIMIT; open(2) always), unless the module's parameter
+ *    allow_filtered is set; a caller under a filter asks for
+ *    SPAWNCTL_LIMIT_FILTERED; or the caller may not put a process into that
+ *    cgroup.
+ *  - EPERM: LIMIT has taken away the command, or a flag that is asked for, or
+ *    sig_ignore; or the caller is not an ordinary user-space task.
+ *  - EDQUOT: LIMIT's number of children has been made, or is being made.
  *  - EAGAIN: RLIMIT_NPROC, the cgroup's pids.max, or the system's own limit on
  *    processes is reached.
  *  - EBADF: @cgroup is not an open descriptor of a cgroup v2 directory.
@@ -65,25 +71,35 @@ enum {
 	SPAWNCTL_CMD_INFO = 0x00,
 	SPAWNCTL_CMD_SPAWN = 0x01,
 	SPAWNCTL_CMD_FORK = 0x02,
-	SPAWNCTL_CMD_LIMIT = 0x03,	/* reserved; answers ENOTTY */
+	SPAWNCTL_CMD_LIMIT = 0x03,
 };
 
 #define SPAWNCTL_IOC_INFO	_IO(SPAWNCTL_MAGIC, SPAWNCTL_CMD_INFO)
 #define SPAWNCTL_IOC_SPAWN	_IO(SPAWNCTL_MAGIC, SPAWNCTL_CMD_SPAWN)
 #define SPAWNCTL_IOC_FORK	_IO(SPAWNCTL_MAGIC, SPAWNCTL_CMD_FORK)
+#define SPAWNCTL_IOC_LIMIT	_IO(SPAWNCTL_MAGIC, SPAWNCTL_CMD_LIMIT)
 
 /**
  * struct spawnctl_info - ioctl(SPAWNCTL_IOC_INFO)
  * @size: sizeof(struct spawnctl_info)
  * @abi: Out: SPAWNCTL_ABI of the kernel's side
- * @commands: Out: commands that exist, as bits (1 << SPAWNCTL_CMD_*)
- * @refusal: Out: what SPAWN and FORK would answer this caller on this
- *	descriptor whatever it asked: 0 (not refused) or EACCES
- * @spawn_flags: Out: flags that SPAWN serves on this kernel
- * @fork_flags: Out: flags that FORK serves on this kernel
+ * @commands: Out: commands that exist and that this descriptor allows, as bits
+ *	(1 << SPAWNCTL_CMD_*)
+ * @refusal: Out: what this caller would be answered to every SPAWN and FORK on
+ *	this descriptor, whatever it asked, and so why: 0 (not refused), EACCES
+ *	(a seccomp filter), EPERM (LIMIT has taken both away) or EDQUOT (no child
+ *	is left)
+ * @spawn_flags: Out: flags that SPAWN serves on this kernel and this descriptor
+ *	allows
+ * @fork_flags: Out: the same for FORK
  * @exec_pending: Out: children of SPAWN, on the whole system, that were given
  *	an exec mask and have neither executed a program nor ended. Each holds
  *	the module, so this explains an rmmod(8) that says it is in use.
+ * @children: Out: how many more children this descriptor may make, without those
+ *	that are being made; SPAWNCTL_NO_LIMIT if that was never limited
+ * @limits: Out: which of SPAWNCTL_LIMIT_NO_NEW_PRIVS, _RESET and _FILTERED are
+ *	in force
+ * @reserved: Out: 0
  *
  * Needs no right but the descriptor, and answers under a seccomp filter too.
  * @size stays as it was, and no more than that is written; what this kernel does
@@ -97,9 +113,67 @@ struct spawnctl_info {
 	__u32 spawn_flags;
 	__u32 fork_flags;
 	__aligned_u64 exec_pending;
+	__aligned_u64 children;
+	__u32 limits;
+	__u32 reserved;
 };
 
-#define SPAWNCTL_INFO_SIZE_VER0	32
+#define SPAWNCTL_INFO_SIZE_VER0	48
+
+/** SPAWNCTL_NO_LIMIT - as many children as the system has room for */
+#define SPAWNCTL_NO_LIMIT	(~0ULL)
+
+/**
+ * enum spawnctl_limit_flags - what struct spawnctl_limit narrows
+ * @SPAWNCTL_LIMIT_COMMANDS: @commands is given
+ * @SPAWNCTL_LIMIT_FLAGS: @clone_flags is given
+ * @SPAWNCTL_LIMIT_CHILDREN: @children is given
+ * @SPAWNCTL_LIMIT_NO_NEW_PRIVS: Every child has no_new_privs from its birth on, as
+ *	if SPAWNCTL_NO_NEW_PRIVS were asked for. There is none without
+ * @SPAWNCTL_LIMIT_RESET: No child ignores a signal: all are reset, as if
+ *	@sig_default of struct spawnctl_clone named them all. To ask for
+ *	@sig_ignore is EPERM
+ * @SPAWNCTL_LIMIT_FILTERED: Tasks under a seccomp filter may use the descriptor.
+ *	This one thing widens; only a task that is under none may say it (else
+ *	EACCES), and none can once LIMIT itself is taken away
+ */
+enum spawnctl_limit_flags {
+	SPAWNCTL_LIMIT_COMMANDS		= 1 << 0,
+	SPAWNCTL_LIMIT_FLAGS		= 1 << 1,
+	SPAWNCTL_LIMIT_CHILDREN		= 1 << 2,
+	SPAWNCTL_LIMIT_NO_NEW_PRIVS	= 1 << 3,
+	SPAWNCTL_LIMIT_RESET		= 1 << 4,
+	SPAWNCTL_LIMIT_FILTERED		= 1 << 5,
+};
+
+/**
+ * struct spawnctl_limit - ioctl(SPAWNCTL_IOC_LIMIT)
+ * @size: sizeof(struct spawnctl_limit)
+ * @flags: Or of enum spawnctl_limit_flags
+ * @commands: Commands allowed from now on, as bits (1 << SPAWNCTL_CMD_*). Without
+ *	LIMIT's bit this is the last call of LIMIT. INFO is always allowed, with
+ *	its bit or without
+ * @clone_flags: Those of enum spawnctl_flags that SPAWN and FORK may be asked for
+ *	from now on
+ * @children: How many more children may be made in all, by whoever makes them. Only
+ *	a child that exists is counted, from the moment of its birth for ever; a
+ *	call that is under way holds one back until it is known
+ *
+ * Narrows the open file description behind the descriptor for ever, for all who
+ * share it: by dup(2), fork(2), SCM_RIGHTS. What is allowed after it is what was
+ * allowed before and is here too, and the smaller number of children. A call that
+ * is under way goes by what held when it began, but its child is counted. Opening
+ * the device again gives a description without limits to whoever may open it.
+ */
+struct spawnctl_limit {
+	__u32 size;
+	__u32 flags;
+	__u32 commands;
+	__u32 clone_flags;
+	__aligned_u64 children;
+};
+
+#define SPAWNCTL_LIMIT_SIZE_VER0	24
 
 /**
  * enum spawnctl_flags - which members of struct spawnctl_clone are given, and

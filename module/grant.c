@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The open file: what it grants, and to whom.
+ *
+ * The permission to make children is the descriptor. LIMIT narrows the open
+ * file behind it for ever, and for all who share it. Under a seccomp filter it
+ * grants nothing, unless a task without one has said that it shall.
+ */
+#include <linux/moduleparam.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+
+#include "compat/user_worker.h"
+#include "spawnctl.h"
+
+static bool allow_filtered;
+module_param(allow_filtered, bool, 0644);
+MODULE_PARM_DESC(allow_filtered,
+		 "Tasks under a seccomp filter may open and use the device, as any other may");
+
+#define ALL_COMMANDS	(BIT(SPAWNCTL_CMD_INFO) | BIT(SPAWNCTL_CMD_SPAWN) | \
+			 BIT(SPAWNCTL_CMD_FORK) | BIT(SPAWNCTL_CMD_LIMIT))
+#define IN_FORCE	(SPAWNCTL_LIMIT_NO_NEW_PRIVS | SPAWNCTL_LIMIT_RESET | \
+			 SPAWNCTL_LIMIT_FILTERED)
+#define ALL_LIMITS	(SPAWNCTL_LIMIT_COMMANDS | SPAWNCTL_LIMIT_FLAGS | \
+			 SPAWNCTL_LIMIT_CHILDREN | IN_FORCE)
+/* What the flags of the two commands come to on any kernel */
+#define ALL_FLAGS	(SPAWNCTL_HOLD | (SPAWNCTL_HOLD - 1))
+
+/**
+ * struct spawnctl_grant - what one open file of the device still grants
+ * @lock: protects the rest. Not held over a birth: the child may call on the
+ *	same file while its parent waits for it
+ * @commands: as bits (1 << SPAWNCTL_CMD_*)
+ * @flags: of SPAWN and FORK
+ * @in_force: of enum spawnctl_limit_flags, those that are a yes or a no
+ * @children: how many more may be made, those under way among them
+ * @under_way: calls that may yet make one of these. A child is taken off
+ *	@children when it exists, not when it is asked for, so that what is
+ *	asked in vain costs nothing
+ */
+struct spawnctl_grant {
+	spinlock_t lock;
+	u32 commands;
+	u32 flags;
+	u32 in_force;
+	u64 children;
+	u64 under_way;
+};
+
+static struct spawnctl_grant *grant_of(struct file *file)
+{
+	return file->private_data;
+}
+
+/*
+ * Asked at each call, not only at open: else a library that opened the device
+ * before the filter was put on would leave the process a fork that the
+ * filter's author never heard of.
+ */
+static int caller_refusal(bool filtered)
+{
+	if (current->flags & (PF_KTHREAD | PF_IO_WORKER | PF_USER_WORKER))
+		return -EPERM;
+	if (seccomp_mode(&current->seccomp) != SECCOMP_MODE_DISABLED &&
+	    !filtered && !READ_ONCE(allow_filtered))
+		return -EACCES;
+	return 0;
+}
+
+/**
+ * spawnctl_grant_open() - give a file that is being opened all there is
+ *
+ * A process that has given up fork by a filter must not get it back by a file
+ * name that its filter lets through.
+ */
+int spawnctl_grant_open(struct file *file)
+{
+	struct spawnctl_grant *grant;
+	int ret = caller_refusal(false);
+
+	if (ret)
+		return ret;
+	grant = kmalloc(sizeof(*grant), GFP_KERNEL_ACCOUNT);
+	if (!grant)
+		return -ENOMEM;
+	*grant = (struct spawnctl_grant) {
+		.commands	= ALL_COMMANDS,
+		.flags		= ALL_FLAGS,
+		.children	= SPAWNCTL_NO_LIMIT,
+	};
+	spin_lock_init(&grant->lock);
+	file->private_data = grant;
+	return 0;
+}
+
+void spawnctl_grant_release(struct file *file)
+{
+	kfree(grant_of(file));
+}
+
+/**
+ * spawnctl_grant_refusal() - what the caller is answered whatever he asks
+ * @file: the open file he asks on
+ * @nr: a command but INFO
+ */
+int spawnctl_grant_refusal(struct file *file, unsigned int nr)
+{
+	struct spawnctl_grant *grant = grant_of(file);
+	u32 commands, in_force;
+	int ret;
+
+	spin_lock(&grant->lock);
+	commands = grant->commands;
+	in_force = grant->in_force;
+	spin_unlock(&grant->lock);
+
+	ret = caller_refusal(in_force & SPAWNCTL_LIMIT_FILTERED);
+	if (ret)
+		return ret;
+	return commands & BIT(nr) ? 0 : -EPERM;
+}
+
+/**
+ * spawnctl_grant_take() - one child, if it may be as it is asked for
+ * @file: the open file it is asked on
+ * @clone: what is asked; what the file forces is added
+ *
+ * Return: 0, and spawnctl_grant_settle() has to be called; or a negative errno.
+ */
+int spawnctl_grant_take(struct file *file, struct spawnctl_clone *clone)
+{
+	struct spawnctl_grant *grant = grant_of(file);
+	int ret = 0;
+
+	spin_lock(&grant->lock);
+	if (clone->flags & ~grant->flags)
+		ret = -EPERM;
+	else if (clone->sig_ignore && (grant->in_force & SPAWNCTL_LIMIT_RESET))
+		ret = -EPERM;
+	else if (grant->under_way >= grant->children)
+		ret = -EDQUOT;
+	else
+		grant->under_way++;
+	if (grant->in_force & SPAWNCTL_LIMIT_NO_NEW_PRIVS)
+		clone->flags |= SPAWNCTL_NO_NEW_PRIVS;
+	if (grant->in_force & SPAWNCTL_LIMIT_RESET)
+		clone->sig_default = ~0ULL;
+	spin_unlock(&grant->lock);
+	return ret;
+}
+
+/**
+ * spawnctl_grant_settle() - what was taken has been used, or not
+ * @file: the open file
+ * @born: whether there is, or was, a child
+ */
+void spawnctl_grant_settle(struct file *file, bool born)
+{
+	struct spawnctl_grant *grant = grant_of(file);
+
+	spin_lock(&grant->lock);
+	grant->under_way--;
+	/* 0 already if LIMIT came in between, for the calls under way then */
+	if (born && grant->children && grant->children != SPAWNCTL_NO_LIMIT)
+		grant->children--;
+	spin_unlock(&grant->lock);
+}
+
+/** spawnctl_grant_info() - the part of INFO that is about the open file */
+void spawnctl_grant_info(struct file *file, struct spawnctl_info *info)
+{
+	struct spawnctl_grant *grant = grant_of(file);
+
+	spin_lock(&grant->lock);
+	info->commands = grant->commands;
+	info->spawn_flags &= grant->flags;
+	info->fork_flags &= grant->flags;
+	info->limits = grant->in_force;
+	info->children = grant->children;
+	if (info->children != SPAWNCTL_NO_LIMIT)
+		info->children -= min(grant->under_way, grant->children);
+	spin_unlock(&grant->lock);
+
+	info->refusal = -caller_refusal(info->limits & SPAWNCTL_LIMIT_FILTERED);
+	if (!info->refusal &&
+	    !(info->commands & (BIT(SPAWNCTL_CMD_SPAWN) | BIT(SPAWNCTL_CMD_FORK))))
+		info->refusal = EPERM;
+	if (!info->refusal && !info->children)
+		info->refusal = EDQUOT;
+}
+
+static int check_limit(const struct spawnctl_limit *limit)
+{
+	if (limit->flags & ~ALL_LIMITS)
+		return -EINVAL;
+	if ((limit->commands && !(limit->flags & SPAWNCTL_LIMIT_COMMANDS)) ||
+	    (limit->clone_flags && !(limit->flags & SPAWNCTL_LIMIT_FLAGS)) ||
+	    (limit->children && !(limit->flags & SPAWNCTL_LIMIT_CHILDREN)))
+		return -EINVAL;
+	if ((limit->commands & ~ALL_COMMANDS) || (limit->clone_flags & ~ALL_FLAGS))
+		return -EINVAL;
+	/* Who is under a filter himself does not say that this is well */
+	if ((limit->flags & SPAWNCTL_LIMIT_FILTERED) &&
+	    seccomp_mode(&current->seccomp) != SECCOMP_MODE_DISABLED)
+		return -EACCES;
+	return 0;
+}
+
+long spawnctl_limit(struct file *file, void *arg)
+{
+	struct spawnctl_grant *grant = grant_of(file);
+	const struct spawnctl_limit *limit = arg;
+	int ret = check_limit(limit);
+
+	if (ret)
+		return ret;
+	spin_lock(&grant->lock);
+	/* Once more: of two who take LIMIT away, one is late */
+	if (!(grant->commands & BIT(SPAWNCTL_CMD_LIMIT))) {
+		ret = -EPERM;
+		goto out;
+	}
+	if (limit->flags & SPAWNCTL_LIMIT_COMMANDS)
+		grant->commands &= limit->commands | BIT(SPAWNCTL_CMD_INFO);
+	if (limit->flags & SPAWNCTL_LIMIT_FLAGS)
+		grant->flags &= limit->clone_flags;
+	if (limit->flags & SPAWNCTL_LIMIT_CHILDREN)
+		grant->children = min_t(u64, grant->children, limit->children);
+	grant->in_force |= limit->flags & IN_FORCE;
+out:
+	spin_unlock(&grant->lock);
+	return ret;
+}
