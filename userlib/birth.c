@@ -157,7 +157,8 @@ static long by_device(struct birth *birth, bool *absent)
 		if (device->from == DEVICE_CALLERS || device->from == DEVICE_TRANSIENT)
 			break;
 	}
-	*absent = gone || pid == -EACCES || pid == -EPERM || pid == -ENOTTY;
+	/* What LIMIT has taken away (EPERM, EDQUOT) is not to be had elsewhere */
+	*absent = gone || pid == -EACCES;
 	birth->clone.flags = asked;
 	if (pid < 0) {
 		device->fd = -1;
@@ -278,11 +279,13 @@ static int clone3_refused(void)
 	return ret == -EINVAL ? 0 : ret;
 }
 
-static int probe_device(struct birth *birth)
+/* @absent: as of by_device() */
+static int probe_device(struct birth *birth, bool *absent)
 {
 	struct device *device = &birth->device;
 	int tries, ret = 0, refusal = 0;
 
+	*absent = true;
 	if (spawnctl_arch_emulated())
 		return -ENOSYS;
 	for (tries = 0; tries < 3; tries++) {
@@ -298,23 +301,27 @@ static int probe_device(struct birth *birth)
 		if (device->from == DEVICE_CALLERS || device->from == DEVICE_TRANSIENT)
 			return ret;
 	}
+	if (ret)
+		return ret;
+	*absent = refusal == EACCES;
 	if (refusal)
 		spawnctl_device_put(device);
-	return ret ? ret : -refusal;
+	return -refusal;
 }
 
 int spawnctl_birth_probe(struct birth *birth)
 {
 	enum spawnctl_backend wanted = birth->backend;
+	bool absent;
 	long ret;
 
 	birth->passed_over = 0;
 	if (birth->fd >= 0)
 		wanted = SPAWNCTL_BACKEND_DEVICE;
 	if (wanted == SPAWNCTL_BACKEND_ANY || wanted == SPAWNCTL_BACKEND_DEVICE) {
-		ret = probe_device(birth);
+		ret = probe_device(birth, &absent);
 		birth->backend = SPAWNCTL_BACKEND_DEVICE;
-		if (!ret || wanted == SPAWNCTL_BACKEND_DEVICE)
+		if (!absent || wanted == SPAWNCTL_BACKEND_DEVICE)
 			return ret;
 		birth->passed_over = ret;
 	}

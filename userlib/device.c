@@ -47,6 +47,11 @@ int spawnctl_info(int fd, struct spawnctl_info *info)
 	return ioctl(fd, SPAWNCTL_IOC_INFO, info);
 }
 
+int spawnctl_limit(int fd, const struct spawnctl_limit *limit)
+{
+	return ioctl(fd, SPAWNCTL_IOC_LIMIT, limit);
+}
+
 static const char name[] = "/dev/spawnctl";
 
 static int open_device(void)
@@ -94,19 +99,20 @@ static int looks_like_it(int fd)
 
 int spawnctl_device_check(int fd, int *refusal)
 {
-	struct spawnctl_info info = { .size = sizeof(info) };
 	long ret = looks_like_it(fd);
 
 	/* Other files may do something at an ioctl: this far they are told */
 	if (ret)
 		return ret;
-	ret = raw_syscall(SYS_ioctl, fd, SPAWNCTL_IOC_INFO, &info);
-	if (ret == -EACCES || ret == -EPERM)
-		return ret;
-	if (ret || !info.abi)
+	/*
+	 * Asked by the command itself, with no struct: in a sandbox it may be the
+	 * only ioctl that a filter lets through.
+	 */
+	ret = raw_syscall(SYS_ioctl, fd, SPAWNCTL_IOC_SPAWN, NULL);
+	if (ret != -EFAULT && ret != -EACCES && ret != -EPERM)
 		return -ENOTTY;
 	if (refusal)
-		*refusal = info.refusal;
+		*refusal = ret == -EFAULT ? 0 : -ret;
 	return 0;
 }
 
@@ -194,17 +200,17 @@ static int lift(int fd)
 static int keep_device(struct device *device)
 {
 	unsigned long old = __atomic_load_n(&kept_fd, __ATOMIC_ACQUIRE);
-	int fd = NONE, ret;
+	int fd = NONE, ret, refusal = 0;
 
 	while (KEPT_FD(old) == NONE) {
 		if (fd == NONE) {
 			fd = open_device();
 			if (fd < 0)
 				return fd;
-			ret = spawnctl_device_check(fd, NULL);
-			if (ret) {
+			ret = spawnctl_device_check(fd, &refusal);
+			if (ret || refusal) {
 				raw_syscall(SYS_close, fd);
-				return ret;
+				return ret ? ret : -refusal;
 			}
 			fd = lift(fd);
 		}

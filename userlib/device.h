@@ -34,7 +34,8 @@ static inline bool device_is_ours(const struct device *device)
  * @device: where it goes
  * @transient: open and close each time; else one is kept
  *
- * Return: 0, or a negative errno: that of open(2), or of spawnctl_device_check().
+ * Return: 0, or a negative errno: that of open(2), of spawnctl_device_check(), or
+ * the refusal of one that was opened to be kept.
  */
 int spawnctl_device_get(struct device *device, bool transient);
 
@@ -57,9 +58,12 @@ void spawnctl_device_close(int fd);
 /**
  * spawnctl_device_check() - whether a descriptor is one of the device
  * @fd: descriptor
- * @refusal: where what SPAWN would answer this caller goes, 0 or an errno; or NULL
+ * @refusal: where what SPAWN answers this caller whatever he asks goes, 0 or an
+ *	errno; or NULL
  *
- * Return: 0, -EBADF, -ENOTTY, or what an LSM has answered.
+ * Makes no ioctl but SPAWN.
+ *
+ * Return: 0, -EBADF or -ENOTTY.
  */
 int spawnctl_device_check(int fd, int *refusal);
 

@@ -52,6 +52,30 @@ int spawnctl_open(void);
 int spawnctl_info(int fd, struct spawnctl_info *info);
 
 /**
+ * spawnctl_limit() - narrow a descriptor for ever, before it is handed on
+ * @fd: descriptor of /dev/spawnctl
+ * @limit: how, see <linux/spawnctl.h>; all who share its open file are limited
+ *
+ * What spawnctl_spawn() and the preload library ask for of themselves are
+ * SPAWNCTL_FLAGS_OF_SPAWN: without these in @limit->clone_flags they cannot work,
+ * and fail with EPERM.
+ *
+ * Async-signal-safe.
+ *
+ * Return: 0, or -1 with errno
+ *	EPERM		(LIMIT itself has been taken away),
+ *	EACCES		(SPAWNCTL_LIMIT_FILTERED is asked for under a seccomp
+ *			filter, or the descriptor is not for such a caller),
+ *	EINVAL, E2BIG, EFAULT (@limit), EBADF, ENOTTY (@fd).
+ */
+int spawnctl_limit(int fd, const struct spawnctl_limit *limit);
+
+/** SPAWNCTL_FLAGS_OF_SPAWN - flags with which a plain spawn, or any vfork(), is made */
+#define SPAWNCTL_FLAGS_OF_SPAWN \
+	(SPAWNCTL_WINDOW_MASK | SPAWNCTL_EXEC_MASK | SPAWNCTL_EXEC_KEEP_MASK | \
+	 SPAWNCTL_PARENT_SETTID | SPAWNCTL_HOLD)
+
+/**
  * spawnctl_thread() - run a function in a child that shares the memory
  * @fd: descriptor of /dev/spawnctl
  * @clone: what SPAWN is asked for, or NULL for a child in which everything is
