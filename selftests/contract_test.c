@@ -267,9 +267,11 @@ TEST_F(contract, info_is_true)
 	ASSERT_EQ(0, ioctl(self->fd, SPAWNCTL_IOC_INFO, &info));
 	EXPECT_EQ(sizeof(info), info.size);
 	EXPECT_EQ(SPAWNCTL_ABI + 0U, info.abi);
-	EXPECT_EQ(1U << SPAWNCTL_CMD_INFO | 1U << SPAWNCTL_CMD_SPAWN | 1U << SPAWNCTL_CMD_FORK,
-		  info.commands);
+	EXPECT_EQ(1U << SPAWNCTL_CMD_INFO | 1U << SPAWNCTL_CMD_SPAWN | 1U << SPAWNCTL_CMD_FORK |
+		  1U << SPAWNCTL_CMD_LIMIT, info.commands);
 	EXPECT_EQ(0U, info.refusal);
+	EXPECT_EQ(SPAWNCTL_NO_LIMIT, info.children);
+	EXPECT_EQ(0U, info.limits);
 	EXPECT_EQ(known & ~SPAWNCTL_SET_TID, info.spawn_flags & ~SPAWNCTL_AUTOREAP);
 	EXPECT_EQ(known & ~SPAWN_ONLY, info.fork_flags & ~SPAWNCTL_AUTOREAP);
 }
@@ -282,7 +284,7 @@ TEST_F(contract, enotty_commands)
 	for (nr = 0; nr < 256; nr++) {
 		unsigned long command = _IO(SPAWNCTL_MAGIC, nr);
 
-		if (nr <= SPAWNCTL_CMD_FORK)
+		if (nr <= SPAWNCTL_CMD_LIMIT)
 			continue;
 		EXPECT_EQ(-1, ioctl(self->fd, command, clone));
 		EXPECT_EQ(ENOTTY, errno)

@@ -9,6 +9,7 @@
 #include "spawnctl_test.h"
 
 static_assert(sizeof(struct spawnctl_clone) >= SPAWNCTL_CLONE_SIZE_VER0, "spawnctl_clone");
+static_assert(sizeof(struct spawnctl_limit) >= SPAWNCTL_LIMIT_SIZE_VER0, "spawnctl_limit");
 static_assert(sizeof(struct spawnctl_info) >= SPAWNCTL_INFO_SIZE_VER0, "spawnctl_info");
 
 FIXTURE(sizes)
@@ -47,6 +48,13 @@ FIXTURE_VARIANT_ADD(sizes, fork)
 	.exact = sizeof(struct spawnctl_clone),
 };
 
+FIXTURE_VARIANT_ADD(sizes, limit)
+{
+	.command = SPAWNCTL_IOC_LIMIT,
+	.first_version = SPAWNCTL_LIMIT_SIZE_VER0,
+	.exact = sizeof(struct spawnctl_limit),
+};
+
 FIXTURE_SETUP(sizes)
 {
 	self->fd = open("/dev/spawnctl", O_RDWR | O_CLOEXEC);
@@ -69,7 +77,7 @@ static long attempt(int fd, unsigned long command, void *arg)
 {
 	long ret;
 
-	if (command == SPAWNCTL_IOC_INFO)
+	if (command == SPAWNCTL_IOC_INFO || command == SPAWNCTL_IOC_LIMIT)
 		return raw_syscall(SYS_ioctl, fd, command, arg);
 	ret = raw_spawn_exit(fd, command, arg);
 	if (ret > 0)

@@ -1,0 +1,501 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * LIMIT narrows an open file for ever, and for all who share it; its number of
+ * children is exact, whoever races for them.
+ */
+#include <pthread.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include "contract.h"
+
+#define LIMIT(...)	(&(struct spawnctl_limit){ \
+	.size = sizeof(struct spawnctl_limit), __VA_ARGS__ })
+#define COMMAND(name)	(1U << SPAWNCTL_CMD_##name)
+#define ALL_COMMANDS	(COMMAND(INFO) | COMMAND(SPAWN) | COMMAND(FORK) | COMMAND(LIMIT))
+#define ALL_FLAGS	(SPAWNCTL_HOLD | (SPAWNCTL_HOLD - 1U))
+
+static struct spawnctl_clone sigchld = { .size = sizeof(sigchld), .exit_signal = SIGCHLD };
+
+/* 0 or -errno, as the raw calls have it */
+static long limit(int fd, const struct spawnctl_limit *limit)
+{
+	return spawnctl_limit(fd, limit) ? -errno : 0;
+}
+
+static struct spawnctl_info info_of(int fd)
+{
+	struct spawnctl_info info = { .size = sizeof(info) };
+
+	if (ioctl(fd, SPAWNCTL_IOC_INFO, &info))
+		info.size = 0;
+	return info;
+}
+
+static void unlimited(struct __test_metadata *_metadata, int fd, const char *what)
+{
+	struct spawnctl_info info = info_of(fd);
+
+	EXPECT_EQ(ALL_COMMANDS, info.commands)
+		TH_LOG("%s", what);
+	EXPECT_EQ(SPAWNCTL_NO_LIMIT, info.children)
+		TH_LOG("%s", what);
+	EXPECT_EQ(0U, info.limits)
+		TH_LOG("%s", what);
+	both_accept(_metadata, fd, CLONE(), what);
+}
+
+/* A refused LIMIT has narrowed nothing, not even by what is well about it. */
+TEST_F(contract, einval)
+{
+	unsigned int all = SPAWNCTL_LIMIT_FILTERED * 2 - 1;
+	unsigned int flag;
+
+	for (flag = all + 1; flag; flag <<= 1) {
+		EXPECT_EQ(-EINVAL, limit(self->fd, LIMIT(.flags = all | flag)))
+			TH_LOG("flag %#x", flag);
+	}
+	for (flag = COMMAND(LIMIT) << 1; flag; flag <<= 1) {
+		EXPECT_EQ(-EINVAL, limit(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_COMMANDS,
+							 .commands = flag)))
+			TH_LOG("command %#x", flag);
+	}
+	for (flag = ALL_FLAGS + 1; flag; flag <<= 1) {
+		EXPECT_EQ(-EINVAL, limit(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_FLAGS,
+							 .clone_flags = flag)))
+			TH_LOG("clone flag %#x", flag);
+	}
+	EXPECT_EQ(-EINVAL, limit(self->fd, LIMIT(.flags = all & ~SPAWNCTL_LIMIT_COMMANDS,
+						 .commands = 1)));
+	EXPECT_EQ(-EINVAL, limit(self->fd, LIMIT(.flags = all & ~SPAWNCTL_LIMIT_FLAGS,
+						 .clone_flags = 1)));
+	EXPECT_EQ(-EINVAL, limit(self->fd, LIMIT(.flags = all & ~SPAWNCTL_LIMIT_CHILDREN,
+						 .children = 1)));
+	unlimited(_metadata, self->fd, "after LIMITs that were refused");
+	EXPECT_EQ(0, limit(self->fd, LIMIT()));
+	unlimited(_metadata, self->fd, "after one that asked for nothing");
+}
+
+TEST_F(contract, commands)
+{
+	ASSERT_EQ(0, limit(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_COMMANDS,
+					   .commands = COMMAND(FORK) | COMMAND(LIMIT))));
+	refused(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, CLONE(), EPERM, "SPAWN is gone");
+	/* Told before the struct is looked at. */
+	refused(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, NULL, EPERM, "SPAWN is gone");
+	accepted(_metadata, self->fd, SPAWNCTL_IOC_FORK, CLONE(), "FORK is left");
+	EXPECT_EQ(COMMAND(INFO) | COMMAND(FORK) | COMMAND(LIMIT), info_of(self->fd).commands);
+	EXPECT_EQ(0U, info_of(self->fd).refusal);
+
+	/* What is gone does not come back. */
+	ASSERT_EQ(0, limit(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_COMMANDS,
+					   .commands = COMMAND(SPAWN) | COMMAND(LIMIT))));
+	both_refuse(_metadata, self->fd, CLONE(), EPERM, "both are gone");
+	EXPECT_EQ(COMMAND(INFO) | COMMAND(LIMIT), info_of(self->fd).commands);
+	EXPECT_EQ(EPERM + 0U, info_of(self->fd).refusal);
+
+	ASSERT_EQ(0, limit(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_COMMANDS)));
+	EXPECT_EQ(-EPERM, limit(self->fd, LIMIT()));
+	EXPECT_EQ(-EPERM, limit(self->fd, NULL));
+	EXPECT_EQ(COMMAND(INFO), info_of(self->fd).commands);
+}
+
+/* Each flag alone: refused where it is gone, and where all but it are gone, served. */
+TEST_F(contract, flags)
+{
+	__u64 mask = 0;
+	int number = -1;
+	struct spawnctl_hold hold = { 0 };
+	unsigned int flag;
+
+	for (flag = 1; flag <= ALL_FLAGS; flag <<= 1) {
+		struct spawnctl_clone *clone = CLONE(.flags = flag);
+		int without = open("/dev/spawnctl", O_RDWR | O_CLOEXEC);
+		int with = open("/dev/spawnctl", O_RDWR | O_CLOEXEC);
+		struct spawnctl_info info = info_of(self->fd);
+		unsigned int i;
+
+		ASSERT_LE(0, with);
+		if (flag == SPAWNCTL_WINDOW_MASK)
+			clone->window_mask = mask;
+		if (flag == SPAWNCTL_PIDFD)
+			clone->pidfd = (uintptr_t)&number;
+		if (flag == SPAWNCTL_PARENT_SETTID)
+			clone->parent_tid = (uintptr_t)&number;
+		if (flag == SPAWNCTL_HOLD)
+			clone->hold = (uintptr_t)&hold;
+		if (flag == SPAWNCTL_CGROUP)
+			clone->cgroup = open("/sys/fs/cgroup", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		ASSERT_EQ(0, limit(without, LIMIT(.flags = SPAWNCTL_LIMIT_FLAGS,
+						  .clone_flags = ALL_FLAGS & ~flag)));
+		ASSERT_EQ(0, limit(with, LIMIT(.flags = SPAWNCTL_LIMIT_FLAGS,
+					       .clone_flags = flag)));
+		EXPECT_EQ(info.spawn_flags & ~flag, info_of(without).spawn_flags);
+		EXPECT_EQ(info.fork_flags & flag, info_of(with).fork_flags);
+		for (i = 0; i < ARRAY_SIZE(births); i++) {
+			unsigned int served = i ? info.fork_flags : info.spawn_flags;
+			long pid;
+
+			if (!(flag & served))
+				continue;
+			refused(_metadata, without, births[i], clone, EPERM, "a flag that is gone");
+			pid = raw_spawn_exit(with, births[i], clone);
+			EXPECT_LT(0, pid)
+				TH_LOG("%s: flag %#x", birth_name(births[i]), flag);
+			if (flag == SPAWNCTL_AUTOREAP) {
+				waitpid(pid, NULL, __WALL);
+			} else {
+				EXPECT_EQ(0, wait_status(pid));
+			}
+			if (flag == SPAWNCTL_PIDFD)
+				close(number);
+		}
+		if (flag == SPAWNCTL_CGROUP)
+			close(clone->cgroup);
+		/* Nothing asked is served by either. */
+		both_accept(_metadata, without, CLONE(), "no flag");
+		both_accept(_metadata, with, CLONE(), "no flag");
+		close(with);
+		close(without);
+	}
+}
+
+/* @fd as it arrives at the other end of a socket */
+static int passed_on(int fd)
+{
+	char control[CMSG_SPACE(sizeof(int))] = { 0 }, byte = 0;
+	struct iovec data = { &byte, 1 };
+	struct msghdr message = {
+		.msg_iov = &data, .msg_iovlen = 1,
+		.msg_control = control, .msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+	int ends[2], got = -1;
+
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends))
+		return -1;
+	if (sendmsg(ends[0], &message, 0) == 1 && recvmsg(ends[1], &message, MSG_CMSG_CLOEXEC) == 1)
+		memcpy(&got, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(got));
+	close(ends[0]);
+	close(ends[1]);
+	return got;
+}
+
+static int three_left(void *fd)
+{
+	return raw_syscall(SYS_ioctl, *(int *)fd, SPAWNCTL_IOC_LIMIT,
+			   LIMIT(.flags = SPAWNCTL_LIMIT_CHILDREN, .children = 3));
+}
+
+TEST_F(contract, shared_by_all_holders)
+{
+	int copy = dup(self->fd), passed = passed_on(self->fd);
+	int fresh = open("/dev/spawnctl", O_RDWR | O_CLOEXEC);
+	char path[32];
+	int again;
+
+	ASSERT_LE(0, copy);
+	ASSERT_LE(0, passed);
+	ASSERT_LE(0, fresh);
+	/* Narrowed by a child, in the descriptor that it got by fork(). */
+	EXPECT_TRUE(exited_with(start_child(self->fd, SPAWNCTL_IOC_FORK, &sigchld, three_left,
+					    &copy), 0));
+	EXPECT_EQ(3ULL, info_of(self->fd).children);
+	accepted(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, CLONE(), "the first");
+	accepted(_metadata, copy, SPAWNCTL_IOC_FORK, CLONE(), "the second");
+	accepted(_metadata, passed, SPAWNCTL_IOC_SPAWN, CLONE(), "the third");
+	both_refuse(_metadata, self->fd, CLONE(), EDQUOT, "by none of them a fourth");
+	both_refuse(_metadata, copy, CLONE(), EDQUOT, "by none of them a fourth");
+	both_refuse(_metadata, passed, CLONE(), EDQUOT, "by none of them a fourth");
+	EXPECT_EQ(EDQUOT + 0U, info_of(passed).refusal);
+	unlimited(_metadata, fresh, "opened by its name");
+
+	/* Opened anew: whoever may open the device has it without limits. */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", self->fd);
+	again = open(path, O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, again);
+	unlimited(_metadata, again, "opened by its number");
+	ASSERT_EQ(0, setresuid(UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED));
+	EXPECT_EQ(-1, open(path, O_RDWR | O_CLOEXEC));
+	EXPECT_EQ(EACCES, errno);
+}
+
+/* Only a child that exists is paid for. */
+TEST_F(contract, what_is_asked_in_vain_costs_nothing)
+{
+	struct spawnctl_clone *bad_pidfd = CLONE(.flags = SPAWNCTL_PIDFD, .pidfd = 8);
+	struct rlimit old, none = { 0, 0 };
+
+	ASSERT_EQ(0, limit(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_CHILDREN, .children = 2)));
+	both_refuse(_metadata, self->fd, CLONE(.flags = ~0U), EINVAL, "flags");
+	both_refuse(_metadata, self->fd, NULL, EFAULT, "no struct");
+	both_refuse(_metadata, self->fd, bad_pidfd, EFAULT, "no place for the pidfd");
+	both_refuse(_metadata, self->fd, CLONE(.flags = SPAWNCTL_CGROUP, .cgroup = -1),
+		    EBADF, "no cgroup");
+	ASSERT_EQ(0, getrlimit(RLIMIT_NPROC, &old));
+	none.rlim_max = old.rlim_max;
+	ASSERT_EQ(0, setrlimit(RLIMIT_NPROC, &none));
+	ASSERT_EQ(0, setresuid(-1, UNPRIVILEGED, 0));
+	ASSERT_EQ(0, setresuid(UNPRIVILEGED, UNPRIVILEGED, 0));
+	both_refuse(_metadata, self->fd, CLONE(), EAGAIN, "RLIMIT_NPROC");
+	ASSERT_EQ(0, setresuid(0, 0, 0));
+	ASSERT_EQ(0, setrlimit(RLIMIT_NPROC, &old));
+	EXPECT_EQ(2ULL, info_of(self->fd).children);
+	both_accept(_metadata, self->fd, CLONE(), "both children are there to be had");
+	both_refuse(_metadata, self->fd, CLONE(), EDQUOT, "and no other");
+	/* What is wrong with the call is told before. */
+	both_refuse(_metadata, self->fd, CLONE(.flags = ~0U), EINVAL, "flags");
+}
+
+TEST_F(contract, children_only_become_fewer)
+{
+	ASSERT_EQ(0, limit(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_CHILDREN, .children = 5)));
+	ASSERT_EQ(0, limit(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_CHILDREN, .children = 9)));
+	EXPECT_EQ(5ULL, info_of(self->fd).children);
+	ASSERT_EQ(0, limit(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_CHILDREN,
+					   .children = SPAWNCTL_NO_LIMIT)));
+	EXPECT_EQ(5ULL, info_of(self->fd).children);
+	ASSERT_EQ(0, limit(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_CHILDREN)));
+	both_refuse(_metadata, self->fd, CLONE(), EDQUOT, "none left");
+}
+
+struct under_way {
+	int fd;
+	__u64 children;		/* what the child narrows to */
+	__u64 seen;		/* by the child, before */
+	long spawn;		/* what its own SPAWN came to, after */
+};
+
+static int limit_in_child(void *arg)
+{
+	struct under_way *under_way = arg;
+	struct spawnctl_info info = { .size = sizeof(info) };
+
+	raw_syscall(SYS_ioctl, under_way->fd, SPAWNCTL_IOC_INFO, &info);
+	under_way->seen = info.children;
+	if (raw_syscall(SYS_ioctl, under_way->fd, SPAWNCTL_IOC_LIMIT,
+			LIMIT(.flags = SPAWNCTL_LIMIT_CHILDREN,
+			      .children = under_way->children)))
+		return 1;
+	under_way->spawn = raw_spawn_exit(under_way->fd, SPAWNCTL_IOC_SPAWN, CLONE());
+	if (under_way->spawn > 0)
+		raw_syscall(SYS_wait4, under_way->spawn, NULL, __WALL, NULL);
+	return 0;
+}
+
+/* A child whose parent is still in the call is one of those that are counted. */
+TEST_F(contract, narrowed_under_way)
+{
+	struct under_way under_way = { .fd = self->fd };
+	unsigned int n;
+
+	for (n = 0; n < 4; n++) {
+		under_way.fd = open("/dev/spawnctl", O_RDWR | O_CLOEXEC);
+		ASSERT_LE(0, under_way.fd);
+		ASSERT_EQ(0, limit(under_way.fd, LIMIT(.flags = SPAWNCTL_LIMIT_CHILDREN,
+						       .children = 10)));
+		under_way.children = n;
+		EXPECT_TRUE(exited_with(spawnctl_thread(under_way.fd, NULL, limit_in_child,
+							&under_way), 0));
+		EXPECT_EQ(9ULL, under_way.seen);
+		/* Itself is one of @n; its own child another. */
+		if (n < 2) {
+			EXPECT_EQ(-EDQUOT, under_way.spawn);
+		} else {
+			EXPECT_LT(0, under_way.spawn);
+		}
+		EXPECT_EQ(n < 2 ? 0ULL : n - 2, info_of(under_way.fd).children);
+		close(under_way.fd);
+	}
+}
+
+#define RACERS	16
+
+struct race {
+	pthread_t thread;
+	int fd;
+	unsigned int tries;
+	unsigned int made;
+	int wrong;
+};
+
+static void *racer(void *arg)
+{
+	struct race *race = arg;
+	unsigned int i;
+
+	for (i = 0; i < race->tries; i++) {
+		/* Every third call is in vain, and holds one back meanwhile. */
+		struct spawnctl_clone *clone = CLONE(.flags = i % 3 ? 0 : SPAWNCTL_PIDFD,
+						     .pidfd = i % 3 ? 0 : 8);
+		long pid = raw_spawn_exit(race->fd, births[i / 3 % 2], clone);
+
+		if (pid > 0) {
+			race->made++;
+			if (wait_status(pid) || !(i % 3))
+				race->wrong = pid;
+		} else if (pid != -EDQUOT && (i % 3 || pid != -EFAULT)) {
+			race->wrong = pid;
+		}
+	}
+	return NULL;
+}
+
+TEST_F_TIMEOUT(contract, exact_under_race, 300)
+{
+	unsigned int rounds = scaled(200, 4, "rounds of 16 threads"), round, i;
+
+	for (round = 0; round < rounds; round++) {
+		unsigned int budget = 1 + round * 37 % 200, made = 0;
+		struct race race[RACERS];
+		int fd = open("/dev/spawnctl", O_RDWR | O_CLOEXEC);
+
+		ASSERT_LE(0, fd);
+		ASSERT_EQ(0, limit(fd, LIMIT(.flags = SPAWNCTL_LIMIT_CHILDREN,
+					     .children = budget)));
+		for (i = 0; i < RACERS; i++) {
+			race[i] = (struct race){ .fd = fd, .tries = 30 };
+			ASSERT_EQ(0, pthread_create(&race[i].thread, NULL, racer, &race[i]));
+		}
+		for (i = 0; i < RACERS; i++) {
+			pthread_join(race[i].thread, NULL);
+			made += race[i].made;
+			EXPECT_EQ(0, race[i].wrong);
+		}
+		EXPECT_EQ(budget - made, info_of(fd).children);
+		/* What calls in vain held back is there again. */
+		for (; raw_spawn_exit(fd, SPAWNCTL_IOC_SPAWN, CLONE()) > 0; made++)
+			EXPECT_LT(0, waitpid(-1, NULL, __WALL));
+		EXPECT_EQ(budget, made);
+		EXPECT_EQ(0ULL, info_of(fd).children);
+		close(fd);
+	}
+	nothing_left(_metadata, "the race");
+}
+
+struct nnp {
+	volatile long seen;
+};
+
+static int no_new_privs_in_child(void *arg)
+{
+	struct nnp *nnp = arg;
+
+	nnp->seen = raw_syscall(SYS_prctl, PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0);
+	return 0;
+}
+
+TEST_F(contract, no_new_privs)
+{
+	struct nnp *nnp = shared_alloc(sizeof(*nnp));
+	unsigned int i;
+
+	ASSERT_NE(NULL, nnp);
+	/* The control: without LIMIT the child has none. */
+	for (i = 0; i < ARRAY_SIZE(births); i++) {
+		EXPECT_TRUE(exited_with(start_child(self->fd, births[i], &sigchld,
+						    no_new_privs_in_child, nnp), 0));
+		EXPECT_EQ(0, nnp->seen);
+	}
+	ASSERT_EQ(0, limit(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_NO_NEW_PRIVS)));
+	EXPECT_EQ(SPAWNCTL_LIMIT_NO_NEW_PRIVS + 0U, info_of(self->fd).limits);
+	for (i = 0; i < ARRAY_SIZE(births); i++) {
+		nnp->seen = -1;
+		EXPECT_TRUE(exited_with(start_child(self->fd, births[i], &sigchld,
+						    no_new_privs_in_child, nnp), 0));
+		EXPECT_EQ(1, nnp->seen);
+		EXPECT_EQ(0, prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
+		refused(_metadata, self->fd, births[i],
+			CLONE(.flags = SPAWNCTL_PIDFD, .pidfd = 8), EFAULT, "no place");
+		EXPECT_EQ(0, prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
+	}
+	/* One flag that LIMIT has taken away is forced all the same. */
+	ASSERT_EQ(0, limit(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_FLAGS)));
+	EXPECT_TRUE(exited_with(start_child(self->fd, SPAWNCTL_IOC_SPAWN, &sigchld,
+					    no_new_privs_in_child, nnp), 0));
+	EXPECT_EQ(1, nnp->seen);
+	ASSERT_EQ(0, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	both_accept(_metadata, self->fd, CLONE(), "the caller has it too");
+	EXPECT_EQ(1, prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
+}
+
+struct signals {
+	struct signal_status status;
+	int failed;
+};
+
+static int signals_in_child(void *arg)
+{
+	struct signals *signals = arg;
+
+	signals->failed = read_signal_status("/proc/self/status", &signals->status);
+	return 0;
+}
+
+TEST_F(contract, reset)
+{
+	struct signals *signals = shared_alloc(sizeof(*signals));
+	const struct kernel_sigaction ignore = { .handler = (uintptr_t)SIG_IGN };
+	unsigned int i;
+
+	ASSERT_NE(NULL, signals);
+	ASSERT_EQ(0, raw_sigaction(SIGPIPE, &ignore, NULL));
+	ASSERT_EQ(0, raw_sigaction(33, &ignore, NULL));
+	for (i = 0; i < ARRAY_SIZE(births); i++) {
+		EXPECT_TRUE(exited_with(start_child(self->fd, births[i], &sigchld,
+						    signals_in_child, signals), 0));
+		EXPECT_EQ(0, signals->failed);
+		EXPECT_EQ(SIGBIT(SIGPIPE) | SIGBIT(33), signals->status.ignored);
+	}
+	ASSERT_EQ(0, limit(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_RESET)));
+	EXPECT_EQ(SPAWNCTL_LIMIT_RESET + 0U, info_of(self->fd).limits);
+	for (i = 0; i < ARRAY_SIZE(births); i++) {
+		EXPECT_TRUE(exited_with(start_child(self->fd, births[i], &sigchld,
+						    signals_in_child, signals), 0));
+		EXPECT_EQ(0ULL, signals->status.ignored);
+		EXPECT_EQ(ODD_MASK, signals->status.blocked);
+	}
+	both_refuse(_metadata, self->fd, CLONE(.sig_ignore = SIGBIT(SIGHUP)), EPERM,
+		    "to be ignored, where all are reset");
+	both_accept(_metadata, self->fd, CLONE(.sig_default = SIGBIT(SIGHUP)), "the same by name");
+}
+
+/* Two who narrow at once come to what both allow; of LIMIT itself one is late. */
+static void *narrower(void *arg)
+{
+	struct race *race = arg;
+
+	race->wrong = limit(race->fd, LIMIT(.flags = SPAWNCTL_LIMIT_COMMANDS |
+						     SPAWNCTL_LIMIT_CHILDREN,
+					    .commands = COMMAND(SPAWN), .children = race->tries));
+	return NULL;
+}
+
+TEST_F(contract, of_the_last_limits_one_is_it)
+{
+	unsigned int rounds = scaled(4000, 100, "races"), round, i;
+
+	for (round = 0; round < rounds; round++) {
+		struct race race[2];
+		int fd = open("/dev/spawnctl", O_RDWR | O_CLOEXEC);
+		unsigned int winner;
+
+		ASSERT_LE(0, fd);
+		for (i = 0; i < 2; i++) {
+			race[i] = (struct race){ .fd = fd, .tries = i + 1 };
+			ASSERT_EQ(0, pthread_create(&race[i].thread, NULL, narrower, &race[i]));
+		}
+		for (i = 0; i < 2; i++)
+			pthread_join(race[i].thread, NULL);
+		winner = race[1].wrong ? 0 : 1;
+		EXPECT_EQ(0, race[winner].wrong);
+		EXPECT_EQ(-EPERM, race[!winner].wrong);
+		EXPECT_EQ(winner + 1ULL, info_of(fd).children);
+		close(fd);
+	}
+}
+
+TEST_HARNESS_MAIN
