@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Under a seccomp filter the device makes no process, whenever it was opened and
+ * by whomever, unless a task without a filter has marked the descriptor for it.
+ */
+#include <linux/filter.h>
+#include <linux/io_uring.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <sys/prctl.h>
+#include "contract.h"
+
+#define LIMIT(...)	(&(struct spawnctl_limit){ \
+	.size = sizeof(struct spawnctl_limit), __VA_ARGS__ })
+#define PARAMETER	"/sys/module/spawnctl/parameters/allow_filtered"
+
+static int install_filter(unsigned int flags)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { .len = ARRAY_SIZE(code), .filter = code };
+
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
+}
+
+static int mark(int fd)
+{
+	return spawnctl_limit(fd, LIMIT(.flags = SPAWNCTL_LIMIT_FILTERED)) ? -errno : 0;
+}
+
+static unsigned int refusal(int fd)
+{
+	struct spawnctl_info info = { .size = sizeof(info) };
+
+	return ioctl(fd, SPAWNCTL_IOC_INFO, &info) ? ~0U : info.refusal;
+}
+
+static int open_error(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno;
+	close(fd);
+	return 0;
+}
+
+/* Every way at it, as it is for this task now. */
+static void all_are(struct __test_metadata *_metadata, int fd, int error, const char *what)
+{
+	if (error) {
+		both_refuse(_metadata, fd, CLONE(), error, what);
+		/* Before the struct is looked at: so a library can ask. */
+		both_refuse(_metadata, fd, NULL, error, what);
+	} else {
+		both_accept(_metadata, fd, CLONE(), what);
+		both_refuse(_metadata, fd, NULL, EFAULT, what);
+	}
+	EXPECT_EQ(error ? -1 : 0, spawnctl_limit(fd, LIMIT()));
+	if (error)
+		EXPECT_EQ(error, errno);
+	EXPECT_EQ((unsigned int)error, refusal(fd));
+}
+
+TEST_F(contract, marked)
+{
+	int unmarked = open("/dev/spawnctl", O_RDWR | O_CLOEXEC);
+	char path[32];
+
+	ASSERT_LE(0, unmarked);
+	ASSERT_EQ(0, mark(self->fd));
+	all_are(_metadata, unmarked, 0, "no filter yet");
+	ASSERT_EQ(0, install_filter(0));
+	all_are(_metadata, self->fd, 0, "marked");
+	all_are(_metadata, unmarked, EACCES, "not marked");
+	/* Nor does one marked descriptor lead to another. */
+	EXPECT_EQ(-EACCES, mark(unmarked));
+	EXPECT_EQ(-EACCES, mark(self->fd));
+	EXPECT_EQ(EACCES, open_error("/dev/spawnctl"));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", self->fd);
+	EXPECT_EQ(EACCES, open_error(path));
+}
+
+/* The mark widens: who has taken LIMIT away has decided that, too. */
+TEST_F(contract, mark_is_part_of_limit)
+{
+	ASSERT_EQ(0, spawnctl_limit(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_COMMANDS,
+						    .commands = 1 << SPAWNCTL_CMD_SPAWN)));
+	EXPECT_EQ(-EPERM, mark(self->fd));
+	ASSERT_EQ(0, install_filter(0));
+	refused(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, CLONE(), EACCES, "not marked");
+	/* The filter is told first, as it concerns all that is asked. */
+	refused(_metadata, self->fd, SPAWNCTL_IOC_FORK, CLONE(), EACCES, "not marked");
+}
+
+TEST_F(contract, marked_and_narrowed)
+{
+	ASSERT_EQ(0, spawnctl_limit(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_COMMANDS |
+							     SPAWNCTL_LIMIT_CHILDREN |
+							     SPAWNCTL_LIMIT_FILTERED,
+						    .commands = 1 << SPAWNCTL_CMD_SPAWN,
+						    .children = 1)));
+	ASSERT_EQ(0, install_filter(0));
+	refused(_metadata, self->fd, SPAWNCTL_IOC_FORK, CLONE(), EPERM, "FORK is gone");
+	accepted(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, CLONE(), "SPAWN is marked");
+	refused(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, CLONE(), EDQUOT, "the only one");
+}
+
+/* A child of SPAWN or FORK has the filter, and is as bound by it. */
+static int child_is_bound(void *arg)
+{
+	int *fds = arg;
+
+	if (raw_spawn_exit(fds[1], SPAWNCTL_IOC_SPAWN, CLONE()) != -EACCES)
+		return 1;
+	if (raw_syscall(SYS_openat, AT_FDCWD, "/dev/spawnctl", O_RDWR) != -EACCES)
+		return 2;
+	return raw_syscall(SYS_prctl, PR_GET_SECCOMP) != SECCOMP_MODE_FILTER;
+}
+
+TEST_F(contract, children_are_bound)
+{
+	struct spawnctl_clone clone = { .size = sizeof(clone), .exit_signal = SIGCHLD };
+	int fds[2] = { self->fd, open("/dev/spawnctl", O_RDWR | O_CLOEXEC) };
+	unsigned int i;
+
+	ASSERT_LE(0, fds[1]);
+	ASSERT_EQ(0, mark(fds[0]));
+	ASSERT_EQ(0, install_filter(0));
+	for (i = 0; i < ARRAY_SIZE(births); i++)
+		EXPECT_TRUE(exited_with(start_child(fds[0], births[i], &clone, child_is_bound,
+						    fds), 0));
+}
+
+struct caller {
+	pthread_t thread;
+	int fd;
+	int turn;
+	long before;
+	long after;
+};
+
+/* Calls once before the filter and once after. */
+static void *caller(void *arg)
+{
+	struct caller *caller = arg;
+
+	caller->before = raw_spawn_exit(caller->fd, SPAWNCTL_IOC_SPAWN, CLONE());
+	WRITE_ONCE(caller->turn, 1);
+	while (READ_ONCE(caller->turn) != 2)
+		raw_sleep_us(1000);
+	caller->after = raw_spawn_exit(caller->fd, SPAWNCTL_IOC_SPAWN, CLONE());
+	return NULL;
+}
+
+/* A filter that another thread puts on all holds from the next call on. */
+TEST_F(contract, filter_of_another_thread)
+{
+	struct caller other = { .fd = self->fd };
+
+	ASSERT_EQ(0, pthread_create(&other.thread, NULL, caller, &other));
+	while (READ_ONCE(other.turn) != 1)
+		raw_sleep_us(1000);
+	ASSERT_EQ(0, install_filter(SECCOMP_FILTER_FLAG_TSYNC));
+	WRITE_ONCE(other.turn, 2);
+	pthread_join(other.thread, NULL);
+	EXPECT_LT(0, other.before);
+	EXPECT_EQ(0, wait_status(other.before));
+	EXPECT_EQ(-EACCES, other.after);
+	nothing_left(_metadata, "filter of another thread");
+}
+
+/* And one that a thread puts on itself alone leaves the others as they were. */
+TEST_F(contract, filter_of_another_thread_alone)
+{
+	struct caller other = { .fd = self->fd };
+
+	ASSERT_EQ(0, pthread_create(&other.thread, NULL, caller, &other));
+	while (READ_ONCE(other.turn) != 1)
+		raw_sleep_us(1000);
+	EXPECT_EQ(0, wait_status(other.before));
+	ASSERT_EQ(0, install_filter(0));
+	both_refuse(_metadata, self->fd, CLONE(), EACCES, "in this thread");
+	WRITE_ONCE(other.turn, 2);
+	pthread_join(other.thread, NULL);
+	EXPECT_LT(0, other.after);
+	EXPECT_EQ(0, wait_status(other.after));
+}
+
+struct sleeper {
+	pthread_t thread;
+	int fd;
+	int in_child;
+	int go;
+	long pid;
+	long no_new_privs;
+	long mode;
+};
+
+static int sleep_in_child(void *arg)
+{
+	struct sleeper *sleeper = arg;
+
+	WRITE_ONCE(sleeper->in_child, 1);
+	while (!READ_ONCE(sleeper->go))
+		raw_sleep_us(1000);
+	return 0;
+}
+
+static void *sleeper(void *arg)
+{
+	struct spawnctl_clone clone = { .size = sizeof(clone), .flags = SPAWNCTL_NO_NEW_PRIVS };
+	struct sleeper *sleeper = arg;
+
+	sleeper->pid = spawnctl_thread(sleeper->fd, &clone, sleep_in_child, sleeper);
+	sleeper->no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0);
+	sleeper->mode = prctl(PR_GET_SECCOMP);
+	return NULL;
+}
+
+/*
+ * A thread that waits in SPAWN gets another's filter, and with it its
+ * no_new_privs. Where a kernel without CLONE_NNP has lent it that of the child,
+ * giving that back must not take this away: it would be a filtered thread that
+ * gains rights from a set-user-ID program.
+ */
+TEST_F(contract, filter_comes_in_the_wait)
+{
+	struct sleeper other = { .fd = self->fd };
+
+	ASSERT_EQ(0, pthread_create(&other.thread, NULL, sleeper, &other));
+	while (!READ_ONCE(other.in_child))
+		raw_sleep_us(1000);
+	ASSERT_EQ(0, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	ASSERT_EQ(0, install_filter(SECCOMP_FILTER_FLAG_TSYNC));
+	WRITE_ONCE(other.go, 1);
+	pthread_join(other.thread, NULL);
+	EXPECT_EQ(0, wait_status(other.pid));
+	EXPECT_EQ(SECCOMP_MODE_FILTER, other.mode);
+	EXPECT_EQ(1, other.no_new_privs);
+}
+
+/* The control: without a filter the caller has nothing of it afterwards. */
+TEST_F(contract, no_filter_comes_in_the_wait)
+{
+	struct sleeper other = { .fd = self->fd };
+
+	ASSERT_EQ(0, pthread_create(&other.thread, NULL, sleeper, &other));
+	while (!READ_ONCE(other.in_child))
+		raw_sleep_us(1000);
+	ASSERT_EQ(0, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	WRITE_ONCE(other.go, 1);
+	pthread_join(other.thread, NULL);
+	EXPECT_EQ(0, wait_status(other.pid));
+	EXPECT_EQ(0, other.no_new_privs);
+}
+
+/* What the parameter is, and with @value what it becomes */
+static int parameter(const char *value)
+{
+	char old = 0;
+	int fd = open(PARAMETER, value ? O_RDWR : O_RDONLY);
+
+	if (fd >= 0 && read(fd, &old, 1) == 1 && value && write(fd, value, 1) != 1)
+		old = 0;
+	if (fd >= 0)
+		close(fd);
+	return old;
+}
+
+FIXTURE(parameter)
+{
+	int setter;	/* opened before, so that whoever the test is then can write it */
+};
+
+FIXTURE_SETUP(parameter)
+{
+	ASSERT_EQ('N', parameter(NULL));
+	self->setter = open(PARAMETER, O_WRONLY | O_CLOEXEC);
+	ASSERT_LE(0, self->setter);
+}
+
+FIXTURE_TEARDOWN(parameter)
+{
+	if (write(self->setter, "N", 1) != 1)
+		abort();
+	close(self->setter);
+}
+
+/* It relaxes both, open and use, for as long as it is set. */
+TEST_F(parameter, allow_filtered)
+{
+	int old = open("/dev/spawnctl", O_RDWR | O_CLOEXEC), new;
+
+	ASSERT_LE(0, old);
+	ASSERT_EQ(0, raw_sigprocmask(SIG_SETMASK, ODD_MASK, NULL));
+	ASSERT_EQ(0, install_filter(0));
+	all_are(_metadata, old, EACCES, "not set yet");
+	ASSERT_EQ(1, write(self->setter, "Y", 1));
+	EXPECT_EQ('Y', parameter(NULL));
+	all_are(_metadata, old, 0, "set");
+	new = open("/dev/spawnctl", O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, new);
+	all_are(_metadata, new, 0, "set");
+	/* Yet a filtered task marks nothing: that would outlast the parameter. */
+	EXPECT_EQ(-EACCES, mark(new));
+	ASSERT_EQ(1, write(self->setter, "N", 1));
+	all_are(_metadata, old, EACCES, "set no longer");
+	all_are(_metadata, new, EACCES, "set no longer");
+	EXPECT_EQ(EACCES, open_error("/dev/spawnctl"));
+}
+
+/* Others read it, root alone writes it. */
+TEST_F(parameter, is_roots_to_set)
+{
+	ASSERT_EQ(0, setresuid(UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED));
+	EXPECT_EQ('N', parameter(NULL));
+	EXPECT_EQ(EACCES, open_error(PARAMETER));
+}
+
+/* Four entries are in a page; 5.10 maps no more than there is. */
+#define RING_SIZE	4096
+
+/* A ring of io_uring, with no library: one entry at a time. */
+struct ring {
+	int fd;
+	unsigned int *sq_tail, *sq_mask, *sq_array, *cq_head, *cq_mask;
+	struct io_uring_sqe *sqes;
+	struct io_uring_cqe *cqes;
+};
+
+static int ring_setup(struct ring *ring)
+{
+	struct io_uring_params params = { 0 };
+	char *sq, *cq;
+
+	ring->fd = syscall(SYS_io_uring_setup, 4, &params);
+	if (ring->fd < 0)
+		return -1;
+	sq = mmap(NULL, RING_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, ring->fd, IORING_OFF_SQ_RING);
+	cq = mmap(NULL, RING_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, ring->fd, IORING_OFF_CQ_RING);
+	ring->sqes = mmap(NULL, 4 * sizeof(*ring->sqes), PROT_READ | PROT_WRITE, MAP_SHARED,
+			  ring->fd, IORING_OFF_SQES);
+	if (sq == MAP_FAILED || cq == MAP_FAILED || ring->sqes == MAP_FAILED)
+		return -1;
+	ring->sq_tail = (void *)(sq + params.sq_off.tail);
+	ring->sq_mask = (void *)(sq + params.sq_off.ring_mask);
+	ring->sq_array = (void *)(sq + params.sq_off.array);
+	ring->cq_head = (void *)(cq + params.cq_off.head);
+	ring->cq_mask = (void *)(cq + params.cq_off.ring_mask);
+	ring->cqes = (void *)(cq + params.cq_off.cqes);
+	return 0;
+}
+
+/* open(2) of @path by the ring; by a worker thread of the kernel's if @flags say so */
+static int ring_open(struct ring *ring, const char *path, unsigned int flags)
+{
+	unsigned int tail = *ring->sq_tail, head = *ring->cq_head;
+
+	ring->sqes[0] = (struct io_uring_sqe){
+		.opcode = IORING_OP_OPENAT, .flags = flags, .fd = AT_FDCWD,
+		.addr = (uintptr_t)path, .open_flags = O_RDWR | O_CLOEXEC,
+	};
+	ring->sq_array[tail & *ring->sq_mask] = 0;
+	__atomic_store_n(ring->sq_tail, tail + 1, __ATOMIC_RELEASE);
+	if (syscall(SYS_io_uring_enter, ring->fd, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) != 1)
+		return -1000;
+	__atomic_store_n(ring->cq_head, head + 1, __ATOMIC_RELEASE);
+	return ring->cqes[head & *ring->cq_mask].res;
+}
+
+/*
+ * A worker that was made before the filter has none: it must not open for one
+ * who has. It opens the device for nobody.
+ */
+TEST_F(contract, io_uring)
+{
+	struct ring ring;
+	int fd;
+
+	ASSERT_EQ(0, ring_setup(&ring));
+	fd = ring_open(&ring, "/dev/null", IOSQE_ASYNC);
+	ASSERT_LE(0, fd)
+		TH_LOG("control: a worker opens");
+	close(fd);
+	fd = ring_open(&ring, "/dev/spawnctl", 0);
+	ASSERT_LE(0, fd)
+		TH_LOG("control: the caller opens by the ring");
+	close(fd);
+	EXPECT_EQ(-EPERM, ring_open(&ring, "/dev/spawnctl", IOSQE_ASYNC));
+	ASSERT_EQ(0, install_filter(0));
+	fd = ring_open(&ring, "/dev/null", IOSQE_ASYNC);
+	EXPECT_LE(0, fd)
+		TH_LOG("control: the worker still opens");
+	close(fd);
+	EXPECT_EQ(-EPERM, ring_open(&ring, "/dev/spawnctl", IOSQE_ASYNC));
+	EXPECT_EQ(-EACCES, ring_open(&ring, "/dev/spawnctl", 0));
+}
+
+TEST_HARNESS_MAIN
