@@ -8,11 +8,13 @@
 #include <linux/filter.h>
 #include <sched.h>
 #include <linux/seccomp.h>
+#include <spawnctl/rfork.h>
 #include <spawnctl/spawn.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -375,6 +377,179 @@ TEST_F(device, ioctl_is_refused)
 	is_absent(_metadata, self->attr, EACCES);
 }
 
+/* Lets SPAWN on @fd through, and ends who makes another ioctl, or a process otherwise */
+static int filter_all_but_spawn(int fd)
+{
+	static const int killed[] = { SYS_fork, SYS_vfork, SYS_clone, SYS_clone3 };
+	struct sock_filter code[16] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+	};
+	struct sock_fprog program = { .filter = code };
+	unsigned int i, n = 1;
+
+	for (i = 0; i < ARRAY_SIZE(killed); i++) {
+		code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, killed[i], 0, 1);
+		code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+	}
+	code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 5);
+	code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+						 offsetof(struct seccomp_data, args[0]));
+	code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, fd, 0, 2);
+	code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+						 offsetof(struct seccomp_data, args[1]));
+	code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SPAWNCTL_IOC_SPAWN, 1, 0);
+	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	program.len = n;
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+/*
+ * Where every other ioctl is deadly, the library makes none: neither when all is
+ * well, nor when a spawn fails, nor when it is asked what it would use; and what
+ * LIMIT has taken away it does not seek by clone(2).
+ */
+static int in_a_filter(int fd)
+{
+	char number[16];
+	char * const missing_argv[] = { "missing", NULL };
+	enum spawnctl_backend backend;
+	struct rlimit none = { 0, 0 };
+	int i, status;
+	pid_t pid;
+
+	snprintf(number, sizeof(number), "%d", fd);
+	if (!getenv("SPAWNCTL_FD") || strcmp(getenv("SPAWNCTL_FD"), number))
+		return 10;
+	if (filter_all_but_spawn(fd))
+		return 11;
+	if (spawnctl_backend(NULL, &backend) || backend != SPAWNCTL_BACKEND_DEVICE)
+		return 12;
+	for (i = 0; i < 2; i++)
+		if (spawn_true(NULL))
+			return 13;
+	if (spawnctl_spawn(&pid, "/missing", NULL, NULL, missing_argv, environ) != ENOENT)
+		return 14;
+	pid = rfork(RFSPAWN);
+	if (!pid)
+		_exit(7);
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || !is_exit(status, 7))
+		return 15;
+	/* Five in all: the failed one was a child, too. One is left. */
+	if (setrlimit(RLIMIT_NPROC, &none) || setresuid(65534, 65534, 65534))
+		return 16;
+	if (spawn_true(NULL) != EAGAIN)
+		return 17;
+	if (rfork(RFSPAWN) != -1 || errno != EAGAIN)
+		return 18;
+	return 0;
+}
+
+static int spent_in_a_filter(int fd)
+{
+	if (filter_all_but_spawn(fd))
+		return 20;
+	if (spawn_true(NULL) != EDQUOT)
+		return 21;
+	if (rfork(RFSPAWN) != -1 || errno != EDQUOT)
+		return 22;
+	return 0;
+}
+
+static int taken_in_a_filter(int fd)
+{
+	enum spawnctl_backend backend;
+
+	if (filter_all_but_spawn(fd))
+		return 30;
+	if (spawn_true(NULL) != EPERM)
+		return 31;
+	if (rfork(RFSPAWN) != -1 || errno != EPERM)
+		return 32;
+	return spawnctl_backend(NULL, &backend) != EPERM;
+}
+
+static int by_its_name(const char *what, int fd)
+{
+	if (!strcmp(what, "--filter"))
+		return in_a_filter(fd);
+	if (!strcmp(what, "--spent"))
+		return spent_in_a_filter(fd);
+	return taken_in_a_filter(fd);
+}
+
+/* This program again, as @what, with nothing of the device but @fd */
+static int run_with(int fd, char *what)
+{
+	char number[16], name[32];
+	char * const argv[] = { "device_test", what, number, NULL };
+	char * const env[] = { name, NULL };
+	pid_t pid;
+
+	snprintf(number, sizeof(number), "%d", fd);
+	snprintf(name, sizeof(name), "SPAWNCTL_FD=%d", fd);
+	pid = fork();
+	if (!pid) {
+		fcntl(fd, F_SETFD, 0);
+		execve("/proc/self/exe", argv, env);
+		_exit(99);
+	}
+	return wait_status(pid);
+}
+
+TEST_F(device, only_spawn_is_let_through)
+{
+	struct spawnctl_limit limit = {
+		.size = sizeof(limit),
+		.flags = SPAWNCTL_LIMIT_COMMANDS | SPAWNCTL_LIMIT_FLAGS |
+			 SPAWNCTL_LIMIT_CHILDREN | SPAWNCTL_LIMIT_FILTERED,
+		.commands = 1 << SPAWNCTL_CMD_SPAWN | 1 << SPAWNCTL_CMD_LIMIT,
+		.clone_flags = SPAWNCTL_FLAGS_OF_SPAWN,
+		.children = 5,
+	};
+	struct spawnctl_info info = { .size = sizeof(info) };
+	int fd = spawnctl_open();
+	pid_t pid;
+
+	ASSERT_EQ(0, spawnctl_limit(fd, &limit));
+	EXPECT_EQ(0, run_with(fd, "--filter"));
+	ASSERT_EQ(0, ioctl(fd, SPAWNCTL_IOC_INFO, &info));
+	EXPECT_EQ(1ULL, info.children);
+	limit.children = 0;
+	ASSERT_EQ(0, spawnctl_limit(fd, &limit));
+	EXPECT_EQ(0, run_with(fd, "--spent"));
+	limit.commands = 0;
+	ASSERT_EQ(0, spawnctl_limit(fd, &limit));
+	EXPECT_EQ(0, run_with(fd, "--taken"));
+	/* The control: that filter ends who asks by INFO. */
+	pid = fork();
+	if (!pid) {
+		filter_all_but_spawn(fd);
+		ioctl(fd, SPAWNCTL_IOC_INFO, &info);
+		_exit(0);
+	}
+	EXPECT_EQ(SIGSYS, wait_status(pid) & 0x7f);
+}
+
+/* A filter that refuses ioctl(2) with EPERM is no reason to spawn nothing. */
+TEST_F(device, ioctl_is_eperm)
+{
+	enum spawnctl_backend backend;
+	unsigned int kept, i;
+
+	ASSERT_EQ(0, spawn_true(self->attr));
+	kept = open_fds();
+	ASSERT_EQ(0, filter(SYS_ioctl, SECCOMP_RET_ERRNO | EPERM));
+	for (i = 0; i < 5; i++) {
+		EXPECT_EQ(0, spawn_true(NULL));
+		EXPECT_EQ(EPERM, spawn_true(self->attr));
+		EXPECT_EQ(0, spawnctl_backend(NULL, &backend));
+		EXPECT_EQ(SPAWNCTL_BACKEND_CLONE3, backend);
+	}
+	EXPECT_EQ(kept, open_fds());
+}
+
 TEST_F(device, name_is_anothers)
 {
 	ASSERT_EQ(0, unshare(CLONE_NEWNS));
@@ -392,5 +567,7 @@ int main(int argc, char **argv)
 {
 	if (argc == 2 && !strcmp(argv[1], "--given"))
 		return given();
+	if (argc == 3)
+		return by_its_name(argv[1], atoi(argv[2]));
 	return test_harness_run(argc, argv);
 }

@@ -128,6 +128,16 @@ static void set_device_clone(const struct birth *birth, struct spawnctl_clone *c
 	clone->flags |= SPAWNCTL_WINDOW_MASK;
 }
 
+/*
+ * Whether another way may be tried. EPERM of a descriptor that was given is what
+ * LIMIT has taken away, and not to be had by clone(2), which may end the program
+ * where such a descriptor is given; of one opened here it is a filter's or an LSM's.
+ */
+static bool is_absence(const struct device *device, int error)
+{
+	return error == EACCES || (error == EPERM && device_is_ours(device));
+}
+
 /* @absent: it is not there for this caller, whatever is asked of it */
 static long by_device(struct birth *birth, bool *absent)
 {
@@ -157,8 +167,7 @@ static long by_device(struct birth *birth, bool *absent)
 		if (device->from == DEVICE_CALLERS || device->from == DEVICE_TRANSIENT)
 			break;
 	}
-	/* What LIMIT has taken away (EPERM, EDQUOT) is not to be had elsewhere */
-	*absent = gone || pid == -EACCES;
+	*absent = gone || is_absence(device, -pid);
 	birth->clone.flags = asked;
 	if (pid < 0) {
 		device->fd = -1;
@@ -303,7 +312,7 @@ static int probe_device(struct birth *birth, bool *absent)
 	}
 	if (ret)
 		return ret;
-	*absent = refusal == EACCES;
+	*absent = is_absence(device, refusal);
 	if (refusal)
 		spawnctl_device_put(device);
 	return -refusal;
