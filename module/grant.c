@@ -26,8 +26,6 @@ MODULE_PARM_DESC(allow_filtered,
 			 SPAWNCTL_LIMIT_FILTERED)
 #define ALL_LIMITS	(SPAWNCTL_LIMIT_COMMANDS | SPAWNCTL_LIMIT_FLAGS | \
 			 SPAWNCTL_LIMIT_CHILDREN | IN_FORCE)
-/* What the flags of the two commands come to on any kernel */
-#define ALL_FLAGS	(SPAWNCTL_HOLD | (SPAWNCTL_HOLD - 1))
 
 /**
  * struct spawnctl_grant - what one open file of the device still grants
@@ -88,7 +86,7 @@ int spawnctl_grant_open(struct file *file)
 		return -ENOMEM;
 	*grant = (struct spawnctl_grant) {
 		.commands	= ALL_COMMANDS,
-		.flags		= ALL_FLAGS,
+		.flags		= SPAWNCTL_ALL_FLAGS,
 		.children	= SPAWNCTL_NO_LIMIT,
 	};
 	spin_lock_init(&grant->lock);
@@ -200,7 +198,7 @@ static int check_limit(const struct spawnctl_limit *limit)
 	    (limit->clone_flags && !(limit->flags & SPAWNCTL_LIMIT_FLAGS)) ||
 	    (limit->children && !(limit->flags & SPAWNCTL_LIMIT_CHILDREN)))
 		return -EINVAL;
-	if ((limit->commands & ~ALL_COMMANDS) || (limit->clone_flags & ~ALL_FLAGS))
+	if ((limit->commands & ~ALL_COMMANDS) || (limit->clone_flags & ~SPAWNCTL_ALL_FLAGS))
 		return -EINVAL;
 	/* Who is under a filter himself does not say that this is well */
 	if ((limit->flags & SPAWNCTL_LIMIT_FILTERED) &&

@@ -228,6 +228,8 @@ static long make_child(struct file *file, struct spawnctl_clone *arg,
 	struct spawnctl_birth *birth;
 	long top, ret;
 
+	BUILD_BUG_ON((SPAWN_FLAGS | FORK_FLAGS) != SPAWNCTL_ALL_FLAGS);
+
 	ret = check_arg(arg, known_flags);
 	if (ret)
 		return ret;

@@ -56,6 +56,8 @@ bool spawnctl_child_forget(void);
 unsigned int spawnctl_child_exec_pending(void);
 
 /* spawn.c: one birth */
+/* What the flags of the two commands come to, whatever the kernel serves */
+#define SPAWNCTL_ALL_FLAGS	(SPAWNCTL_HOLD | (SPAWNCTL_HOLD - 1))
 u32 spawnctl_spawn_flags(void);
 u32 spawnctl_fork_flags(void);
 long spawnctl_spawn(struct file *file, void *arg);
