@@ -40,7 +40,7 @@ MODULE_PARM_DESC(allow_filtered,
  *	asked in vain costs nothing
  */
 struct spawnctl_grant {
-	spinlock_t lock;
+	spinlock_t lock;	/* see above */
 	u32 commands;
 	u32 flags;
 	u32 in_force;
@@ -70,6 +70,7 @@ static int caller_refusal(bool filtered)
 
 /**
  * spawnctl_grant_open() - give a file that is being opened all there is
+ * @file: the file
  *
  * A process that has given up fork by a filter must not get it back by a file
  * name that its filter lets through.

@@ -377,6 +377,9 @@ TEST_F(device, ioctl_is_refused)
 	is_absent(_metadata, self->attr, EACCES);
 }
 
+#define STMT(...)	((struct sock_filter)BPF_STMT(__VA_ARGS__))
+#define JEQ(...)	((struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __VA_ARGS__))
+
 /* Lets SPAWN on @fd through, and ends who makes another ioctl, or a process otherwise */
 static int filter_all_but_spawn(int fd)
 {
@@ -388,18 +391,16 @@ static int filter_all_but_spawn(int fd)
 	unsigned int i, n = 1;
 
 	for (i = 0; i < ARRAY_SIZE(killed); i++) {
-		code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, killed[i], 0, 1);
-		code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+		code[n++] = JEQ(killed[i], 0, 1);
+		code[n++] = STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
 	}
-	code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 5);
-	code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-						 offsetof(struct seccomp_data, args[0]));
-	code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, fd, 0, 2);
-	code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-						 offsetof(struct seccomp_data, args[1]));
-	code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SPAWNCTL_IOC_SPAWN, 1, 0);
-	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
-	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	code[n++] = JEQ(SYS_ioctl, 0, 5);
+	code[n++] = STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0]));
+	code[n++] = JEQ(fd, 0, 2);
+	code[n++] = STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1]));
+	code[n++] = JEQ(SPAWNCTL_IOC_SPAWN, 1, 0);
+	code[n++] = STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+	code[n++] = STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 	program.len = n;
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
 	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);

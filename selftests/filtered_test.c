@@ -330,6 +330,13 @@ struct ring {
 	struct io_uring_cqe *cqes;
 };
 
+static void *ring_map(int fd, off_t what)
+{
+	void *map = mmap(NULL, RING_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, what);
+
+	return map == MAP_FAILED ? NULL : map;
+}
+
 static int ring_setup(struct ring *ring)
 {
 	struct io_uring_params params = { 0 };
@@ -338,11 +345,10 @@ static int ring_setup(struct ring *ring)
 	ring->fd = syscall(SYS_io_uring_setup, 4, &params);
 	if (ring->fd < 0)
 		return -1;
-	sq = mmap(NULL, RING_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, ring->fd, IORING_OFF_SQ_RING);
-	cq = mmap(NULL, RING_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, ring->fd, IORING_OFF_CQ_RING);
-	ring->sqes = mmap(NULL, 4 * sizeof(*ring->sqes), PROT_READ | PROT_WRITE, MAP_SHARED,
-			  ring->fd, IORING_OFF_SQES);
-	if (sq == MAP_FAILED || cq == MAP_FAILED || ring->sqes == MAP_FAILED)
+	sq = ring_map(ring->fd, IORING_OFF_SQ_RING);
+	cq = ring_map(ring->fd, IORING_OFF_CQ_RING);
+	ring->sqes = ring_map(ring->fd, IORING_OFF_SQES);
+	if (!sq || !cq || !ring->sqes)
 		return -1;
 	ring->sq_tail = (void *)(sq + params.sq_off.tail);
 	ring->sq_mask = (void *)(sq + params.sq_off.ring_mask);

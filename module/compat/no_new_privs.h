@@ -39,6 +39,9 @@ static inline void lend_no_new_privs(struct lent_no_new_privs *lent)
 
 static inline void give_back_no_new_privs(const struct lent_no_new_privs *lent)
 {
+	/* The caller's own, until it exits */
+	struct sighand_struct *sighand = rcu_dereference_protected(current->sighand, true);
+
 	if (!lent->lent)
 		return;
 	/*
@@ -47,10 +50,10 @@ static inline void give_back_no_new_privs(const struct lent_no_new_privs *lent)
 	 * cannot be told from this one: then it stays. That is done with this
 	 * lock held, and never replaces a filter by an equal one.
 	 */
-	spin_lock_irq(&current->sighand->siglock);
+	spin_lock_irq(&sighand->siglock);
 	if (seccomp_filter_of_current() == lent->filter)
 		clear_bit(PFA_NO_NEW_PRIVS, &current->atomic_flags);
-	spin_unlock_irq(&current->sighand->siglock);
+	spin_unlock_irq(&sighand->siglock);
 }
 
 #endif
