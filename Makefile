@@ -30,7 +30,7 @@ ifeq ($(ARCH_DIR),x86_64)
 LIB_CFLAGS += -fcf-protection
 endif
 
-.PHONY: all userlib modules install clean help check programs soak demo lint dkms-tree
+.PHONY: all userlib modules install clean help check check-debug programs soak demo lint dkms-tree
 
 all: userlib
 
@@ -89,6 +89,9 @@ dkms-tree:
 check:
 	selftests/vm/check $(KERNEL)
 
+check-debug:
+	selftests/vm/check --debug $(KERNEL)
+
 programs:
 	selftests/vm/programs $(addprefix -k ,$(KERNEL)) $(CASE)
 
@@ -117,6 +120,8 @@ help:
 	@echo '                       $(shell sed -n 's/^Linux-Tested: *//p' META)'
 	@echo 'make programs          of these, real programs under the preload library alone'
 	@echo '                       (KERNEL=6.1 or newest, CASE="python make")'
+	@echo 'make check-debug       all tests on debug kernels, built from source: KASAN, lockdep,'
+	@echo '                       kmemleak, coverage; KCSAN on PREEMPT_RT (KERNEL=debug or race)'
 	@echo 'make soak              the same with full counts'
 	@echo 'make lint              checkpatch, sparse, W=1, cppcheck, shellcheck'
 	@echo 'make clean'

@@ -15,6 +15,13 @@
 
 #include "kselftest_harness.h"
 
+/* The harness's time-outs, for a debug kernel on an emulated machine (Makefile) */
+#undef TEST_TIMEOUT_DEFAULT
+#define TEST_TIMEOUT_DEFAULT (30 * PATIENCE)
+#undef TEST_F_TIMEOUT
+#define TEST_F_TIMEOUT(fixture_name, test_name, timeout) \
+	__TEST_F_IMPL(fixture_name, test_name, -1, (timeout) * PATIENCE)
+
 #include <spawnctl.h>
 
 #include "raw.h"

@@ -3,26 +3,33 @@
 # Boots one guest from the pieces that build.sh left.
 
 # boot KERNEL DIR SECONDS [ARGUMENT...]: DIR holds boot/, the files put over the
-# image, and gets console.log and channel.log; ARGUMENTs are QEMU's. Knobs:
+# image, and gets console.log, channel.log and data.tar; ARGUMENTs are QEMU's. Knobs:
 # SPAWNCTL_QEMU_SMP, _MEM, _ARGS, _APPEND (-icount wants SPAWNCTL_QEMU_SMP=1).
 boot() {
-	local b=$BUILD/$1 dir=$2 limit=$3
+	local b=$BUILD/$1 dir=$2 limit=$3 memory=1536M warn=1
 	local -a extra
+
+	# Shadow memory, and the detectors' own records
+	is_debug "$1" && memory=3072M
+	# KCSAN finds races all over a kernel: ours are counted, none ends the guest.
+	[ "$1" = race ] && warn=0
 
 	shift 3
 	read -r -a extra <<<"${SPAWNCTL_QEMU_ARGS:-}"
 	flock -s "$b/lock" cat "$b/base.cpio" "$b/stage.cpio" >"$dir/initrd"
 	install -m 755 "$VM/init" "$dir/boot/init"
+	cp "$VM/debug/races.awk" "$dir/boot/"
 	pack "$dir/boot" "$dir/boot.cpio"
 	cat "$dir/boot.cpio" >>"$dir/initrd"
 	: >"$dir/channel.log"
 	# TCG shares the machine with others: the watchdogs wait longer.
 	timeout --foreground -k 5 "$limit" "${QEMU[@]}" -M q35 -accel tcg -cpu max \
-		-smp "${SPAWNCTL_QEMU_SMP:-2}" -m "${SPAWNCTL_QEMU_MEM:-1536M}" \
+		-smp "${SPAWNCTL_QEMU_SMP:-2}" -m "${SPAWNCTL_QEMU_MEM:-$memory}" \
 		-display none -nodefaults -no-user-config -no-reboot \
 		-kernel "$b/vmlinuz" -initrd "$dir/initrd" \
 		-serial "file:$dir/console.log" -serial "file:$dir/channel.log" \
-		-append "console=ttyS0 panic=-1 oops=panic panic_on_warn=1 log_buf_len=4M watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=120 rdinit=/init ${SPAWNCTL_QEMU_APPEND:-}" \
+		-serial "file:$dir/data.tar" \
+		-append "console=ttyS0 panic=-1 oops=panic panic_on_warn=$warn log_buf_len=4M watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=120 rdinit=/init ${SPAWNCTL_QEMU_APPEND:-}" \
 		"$@" "${extra[@]}" </dev/null >"$dir/qemu.log" 2>&1
 }
 

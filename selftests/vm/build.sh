@@ -8,6 +8,7 @@
 GUEST_PACKAGES=(bash dash coreutils grep sed findutils kmod perl-base procps
 	mount util-linux busybox-static libc-bin base-files base-passwd)
 
+# A ROOT may be two with a colon between them, the upper one first.
 enter_root() {
 	local layer=$1
 	shift
@@ -44,7 +45,7 @@ build_base() {
 	install -m 755 "$VM/chroot-base" "$dir/base/out/"
 	enter_root "$dir/base" /mnt/chroot-base "$RELEASE" "${GUEST_PACKAGES[@]}" || return 1
 	pack "$dir/base/out/tree" "$dir/base.cpio" || return 1
-	cp "$ROOT/boot/vmlinuz-$RELEASE" "$dir/vmlinuz" || return 1
+	cp "${ROOT%%:*}/boot/vmlinuz-$RELEASE" "$dir/vmlinuz" || return 1
 	rm -rf "$dir/base"
 	echo "$key" >"$dir/base.key"
 }
@@ -70,9 +71,9 @@ build_kernel() {
 	cp -a "$KSFT" "$layer/out/ksft"
 	install -m 755 "$VM/chroot-build" "$layer/out/"
 	[ "$mode" = strict ] &&
-		say "$kernel: dkms install spawnctl/$VERSION -k $RELEASE, then the user side"
+		say "$kernel: the module for $RELEASE, then the user side"
 	logged "$dir/log/build" enter_root "$layer" \
-		/mnt/chroot-build "$VERSION" "$RELEASE" "$mode" || return 1
+		/mnt/chroot-build "$VERSION" "$RELEASE" "$mode" "$(patience "$kernel")" || return 1
 	[ "$mode" = strict ] || sed -n '/[Ee]rror/p' "$dir/log/build" >&2
 	pack "$layer/out/stage" "$dir/stage.cpio" || return 1
 	flock -u 9

@@ -28,7 +28,7 @@ need_host() {
 # own by number, and sh takes no number above 9. Its mounts are its own too, so
 # that none of the machine's /dev is left in what a killed run leaves behind.
 bootstrap() {
-	unshare --mount --propagation private mmdebstrap "$@" 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
+	unshare --mount --propagation private mmdebstrap "$@" 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
 }
 
 # The mirror that this machine itself uses for Debian.

@@ -23,6 +23,9 @@ read -r -a KERNELS <<<"$(meta Linux-Tested)"
 # Suites are named, not versions: the n-th kernel of META is the one that the
 # n-th suite has. The last moves, whatever number META gives it.
 SUITES=(bullseye bookworm trixie trixie-backports)
+# Beside Debian's: see debug.sh
+DEBUG_KERNELS=(debug race)
+DEBUG_SUITE=trixie
 
 # What a kernel log must not have; the guest and the host look for the same.
 BAD_LOG='WARNING:|BUG:|Oops|INFO: task .* blocked|Call Trace|KASAN|UBSAN|general protection fault[:,]|rcu: .*detected stall'
@@ -41,14 +44,24 @@ die() {
 kernel_name() {
 	local k
 	[ "$1" = newest ] && { echo "${KERNELS[-1]}"; return; }
-	for k in "${KERNELS[@]}"; do
+	for k in "${KERNELS[@]}" "${DEBUG_KERNELS[@]}"; do
 		[ "$k" = "$1" ] && { echo "$k"; return; }
 	done
-	die "no kernel '$1' (there are: ${KERNELS[*]} newest)"
+	die "no kernel '$1' (there are: ${KERNELS[*]} newest ${DEBUG_KERNELS[*]})"
+}
+
+is_debug() {
+	[[ " ${DEBUG_KERNELS[*]} " = *" $1 "* ]]
+}
+
+# How many times longer than on a stock kernel all may take.
+patience() {
+	if is_debug "$1"; then echo 10; else echo 1; fi
 }
 
 kernel_suite() {
 	local i
+	is_debug "$1" && { echo "$DEBUG_SUITE"; return; }
 	for i in "${!KERNELS[@]}"; do
 		[ "${KERNELS[i]}" = "$1" ] && { echo "${SUITES[i]}"; return; }
 	done

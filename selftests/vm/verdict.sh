@@ -43,9 +43,12 @@ guest_result() {
 		echo "pass $test module loaded with modprobe, and unloaded at the end"
 	fi
 	# Once more over the whole console: what came between tests, or too late.
-	if grep -aqE "$BAD_LOG" "$dir/console.log"; then
-		echo "fail $test (console) $(grep -aEm 1 "$BAD_LOG" "$dir/console.log")"
+	awk -f "$VM/debug/races.awk" "$dir/console.log" >"$dir/console.judged"
+	if grep -aqE "$BAD_LOG" "$dir/console.judged"; then
+		echo "fail $test (console) $(grep -aEm 1 "$BAD_LOG" "$dir/console.judged")"
 	fi
+	rm -f "$dir/console.judged"
+	sed -n "s/^@$token leak \(.*\)/fail $test (leak \1)/p" "$log"
 }
 
 # results DIR TOKEN EXPECTED: of a guest that ran kselftests; EXPECTED is the

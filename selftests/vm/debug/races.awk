@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: GPL-2.0
+# A kernel's log, without those data races of KCSAN's finding that are the kernel's
+# own: where neither stack comes to the module before it comes to kernel_clone(),
+# under which all is the kernel's until it calls a probe.
+
+/BUG: KCSAN:/ { inside = 1; block = ""; ours = 0; module = 1 }
+!inside { print; next }
+{ block = block $0 "\n" }
+/ of [0-9]+ bytes by / { module = 1 }
+/ kernel_clone\+/ { module = 0 }
+module && /\[spawnctl/ { ours = 1 }
+/=====/ {
+	if (ours)
+		printf "%s", block
+	inside = 0
+}
+END {
+	if (inside)
+		printf "%s", block
+}
