@@ -3,9 +3,10 @@
 # Real programs, unmodified, in a whole Debian on a disk, without and with the
 # preload library: selftests/programs has a script a kind.
 
-PROGRAM_PACKAGES=(bash binutils bsdutils coreutils dash default-jdk-headless findutils
-	gcc gdb git grep libc6-dev libelf-dev libglib2.0-dev make ninja-build
-	pkg-config procps python3 rustc sed strace valgrind)
+PROGRAM_PACKAGES=(bash binutils bsdutils bubblewrap coreutils dash default-jdk-headless
+	findutils gcc gdb git grep kmod libc6-dev libelf-dev libglib2.0-dev
+	libseccomp-dev make mount ninja-build pkg-config procps python3 rustc sed
+	strace systemd udev util-linux valgrind)
 # No kernel but 6.1 and the newest: what differs is the C library, and these have
 # the two that are most unlike.
 PROGRAM_KERNELS=(6.1 "${KERNELS[-1]}")
@@ -89,7 +90,7 @@ run_programs() {
 
 	rm -rf "$dir"
 	mkdir -p "$dir/boot"
-	cp -r "$TOP/selftests/programs" "$dir/boot/"
+	cp -r "$TOP"/{selftests/programs,examples} "$dir/boot/"
 	TOKEN=$(new_token)
 	boot_conf "$dir" "$TOKEN" MODE=programs TIMEOUT=900 NOMODULE= "CASES=$*" SPAWNCTL_DIVISOR=1
 	SPAWNCTL_QEMU_MEM=${SPAWNCTL_QEMU_MEM:-3072M} boot "$kernel" "$dir" 2400 \
