@@ -30,7 +30,10 @@ ifeq ($(ARCH_DIR),x86_64)
 LIB_CFLAGS += -fcf-protection
 endif
 
-.PHONY: all userlib modules install clean help check check-debug programs soak demo lint dkms-tree
+# Not part of all, as they want libseccomp
+EXAMPLES := $(patsubst examples/%.c,build/examples/%,$(wildcard examples/*.c))
+
+.PHONY: all userlib modules install examples clean help check check-debug programs soak demo lint dkms-tree
 
 all: userlib
 
@@ -63,6 +66,13 @@ $(O)/libspawnctl.so: $(LIB_SO)
 $(O)/libspawnctl.a: $(LIB_OBJ)
 	rm -f $@
 	$(AR) qcs $@ $(LIB_OBJ)
+
+examples: $(EXAMPLES)
+
+build/examples/%: examples/%.c examples/confine.h $(O)/libspawnctl.a
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -Wall -Wextra -Iuapi -Iuserlib/include $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ \
+		$< $(O)/libspawnctl.a $$(pkg-config --cflags --libs libseccomp)
 
 modules:
 	$(MAKE) -C $(KDIR) M=$(CURDIR) $(KBUILD_ARGS) modules
@@ -113,6 +123,7 @@ help:
 	@echo 'make                   build the library into build/userlib'
 	@echo 'make install           install library and headers; needs no kernel headers'
 	@echo '                       (PREFIX=/usr/local DESTDIR= LIBDIR=PREFIX/lib MANDIR=)'
+	@echo 'make examples          build examples/ into build/examples; needs libseccomp'
 	@echo 'make modules           build the module for the running kernel, or KDIR=HEADERS'
 	@echo 'make dkms-tree         lay out /usr/src/spawnctl-$(VERSION) for dkms (DESTDIR=)'
 	@echo 'make demo              main job: the promise, shown in a guest'
