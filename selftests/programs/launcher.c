@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * launcher [-n CHILDREN] [-u] [-l] FILTER PROGRAM [ARGUMENT...]: what stands
+ * outside a sandbox. The device comes as descriptor DEVICE, and the filter, for
+ * bwrap --seccomp, as descriptor FILTER_FILE.
+ *   -u  the descriptor is not marked for filtered tasks
+ *   -l  the filter is loaded here, without no_new_privs if that can be
+ * FILTER is "none", "strict", as in the examples; "numbers": any ioctl but INFO,
+ * SPAWN, FORK and LIMIT kills; "threads": threads may be made.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "confine.h"
+
+#define DEVICE		20
+#define FILTER_FILE	21
+#define KILL		SCMP_ACT_KILL_PROCESS
+
+static int unmarked(void)
+{
+	int fd = spawnctl_open();
+
+	if (fd < 0)
+		err(1, "/dev/spawnctl");
+	return fd;
+}
+
+static int rule_failed;
+
+#define RULE(...) (rule_failed |= seccomp_rule_add(filter, __VA_ARGS__))
+
+static scmp_filter_ctx make_filter(const char *name)
+{
+	scmp_filter_ctx filter;
+
+	if (!strcmp(name, "strict"))
+		return confine_filter(DEVICE);
+	filter = seccomp_init(SCMP_ACT_ALLOW);
+	if (!filter)
+		errx(1, "seccomp_init() failed");
+	RULE(KILL, SCMP_SYS(fork), 0);
+	RULE(KILL, SCMP_SYS(vfork), 0);
+	if (!strcmp(name, "threads")) {
+		/* Its flags are in memory: libc is to take clone(2) */
+		RULE(SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+		RULE(KILL, SCMP_SYS(clone), 1, SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
+		RULE(KILL, SCMP_SYS(ioctl), 1, SCMP_A0(SCMP_CMP_NE, DEVICE));
+		RULE(KILL, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_NE, SPAWNCTL_IOC_SPAWN));
+	} else if (!strcmp(name, "numbers")) {
+		RULE(KILL, SCMP_SYS(clone3), 0);
+		RULE(KILL, SCMP_SYS(clone), 0);
+		RULE(KILL, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_LT, SPAWNCTL_IOC_INFO));
+		RULE(KILL, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_GT, SPAWNCTL_IOC_LIMIT));
+	} else {
+		errx(2, "no filter '%s'", name);
+	}
+	if (rule_failed)
+		errx(1, "a rule is refused");
+	return filter;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned long long children = SPAWNCTL_NO_LIMIT;
+	int opt, fd, mark = 1, load = 0;
+	scmp_filter_ctx filter;
+
+	while ((opt = getopt(argc, argv, "+n:ul")) != -1) {
+		switch (opt) {
+		case 'n':
+			children = children_of(optarg);
+			break;
+		case 'u':
+			mark = 0;
+			break;
+		case 'l':
+			load = 1;
+			break;
+		default:
+			return 2;
+		}
+	}
+	if (argc - optind < 2)
+		return 2;
+	fd = mark ? grant_children(children) : unmarked();
+	if (dup2(fd, DEVICE) != DEVICE || close(fd))
+		err(1, "dup2");
+	if (setenv("SPAWNCTL_FD", "20", 1))
+		err(1, "setenv");
+	if (strcmp(argv[optind], "none")) {
+		filter = make_filter(argv[optind]);
+		if (load) {
+			if (seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0) ||
+			    seccomp_load(filter))
+				errx(1, "the filter is not taken");
+		} else {
+			fd = memfd_create("filter", 0);
+			if (fd < 0 || seccomp_export_bpf(filter, fd) || lseek(fd, 0, SEEK_SET) ||
+			    dup2(fd, FILTER_FILE) != FILTER_FILE || close(fd))
+				err(1, "the filter's file");
+		}
+	}
+	execvp(argv[optind + 1], argv + optind + 1);
+	err(127, "%s", argv[optind + 1]);
+}
