@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A task restricted by Landlock uses the descriptor that it was given, and neither
+ * opens the device nor uses it if it may open it. Where the kernel does not know the
+ * right in question, it says so, and nothing is restricted.
+ */
+#include <linux/types.h>
+#include <spawnctl/spawn.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "contract.h"
+
+/* <linux/landlock.h>, which some of the headers lack, or lack the last of */
+#define CREATE_RULESET		444
+#define RESTRICT_SELF		446
+#define CREATE_RULESET_VERSION	(1U << 0)
+#define FS_WRITE_FILE		(1ULL << 1)
+#define FS_IOCTL_DEV		(1ULL << 15)
+
+FIXTURE(landlock)
+{
+	int fd;
+	int abi;	/* 0 on a kernel without Landlock */
+};
+
+FIXTURE_VARIANT(landlock)
+{
+	__u64 rights;
+	int since;
+};
+
+FIXTURE_VARIANT_ADD(landlock, files)
+{
+	.rights = FS_WRITE_FILE,
+	.since = 1,
+};
+
+FIXTURE_VARIANT_ADD(landlock, device_ioctls)
+{
+	.rights = FS_IOCTL_DEV,
+	.since = 5,
+};
+
+FIXTURE_SETUP(landlock)
+{
+	self->fd = open("/dev/spawnctl", O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, self->fd);
+	self->abi = syscall(CREATE_RULESET, NULL, 0, CREATE_RULESET_VERSION);
+	if (self->abi < 0) {
+		ASSERT_TRUE(errno == ENOSYS || errno == EOPNOTSUPP);
+		self->abi = 0;
+	}
+	TH_LOG("Landlock's ABI is %d", self->abi);
+	/* META's kernels and Debian's configuration */
+	EXPECT_EQ(kernel_at_least(5, 13), self->abi >= 1);
+	EXPECT_EQ(kernel_at_least(6, 10), self->abi >= 5);
+}
+
+FIXTURE_TEARDOWN(landlock)
+{
+	close(self->fd);
+}
+
+/* Whether this process has none of these rights any more */
+static bool give_up(struct __test_metadata *_metadata, int abi, __u64 rights, int since)
+{
+	int ruleset = syscall(CREATE_RULESET, &rights, sizeof(rights), 0);
+
+	if (abi < since) {
+		EXPECT_EQ(-1, ruleset);
+		if (abi)
+			EXPECT_EQ(EINVAL, errno);
+		return false;
+	}
+	EXPECT_LE(0, ruleset);
+	EXPECT_EQ(0, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	EXPECT_EQ(0, syscall(RESTRICT_SELF, ruleset, 0));
+	close(ruleset);
+	return true;
+}
+
+/* A descriptor that is opened now: what each command answers, or open() itself */
+static int use_opened(void *arg)
+{
+	long fd = raw_syscall(SYS_openat, AT_FDCWD, "/dev/spawnctl", O_RDWR | O_CLOEXEC);
+	long ret = 0;
+	unsigned int nr;
+
+	if (fd < 0)
+		return -fd;
+	for (nr = SPAWNCTL_CMD_INFO; nr <= SPAWNCTL_CMD_LIMIT; nr++) {
+		ret = raw_syscall(SYS_ioctl, fd, _IO(SPAWNCTL_MAGIC, nr), NULL);
+		if (ret != -EACCES)
+			break;
+	}
+	raw_syscall(SYS_close, fd);
+	return -ret;
+}
+
+TEST_F(landlock, given)
+{
+	struct spawnctl_info info;
+	unsigned int i;
+
+	give_up(_metadata, self->abi, variant->rights, variant->since);
+	for (i = 0; i < ARRAY_SIZE(births); i++) {
+		struct spawnctl_clone clone = { .size = sizeof(clone), .exit_signal = SIGCHLD };
+		pid_t pid = raw_spawn_exit(self->fd, births[i], &clone);
+
+		EXPECT_TRUE(exited_with(pid, 0))
+			TH_LOG("%s: %d", birth_name(births[i]), pid);
+	}
+	EXPECT_EQ(0, spawnctl_info(self->fd, &info));
+	EXPECT_EQ(0, info.refusal);
+}
+
+TEST_F(landlock, opened)
+{
+	bool restricted = give_up(_metadata, self->abi, variant->rights, variant->since);
+
+	/* EFAULT: it was let as far as the struct, which is not there */
+	EXPECT_EQ(restricted ? EACCES : EFAULT, use_opened(NULL));
+}
+
+/* The children are restricted as their parent is. */
+TEST_F(landlock, inherited)
+{
+	bool restricted = give_up(_metadata, self->abi, variant->rights, variant->since);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(births); i++) {
+		struct spawnctl_clone clone = { .size = sizeof(clone), .exit_signal = SIGCHLD };
+		pid_t pid = start_child(self->fd, births[i], &clone, use_opened, NULL);
+
+		EXPECT_TRUE(exited_with(pid, restricted ? EACCES : EFAULT))
+			TH_LOG("%s: %d", birth_name(births[i]), pid);
+	}
+}
+
+/* The library goes by another way, unless the device is demanded. */
+TEST_F(landlock, library)
+{
+	char * const argv[] = { program_path, "nothing", "0", NULL };
+	bool restricted = give_up(_metadata, self->abi, variant->rights, variant->since);
+	spawnctl_attr_t *attr;
+	pid_t pid;
+	int fd;
+
+	fd = spawnctl_open();
+	EXPECT_EQ(restricted, fd == -1);
+	if (fd == -1)
+		EXPECT_EQ(EACCES, errno);
+	ASSERT_EQ(0, spawnctl_attr_init(&attr));
+	ASSERT_EQ(0, spawnctl_attr_setbackend(attr, SPAWNCTL_BACKEND_DEVICE));
+	if (restricted) {
+		EXPECT_EQ(EACCES, spawnctl_spawn(&pid, program_path, NULL, attr, argv, argv + 3));
+	} else {
+		EXPECT_EQ(0, spawnctl_spawn(&pid, program_path, NULL, attr, argv, argv + 3));
+		EXPECT_TRUE(exited_with(pid, 0));
+	}
+	ASSERT_EQ(0, spawnctl_attr_setbackend(attr, SPAWNCTL_BACKEND_ANY));
+	EXPECT_EQ(0, spawnctl_spawn(&pid, program_path, NULL, attr, argv, argv + 3));
+	EXPECT_TRUE(exited_with(pid, 0));
+	ASSERT_EQ(0, spawnctl_attr_setdevice(attr, self->fd));
+	EXPECT_EQ(0, spawnctl_spawn(&pid, program_path, NULL, attr, argv, argv + 3));
+	EXPECT_TRUE(exited_with(pid, 0));
+	spawnctl_attr_destroy(attr);
+}
+
+TEST_HARNESS_MAIN
