@@ -5,7 +5,38 @@
 # boot KERNEL DIR SECONDS [ARGUMENT...]: DIR holds boot/, the files put over the
 # image, and gets console.log, channel.log and data.tar; ARGUMENTs are QEMU's. Knobs:
 # SPAWNCTL_QEMU_SMP, _MEM, _ARGS, _APPEND (-icount wants SPAWNCTL_QEMU_SMP=1).
+#
+# Now and then a kernel gets stuck on an emulated machine before it has come to its
+# first process, and so to anything of ours: then it is booted again.
 boot() {
+	local try rc watch
+
+	for try in 1 2 3; do
+		: >"$2/channel.log"
+		watch_boot "$2" $((120 * $(patience "$1"))) &
+		watch=$!
+		rc=0
+		boot_once "$@" || rc=$?
+		kill "$watch" 2>/dev/null || true
+		[ -s "$2/channel.log" ] && break
+		say "$1: the kernel has not come to its first process (boot $try of 3)"
+		cp "$2/console.log" "$2/console.stuck" || true
+	done
+	return $rc
+}
+
+# watch_boot DIR SECONDS: ends a guest that says nothing for so long.
+watch_boot() {
+	local i
+
+	for ((i = 0; i < $2; i++)); do
+		sleep 1
+		[ -s "$1/channel.log" ] && return
+	done
+	kill "$(cat "$1/qemu.pid")"
+}
+
+boot_once() {
 	local b=$BUILD/$1 dir=$2 limit=$3 memory=1536M warn=1
 	local -a extra
 
@@ -21,11 +52,10 @@ boot() {
 	cp "$VM/debug/races.awk" "$dir/boot/"
 	pack "$dir/boot" "$dir/boot.cpio"
 	cat "$dir/boot.cpio" >>"$dir/initrd"
-	: >"$dir/channel.log"
 	# TCG shares the machine with others: the watchdogs wait longer.
 	timeout --foreground -k 5 "$limit" "${QEMU[@]}" -M q35 -accel tcg -cpu max \
 		-smp "${SPAWNCTL_QEMU_SMP:-2}" -m "${SPAWNCTL_QEMU_MEM:-$memory}" \
-		-display none -nodefaults -no-user-config -no-reboot \
+		-display none -nodefaults -no-user-config -no-reboot -pidfile "$dir/qemu.pid" \
 		-kernel "$b/vmlinuz" -initrd "$dir/initrd" \
 		-serial "file:$dir/console.log" -serial "file:$dir/channel.log" \
 		-serial "file:$dir/data.tar" \
