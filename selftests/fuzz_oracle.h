@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What must come of a call, by <linux/spawnctl.h> alone: the errors that it may
+ * have, and whether it may do without one.
+ */
+#ifndef SPAWNCTL_FUZZ_ORACLE_H
+#define SPAWNCTL_FUZZ_ORACLE_H
+
+#include "fuzz.h"
+
+#define ERRNOS	192
+
+struct outcome {
+	__u64 errors[ERRNOS / 64];
+	int success;
+};
+
+/* An open file that is one thread's alone, and what is known of its caller. */
+struct model {
+	__u32 commands;
+	__u32 flags;
+	__u32 in_force;
+	__u64 children;
+	int autoreap;		/* the kernel has it */
+	int filtered;		/* 0 and 1 are certain */
+	int no_tasks;		/* RLIMIT_NPROC or the like may be reached */
+	int no_init;		/* the pid namespace's init may be gone */
+	int no_files;		/* no descriptor may be left */
+	int time_namespace;
+	int no_spawn;		/* SPAWN is EINVAL in that */
+	int cgroup;
+};
+
+static inline struct model fresh_model(void)
+{
+	return (struct model){
+		.commands = FUZZ_COMMANDS, .flags = FUZZ_ALL_FLAGS,
+		.children = SPAWNCTL_NO_LIMIT, .cgroup = -1,
+	};
+}
+
+static inline void may(struct outcome *outcome, int error)
+{
+	outcome->errors[error / 64] |= 1ULL << error % 64;
+}
+
+static inline int allows(const struct outcome *outcome, long ret)
+{
+	if (ret >= 0)
+		return outcome->success;
+	return -ret < ERRNOS && (outcome->errors[-ret / 64] >> -ret % 64 & 1);
+}
+
+static inline struct outcome must(int error)
+{
+	struct outcome outcome = { .success = !error };
+
+	if (error)
+		may(&outcome, error);
+	return outcome;
+}
+
+/* Whatever is asked, and whoever else is at it. */
+static inline struct outcome anything(unsigned int command)
+{
+	static const int common[] = { EFAULT, EINVAL, E2BIG, EBADF, ENOTTY };
+	static const int births[] = {
+		EOPNOTSUPP, EACCES, EPERM, EDQUOT, EAGAIN, EBUSY, ENOENT, ENODEV, EMFILE, ENOMEM,
+	};
+	struct outcome outcome = { .success = 1 };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(common); i++)
+		may(&outcome, common[i]);
+	if (is_birth(command)) {
+		for (i = 0; i < ARRAY_SIZE(births); i++)
+			may(&outcome, births[i]);
+	} else if (command == SPAWNCTL_IOC_LIMIT) {
+		may(&outcome, EACCES);
+		may(&outcome, EPERM);
+	} else if (command != SPAWNCTL_IOC_INFO) {
+		outcome = (struct outcome){ 0 };
+		may(&outcome, EBADF);
+		may(&outcome, ENOTTY);
+	}
+	return outcome;
+}
+
+/* Whether four bytes can be written there: 0, 1, or 2 for "now and then". */
+static inline int writable(const struct maker *maker, __u64 address)
+{
+	__u64 base = (uintptr_t)maker->arena;
+	int result = 1, i;
+
+	for (i = 0; i < 4; i += 3) {
+		if (address + i < base || address + i >= base + ARENA_PAGES * FUZZ_PAGE)
+			return 0;
+		switch ((address + i - base) / FUZZ_PAGE) {
+		case PAGE_SCRATCH:
+		case PAGE_STACK ... PAGE_STACK + 1:
+			break;
+		case PAGE_RACED:
+		case PAGE_RACED_STACK:
+			result = 2;
+			break;
+		default:
+			return 0;
+		}
+	}
+	return result;
+}
+
+static inline int bad_stack(const struct spawnctl_clone *clone)
+{
+	__u64 top = (clone->stack + clone->stack_size) & ~15ULL;
+
+	if (!clone->stack && !clone->stack_size)
+		return 0;
+	if (!clone->stack || !clone->stack_size || clone->stack + clone->stack_size < clone->stack)
+		return 1;
+	if (clone->stack + clone->stack_size >= 1ULL << 56)
+		return 1;
+	/* Between that and 47 bits it depends on the machine. */
+	if (clone->stack + clone->stack_size > (1ULL << 47) - FUZZ_PAGE)
+		return -1;
+	return top <= clone->stack;
+}
+
+static inline int bad_clone(const struct call *call, const struct model *model)
+{
+	const struct spawnctl_clone *clone = &call->image.clone;
+	__u32 known = FUZZ_ALL_FLAGS & ~(call->command == SPAWNCTL_IOC_FORK ?
+					 FUZZ_SPAWN_ONLY : FUZZ_FORK_ONLY);
+	const struct {
+		__u32 flag;
+		__u64 value;
+	} members[] = {
+		{ SPAWNCTL_WINDOW_MASK, clone->window_mask },
+		{ SPAWNCTL_EXEC_MASK, clone->exec_mask },
+		{ SPAWNCTL_PIDFD, clone->pidfd },
+		{ SPAWNCTL_CGROUP, clone->cgroup },
+		{ SPAWNCTL_PARENT_SETTID, clone->parent_tid },
+		{ SPAWNCTL_HOLD, clone->hold },
+	};
+	unsigned int i;
+
+	if (clone->flags & ~known)
+		return EINVAL;
+	for (i = 0; i < ARRAY_SIZE(members); i++)
+		if (members[i].value && !(clone->flags & members[i].flag))
+			return EINVAL;
+	if ((clone->flags & SPAWNCTL_EXEC_MASK) && (clone->flags & SPAWNCTL_EXEC_KEEP_MASK))
+		return EINVAL;
+	if ((clone->sig_ignore & UNBLOCKABLE) || (clone->sig_ignore & clone->sig_default))
+		return EINVAL;
+	if (clone->exit_signal > NSIGNALS)
+		return EINVAL;
+	if ((clone->flags & SPAWNCTL_AUTOREAP) && clone->exit_signal)
+		return EINVAL;
+	if ((clone->flags & SPAWNCTL_AUTOREAP) && !model->autoreap)
+		return EOPNOTSUPP;
+	if (bad_stack(clone) > 0)
+		return EINVAL;
+	return 0;
+}
+
+/* What is asked is well, as far as the device itself can tell. */
+static inline struct outcome birth_outcome(const struct call *call, const struct model *model,
+					   const struct maker *maker)
+{
+	const struct spawnctl_clone *clone = &call->image.clone;
+	const __u32 two = SPAWNCTL_PIDFD | SPAWNCTL_PARENT_SETTID;
+	struct outcome outcome = must(0);
+
+	if (bad_stack(clone))
+		may(&outcome, EINVAL);
+	if ((clone->flags & ~model->flags) ||
+	    (clone->sig_ignore && (model->in_force & SPAWNCTL_LIMIT_RESET)))
+		outcome = must(EPERM);
+	else if (!model->children)
+		outcome = must(EDQUOT);
+	else if ((clone->flags & two) == two && clone->pidfd == clone->parent_tid)
+		outcome = must(EINVAL);
+	else if (model->time_namespace && model->no_spawn &&
+		 call->command == SPAWNCTL_IOC_SPAWN)
+		outcome = must(EINVAL);
+	if (!outcome.success) {
+		if (bad_stack(clone))
+			may(&outcome, EINVAL);
+		return outcome;
+	}
+	if ((clone->flags & SPAWNCTL_PIDFD) && writable(maker, clone->pidfd) != 1) {
+		may(&outcome, EFAULT);
+		outcome.success = writable(maker, clone->pidfd);
+	}
+	if (clone->flags & SPAWNCTL_CGROUP) {
+		may(&outcome, EBADF);
+		may(&outcome, EACCES);
+		may(&outcome, EBUSY);
+		may(&outcome, ENOENT);
+		may(&outcome, ENODEV);
+		may(&outcome, EOPNOTSUPP);
+		if (clone->cgroup != model->cgroup)
+			outcome.success = 0;
+	}
+	if (model->no_tasks)
+		may(&outcome, EAGAIN);
+	if (model->no_init)
+		may(&outcome, ENOMEM);
+	if (model->no_files && (clone->flags & SPAWNCTL_PIDFD))
+		may(&outcome, EMFILE);
+	return outcome;
+}
+
+static inline int bad_limit(const struct spawnctl_limit *limit, const struct model *model)
+{
+	if ((limit->flags & ~FUZZ_LIMITS) || (limit->commands & ~FUZZ_COMMANDS) ||
+	    (limit->clone_flags & ~FUZZ_ALL_FLAGS))
+		return EINVAL;
+	if ((limit->commands && !(limit->flags & SPAWNCTL_LIMIT_COMMANDS)) ||
+	    (limit->clone_flags && !(limit->flags & SPAWNCTL_LIMIT_FLAGS)) ||
+	    (limit->children && !(limit->flags & SPAWNCTL_LIMIT_CHILDREN)))
+		return EINVAL;
+	if ((limit->flags & SPAWNCTL_LIMIT_FILTERED) && model->filtered)
+		return EACCES;
+	return 0;
+}
+
+/* What must come of a call on a file of one's own, whose struct nobody else writes. */
+static inline struct outcome foretell(const struct call *call, const struct model *model,
+				      const struct maker *maker)
+{
+	unsigned int known = struct_size(call->command);
+	__u32 size = call->image.size;
+	int error;
+
+	if (!is_birth(call->command) && call->command != SPAWNCTL_IOC_INFO &&
+	    call->command != SPAWNCTL_IOC_LIMIT)
+		return must(ENOTTY);
+	if (call->command != SPAWNCTL_IOC_INFO) {
+		if (model->filtered && !(model->in_force & SPAWNCTL_LIMIT_FILTERED))
+			return must(EACCES);
+		if (!(model->commands & 1U << _IOC_NR(call->command)))
+			return must(EPERM);
+	}
+	if ((call->place >= PLACE_NULL && call->place <= PLACE_HOLE) ||
+	    (call->place == PLACE_EDGE && call->cut < 4))
+		return must(EFAULT);
+	if (size < known)
+		return must(EINVAL);
+	if (size > FUZZ_PAGE)
+		return must(E2BIG);
+	if (call->place == PLACE_EDGE && call->cut < size)
+		return must(EFAULT);
+	if (call->dirt)
+		return must(E2BIG);
+	if (call->command == SPAWNCTL_IOC_INFO)
+		return must(call->place == PLACE_READ_ONLY ? EFAULT : 0);
+	if (call->command == SPAWNCTL_IOC_LIMIT)
+		return must(bad_limit(&call->image.limit, model));
+	error = bad_clone(call, model);
+	return error ? must(error) : birth_outcome(call, model, maker);
+}
+
+/* What a call that was well has changed. */
+static inline void learn(struct model *model, const struct call *call)
+{
+	const struct spawnctl_limit *limit = &call->image.limit;
+
+	if (is_birth(call->command)) {
+		if (model->children != SPAWNCTL_NO_LIMIT)
+			model->children--;
+		return;
+	}
+	if (call->command != SPAWNCTL_IOC_LIMIT)
+		return;
+	if (limit->flags & SPAWNCTL_LIMIT_COMMANDS)
+		model->commands &= limit->commands | 1U << SPAWNCTL_CMD_INFO;
+	if (limit->flags & SPAWNCTL_LIMIT_FLAGS)
+		model->flags &= limit->clone_flags;
+	if ((limit->flags & SPAWNCTL_LIMIT_CHILDREN) && limit->children < model->children)
+		model->children = limit->children;
+	model->in_force |= limit->flags & FUZZ_LIMITS & ~(SPAWNCTL_LIMIT_COMMANDS |
+				SPAWNCTL_LIMIT_FLAGS | SPAWNCTL_LIMIT_CHILDREN);
+}
+
+/* Whether INFO has said what is known of the file. */
+static inline int info_is_true(const struct spawnctl_info *info, const struct model *model)
+{
+	__u32 births = 1U << SPAWNCTL_CMD_SPAWN | 1U << SPAWNCTL_CMD_FORK;
+	__u32 served = FUZZ_ALL_FLAGS & ~(model->autoreap ? 0 : SPAWNCTL_AUTOREAP);
+	int refusal = 0;
+
+	if (model->filtered && !(model->in_force & SPAWNCTL_LIMIT_FILTERED))
+		refusal = EACCES;
+	else if (!(model->commands & births))
+		refusal = EPERM;
+	else if (!model->children)
+		refusal = EDQUOT;
+	return info->abi == SPAWNCTL_ABI && info->commands == model->commands &&
+	       info->refusal == refusal && info->children == model->children &&
+	       info->limits == model->in_force && !info->reserved &&
+	       info->spawn_flags == (served & model->flags & ~FUZZ_FORK_ONLY) &&
+	       info->fork_flags == (served & model->flags & ~FUZZ_SPAWN_ONLY);
+}
+
+#endif /* SPAWNCTL_FUZZ_ORACLE_H */

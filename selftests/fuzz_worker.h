@@ -1,0 +1,662 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A worker: a process whose threads make one batch of calls, and look at what came
+ * of each, while another of its threads disturbs them.
+ */
+#ifndef SPAWNCTL_FUZZ_WORKER_H
+#define SPAWNCTL_FUZZ_WORKER_H
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "fuzz.h"
+#include "fuzz_oracle.h"
+#include "storm.h"
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x00000080
+#endif
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+
+#define CALLERS		2	/* threads of each that make calls */
+#define BATCH		1000	/* calls of a thread */
+#define ROAMING		900	/* no number that the kernel gives by itself */
+#define UNPRIVILEGED	65534
+
+/* What is special about a batch. */
+enum temper {
+	CALM,
+	FILTER_ONE,	/* a thread puts a seccomp filter on itself */
+	FILTER_ALL,	/* another one puts it on all */
+	NO_TASKS,
+	NO_FILES,
+	USER_NAMESPACE,
+	PID_NAMESPACE,
+	TIME_NAMESPACE,
+	DEADLY,		/* the worker dies sooner or later */
+	TEMPERS,
+};
+
+static const char * const temper_names[] = {
+	"calm", "a filter", "a filter on all", "RLIMIT_NPROC", "RLIMIT_NOFILE",
+	"user namespace", "pid namespace", "time namespace", "deadly",
+};
+
+enum { ROW_INFO, ROW_SPAWN, ROW_FORK, ROW_LIMIT, ROW_UNKNOWN, ROWS };
+
+static const char * const row_names[] = { "INFO", "SPAWN", "FORK", "LIMIT", "unknown" };
+
+/* An open file that several workers have. */
+struct common {
+	int fd;
+	__u64 budget;
+	__u64 born;
+};
+
+/* Of a worker, seen by the supervisor. */
+struct job {
+	pid_t pid;
+	unsigned int batch;
+	enum temper temper;
+	struct common *common;
+	__u64 calls;
+	__u64 filtered;
+	__u64 tally[ROWS][ERRNOS];
+	int handler_in_child;
+	int done;
+	char complaint[512];
+	/* What the supervisor alone knows. */
+	pid_t group;
+	__u64 last_calls;
+	__u64 last_us;
+};
+
+struct caller {
+	struct job *job;
+	unsigned int number;
+	struct maker maker;
+	struct model model;
+	struct call call;
+	struct maker trouble;	/* what others do to @raced */
+	union image *raced;
+	__u64 mask;
+	int fd;
+	int filtered;
+	int done;
+	pid_t tid;
+	pid_t born[BATCH];
+	unsigned int births;
+	unsigned int index;
+};
+
+static __u64 seed;
+static struct model first_model;
+
+/* A worker's own. */
+static struct job *this_job;
+static pid_t worker_pid;
+static int all_filtered;	/* 0: no, 2: yes, 1: who knows */
+static struct caller callers[CALLERS];
+static pid_t reaped[CALLERS * BATCH];
+static unsigned int reaped_count;
+
+static char *program_argv[] = { program_path, "nothing", "0", NULL };
+
+static void complain(const struct caller *caller, const char *what, long ret)
+{
+	const struct call *call = &caller->call;
+	const __u64 *w = call->image.words;
+	static int complaining;
+
+	if (__atomic_exchange_n(&complaining, 1, __ATOMIC_SEQ_CST))
+		return;
+	snprintf(caller->job->complaint, sizeof(caller->job->complaint),
+		 "thread %u, call %u: %s: command %#x on file %d, at place %d, cut %u, dirt %u, result %ld; %llx %llx %llx %llx %llx %llx %llx %llx %llx %llx %llx",
+		 caller->number, caller->index, what, call->command, call->target, call->place,
+		 call->cut, call->dirt, ret, w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8],
+		 w[9], w[10]);
+}
+
+/* A promise beside all: this is not run in a child. */
+static void handler(int sig)
+{
+	if (raw_syscall(SYS_getpid) != worker_pid)
+		WRITE_ONCE(this_job->handler_in_child, sig);
+}
+
+static int put_filter(unsigned int flags)
+{
+	struct sock_filter code[] = { BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW) };
+	struct sock_fprog program = { .len = ARRAY_SIZE(code), .filter = code };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return -1;
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
+}
+
+static int open_device(void)
+{
+	return raw_syscall(SYS_openat, AT_FDCWD, "/dev/spawnctl", O_RDWR | O_CLOEXEC);
+}
+
+static char *make_arena(void)
+{
+	int mode = PROT_READ | PROT_WRITE, fd = memfd_create("fuzz", MFD_CLOEXEC);
+	char *arena, *p;
+
+	arena = mmap(NULL, ARENA_PAGES * FUZZ_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (arena == MAP_FAILED || fd < 0 || ftruncate(fd, FUZZ_PAGE))
+		return NULL;
+	mprotect(arena + PAGE_STRUCT * FUZZ_PAGE, 3 * FUZZ_PAGE, mode);
+	mprotect(arena + PAGE_SCRATCH * FUZZ_PAGE, FUZZ_PAGE, mode);
+	mprotect(arena + PAGE_STACK * FUZZ_PAGE, 2 * FUZZ_PAGE, mode);
+	mprotect(arena + PAGE_RACED * FUZZ_PAGE, FUZZ_PAGE, mode);
+	mprotect(arena + PAGE_RACED_STACK * FUZZ_PAGE, FUZZ_PAGE, mode);
+	/* What the kernel may only read is written by another name. */
+	p = mmap(arena + PAGE_READ_ONLY * FUZZ_PAGE, FUZZ_PAGE, PROT_READ, MAP_SHARED | MAP_FIXED,
+		 fd, 0);
+	if (p == MAP_FAILED)
+		return NULL;
+	p = mmap(arena, FUZZ_PAGE, mode, MAP_SHARED | MAP_FIXED, fd, 0);
+	close(fd);
+	return p == MAP_FAILED ? NULL : arena;
+}
+
+/* Where the struct is, and it is there. */
+static void *place(struct caller *caller, const struct call *call)
+{
+	char *arena = caller->maker.arena, *at;
+	size_t length = struct_size(call->command);
+
+	switch (call->place) {
+	case PLACE_NULL:
+		return NULL;
+	case PLACE_NOWHERE:
+		return (void *)NOWHERE;
+	case PLACE_KERNEL:
+		return (void *)(KERNEL_HALF | call->image.words[1]);
+	case PLACE_LAST:
+		return (void *)-8UL;
+	case PLACE_HOLE:
+		return arena + (PAGE_STRUCT + 3) * FUZZ_PAGE + 64;
+	case PLACE_READ_ONLY:
+		memset(arena, 0, sizeof(call->image));
+		memcpy(arena, &call->image, length);
+		if (call->dirt)
+			arena[call->dirt] = 1;
+		return arena + PAGE_READ_ONLY * FUZZ_PAGE;
+	case PLACE_EDGE:
+		at = arena + (PAGE_STRUCT + 3) * FUZZ_PAGE - call->cut;
+		memcpy(at, &call->image, call->cut < length ? call->cut : length);
+		return at;
+	case PLACE_RACED:
+		/* The page may be gone. */
+		return caller->raced;
+	default:
+		at = arena + PAGE_STRUCT * FUZZ_PAGE;
+		/* Those before it were longer, or had results in them. */
+		memset(at, 0, sizeof(call->image));
+		memcpy(at, &call->image, length);
+		if (call->dirt)
+			at[call->dirt] = 1;
+		return at;
+	}
+}
+
+static void clean(struct caller *caller, const struct call *call)
+{
+	if (!call->dirt)
+		return;
+	if (call->place == PLACE_READ_ONLY)
+		caller->maker.arena[call->dirt] = 0;
+	else if (call->place == PLACE_PLAIN)
+		caller->maker.arena[PAGE_STRUCT * FUZZ_PAGE + call->dirt] = 0;
+}
+
+static unsigned int row_of(unsigned int command)
+{
+	return command == _IO(SPAWNCTL_MAGIC, _IOC_NR(command)) && _IOC_NR(command) < ROW_UNKNOWN ?
+	       _IOC_NR(command) : ROW_UNKNOWN;
+}
+
+static int filtered(const struct caller *caller)
+{
+	return caller->filtered ? 2 : READ_ONCE(all_filtered);
+}
+
+/* What else must be so after a birth, or after none. */
+static void look_after(struct caller *caller, struct call *call, long ret)
+{
+	struct scratch *scratch = (void *)at_page(&caller->maker, PAGE_SCRATCH);
+	const struct spawnctl_clone *clone = &call->image.clone;
+	int pidfd_here = clone->pidfd == (uintptr_t)&scratch->pidfd;
+	int tid_here = clone->parent_tid == (uintptr_t)&scratch->parent_tid;
+	int hold_here = clone->hold == (uintptr_t)&scratch->hold;
+	__u64 mask = ret > 0 || caller->index % 8 == 0 ? current_mask() : caller->mask;
+
+	if (ret > 0) {
+		if (pidfd_here && scratch->pidfd < 0)
+			complain(caller, "no pidfd", ret);
+		if (tid_here && scratch->parent_tid != ret)
+			complain(caller, "no parent_tid", ret);
+		if (clone->pidfd && writable(&caller->maker, clone->pidfd) == 1)
+			close(*(int *)clone->pidfd);
+		if (hold_here && scratch->hold.wanted)
+			mask = scratch->hold.mask;
+		if (mask != caller->mask && (!clone->hold || hold_here))
+			complain(caller, "another mask after a child", ret);
+		raw_sigprocmask(SIG_SETMASK, caller->mask, NULL);
+		if (!(clone->flags & SPAWNCTL_AUTOREAP))
+			caller->born[caller->births++] = ret;
+		return;
+	}
+	if (mask != caller->mask)
+		complain(caller, "another mask after no child", ret);
+	if (pidfd_here && scratch->pidfd != -2 && scratch->pidfd != -1)
+		complain(caller, "a pidfd of no child", ret);
+	if (tid_here && scratch->parent_tid != -2)
+		complain(caller, "a parent_tid of no child", ret);
+}
+
+static void judge(struct caller *caller, struct call *call, long ret, void *at,
+		  const struct outcome *outcome)
+{
+	const struct outcome wide = anything(call->command);
+
+	if (ret > 0 && !is_birth(call->command))
+		complain(caller, "a child of what makes none", ret);
+	if (!allows(&wide, ret) || (ret == 0 && is_birth(call->command)))
+		complain(caller, "no answer in the contract", ret);
+	if (!outcome)
+		return;
+	if (!allows(outcome, ret))
+		complain(caller, "not what must come of it", ret);
+	if (is_birth(call->command))
+		look_after(caller, call, ret);
+	if (ret < 0)
+		return;
+	learn(&caller->model, call);
+	if (call->command == SPAWNCTL_IOC_INFO && call->image.size >= sizeof(struct spawnctl_info) &&
+	    !info_is_true(at, &caller->model))
+		complain(caller, "INFO is wrong", ret);
+}
+
+static void make_one_call(struct caller *caller)
+{
+	struct scratch *scratch = (void *)at_page(&caller->maker, PAGE_SCRATCH);
+	static const struct step end[] = { { .nr = SYS_exit_group } };
+	struct call *call = &caller->call;
+	const struct step *script = NULL;
+	int fd = caller->fd, before, after, exact;
+	struct outcome outcome = { .success = 1 };
+	void *at;
+	long ret;
+
+	make_call(&caller->maker, call);
+	if (call->target == TARGET_ROAMING)
+		fd = ROAMING;
+	else if (call->target == TARGET_COMMON)
+		fd = caller->job->common->fd;
+	*scratch = (struct scratch){
+		.pidfd = -2, .parent_tid = -2, .hold.wanted = caller->index & 1,
+	};
+	at = place(caller, call);
+
+	before = filtered(caller);
+	caller->model.filtered = !!before;
+	exact = call->target == TARGET_OWN && call->place != PLACE_RACED && before != 1;
+	if (exact)
+		outcome = foretell(call, &caller->model, &caller->maker);
+	if (is_birth(call->command)) {
+		script = end;
+		if (outcome.success) {
+			make_script(&caller->maker, call);
+			script = call->script;
+		}
+	}
+	ret = fuzz_ioctl(fd, call->command, at, script);
+	after = filtered(caller);
+	exact = exact && before == after;
+
+	__atomic_fetch_add(&caller->job->calls, 1, __ATOMIC_RELAXED);
+	if (before)
+		__atomic_fetch_add(&caller->job->filtered, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&caller->job->tally[row_of(call->command)]
+			   [ret < 0 && -ret < ERRNOS ? -ret : 0], 1, __ATOMIC_RELAXED);
+	if (ret > 0 && call->target == TARGET_COMMON)
+		__atomic_fetch_add(&caller->job->common->born, 1, __ATOMIC_SEQ_CST);
+	judge(caller, call, ret, at, exact ? &outcome : NULL);
+	if (is_birth(call->command) && !exact && (ret > 0 || caller->index % 8 == 0)) {
+		/* Held back or not: who knows. */
+		raw_sigprocmask(SIG_SETMASK, caller->mask, NULL);
+		if (ret > 0 && call->target == TARGET_OWN)
+			learn(&caller->model, call);
+	}
+	clean(caller, call);
+}
+
+/* A fresh open file in place of the one that is narrowed. */
+static void reopen(struct caller *caller)
+{
+	int before = filtered(caller), fd = open_device(), after = filtered(caller);
+	int free = caller->job->temper != NO_TASKS && caller->job->temper != NO_FILES &&
+		   caller->job->temper != USER_NAMESPACE;
+
+	if ((before == 2 && fd != -EACCES) || (!after && free && fd < 0))
+		complain(caller, "open(2)", fd);
+	if (fd < 0)
+		return;
+	close(caller->fd);
+	caller->fd = fd;
+	caller->model.commands = FUZZ_COMMANDS;
+	caller->model.flags = FUZZ_ALL_FLAGS;
+	caller->model.in_force = 0;
+	caller->model.children = SPAWNCTL_NO_LIMIT;
+}
+
+static void *call_on(void *arg)
+{
+	struct caller *caller = arg;
+	struct job *job = caller->job;
+	struct rng *rng = &caller->maker.rng;
+
+	caller->tid = raw_syscall(SYS_gettid);
+	if (job->temper == PID_NAMESPACE && !unshare(CLONE_NEWPID))
+		caller->model.no_init = 1;
+	if (job->temper == TIME_NAMESPACE && !unshare(CLONE_NEWTIME))
+		caller->model.time_namespace = 1;
+	for (caller->index = 0; caller->index < BATCH && !*job->complaint; caller->index++) {
+		if (job->temper == FILTER_ONE && caller->index == BATCH / 4 && !put_filter(0))
+			caller->filtered = 1;
+		if (one_in(rng, 48))
+			reopen(caller);
+		if (one_in(rng, 48)) {
+			caller->mask = make_mask(rng) & ~UNBLOCKABLE;
+			raw_sigprocmask(SIG_SETMASK, caller->mask, NULL);
+		}
+		make_one_call(caller);
+	}
+	WRITE_ONCE(caller->done, 1);
+	return NULL;
+}
+
+/* A child of ours and no other, whoever has its number by now. */
+static void signal_child(struct rng *rng, pid_t pid)
+{
+	static const int signals[] = {
+		SIGKILL, SIGSTOP, SIGCONT, SIGTERM, SIGSEGV, SIGQUIT, SIGUSR1, SIGTSTP, 40, 64,
+	};
+	int pidfd = pid > 0 ? syscall(SYS_pidfd_open, pid, 0) : -1;
+	siginfo_t info;
+
+	if (pidfd < 0)
+		return;
+	if (!waitid(P_PIDFD, pidfd, &info, WEXITED | WNOHANG | WNOWAIT | __WALL))
+		syscall(SYS_pidfd_send_signal, pidfd, signals[below(rng, ARRAY_SIZE(signals))],
+			NULL, 0);
+	close(pidfd);
+}
+
+static void reap(long *slots)
+{
+	unsigned int i;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, NULL, __WALL | WNOHANG)) > 0) {
+		if (reaped_count < ARRAY_SIZE(reaped))
+			reaped[reaped_count++] = pid;
+		for (i = 0; i < NSLOTS; i++)
+			if (READ_ONCE(slots[i]) == pid)
+				WRITE_ONCE(slots[i], 0);
+	}
+}
+
+/* The page of the struct, or of the stack, goes or comes back. */
+static void disturb_page(struct maker *maker, unsigned int page)
+{
+	void *at = (void *)at_page(maker, page);
+	int mode = PROT_READ | PROT_WRITE, flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
+
+	switch (below(&maker->rng, 4)) {
+	case 0:
+		mprotect(at, FUZZ_PAGE, PROT_READ);
+		sched_yield();
+		mprotect(at, FUZZ_PAGE, mode);
+		break;
+	case 1:
+		mmap(at, FUZZ_PAGE, PROT_NONE, flags, -1, 0);
+		sched_yield();
+		mmap(at, FUZZ_PAGE, mode, flags, -1, 0);
+		break;
+	case 2:
+		munmap(at, FUZZ_PAGE);
+		mmap(at, FUZZ_PAGE, mode, flags, -1, 0);
+		break;
+	default:
+		madvise(at, FUZZ_PAGE, MADV_DONTNEED);
+	}
+}
+
+static void disturb_file(struct caller *caller, struct rng *rng)
+{
+	struct spawnctl_limit limit;
+	int fd;
+
+	switch (below(rng, 5)) {
+	case 0:
+		raw_syscall(SYS_close, ROAMING);
+		break;
+	case 1:
+		raw_syscall(SYS_dup3, caller->job->common->fd, ROAMING, O_CLOEXEC);
+		break;
+	case 2:
+		make_limit(rng, &limit);
+		raw_syscall(SYS_ioctl, ROAMING, SPAWNCTL_IOC_LIMIT, &limit);
+		break;
+	default:
+		fd = open_device();
+		if (fd < 0)
+			break;
+		raw_syscall(SYS_dup3, fd, ROAMING, O_CLOEXEC);
+		raw_syscall(SYS_close, fd);
+	}
+}
+
+static void disturb(struct maker *maker)
+{
+	struct rng *rng = &maker->rng;
+	struct caller *caller = &callers[below(rng, CALLERS)];
+	int sig;
+
+	switch (below(rng, 8)) {
+	case 0:
+		sig = 1 + below(rng, NSIGNALS);
+		if (!(SIGBIT(sig) & LETHAL) && caller->tid)
+			syscall(SYS_tgkill, worker_pid, caller->tid, sig);
+		break;
+	case 1:
+		signal_child(rng, READ_ONCE(maker->slots[below(rng, NSLOTS)]));
+		break;
+	case 2:
+		disturb_page(&caller->trouble, PAGE_RACED);
+		break;
+	case 3:
+		disturb_page(&caller->trouble, PAGE_RACED_STACK);
+		break;
+	case 4:
+		disturb_file(caller, rng);
+		break;
+	case 5:
+		/* Children that have stopped, or been stopped. */
+		kill(0, SIGCONT);
+		break;
+	default:
+		scribble(&caller->trouble, caller->raced);
+	}
+}
+
+static unsigned int callers_done(void)
+{
+	unsigned int n = 0, i;
+
+	for (i = 0; i < CALLERS; i++)
+		n += READ_ONCE(callers[i].done);
+	return n;
+}
+
+static void make_trouble(struct job *job, struct maker *maker, const char *cgroup)
+{
+	__u64 half = BATCH * CALLERS / 4 + below(&maker->rng, BATCH);
+	int late = 0;
+
+	while (callers_done() < CALLERS) {
+		unsigned int n;
+
+		for (n = below(&maker->rng, 8); n < 8; n++)
+			disturb(maker);
+		reap(maker->slots);
+		raw_sleep_us(below(&maker->rng, 2000));
+		if (late || READ_ONCE(job->calls) < half)
+			continue;
+		late = 1;
+		rmdir(cgroup);
+		if (job->temper == FILTER_ALL) {
+			WRITE_ONCE(all_filtered, 1);
+			if (!put_filter(SECCOMP_FILTER_FLAG_TSYNC))
+				WRITE_ONCE(all_filtered, 2);
+		}
+		if (job->temper == DEADLY)
+			kill(worker_pid, SIGKILL);
+	}
+}
+
+/* Every child that a call has told of was a child of ours. */
+static void compare_children(struct job *job)
+{
+	unsigned int i, k, n;
+
+	for (i = 0; i < CALLERS; i++) {
+		for (k = 0; k < callers[i].births; k++) {
+			for (n = 0; n < reaped_count; n++)
+				if (reaped[n] == callers[i].born[k])
+					break;
+			if (n < reaped_count)
+				reaped[n] = -1;
+			else if (!*job->complaint)
+				snprintf(job->complaint, sizeof(job->complaint),
+					 "thread %u, child %u, %d: was none of ours", i, k,
+					 callers[i].born[k]);
+		}
+	}
+}
+
+/* What makes this batch what it is. 0, or the line where it failed. */
+static int set_up(struct job *job, char *cgroup, size_t size, int *cgroup_fd)
+{
+	struct rlimit no_core = { 0, 0 };
+
+	worker_pid = raw_syscall(SYS_getpid);
+	this_job = job;
+	if (setpgid(0, 0) || setrlimit(RLIMIT_CORE, &no_core) ||
+	    set_handlers(~LETHAL, handler, SA_RESTART))
+		return __LINE__;
+	snprintf(cgroup, size, "/sys/fs/cgroup/fuzz.%d", worker_pid);
+	mkdir(cgroup, 0755);
+	*cgroup_fd = open(cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (job->temper == USER_NAMESPACE && unshare(CLONE_NEWUSER))
+		return __LINE__;
+	if (job->temper == NO_TASKS &&
+	    setresuid(UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED))
+		return __LINE__;
+	/* Another user's process loses that, and may dump no core; nor may the others. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) ||
+	    prctl(PR_SET_DUMPABLE, job->temper == DEADLY))
+		return __LINE__;
+	return 0;
+}
+
+static int set_up_caller(struct caller *caller, struct job *job, long *slots, int cgroup_fd)
+{
+	*caller = (struct caller){
+		.job = job,
+		.number = caller - callers,
+		.model = first_model,
+		.maker = {
+			.rng = seeded(seed, job->batch, caller - callers),
+			.arena = make_arena(),
+			.lethal = job->temper == DEADLY,
+			.post = job->temper != PID_NAMESPACE,
+			.cgroup = cgroup_fd,
+			.roaming = ROAMING,
+			.slots = slots,
+			.argv = program_argv,
+		},
+		.fd = open("/dev/spawnctl", O_RDWR | O_CLOEXEC),
+	};
+	caller->model.cgroup = cgroup_fd;
+	caller->model.no_tasks = job->temper == NO_TASKS;
+	caller->model.no_files = job->temper == NO_FILES;
+	caller->trouble = caller->maker;
+	caller->trouble.rng = seeded(seed, job->batch, CALLERS + (caller - callers));
+	caller->mask = current_mask();
+	if (!caller->maker.arena)
+		return __LINE__;
+	caller->raced = (void *)at_page(&caller->maker, PAGE_RACED);
+	return caller->fd < 0 ? __LINE__ : 0;
+}
+
+/* The whole life of a worker; its status is 0 if it came to its end. */
+static int work(struct job *job)
+{
+	struct rlimit few_tasks = { 8, 8 }, few_files = { 16, 16 }, files = { 1024, 4096 };
+	struct maker maker = { .rng = seeded(seed, job->batch, 2 * CALLERS) };
+	long *slots = shared_alloc(FUZZ_PAGE);
+	pthread_t threads[CALLERS];
+	int cgroup_fd, error, i;
+	siginfo_t info;
+	char cgroup[64];
+
+	maker.slots = slots;
+	setrlimit(RLIMIT_NOFILE, &files);
+	for (i = 0, error = 0; i < CALLERS && !error; i++)
+		error = set_up_caller(&callers[i], job, slots, -1);
+	if (!error)
+		error = set_up(job, cgroup, sizeof(cgroup), &cgroup_fd);
+	for (i = 0; i < CALLERS; i++) {
+		callers[i].maker.cgroup = cgroup_fd;
+		callers[i].trouble.cgroup = cgroup_fd;
+		callers[i].model.cgroup = cgroup_fd;
+	}
+	for (i = 0; i < CALLERS && !error; i++)
+		error = pthread_create(&threads[i], NULL, call_on, &callers[i]) ? __LINE__ : 0;
+	if (error) {
+		snprintf(job->complaint, sizeof(job->complaint), "line %d: %s", error,
+			 strerror(errno));
+		return 1;
+	}
+	if (job->temper == NO_TASKS)
+		setrlimit(RLIMIT_NPROC, &few_tasks);
+	if (job->temper == NO_FILES)
+		setrlimit(RLIMIT_NOFILE, &few_files);
+	make_trouble(job, &maker, cgroup);
+	for (i = 0; i < CALLERS; i++)
+		pthread_join(threads[i], NULL);
+	do {
+		kill(0, SIGCONT);
+		reap(slots);
+		raw_sleep_us(500);
+	} while (!waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL));
+	compare_children(job);
+	rmdir(cgroup);
+	job->done = 1;
+	return 0;
+}
+
+#endif /* SPAWNCTL_FUZZ_WORKER_H */
