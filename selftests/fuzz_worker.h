@@ -333,11 +333,12 @@ static void make_one_call(struct caller *caller)
 	if (ret > 0 && call->target == TARGET_COMMON)
 		__atomic_fetch_add(&caller->job->common->born, 1, __ATOMIC_SEQ_CST);
 	judge(caller, call, ret, at, exact ? &outcome : NULL);
+	/* What is asked for while a filter comes is not foretold, but it counts. */
+	if (!exact && ret >= 0 && call->target == TARGET_OWN)
+		learn(&caller->model, call);
 	if (is_birth(call->command) && !exact && (ret > 0 || caller->index % 8 == 0)) {
 		/* Held back or not: who knows. */
 		raw_sigprocmask(SIG_SETMASK, caller->mask, NULL);
-		if (ret > 0 && call->target == TARGET_OWN)
-			learn(&caller->model, call);
 	}
 	clean(caller, call);
 }
