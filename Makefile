@@ -32,8 +32,7 @@ endif
 
 # Not part of all, as they want libseccomp
 EXAMPLES := $(patsubst examples/%.c,build/examples/%,$(wildcard examples/*.c))
-
-.PHONY: all userlib modules install examples clean help check check-debug programs soak demo lint dkms-tree
+.PHONY: all userlib modules install examples clean help check check-debug programs soak demo lint dkms-tree fuzz-parsers
 
 all: userlib
 
@@ -114,6 +113,9 @@ demo:
 lint:
 	selftests/vm/lint
 
+fuzz-parsers:
+	selftests/vm/fuzz-parsers $(TIME)
+
 clean:
 	rm -rf build
 	find . -name '*.o' -o -name '*.ko' -o -name '*.mod' -o -name '*.mod.c' -o -name '.*.cmd' \
@@ -135,4 +137,6 @@ help:
 	@echo '                       kmemleak, coverage; KCSAN on PREEMPT_RT (KERNEL=debug or race)'
 	@echo 'make soak              the same with full counts'
 	@echo 'make lint              checkpatch, sparse, W=1, cppcheck, shellcheck'
+	@echo 'make fuzz-parsers      what the library makes of its environment, by libFuzzer'
+	@echo '                       (TIME=30, seconds for each)'
 	@echo 'make clean'

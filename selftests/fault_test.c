@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Every allocation and copy that a call makes is failed once, in turn: it answers
+ * so, and leaves nothing. For kernels with CONFIG_FAULT_INJECTION alone.
+ */
+#include <sys/klog.h>
+#include <sys/stat.h>
+#include "contract.h"
+
+#define MOST	20000	/* points; no call has that many */
+
+FIXTURE_VARIANT(contract)
+{
+	const char *what;
+	unsigned long command;	/* 0: open(2) */
+	unsigned int flags;
+};
+
+#define VARIANT(name, ...) FIXTURE_VARIANT_ADD(contract, name) { .what = #name, __VA_ARGS__ }
+
+VARIANT(open, .command = 0);
+VARIANT(info, .command = SPAWNCTL_IOC_INFO);
+VARIANT(limit, .command = SPAWNCTL_IOC_LIMIT);
+VARIANT(spawn, .command = SPAWNCTL_IOC_SPAWN);
+VARIANT(spawn_pidfd, .command = SPAWNCTL_IOC_SPAWN, .flags = SPAWNCTL_PIDFD);
+VARIANT(spawn_exec_mask, .command = SPAWNCTL_IOC_SPAWN, .flags = SPAWNCTL_EXEC_MASK);
+VARIANT(spawn_cgroup, .command = SPAWNCTL_IOC_SPAWN, .flags = SPAWNCTL_CGROUP);
+VARIANT(spawn_share_files, .command = SPAWNCTL_IOC_SPAWN, .flags = SPAWNCTL_SHARE_FILES);
+VARIANT(spawn_no_new_privs, .command = SPAWNCTL_IOC_SPAWN, .flags = SPAWNCTL_NO_NEW_PRIVS);
+VARIANT(spawn_parent_tid, .command = SPAWNCTL_IOC_SPAWN, .flags = SPAWNCTL_PARENT_SETTID);
+VARIANT(spawn_hold, .command = SPAWNCTL_IOC_SPAWN, .flags = SPAWNCTL_HOLD);
+VARIANT(spawn_all, .command = SPAWNCTL_IOC_SPAWN,
+	.flags = SPAWNCTL_PIDFD | SPAWNCTL_EXEC_KEEP_MASK | SPAWNCTL_CGROUP |
+		 SPAWNCTL_NO_NEW_PRIVS | SPAWNCTL_PARENT_SETTID | SPAWNCTL_HOLD);
+VARIANT(fork, .command = SPAWNCTL_IOC_FORK);
+VARIANT(fork_pidfd, .command = SPAWNCTL_IOC_FORK, .flags = SPAWNCTL_PIDFD);
+VARIANT(fork_cgroup, .command = SPAWNCTL_IOC_FORK, .flags = SPAWNCTL_CGROUP);
+VARIANT(fork_share_files, .command = SPAWNCTL_IOC_FORK, .flags = SPAWNCTL_SHARE_FILES);
+VARIANT(fork_no_new_privs, .command = SPAWNCTL_IOC_FORK, .flags = SPAWNCTL_NO_NEW_PRIVS);
+VARIANT(fork_parent_tid, .command = SPAWNCTL_IOC_FORK, .flags = SPAWNCTL_PARENT_SETTID);
+
+static int fail_nth = -1;
+static int kmsg = -1;
+
+/* 0 too if there is no such knob. */
+static int set_knob(const char *dir, const char *name, const char *value)
+{
+	char path[128];
+	int fd, ret;
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/%s/%s", dir, name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -1;
+	ret = write(fd, value, strlen(value)) < 0 ? -1 : 0;
+	close(fd);
+	return ret;
+}
+
+/*
+ * All that can be failed is, and without a word: what the kernel says of an
+ * allocation that has failed is a call trace, as of a bug.
+ */
+static int set_up_faults(void)
+{
+	static const char * const kinds[] = { "failslab", "fail_page_alloc", "fail_usercopy" };
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+		ret |= set_knob(kinds[i], "verbose", "0");
+		ret |= set_knob(kinds[i], "task-filter", "N");
+		ret |= set_knob(kinds[i], "ignore-gfp-wait", "N");
+		ret |= set_knob(kinds[i], "ignore-gfp-highmem", "N");
+		ret |= set_knob(kinds[i], "cache-filter", "N");
+		ret |= set_knob(kinds[i], "min-order", "0");
+	}
+	fail_nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (ret || fail_nth < 0 || kmsg < 0 || lseek(kmsg, 0, SEEK_END) < 0)
+		return -1;
+	/* vmalloc() says it whatever the knobs are. */
+	return klogctl(8, NULL, 1);
+}
+
+static void arm(unsigned int n)
+{
+	char text[16];
+	int len = 0;
+
+	/* No call of libc's in between: what it does could be what fails. */
+	if (n >= 1000)
+		text[len++] = '0' + n / 1000 % 10;
+	if (n >= 100)
+		text[len++] = '0' + n / 100 % 10;
+	if (n >= 10)
+		text[len++] = '0' + n / 10 % 10;
+	text[len++] = '0' + n % 10;
+	raw_syscall(SYS_pwrite64, fail_nth, text, len, 0);
+}
+
+/* Whether what was armed has happened. */
+static int disarm(void)
+{
+	char text[16] = "";
+
+	raw_syscall(SYS_pread64, fail_nth, text, sizeof(text) - 1, 0);
+	raw_syscall(SYS_pwrite64, fail_nth, "0", 1, 0);
+	return text[0] == '0';
+}
+
+/* The kernel has complained of nothing but of the memory that it was not given. */
+static void read_log(struct __test_metadata *_metadata)
+{
+	static const char * const bad[] = {
+		"WARNING:", "BUG:", "Oops", "KASAN", "UBSAN", "spawnctl: child",
+	};
+	char record[8192];
+	unsigned int i;
+	ssize_t length;
+
+	while ((length = read(kmsg, record, sizeof(record) - 1)) > 0 || errno == EPIPE) {
+		record[length > 0 ? length : 0] = '\0';
+		for (i = 0; i < ARRAY_SIZE(bad); i++)
+			EXPECT_EQ(NULL, strstr(record, bad[i]))
+				TH_LOG("%s", record);
+		errno = 0;
+	}
+	/* What is left of it is not to be taken for a bug by who reads it next. */
+	klogctl(5, NULL, 0);
+	klogctl(8, NULL, 7);
+}
+
+struct walk {
+	unsigned int points;
+	unsigned int survived;	/* the call did without */
+	unsigned int errors[256];
+};
+
+static void print_walk(const char *what, const struct walk *walk)
+{
+	unsigned int i;
+
+	fprintf(stderr, "# %s: %u points, %u of them done without", what, walk->points,
+		walk->survived);
+	for (i = 0; i < ARRAY_SIZE(walk->errors); i++)
+		if (walk->errors[i])
+			fprintf(stderr, ", %u %s", walk->errors[i], strerror(i));
+	fprintf(stderr, "\n");
+}
+
+/* ENOMEM, but that a copy from or to user space was failed. */
+static int in_contract(long ret)
+{
+	return ret == -ENOMEM || ret == -EFAULT;
+}
+
+struct place {
+	union {
+		struct spawnctl_clone clone;
+		struct spawnctl_info info;
+		struct spawnctl_limit limit;
+	};
+	struct spawnctl_hold hold;
+	int pidfd;
+	int parent_tid;
+};
+
+static void fill(struct place *place, unsigned long command, unsigned int flags, int cgroup)
+{
+	memset(place, 0, sizeof(*place));
+	place->pidfd = -1;
+	if (command == SPAWNCTL_IOC_INFO) {
+		place->info.size = sizeof(place->info);
+		return;
+	}
+	if (command == SPAWNCTL_IOC_LIMIT) {
+		place->limit.size = sizeof(place->limit);
+		return;
+	}
+	place->clone = (struct spawnctl_clone){ .size = sizeof(place->clone), .flags = flags };
+	if (flags & SPAWNCTL_PIDFD)
+		place->clone.pidfd = (uintptr_t)&place->pidfd;
+	if (flags & SPAWNCTL_PARENT_SETTID)
+		place->clone.parent_tid = (uintptr_t)&place->parent_tid;
+	if (flags & SPAWNCTL_HOLD)
+		place->clone.hold = (uintptr_t)&place->hold;
+	if (flags & SPAWNCTL_CGROUP)
+		place->clone.cgroup = cgroup;
+	if (flags & SPAWNCTL_EXEC_MASK)
+		place->clone.exec_mask = SIGBIT(SIGUSR1);
+}
+
+/* One call with its @n-th fault: whether there was one. */
+static int call_once(struct __test_metadata *_metadata, FIXTURE_SELF(contract) self,
+		     const FIXTURE_VARIANT(contract) *variant, struct place *place,
+		     unsigned int n, struct walk *walk)
+{
+	int before = first_free_descriptor(), happened;
+	long ret;
+
+	arm(n);
+	if (!variant->command)
+		ret = raw_syscall(SYS_openat, AT_FDCWD, "/dev/spawnctl", O_RDWR | O_CLOEXEC);
+	else
+		ret = raw_spawn_exit(self->fd, variant->command, place);
+	happened = disarm();
+	if (!happened)
+		EXPECT_LE(0, ret);
+	if (ret < 0) {
+		EXPECT_TRUE(in_contract(ret))
+			TH_LOG("point %u: error %ld", n, -ret);
+		walk->errors[-ret & 255]++;
+		EXPECT_EQ(-1, place->pidfd);
+	} else {
+		walk->survived += happened;
+		if (!variant->command)
+			close(ret);
+		if (ret > 0 && variant->command)
+			EXPECT_EQ(0, wait_status(ret));
+		if (place->pidfd >= 0)
+			close(place->pidfd);
+	}
+	nothing_left(_metadata, variant->what);
+	EXPECT_EQ(before, first_free_descriptor())
+		TH_LOG("point %u: a descriptor is left open", n);
+	EXPECT_EQ(0, exec_pending(self->fd))
+		TH_LOG("point %u: a record is left", n);
+	walk->points += happened;
+	return happened;
+}
+
+/* INFO and LIMIT answer 0, as a child is: raw_spawn_exit() would end this process. */
+static int call_plainly(struct __test_metadata *_metadata, FIXTURE_SELF(contract) self,
+			unsigned long command, struct place *place, unsigned int n,
+			struct walk *walk)
+{
+	int happened;
+	long ret;
+
+	arm(n);
+	ret = raw_syscall(SYS_ioctl, self->fd, command, place);
+	happened = disarm();
+	if (ret < 0) {
+		EXPECT_TRUE(happened && in_contract(ret));
+		walk->errors[-ret & 255]++;
+	}
+	nothing_left(_metadata, "no birth");
+	walk->points += happened;
+	walk->survived += happened && !ret;
+	return happened;
+}
+
+TEST_F_TIMEOUT(contract, every_point, 900)
+{
+	struct place *place = shared_alloc(sizeof(*place));
+	struct walk walk = { 0 };
+	int cgroup = open("/sys/fs/cgroup", O_RDONLY | O_DIRECTORY | O_CLOEXEC), happened;
+	unsigned int n;
+
+	ASSERT_NE(NULL, place);
+	if (access("/proc/thread-self/fail-nth", W_OK))
+		SKIP(return, "the kernel has no fault injection");
+	ASSERT_EQ(0, set_up_faults());
+	for (n = 1; n < MOST; n++) {
+		fill(place, variant->command, variant->flags, cgroup);
+		if (variant->command == SPAWNCTL_IOC_INFO || variant->command == SPAWNCTL_IOC_LIMIT)
+			happened = call_plainly(_metadata, self, variant->command, place, n, &walk);
+		else
+			happened = call_once(_metadata, self, variant, place, n, &walk);
+		if (!happened)
+			break;
+		accepted(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, CLONE(), "after a fault");
+	}
+	print_walk(variant->what, &walk);
+	EXPECT_GT(MOST + 0U, n);
+	/* The control: what makes a task allocates something. */
+	if (variant->command != SPAWNCTL_IOC_INFO && variant->command != SPAWNCTL_IOC_LIMIT)
+		EXPECT_LT(5U, walk.points - walk.survived + (variant->command ? 0 : 5));
+	read_log(_metadata);
+}
+
+static long finit_module(int fd)
+{
+	return raw_syscall(SYS_finit_module, fd, "", 0);
+}
+
+TEST(every_point_of_loading)
+{
+	struct walk walk = { 0 };
+	char path[PATH_MAX] = "";
+	FILE *pipe = popen("modinfo -n spawnctl", "r");
+	unsigned int n;
+	int fd, happened;
+	long ret;
+
+	if (access("/proc/thread-self/fail-nth", W_OK))
+		SKIP(return, "the kernel has no fault injection");
+	ASSERT_NE(NULL, pipe);
+	ASSERT_EQ(1, fscanf(pipe, "%4095s", path));
+	pclose(pipe);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, set_up_faults());
+	ASSERT_EQ(0, raw_syscall(SYS_delete_module, "spawnctl", O_NONBLOCK));
+	for (n = 1; n < MOST; n++) {
+		arm(n);
+		ret = finit_module(fd);
+		happened = disarm();
+		if (ret < 0) {
+			EXPECT_TRUE(happened);
+			EXPECT_TRUE(in_contract(ret))
+				TH_LOG("point %u: error %ld", n, -ret);
+			walk.errors[-ret & 255]++;
+			EXPECT_EQ(-1, access("/dev/spawnctl", F_OK));
+		} else {
+			walk.survived += happened;
+			if (!happened)
+				break;
+			EXPECT_EQ(0, raw_syscall(SYS_delete_module, "spawnctl", O_NONBLOCK));
+		}
+		EXPECT_EQ(-1, access("/sys/module/spawnctl", F_OK));
+		walk.points++;
+	}
+	print_walk("finit_module", &walk);
+	EXPECT_LT(5U, walk.points - walk.survived);
+	EXPECT_EQ(0, access("/sys/module/spawnctl", F_OK));
+	read_log(_metadata);
+	close(fd);
+}
+
+TEST_HARNESS_MAIN
