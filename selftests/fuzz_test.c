@@ -6,7 +6,8 @@
  *
  * A supervisor starts workers, processes that may die of it, each for one batch of
  * calls. What a batch asks is a function of SPAWNCTL_SEED and the batch's number;
- * SPAWNCTL_FUZZ_BATCH makes one alone.
+ * SPAWNCTL_FUZZ_BATCH makes one alone. Where there is kcov half of it is not, but
+ * for SPAWNCTL_FUZZ_UNGUIDED.
  */
 #include <dirent.h>
 #include "fuzz_worker.h"
@@ -42,6 +43,7 @@ FIXTURE_SETUP(fuzz)
 	self->common = shared_alloc(sizeof(*self->common));
 	ASSERT_TRUE(self->jobs && self->common);
 	self->common->fd = -1;
+	found = getenv("SPAWNCTL_FUZZ_UNGUIDED") ? NULL : shared_alloc(sizeof(*found));
 	ASSERT_EQ(0, prctl(PR_SET_CHILD_SUBREAPER, 1));
 	fd = open("/sys/module/spawnctl/parameters/allow_filtered", O_RDONLY);
 	ASSERT_EQ(1, read(fd, &filtered_too, 1));
@@ -278,6 +280,9 @@ static void print_tally(FIXTURE_SELF(fuzz) self, __u64 us)
 		fprintf(stderr, " %u %s%s", self->batches[i], temper_names[i],
 			i + 1 < TEMPERS ? "," : "");
 	fprintf(stderr, " (%u of these died)\n", self->died);
+	if (found && found->distinct)
+		fprintf(stderr, "# kcov: %u places of the module reached, %u calls kept\n",
+			found->distinct, found->kept);
 	for (row = 0; row < ROWS; row++) {
 		fprintf(stderr, "# %s: %llu well", row_names[row], self->tally[row][0]);
 		for (error = 1; error < ERRNOS; error++)

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 
 #include "fuzz.h"
+#include "fuzz_kcov.h"
 #include "fuzz_oracle.h"
 #include "storm.h"
 
@@ -84,6 +85,7 @@ struct caller {
 	struct maker maker;
 	struct model model;
 	struct call call;
+	struct kcov kcov;
 	struct maker trouble;	/* what others do to @raced */
 	union image *raced;
 	__u64 mask;
@@ -98,6 +100,7 @@ struct caller {
 
 static __u64 seed;
 static struct model first_model;
+static struct kcov_found *found;
 
 /* A worker's own. */
 static struct job *this_job;
@@ -300,6 +303,7 @@ static void make_one_call(struct caller *caller)
 	long ret;
 
 	make_call(&caller->maker, call);
+	kcov_before(&caller->kcov, &caller->maker, call);
 	if (call->target == TARGET_ROAMING)
 		fd = ROAMING;
 	else if (call->target == TARGET_COMMON)
@@ -322,6 +326,7 @@ static void make_one_call(struct caller *caller)
 		}
 	}
 	ret = fuzz_ioctl(fd, call->command, at, script);
+	kcov_after(&caller->kcov, call);
 	after = filtered(caller);
 	exact = exact && before == after;
 
@@ -369,6 +374,7 @@ static void *call_on(void *arg)
 	struct rng *rng = &caller->maker.rng;
 
 	caller->tid = raw_syscall(SYS_gettid);
+	kcov_start(&caller->kcov);
 	if (job->temper == PID_NAMESPACE && !unshare(CLONE_NEWPID))
 		caller->model.no_init = 1;
 	if (job->temper == TIME_NAMESPACE && !unshare(CLONE_NEWTIME))
@@ -607,6 +613,7 @@ static int set_up_caller(struct caller *caller, struct job *job, long *slots, in
 	caller->trouble = caller->maker;
 	caller->trouble.rng = seeded(seed, job->batch, CALLERS + (caller - callers));
 	caller->mask = current_mask();
+	kcov_open(&caller->kcov, found, seeded(seed, job->batch, 16 + caller->number));
 	if (!caller->maker.arena)
 		return __LINE__;
 	caller->raced = (void *)at_page(&caller->maker, PAGE_RACED);

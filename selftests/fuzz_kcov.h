@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What of the module a call has reached, by kcov, where the kernel has it and the
+ * module is built for it; calls that reached something new are made again, changed.
+ * What is asked then depends on what came of what was asked before: no seed tells it.
+ */
+#ifndef SPAWNCTL_FUZZ_KCOV_H
+#define SPAWNCTL_FUZZ_KCOV_H
+
+#include "fuzz.h"
+
+#define KCOV_INIT	_IOR('c', 1, unsigned long)
+#define KCOV_ON		_IO('c', 100)
+#define KCOV_LONGS	4096
+#define KCOV_PCS	8192	/* the module's are some hundreds */
+#define KCOV_KEPT	512
+
+/* Of all workers together. */
+struct kcov_found {
+	unsigned long pcs[KCOV_PCS];
+	unsigned int distinct;
+	unsigned int kept;
+	struct {
+		unsigned int command;
+		union image image;
+	} calls[KCOV_KEPT];
+};
+
+struct kcov {
+	struct kcov_found *found;	/* NULL: there is no kcov */
+	unsigned long *area;
+	int fd;
+	struct rng rng;
+};
+
+static inline void kcov_open(struct kcov *kcov, struct kcov_found *found, struct rng rng)
+{
+	kcov->rng = rng;
+	kcov->found = NULL;
+	kcov->fd = found ? open("/sys/kernel/debug/kcov", O_RDWR | O_CLOEXEC) : -1;
+	if (kcov->fd < 0 || ioctl(kcov->fd, KCOV_INIT, KCOV_LONGS))
+		return;
+	kcov->area = mmap(NULL, KCOV_LONGS * sizeof(long), PROT_READ | PROT_WRITE, MAP_SHARED,
+			  kcov->fd, 0);
+	if (kcov->area != MAP_FAILED)
+		kcov->found = found;
+}
+
+/* By the thread whose calls they are. */
+static inline void kcov_start(struct kcov *kcov)
+{
+	if (kcov->found && ioctl(kcov->fd, KCOV_ON, 0))
+		kcov->found = NULL;
+}
+
+/* Half of the calls are changed ones of those that are kept. */
+static inline void kcov_before(struct kcov *kcov, struct maker *maker, struct call *call)
+{
+	unsigned int kept, n;
+	struct rng own;
+
+	if (!kcov->found)
+		return;
+	WRITE_ONCE(kcov->area[0], 0);
+	kept = READ_ONCE(kcov->found->kept);
+	if (!kept || one_in(&kcov->rng, 2))
+		return;
+	n = below(&kcov->rng, kept < KCOV_KEPT ? kept : KCOV_KEPT);
+	call->command = kcov->found->calls[n].command;
+	call->image = kcov->found->calls[n].image;
+	if (call->place == PLACE_EDGE || call->dirt) {
+		call->place = PLACE_PLAIN;
+		call->dirt = 0;
+	}
+	/* As the maker does it, but by numbers of our own. */
+	own = maker->rng;
+	maker->rng = kcov->rng;
+	if (call->command == SPAWNCTL_IOC_LIMIT) {
+		if (call->place == PLACE_RACED)
+			call->target = TARGET_ROAMING;
+		if (one_in(&maker->rng, 2))
+			make_limit(&maker->rng, &call->image.limit);
+	} else if (is_birth(call->command)) {
+		spoil_clone(maker, &call->image.clone);
+		/* Addresses of another worker's are none of ours. */
+		tame_clone(maker, &call->image.clone);
+		call->script_seed = rnd(&maker->rng);
+	}
+	kcov->rng = maker->rng;
+	maker->rng = own;
+}
+
+static inline void kcov_after(struct kcov *kcov, const struct call *call)
+{
+	unsigned long n, i, pc, slot, seen;
+	int fresh = 0;
+
+	if (!kcov->found)
+		return;
+	n = READ_ONCE(kcov->area[0]);
+	for (i = 0; i < n && i < KCOV_LONGS - 1; i++) {
+		pc = kcov->area[i + 1];
+		for (slot = mix(pc) % KCOV_PCS;; slot = (slot + 1) % KCOV_PCS) {
+			seen = 0;
+			if (__atomic_compare_exchange_n(&kcov->found->pcs[slot], &seen, pc, 0,
+							__ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+				__atomic_fetch_add(&kcov->found->distinct, 1, __ATOMIC_SEQ_CST);
+				fresh = 1;
+				break;
+			}
+			if (seen == pc)
+				break;
+		}
+	}
+	/* An edge or dirt is the place's, and not kept with it. */
+	if (!fresh || call->place == PLACE_RACED)
+		return;
+	n = __atomic_fetch_add(&kcov->found->kept, 1, __ATOMIC_SEQ_CST) % KCOV_KEPT;
+	kcov->found->calls[n].image = call->image;
+	kcov->found->calls[n].command = call->command;
+}
+
+#endif /* SPAWNCTL_FUZZ_KCOV_H */
