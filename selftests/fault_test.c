@@ -16,28 +16,135 @@ FIXTURE_VARIANT(contract)
 	unsigned int flags;
 };
 
-#define VARIANT(name, ...) FIXTURE_VARIANT_ADD(contract, name) { .what = #name, __VA_ARGS__ }
+FIXTURE_VARIANT_ADD(contract, open)
+{
+	.what = "open",
+	.command = 0,
+};
 
-VARIANT(open, .command = 0);
-VARIANT(info, .command = SPAWNCTL_IOC_INFO);
-VARIANT(limit, .command = SPAWNCTL_IOC_LIMIT);
-VARIANT(spawn, .command = SPAWNCTL_IOC_SPAWN);
-VARIANT(spawn_pidfd, .command = SPAWNCTL_IOC_SPAWN, .flags = SPAWNCTL_PIDFD);
-VARIANT(spawn_exec_mask, .command = SPAWNCTL_IOC_SPAWN, .flags = SPAWNCTL_EXEC_MASK);
-VARIANT(spawn_cgroup, .command = SPAWNCTL_IOC_SPAWN, .flags = SPAWNCTL_CGROUP);
-VARIANT(spawn_share_files, .command = SPAWNCTL_IOC_SPAWN, .flags = SPAWNCTL_SHARE_FILES);
-VARIANT(spawn_no_new_privs, .command = SPAWNCTL_IOC_SPAWN, .flags = SPAWNCTL_NO_NEW_PRIVS);
-VARIANT(spawn_parent_tid, .command = SPAWNCTL_IOC_SPAWN, .flags = SPAWNCTL_PARENT_SETTID);
-VARIANT(spawn_hold, .command = SPAWNCTL_IOC_SPAWN, .flags = SPAWNCTL_HOLD);
-VARIANT(spawn_all, .command = SPAWNCTL_IOC_SPAWN,
-	.flags = SPAWNCTL_PIDFD | SPAWNCTL_EXEC_KEEP_MASK | SPAWNCTL_CGROUP |
-		 SPAWNCTL_NO_NEW_PRIVS | SPAWNCTL_PARENT_SETTID | SPAWNCTL_HOLD);
-VARIANT(fork, .command = SPAWNCTL_IOC_FORK);
-VARIANT(fork_pidfd, .command = SPAWNCTL_IOC_FORK, .flags = SPAWNCTL_PIDFD);
-VARIANT(fork_cgroup, .command = SPAWNCTL_IOC_FORK, .flags = SPAWNCTL_CGROUP);
-VARIANT(fork_share_files, .command = SPAWNCTL_IOC_FORK, .flags = SPAWNCTL_SHARE_FILES);
-VARIANT(fork_no_new_privs, .command = SPAWNCTL_IOC_FORK, .flags = SPAWNCTL_NO_NEW_PRIVS);
-VARIANT(fork_parent_tid, .command = SPAWNCTL_IOC_FORK, .flags = SPAWNCTL_PARENT_SETTID);
+FIXTURE_VARIANT_ADD(contract, info)
+{
+	.what = "info",
+	.command = SPAWNCTL_IOC_INFO,
+};
+
+FIXTURE_VARIANT_ADD(contract, limit)
+{
+	.what = "limit",
+	.command = SPAWNCTL_IOC_LIMIT,
+};
+
+FIXTURE_VARIANT_ADD(contract, spawn)
+{
+	.what = "spawn",
+	.command = SPAWNCTL_IOC_SPAWN,
+};
+
+FIXTURE_VARIANT_ADD(contract, spawn_pidfd)
+{
+	.what = "spawn_pidfd",
+	.command = SPAWNCTL_IOC_SPAWN,
+	.flags = SPAWNCTL_PIDFD,
+};
+
+FIXTURE_VARIANT_ADD(contract, spawn_exec_mask)
+{
+	.what = "spawn_exec_mask",
+	.command = SPAWNCTL_IOC_SPAWN,
+	.flags = SPAWNCTL_EXEC_MASK,
+};
+
+FIXTURE_VARIANT_ADD(contract, spawn_cgroup)
+{
+	.what = "spawn_cgroup",
+	.command = SPAWNCTL_IOC_SPAWN,
+	.flags = SPAWNCTL_CGROUP,
+};
+
+FIXTURE_VARIANT_ADD(contract, spawn_share_files)
+{
+	.what = "spawn_share_files",
+	.command = SPAWNCTL_IOC_SPAWN,
+	.flags = SPAWNCTL_SHARE_FILES,
+};
+
+FIXTURE_VARIANT_ADD(contract, spawn_no_new_privs)
+{
+	.what = "spawn_no_new_privs",
+	.command = SPAWNCTL_IOC_SPAWN,
+	.flags = SPAWNCTL_NO_NEW_PRIVS,
+};
+
+FIXTURE_VARIANT_ADD(contract, spawn_parent_tid)
+{
+	.what = "spawn_parent_tid",
+	.command = SPAWNCTL_IOC_SPAWN,
+	.flags = SPAWNCTL_PARENT_SETTID,
+};
+
+FIXTURE_VARIANT_ADD(contract, spawn_hold)
+{
+	.what = "spawn_hold",
+	.command = SPAWNCTL_IOC_SPAWN,
+	.flags = SPAWNCTL_HOLD,
+};
+
+FIXTURE_VARIANT_ADD(contract, spawn_all)
+{
+	.what = "spawn_all",
+	.command = SPAWNCTL_IOC_SPAWN,
+	.flags = SPAWNCTL_PIDFD | SPAWNCTL_CGROUP | SPAWNCTL_NO_NEW_PRIVS |
+		 SPAWNCTL_PARENT_SETTID | SPAWNCTL_EXEC_KEEP_MASK | SPAWNCTL_HOLD,
+};
+
+FIXTURE_VARIANT_ADD(contract, fork)
+{
+	.what = "fork",
+	.command = SPAWNCTL_IOC_FORK,
+};
+
+FIXTURE_VARIANT_ADD(contract, fork_pidfd)
+{
+	.what = "fork_pidfd",
+	.command = SPAWNCTL_IOC_FORK,
+	.flags = SPAWNCTL_PIDFD,
+};
+
+FIXTURE_VARIANT_ADD(contract, fork_cgroup)
+{
+	.what = "fork_cgroup",
+	.command = SPAWNCTL_IOC_FORK,
+	.flags = SPAWNCTL_CGROUP,
+};
+
+FIXTURE_VARIANT_ADD(contract, fork_share_files)
+{
+	.what = "fork_share_files",
+	.command = SPAWNCTL_IOC_FORK,
+	.flags = SPAWNCTL_SHARE_FILES,
+};
+
+FIXTURE_VARIANT_ADD(contract, fork_no_new_privs)
+{
+	.what = "fork_no_new_privs",
+	.command = SPAWNCTL_IOC_FORK,
+	.flags = SPAWNCTL_NO_NEW_PRIVS,
+};
+
+FIXTURE_VARIANT_ADD(contract, fork_parent_tid)
+{
+	.what = "fork_parent_tid",
+	.command = SPAWNCTL_IOC_FORK,
+	.flags = SPAWNCTL_PARENT_SETTID,
+};
+
+FIXTURE_VARIANT_ADD(contract, fork_all)
+{
+	.what = "fork_all",
+	.command = SPAWNCTL_IOC_FORK,
+	.flags = SPAWNCTL_PIDFD | SPAWNCTL_CGROUP | SPAWNCTL_NO_NEW_PRIVS |
+		 SPAWNCTL_PARENT_SETTID | SPAWNCTL_SET_TID,
+};
 
 static int fail_nth = -1;
 static int kmsg = -1;
@@ -155,7 +262,7 @@ static int in_contract(long ret)
 	return ret == -ENOMEM || ret == -EFAULT;
 }
 
-struct place {
+struct room {
 	union {
 		struct spawnctl_clone clone;
 		struct spawnctl_info info;
@@ -166,44 +273,44 @@ struct place {
 	int parent_tid;
 };
 
-static void fill(struct place *place, unsigned long command, unsigned int flags, int cgroup)
+static void fill(struct room *room, unsigned long command, unsigned int flags, int cgroup)
 {
-	memset(place, 0, sizeof(*place));
-	place->pidfd = -1;
+	memset(room, 0, sizeof(*room));
+	room->pidfd = -1;
 	if (command == SPAWNCTL_IOC_INFO) {
-		place->info.size = sizeof(place->info);
+		room->info.size = sizeof(room->info);
 		return;
 	}
 	if (command == SPAWNCTL_IOC_LIMIT) {
-		place->limit.size = sizeof(place->limit);
+		room->limit.size = sizeof(room->limit);
 		return;
 	}
-	place->clone = (struct spawnctl_clone){ .size = sizeof(place->clone), .flags = flags };
+	room->clone = (struct spawnctl_clone){ .size = sizeof(room->clone), .flags = flags };
 	if (flags & SPAWNCTL_PIDFD)
-		place->clone.pidfd = (uintptr_t)&place->pidfd;
+		room->clone.pidfd = (uintptr_t)&room->pidfd;
 	if (flags & SPAWNCTL_PARENT_SETTID)
-		place->clone.parent_tid = (uintptr_t)&place->parent_tid;
+		room->clone.parent_tid = (uintptr_t)&room->parent_tid;
 	if (flags & SPAWNCTL_HOLD)
-		place->clone.hold = (uintptr_t)&place->hold;
+		room->clone.hold = (uintptr_t)&room->hold;
 	if (flags & SPAWNCTL_CGROUP)
-		place->clone.cgroup = cgroup;
+		room->clone.cgroup = cgroup;
 	if (flags & SPAWNCTL_EXEC_MASK)
-		place->clone.exec_mask = SIGBIT(SIGUSR1);
+		room->clone.exec_mask = SIGBIT(SIGUSR1);
 }
 
 /* One call with its @n-th fault: whether there was one. */
 static int call_once(struct __test_metadata *_metadata, FIXTURE_SELF(contract) self,
-		     const FIXTURE_VARIANT(contract) *variant, struct place *place,
+		     const char *what, unsigned long command, struct room *room,
 		     unsigned int n, struct walk *walk)
 {
 	int before = first_free_descriptor(), happened;
 	long ret;
 
 	arm(n);
-	if (!variant->command)
+	if (!command)
 		ret = raw_syscall(SYS_openat, AT_FDCWD, "/dev/spawnctl", O_RDWR | O_CLOEXEC);
 	else
-		ret = raw_spawn_exit(self->fd, variant->command, place);
+		ret = raw_spawn_exit(self->fd, command, room);
 	happened = disarm();
 	if (!happened)
 		EXPECT_LE(0, ret);
@@ -211,17 +318,17 @@ static int call_once(struct __test_metadata *_metadata, FIXTURE_SELF(contract) s
 		EXPECT_TRUE(in_contract(ret))
 			TH_LOG("point %u: error %ld", n, -ret);
 		walk->errors[-ret & 255]++;
-		EXPECT_EQ(-1, place->pidfd);
+		EXPECT_EQ(-1, room->pidfd);
 	} else {
 		walk->survived += happened;
-		if (!variant->command)
+		if (!command)
 			close(ret);
-		if (ret > 0 && variant->command)
+		if (ret > 0 && command)
 			EXPECT_EQ(0, wait_status(ret));
-		if (place->pidfd >= 0)
-			close(place->pidfd);
+		if (room->pidfd >= 0)
+			close(room->pidfd);
 	}
-	nothing_left(_metadata, variant->what);
+	nothing_left(_metadata, what);
 	EXPECT_EQ(before, first_free_descriptor())
 		TH_LOG("point %u: a descriptor is left open", n);
 	EXPECT_EQ(0, exec_pending(self->fd))
@@ -232,14 +339,14 @@ static int call_once(struct __test_metadata *_metadata, FIXTURE_SELF(contract) s
 
 /* INFO and LIMIT answer 0, as a child is: raw_spawn_exit() would end this process. */
 static int call_plainly(struct __test_metadata *_metadata, FIXTURE_SELF(contract) self,
-			unsigned long command, struct place *place, unsigned int n,
+			unsigned long command, struct room *room, unsigned int n,
 			struct walk *walk)
 {
 	int happened;
 	long ret;
 
 	arm(n);
-	ret = raw_syscall(SYS_ioctl, self->fd, command, place);
+	ret = raw_syscall(SYS_ioctl, self->fd, command, room);
 	happened = disarm();
 	if (ret < 0) {
 		EXPECT_TRUE(happened && in_contract(ret));
@@ -253,21 +360,22 @@ static int call_plainly(struct __test_metadata *_metadata, FIXTURE_SELF(contract
 
 TEST_F_TIMEOUT(contract, every_point, 900)
 {
-	struct place *place = shared_alloc(sizeof(*place));
+	struct room *room = shared_alloc(sizeof(*room));
 	struct walk walk = { 0 };
 	int cgroup = open("/sys/fs/cgroup", O_RDONLY | O_DIRECTORY | O_CLOEXEC), happened;
 	unsigned int n;
 
-	ASSERT_NE(NULL, place);
+	ASSERT_NE(NULL, room);
 	if (access("/proc/thread-self/fail-nth", W_OK))
 		SKIP(return, "the kernel has no fault injection");
 	ASSERT_EQ(0, set_up_faults());
 	for (n = 1; n < MOST; n++) {
-		fill(place, variant->command, variant->flags, cgroup);
+		fill(room, variant->command, variant->flags, cgroup);
 		if (variant->command == SPAWNCTL_IOC_INFO || variant->command == SPAWNCTL_IOC_LIMIT)
-			happened = call_plainly(_metadata, self, variant->command, place, n, &walk);
+			happened = call_plainly(_metadata, self, variant->command, room, n, &walk);
 		else
-			happened = call_once(_metadata, self, variant, place, n, &walk);
+			happened = call_once(_metadata, self, variant->what, variant->command, room,
+					     n, &walk);
 		if (!happened)
 			break;
 		accepted(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, CLONE(), "after a fault");

@@ -7,7 +7,7 @@
 #ifndef SPAWNCTL_FUZZ_KCOV_H
 #define SPAWNCTL_FUZZ_KCOV_H
 
-#include "fuzz.h"
+#include "fuzz_make.h"
 
 #define KCOV_INIT	_IOR('c', 1, unsigned long)
 #define KCOV_ON		_IO('c', 100)

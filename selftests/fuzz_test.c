@@ -260,11 +260,12 @@ static void supervise(struct __test_metadata *_metadata, FIXTURE_SELF(fuzz) self
 static const char *error_name(int error)
 {
 	static const char * const names[ERRNOS] = {
-#define NAME(error) [error] = #error
-		NAME(EPERM), NAME(ENOENT), NAME(EINTR), NAME(E2BIG), NAME(EBADF), NAME(EAGAIN),
-		NAME(ENOMEM), NAME(EACCES), NAME(EFAULT), NAME(EBUSY), NAME(ENODEV), NAME(EINVAL),
-		NAME(ENFILE), NAME(EMFILE), NAME(ENOTTY), NAME(EOPNOTSUPP), NAME(EDQUOT),
-#undef NAME
+		[EPERM] = "EPERM", [ENOENT] = "ENOENT", [EINTR] = "EINTR", [E2BIG] = "E2BIG",
+		[EBADF] = "EBADF", [EAGAIN] = "EAGAIN", [ENOMEM] = "ENOMEM",
+		[EACCES] = "EACCES", [EFAULT] = "EFAULT", [EBUSY] = "EBUSY",
+		[ENODEV] = "ENODEV", [EINVAL] = "EINVAL", [ENFILE] = "ENFILE",
+		[EMFILE] = "EMFILE", [ENOTTY] = "ENOTTY", [EOPNOTSUPP] = "EOPNOTSUPP",
+		[EDQUOT] = "EDQUOT",
 	};
 
 	return names[error] ? names[error] : strerror(error);
@@ -277,8 +278,7 @@ static void print_tally(FIXTURE_SELF(fuzz) self, __u64 us)
 	fprintf(stderr, "# %llu calls in %llu s, %llu of them under a filter; workers:",
 		self->calls, us / 1000000, self->filtered);
 	for (i = 0; i < TEMPERS; i++)
-		fprintf(stderr, " %u %s%s", self->batches[i], temper_names[i],
-			i + 1 < TEMPERS ? "," : "");
+		fprintf(stderr, "%s %u %s", i ? "," : "", self->batches[i], temper_names[i]);
 	fprintf(stderr, " (%u of these died)\n", self->died);
 	if (found && found->distinct)
 		fprintf(stderr, "# kcov: %u places of the module reached, %u calls kept\n",

@@ -33,7 +33,9 @@ static const char *fuzz_getenv(const char *variable)
 
 static long answer(long nr, long a, long b, long c)
 {
-	(void)a, (void)b, (void)c;
+	(void)a;
+	(void)b;
+	(void)c;
 	return nr == SYS_getpid ? PID : -ENOSYS;
 }
 
@@ -63,9 +65,9 @@ static int expected_systemd_fd(void)
 	return fd;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
-	uint8_t bits = next_byte(&data, &size);
+	unsigned char bits = next_byte(&data, &size);
 	char *texts[4];
 	int i, fd;
 

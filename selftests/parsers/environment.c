@@ -58,9 +58,9 @@ static void expect_line(const char *what, const char *path, enum choice used, lo
 	free(line);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
-	uint8_t bits = next_byte(&data, &size), room = next_byte(&data, &size);
+	unsigned char bits = next_byte(&data, &size), room = next_byte(&data, &size);
 	long why = -(next_byte(&data, &size) << 4 | (bits >> 4 & 15));
 	int error = next_byte(&data, &size) | (bits & 12) << 6;
 	char *backend = next_text(&data, &size), *debugging = next_text(&data, &size);

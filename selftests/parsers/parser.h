@@ -7,18 +7,17 @@
 #define SPAWNCTL_PARSER_H
 
 #include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "arch.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 
 #define CHECK(condition) do { if (!(condition)) __builtin_trap(); } while (0)
 
 /* What comes next in the input, up to a zero byte; in memory of just that size. */
-static inline char *next_text(const uint8_t **data, size_t *size)
+static inline char *next_text(const unsigned char **data, size_t *size)
 {
 	size_t len = strnlen((const char *)*data, *size);
 	char *text = malloc(len + 1);
@@ -33,7 +32,7 @@ static inline char *next_text(const uint8_t **data, size_t *size)
 	return text;
 }
 
-static inline uint8_t next_byte(const uint8_t **data, size_t *size)
+static inline unsigned char next_byte(const unsigned char **data, size_t *size)
 {
 	if (!*size)
 		return 0;
@@ -43,9 +42,8 @@ static inline uint8_t next_byte(const uint8_t **data, size_t *size)
 
 /* The library's system calls are the parser's to answer. */
 #undef raw_syscall
-#define raw_syscall_pick(nr, a, b, c, d, ...) \
-	answer(nr, (long)(a), (long)(b), (long)(c))
-#define raw_syscall(...) raw_syscall_pick(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
+#define raw_syscall_pick(nr, a, b, c, ...) answer(nr, (long)(a), (long)(b), (long)(c))
+#define raw_syscall(...) raw_syscall_pick(__VA_ARGS__, 0, 0, 0, 0)
 
 static long answer(long nr, long a, long b, long c);
 

@@ -17,7 +17,7 @@ static char *fuzz_getenv(const char *variable);
 #include "../../userlib/child.c"
 
 static char *path_variable;
-static const uint8_t *answers;
+static const unsigned char *answers;
 static size_t answers_left;
 static const char *expected_dir;
 static const char *expected_file;
@@ -48,7 +48,8 @@ static long answer(long nr, long a, long b, long c)
 	const char *path = (const char *)a;
 	size_t len;
 
-	(void)b, (void)c;
+	(void)b;
+	(void)c;
 	CHECK(nr == SYS_execve && expected_dir);
 	len = strcspn(expected_dir, ":");
 	CHECK(!strncmp(path, expected_dir, len));
@@ -61,9 +62,9 @@ static long answer(long nr, long a, long b, long c)
 	return last;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
-	uint8_t bits = next_byte(&data, &size);
+	unsigned char bits = next_byte(&data, &size);
 	char *file = next_text(&data, &size), *path = next_text(&data, &size);
 	struct spawn spawn = { .path = file };
 	long error;

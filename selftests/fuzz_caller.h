@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A thread of a worker that makes calls, and looks at what came of each.
+ */
+#ifndef SPAWNCTL_FUZZ_CALLER_H
+#define SPAWNCTL_FUZZ_CALLER_H
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "fuzz_kcov.h"
+#include "fuzz_make.h"
+#include "fuzz_oracle.h"
+#include "storm.h"
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x00000080
+#endif
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+
+#define CALLERS		2	/* threads of each that make calls */
+#define BATCH		1000	/* calls of a thread */
+#define ROAMING		900	/* no number that the kernel gives by itself */
+#define UNPRIVILEGED	65534
+
+/* What is special about a batch. */
+enum temper {
+	CALM,
+	FILTER_ONE,	/* a thread puts a seccomp filter on itself */
+	FILTER_ALL,	/* another one puts it on all */
+	NO_TASKS,
+	NO_FILES,
+	USER_NAMESPACE,
+	PID_NAMESPACE,
+	TIME_NAMESPACE,
+	DEADLY,		/* the worker dies sooner or later */
+	TEMPERS,
+};
+
+static const char * const temper_names[] = {
+	"calm", "a filter", "a filter on all", "RLIMIT_NPROC", "RLIMIT_NOFILE",
+	"user namespace", "pid namespace", "time namespace", "deadly",
+};
+
+enum { ROW_INFO, ROW_SPAWN, ROW_FORK, ROW_LIMIT, ROW_UNKNOWN, ROWS };
+
+static const char * const row_names[] = { "INFO", "SPAWN", "FORK", "LIMIT", "unknown" };
+
+/* An open file that several workers have. */
+struct common {
+	int fd;
+	__u64 budget;
+	__u64 born;
+};
+
+/* Of a worker, seen by the supervisor. */
+struct job {
+	pid_t pid;
+	unsigned int batch;
+	enum temper temper;
+	struct common *common;
+	__u64 calls;
+	__u64 filtered;
+	__u64 tally[ROWS][ERRNOS];
+	int handler_in_child;
+	int done;
+	char complaint[512];
+	/* What the supervisor alone knows. */
+	pid_t group;
+	__u64 last_calls;
+	__u64 last_us;
+};
+
+struct caller {
+	struct job *job;
+	unsigned int number;
+	struct maker maker;
+	struct model model;
+	struct call call;
+	struct kcov kcov;
+	struct maker trouble;	/* what others do to @raced */
+	union image *raced;
+	__u64 mask;
+	int fd;
+	int filtered;
+	int done;
+	pid_t tid;
+	pid_t born[BATCH];
+	unsigned int births;
+	unsigned int index;
+};
+
+static __u64 seed;
+static struct model first_model;
+static struct kcov_found *found;
+
+/* A worker's own. */
+static struct job *this_job;
+static pid_t worker_pid;
+static int all_filtered;	/* 0: no, 2: yes, 1: who knows */
+static struct caller callers[CALLERS];
+static pid_t reaped[CALLERS * BATCH];
+static unsigned int reaped_count;
+
+static char *program_argv[] = { program_path, "nothing", "0", NULL };
+
+static void complain(const struct caller *caller, const char *what, long ret)
+{
+	const struct call *call = &caller->call;
+	const __u64 *w = call->image.words;
+	static int complaining;
+
+	if (__atomic_exchange_n(&complaining, 1, __ATOMIC_SEQ_CST))
+		return;
+	snprintf(caller->job->complaint, sizeof(caller->job->complaint),
+		 "thread %u, call %u: %s: command %#x on file %d, at place %d, cut %u, dirt %u, result %ld; %llx %llx %llx %llx %llx %llx %llx %llx %llx %llx %llx",
+		 caller->number, caller->index, what, call->command, call->target, call->place,
+		 call->cut, call->dirt, ret, w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8],
+		 w[9], w[10]);
+}
+
+/* A promise beside all: this is not run in a child. */
+static void handler(int sig)
+{
+	if (raw_syscall(SYS_getpid) != worker_pid)
+		WRITE_ONCE(this_job->handler_in_child, sig);
+}
+
+static int put_filter(unsigned int flags)
+{
+	struct sock_filter code[] = { BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW) };
+	struct sock_fprog program = { .len = ARRAY_SIZE(code), .filter = code };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return -1;
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
+}
+
+static int open_device(void)
+{
+	return raw_syscall(SYS_openat, AT_FDCWD, "/dev/spawnctl", O_RDWR | O_CLOEXEC);
+}
+
+static char *make_arena(void)
+{
+	int mode = PROT_READ | PROT_WRITE, fd = memfd_create("fuzz", MFD_CLOEXEC);
+	char *arena, *p;
+
+	arena = mmap(NULL, ARENA_PAGES * FUZZ_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (arena == MAP_FAILED || fd < 0 || ftruncate(fd, FUZZ_PAGE))
+		return NULL;
+	mprotect(arena + PAGE_STRUCT * FUZZ_PAGE, 3 * FUZZ_PAGE, mode);
+	mprotect(arena + PAGE_SCRATCH * FUZZ_PAGE, FUZZ_PAGE, mode);
+	mprotect(arena + PAGE_STACK * FUZZ_PAGE, 2 * FUZZ_PAGE, mode);
+	mprotect(arena + PAGE_RACED * FUZZ_PAGE, FUZZ_PAGE, mode);
+	mprotect(arena + PAGE_RACED_STACK * FUZZ_PAGE, FUZZ_PAGE, mode);
+	/* What the kernel may only read is written by another name. */
+	p = mmap(arena + PAGE_READ_ONLY * FUZZ_PAGE, FUZZ_PAGE, PROT_READ, MAP_SHARED | MAP_FIXED,
+		 fd, 0);
+	if (p == MAP_FAILED)
+		return NULL;
+	p = mmap(arena, FUZZ_PAGE, mode, MAP_SHARED | MAP_FIXED, fd, 0);
+	close(fd);
+	return p == MAP_FAILED ? NULL : arena;
+}
+
+/* Where the struct is, and it is there. */
+static void *place(struct caller *caller, const struct call *call)
+{
+	char *arena = caller->maker.arena, *at;
+	size_t length = struct_size(call->command);
+
+	switch (call->place) {
+	case PLACE_NULL:
+		return NULL;
+	case PLACE_NOWHERE:
+		return (void *)NOWHERE;
+	case PLACE_KERNEL:
+		return (void *)(KERNEL_HALF | call->image.words[1]);
+	case PLACE_LAST:
+		return (void *)-8UL;
+	case PLACE_HOLE:
+		return arena + (PAGE_STRUCT + 3) * FUZZ_PAGE + 64;
+	case PLACE_READ_ONLY:
+		memset(arena, 0, sizeof(call->image));
+		memcpy(arena, &call->image, length);
+		if (call->dirt)
+			arena[call->dirt] = 1;
+		return arena + PAGE_READ_ONLY * FUZZ_PAGE;
+	case PLACE_EDGE:
+		at = arena + (PAGE_STRUCT + 3) * FUZZ_PAGE - call->cut;
+		memcpy(at, &call->image, call->cut < length ? call->cut : length);
+		return at;
+	case PLACE_RACED:
+		/* The page may be gone. */
+		return caller->raced;
+	default:
+		at = arena + PAGE_STRUCT * FUZZ_PAGE;
+		/* Those before it were longer, or had results in them. */
+		memset(at, 0, sizeof(call->image));
+		memcpy(at, &call->image, length);
+		if (call->dirt)
+			at[call->dirt] = 1;
+		return at;
+	}
+}
+
+static void clean(struct caller *caller, const struct call *call)
+{
+	if (!call->dirt)
+		return;
+	if (call->place == PLACE_READ_ONLY)
+		caller->maker.arena[call->dirt] = 0;
+	else if (call->place == PLACE_PLAIN)
+		caller->maker.arena[PAGE_STRUCT * FUZZ_PAGE + call->dirt] = 0;
+}
+
+static unsigned int row_of(unsigned int command)
+{
+	return command == _IO(SPAWNCTL_MAGIC, _IOC_NR(command)) && _IOC_NR(command) < ROW_UNKNOWN ?
+	       _IOC_NR(command) : ROW_UNKNOWN;
+}
+
+static int filtered(const struct caller *caller)
+{
+	return caller->filtered ? 2 : READ_ONCE(all_filtered);
+}
+
+/* What else must be so after a birth, or after none. */
+static void look_after(struct caller *caller, struct call *call, long ret)
+{
+	struct scratch *scratch = (void *)at_page(&caller->maker, PAGE_SCRATCH);
+	const struct spawnctl_clone *clone = &call->image.clone;
+	int pidfd_here = clone->pidfd == (uintptr_t)&scratch->pidfd;
+	int tid_here = clone->parent_tid == (uintptr_t)&scratch->parent_tid;
+	int hold_here = clone->hold == (uintptr_t)&scratch->hold;
+	__u64 mask = ret > 0 || caller->index % 8 == 0 ? current_mask() : caller->mask;
+
+	if (ret > 0) {
+		if (pidfd_here && scratch->pidfd < 0)
+			complain(caller, "no pidfd", ret);
+		if (tid_here && scratch->parent_tid != ret)
+			complain(caller, "no parent_tid", ret);
+		if (clone->pidfd && writable(&caller->maker, clone->pidfd) == 1)
+			close(*(int *)clone->pidfd);
+		if (hold_here && scratch->hold.wanted)
+			mask = scratch->hold.mask;
+		if (mask != caller->mask && (!clone->hold || hold_here))
+			complain(caller, "another mask after a child", ret);
+		raw_sigprocmask(SIG_SETMASK, caller->mask, NULL);
+		if (!(clone->flags & SPAWNCTL_AUTOREAP))
+			caller->born[caller->births++] = ret;
+		return;
+	}
+	if (mask != caller->mask)
+		complain(caller, "another mask after no child", ret);
+	if (pidfd_here && scratch->pidfd != -2 && scratch->pidfd != -1)
+		complain(caller, "a pidfd of no child", ret);
+	if (tid_here && scratch->parent_tid != -2)
+		complain(caller, "a parent_tid of no child", ret);
+}
+
+static void judge(struct caller *caller, struct call *call, long ret, void *at,
+		  const struct outcome *outcome)
+{
+	const struct outcome wide = anything(call->command);
+
+	if (ret > 0 && !is_birth(call->command))
+		complain(caller, "a child of what makes none", ret);
+	if (!allows(&wide, ret) || (ret == 0 && is_birth(call->command)))
+		complain(caller, "no answer in the contract", ret);
+	if (!outcome)
+		return;
+	if (!allows(outcome, ret))
+		complain(caller, "not what must come of it", ret);
+	if (is_birth(call->command))
+		look_after(caller, call, ret);
+	if (ret < 0)
+		return;
+	learn(&caller->model, call);
+	/* A struct that is too short for it is refused. */
+	if (call->command == SPAWNCTL_IOC_INFO && !info_is_true(at, &caller->model))
+		complain(caller, "INFO is wrong", ret);
+}
+
+static void make_one_call(struct caller *caller)
+{
+	struct scratch *scratch = (void *)at_page(&caller->maker, PAGE_SCRATCH);
+	static const struct step end[] = { { .nr = SYS_exit_group } };
+	struct call *call = &caller->call;
+	const struct step *script = NULL;
+	int fd = caller->fd, before, after, exact;
+	struct outcome outcome = { .success = 1 };
+	void *at;
+	long ret;
+
+	make_call(&caller->maker, call);
+	kcov_before(&caller->kcov, &caller->maker, call);
+	if (call->target == TARGET_ROAMING)
+		fd = ROAMING;
+	else if (call->target == TARGET_COMMON)
+		fd = caller->job->common->fd;
+	*scratch = (struct scratch){
+		.pidfd = -2, .parent_tid = -2, .hold.wanted = caller->index & 1,
+	};
+	at = place(caller, call);
+
+	before = filtered(caller);
+	caller->model.filtered = !!before;
+	exact = call->target == TARGET_OWN && call->place != PLACE_RACED && before != 1;
+	if (exact)
+		outcome = foretell(call, &caller->model, &caller->maker);
+	if (is_birth(call->command)) {
+		script = end;
+		if (outcome.success) {
+			make_script(&caller->maker, call);
+			script = call->script;
+		}
+	}
+	ret = fuzz_ioctl(fd, call->command, at, script);
+	kcov_after(&caller->kcov, call);
+	after = filtered(caller);
+	exact = exact && before == after;
+
+	__atomic_fetch_add(&caller->job->calls, 1, __ATOMIC_RELAXED);
+	if (before)
+		__atomic_fetch_add(&caller->job->filtered, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&caller->job->tally[row_of(call->command)]
+			   [ret < 0 && -ret < ERRNOS ? -ret : 0], 1, __ATOMIC_RELAXED);
+	if (ret > 0 && call->target == TARGET_COMMON)
+		__atomic_fetch_add(&caller->job->common->born, 1, __ATOMIC_SEQ_CST);
+	judge(caller, call, ret, at, exact ? &outcome : NULL);
+	/* What is asked for while a filter comes is not foretold, but it counts. */
+	if (!exact && ret >= 0 && call->target == TARGET_OWN)
+		learn(&caller->model, call);
+	if (is_birth(call->command) && !exact && (ret > 0 || caller->index % 8 == 0)) {
+		/* Held back or not: who knows. */
+		raw_sigprocmask(SIG_SETMASK, caller->mask, NULL);
+	}
+	clean(caller, call);
+}
+
+/* A fresh open file in place of the one that is narrowed. */
+static void reopen(struct caller *caller)
+{
+	int before = filtered(caller), fd = open_device(), after = filtered(caller);
+	int free = caller->job->temper != NO_TASKS && caller->job->temper != NO_FILES &&
+		   caller->job->temper != USER_NAMESPACE;
+
+	if ((before == 2 && fd != -EACCES) || (!after && free && fd < 0))
+		complain(caller, "open(2)", fd);
+	if (fd < 0)
+		return;
+	close(caller->fd);
+	caller->fd = fd;
+	caller->model.commands = FUZZ_COMMANDS;
+	caller->model.flags = FUZZ_ALL_FLAGS;
+	caller->model.in_force = 0;
+	caller->model.children = SPAWNCTL_NO_LIMIT;
+}
+
+static void *call_on(void *arg)
+{
+	struct caller *caller = arg;
+	struct job *job = caller->job;
+	struct rng *rng = &caller->maker.rng;
+
+	caller->tid = raw_syscall(SYS_gettid);
+	kcov_start(&caller->kcov);
+	if (job->temper == PID_NAMESPACE && !unshare(CLONE_NEWPID))
+		caller->model.no_init = 1;
+	if (job->temper == TIME_NAMESPACE && !unshare(CLONE_NEWTIME))
+		caller->model.time_namespace = 1;
+	for (caller->index = 0; caller->index < BATCH && !*job->complaint; caller->index++) {
+		if (job->temper == FILTER_ONE && caller->index == BATCH / 4 && !put_filter(0))
+			caller->filtered = 1;
+		if (one_in(rng, 48))
+			reopen(caller);
+		if (one_in(rng, 48)) {
+			caller->mask = make_mask(rng) & ~UNBLOCKABLE;
+			raw_sigprocmask(SIG_SETMASK, caller->mask, NULL);
+		}
+		make_one_call(caller);
+	}
+	WRITE_ONCE(caller->done, 1);
+	return NULL;
+}
+
+#endif /* SPAWNCTL_FUZZ_CALLER_H */

@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * How calls are made up: from one that is well, with some things spoilt.
+ */
+#ifndef SPAWNCTL_FUZZ_MAKE_H
+#define SPAWNCTL_FUZZ_MAKE_H
+
+#include "fuzz.h"
+
+static inline __u64 make_pointer(struct maker *maker)
+{
+	struct rng *rng = &maker->rng;
+
+	switch (below(rng, 9)) {
+	case 0:
+		return 0;
+	case 1:
+		return 1 + below(rng, 64);
+	case 2:
+		return NOWHERE + below(rng, FUZZ_PAGE);
+	case 3:
+		return KERNEL_HALF | rnd(rng);
+	case 4:
+		return at_page(maker, PAGE_READ_ONLY) + below(rng, FUZZ_PAGE);
+	case 5:
+		return at_page(maker, PAGE_SCRATCH + 1) - 1 - below(rng, 16);
+	case 6:
+		return at_page(maker, PAGE_SCRATCH) + 512 + below(rng, 1024);
+	case 7:
+		return ~0ULL - below(rng, 16);
+	default:
+		return at_page(maker, PAGE_RACED) + 256 + below(rng, FUZZ_PAGE - 512);
+	}
+}
+
+static inline __u64 make_mask(struct rng *rng)
+{
+	switch (below(rng, 6)) {
+	case 0:
+		return 0;
+	case 1:
+		return ~0ULL;
+	case 2:
+		return UNBLOCKABLE;
+	case 3:
+		return 1ULL << below(rng, 64);
+	default:
+		return rnd(rng);
+	}
+}
+
+static inline __u32 make_size(struct rng *rng, __u32 known)
+{
+	switch (below(rng, 12)) {
+	case 0:
+		return 0;
+	case 1:
+		return below(rng, known);
+	case 2:
+		return known - 1;
+	case 3:
+		return known + 1;
+	case 4:
+		return known + 8;
+	case 5:
+		return known + below(rng, FUZZ_PAGE);
+	case 6:
+		return FUZZ_PAGE - below(rng, 2);
+	case 7:
+		return FUZZ_PAGE + 1;
+	case 8:
+		return 2 * FUZZ_PAGE;
+	case 9:
+		return rnd(rng);
+	case 10:
+		return 1U << below(rng, 32);
+	default:
+		return ~0U - below(rng, 8);
+	}
+}
+
+static inline __u32 make_flags(struct rng *rng, __u32 known)
+{
+	switch (below(rng, 6)) {
+	case 0:
+		return 0;
+	case 1:
+		return 1U << below(rng, 32);
+	case 2:
+		return ~(1U << below(rng, 32));
+	case 3:
+		return rnd(rng);
+	case 4:
+		return known;
+	default:
+		return rnd(rng) & known;
+	}
+}
+
+static inline void make_stack(struct maker *maker, struct spawnctl_clone *clone)
+{
+	struct rng *rng = &maker->rng;
+
+	switch (below(rng, 10)) {
+	case 0:
+	case 1:
+	case 2:
+		clone->stack = at_page(maker, PAGE_STACK);
+		clone->stack_size = 2 * FUZZ_PAGE;
+		break;
+	case 3:
+		clone->stack = at_page(maker, PAGE_STACK) + below(rng, 64);
+		clone->stack_size = below(rng, 64);
+		break;
+	case 4:
+		clone->stack = NOWHERE + below(rng, 64);
+		clone->stack_size = 1ULL << below(rng, 64);
+		break;
+	case 5:
+		clone->stack = ~0ULL - below(rng, 4096);
+		clone->stack_size = below(rng, 8192);
+		break;
+	case 6:
+		clone->stack = at_page(maker, PAGE_RACED_STACK);
+		clone->stack_size = FUZZ_PAGE;
+		break;
+	case 7:
+		clone->stack = at_page(maker, PAGE_STACK);
+		clone->stack_size = ~0ULL - below(rng, 4096);
+		break;
+	case 8:
+		clone->stack = one_in(rng, 2) ? 0 : rnd(rng);
+		clone->stack_size = one_in(rng, 2) ? 0 : rnd(rng);
+		break;
+	default:
+		clone->stack = at_page(maker, PAGE_READ_ONLY);
+		clone->stack_size = FUZZ_PAGE;
+	}
+}
+
+/* A struct that asks for a child and has no fault in it. */
+static inline void make_clone(struct maker *maker, unsigned int command,
+			      struct spawnctl_clone *clone)
+{
+	struct rng *rng = &maker->rng;
+	struct scratch *scratch = (void *)at_page(maker, PAGE_SCRATCH);
+	__u32 known = FUZZ_ALL_FLAGS & ~(command == SPAWNCTL_IOC_FORK ?
+					 FUZZ_SPAWN_ONLY : FUZZ_FORK_ONLY);
+
+	*clone = (struct spawnctl_clone){ .size = sizeof(*clone) };
+	clone->flags = rnd(rng) & rnd(rng) & known & ~SPAWNCTL_AUTOREAP;
+	if (one_in(rng, 16))
+		clone->flags |= SPAWNCTL_AUTOREAP;
+	else if (!one_in(rng, 4))
+		clone->exit_signal = one_in(rng, 4) ? below(rng, 65) : SIGCHLD;
+	if (clone->flags & SPAWNCTL_EXEC_MASK)
+		clone->flags &= ~SPAWNCTL_EXEC_KEEP_MASK;
+	if (maker->cgroup < 0 || !one_in(rng, 4))
+		clone->flags &= ~SPAWNCTL_CGROUP;
+	if (clone->flags & SPAWNCTL_CGROUP)
+		clone->cgroup = maker->cgroup;
+	if (clone->flags & SPAWNCTL_WINDOW_MASK)
+		clone->window_mask = make_mask(rng);
+	if (clone->flags & SPAWNCTL_EXEC_MASK)
+		clone->exec_mask = make_mask(rng);
+	if (clone->flags & SPAWNCTL_PIDFD)
+		clone->pidfd = (uintptr_t)&scratch->pidfd;
+	if (clone->flags & SPAWNCTL_PARENT_SETTID)
+		clone->parent_tid = (uintptr_t)&scratch->parent_tid;
+	if (clone->flags & SPAWNCTL_HOLD)
+		clone->hold = (uintptr_t)&scratch->hold;
+	clone->sig_default = one_in(rng, 2) ? make_mask(rng) : 0;
+	if (one_in(rng, 4))
+		clone->sig_ignore = make_mask(rng) & ~clone->sig_default & ~UNBLOCKABLE;
+	if (one_in(rng, 2)) {
+		clone->stack = at_page(maker, PAGE_STACK);
+		clone->stack_size = 2 * FUZZ_PAGE - below(rng, 32);
+	}
+}
+
+/* One fault, or something that is none but rare. */
+static inline void spoil_clone(struct maker *maker, struct spawnctl_clone *clone)
+{
+	struct rng *rng = &maker->rng;
+	unsigned int n;
+
+	switch (below(rng, 14)) {
+	case 0:
+	case 1:
+		clone->flags = make_flags(rng, FUZZ_ALL_FLAGS);
+		break;
+	case 2:
+		clone->flags ^= 1U << below(rng, 32);
+		break;
+	case 3:
+	case 4:
+		make_stack(maker, clone);
+		break;
+	case 5:
+		clone->window_mask = make_mask(rng);
+		clone->exec_mask = make_mask(rng);
+		break;
+	case 6:
+		clone->sig_default = make_mask(rng);
+		clone->sig_ignore = make_mask(rng);
+		break;
+	case 7:
+		clone->pidfd = make_pointer(maker);
+		break;
+	case 8:
+		clone->parent_tid = one_in(rng, 4) ? clone->pidfd : make_pointer(maker);
+		break;
+	case 9:
+		clone->hold = make_pointer(maker);
+		break;
+	case 10:
+		clone->cgroup = one_in(rng, 2) ? -1 - (int)below(rng, 3) : (int)rnd(rng);
+		break;
+	case 11:
+		clone->exit_signal = one_in(rng, 2) ? 60 + below(rng, 8) : rnd(rng);
+		break;
+	default:
+		for (n = below(rng, 8); n < 8; n++)
+			((unsigned char *)clone)[4 + below(rng, sizeof(*clone) - 4)] =
+				one_in(rng, 2) ? 0 : rnd(rng);
+	}
+}
+
+/* What is asked may be nonsense, but it is to hurt none but the child. */
+static inline void tame_clone(const struct maker *maker, struct spawnctl_clone *clone)
+{
+	__u64 top = clone->stack + clone->stack_size;
+
+	clone->pidfd = harmless(maker, clone->pidfd);
+	clone->parent_tid = harmless(maker, clone->parent_tid);
+	clone->hold = harmless(maker, clone->hold);
+	if (clone->stack && clone->stack_size && top > clone->stack &&
+	    harmless(maker, top) != top) {
+		clone->stack = NOWHERE | (clone->stack & 0xfff);
+		clone->stack_size &= 0xffff;
+	}
+	if (!maker->lethal && clone->exit_signal && clone->exit_signal <= NSIGNALS &&
+	    (SIGBIT(clone->exit_signal) & LETHAL))
+		clone->exit_signal = SIGCHLD;
+}
+
+static inline void make_limit(struct rng *rng, struct spawnctl_limit *limit)
+{
+	*limit = (struct spawnctl_limit){ .size = sizeof(*limit) };
+	limit->flags = 1U << below(rng, 6);
+	if (one_in(rng, 4))
+		limit->flags |= 1U << below(rng, 6);
+	if (limit->flags & SPAWNCTL_LIMIT_COMMANDS)
+		limit->commands = FUZZ_COMMANDS & ~(one_in(rng, 2) ? 1U << below(rng, 4) : 0);
+	if (limit->flags & SPAWNCTL_LIMIT_FLAGS)
+		limit->clone_flags = FUZZ_ALL_FLAGS & (rnd(rng) | rnd(rng));
+	if (limit->flags & SPAWNCTL_LIMIT_CHILDREN)
+		limit->children = one_in(rng, 8) ? rnd(rng) : below(rng, 24);
+	if (!one_in(rng, 3))
+		return;
+	switch (below(rng, 4)) {
+	case 0:
+		limit->flags = make_flags(rng, FUZZ_LIMITS);
+		break;
+	case 1:
+		limit->commands = make_flags(rng, FUZZ_COMMANDS);
+		break;
+	case 2:
+		limit->clone_flags = make_flags(rng, FUZZ_ALL_FLAGS);
+		break;
+	default:
+		limit->children = rnd(rng);
+	}
+}
+
+static inline unsigned int make_command(struct rng *rng)
+{
+	/* Not the letters of what the kernel answers for every file. */
+	static const unsigned char letters[] = {
+		SPAWNCTL_MAGIC, SPAWNCTL_MAGIC - 1, SPAWNCTL_MAGIC + 1, 0xff, 'S',
+	};
+	unsigned int letter = letters[below(rng, ARRAY_SIZE(letters))];
+
+	switch (below(rng, 32)) {
+	case 0:
+		return _IO(SPAWNCTL_MAGIC, below(rng, 256));
+	case 1:
+		return _IOC(below(rng, 4), letter, below(rng, 8), below(rng, 128));
+	case 2 ... 4:
+		return SPAWNCTL_IOC_INFO;
+	case 5 ... 6:
+		return SPAWNCTL_IOC_LIMIT;
+	case 7 ... 18:
+		return SPAWNCTL_IOC_FORK;
+	default:
+		return SPAWNCTL_IOC_SPAWN;
+	}
+}
+
+static inline void step(struct step **at, long nr, long a, long b, long c, long d)
+{
+	*(*at)++ = (struct step){ .nr = nr, .a = { a, b, c, d } };
+}
+
+/*
+ * What a child does. On a kernel where a child that dumps core takes its parent
+ * along it does not, as the parent is not dumpable, unless all this is lethal.
+ */
+static inline void make_script(struct maker *maker, struct call *call)
+{
+	static const struct timespec naps[] = { { 0, 1 }, { 0, 200000 }, { 0, 2000000 } };
+	static const struct step end[] = { { .nr = SYS_exit_group } };
+	static struct spawnctl_clone plain = { .size = sizeof(plain) };
+	static char * const no_environment[] = { NULL };
+	struct rng own = { call->script_seed }, *rng = &own;
+	struct step *at = call->script;
+	unsigned int n;
+
+	if (maker->post) {
+		step(&at, SYS_getpid, 0, 0, 0, 0);
+		at[-1].dst = &maker->slots[below(rng, NSLOTS)];
+	}
+	for (n = below(rng, 8); n < 3; n++) {
+		switch (below(rng, 10)) {
+		case 0:
+			step(&at, SYS_sched_yield, 0, 0, 0, 0);
+			break;
+		case 1:
+			step(&at, SYS_nanosleep, (long)&naps[below(rng, 3)], 0, 0, 0);
+			break;
+		case 2:
+			step(&at, SYS_rt_sigprocmask, SIG_SETMASK,
+			     (long)&naps[below(rng, 3)], 0, SIGMASK_SIZE);
+			break;
+		case 3:
+			step(&at, SYS_getppid, 0, 0, 0, 0);
+			break;
+		case 4:
+			step(&at, SYS_close, maker->roaming, 0, 0, 0);
+			break;
+		case 5:
+			step(&at, SYS_unshare, CLONE_FILES, 0, 0, 0);
+			break;
+		case 6:
+			step(&at, SYS_ioctl, maker->roaming,
+			     one_in(rng, 2) ? SPAWNCTL_IOC_SPAWN : SPAWNCTL_IOC_FORK,
+			     (long)&plain, 0);
+			at[-1].zero = end;
+			break;
+		case 7:
+			/* To itself; the number comes from the step before. */
+			step(&at, SYS_getpid, 0, 0, 0, 0);
+			at[-1].dst = &at->a[0];
+			step(&at, SYS_kill, NOBODY, one_in(rng, 2) ? SIGSTOP : 1 + below(rng, 64),
+			     0, 0);
+			n++;
+			break;
+		case 8:
+			step(&at, one_in(rng, 2) ? STEP_PUSH : STEP_ILLEGAL, 0, 0, 0, 0);
+			break;
+		default:
+			step(&at, SYS_execve, (long)"/nonexistent", (long)maker->argv,
+			     (long)no_environment, 0);
+		}
+	}
+	if (one_in(rng, 24))
+		step(&at, SYS_execve, (long)maker->argv[0], (long)maker->argv,
+		     (long)no_environment, 0);
+	step(&at, one_in(rng, 8) ? SYS_exit : SYS_exit_group, 0, 0, 0, 0);
+}
+
+/* The place, and what lies there beside the struct. */
+static inline void make_place(struct maker *maker, struct call *call)
+{
+	struct rng *rng = &maker->rng;
+	unsigned int known = struct_size(call->command);
+
+	if (one_in(rng, 6)) {
+		call->image.size = make_size(rng, known);
+		if (call->image.size > known && call->image.size <= FUZZ_PAGE && one_in(rng, 2))
+			call->dirt = known + below(rng, call->image.size - known);
+	}
+	if (one_in(rng, 8))
+		call->place = PLACE_RACED;
+	else if (one_in(rng, 8))
+		call->place = 1 + below(rng, PLACE_RACED - 1);
+	if (call->place == PLACE_EDGE)
+		call->cut = 1 + below(rng, known);
+	/* Others could not follow what becomes of the open file. */
+	if (call->place == PLACE_RACED && call->command == SPAWNCTL_IOC_LIMIT)
+		call->target = TARGET_ROAMING;
+}
+
+/* The next call. */
+static inline void make_call(struct maker *maker, struct call *call)
+{
+	struct rng *rng = &maker->rng;
+	unsigned int n;
+
+	memset(call, 0, offsetof(struct call, script));
+	call->command = make_command(rng);
+	call->target = one_in(rng, 8) ? 1 + below(rng, TARGETS - 1) : TARGET_OWN;
+	if (call->command == SPAWNCTL_IOC_INFO) {
+		call->image.info.size = sizeof(call->image.info);
+	} else if (call->command == SPAWNCTL_IOC_LIMIT) {
+		make_limit(rng, &call->image.limit);
+	} else {
+		make_clone(maker, call->command, &call->image.clone);
+		/* Most are refused: children cost a thousand times as much. */
+		if (!one_in(rng, 6))
+			for (n = below(rng, 4); n < 4; n++)
+				spoil_clone(maker, &call->image.clone);
+		tame_clone(maker, &call->image.clone);
+		call->script_seed = rnd(rng);
+	}
+	make_place(maker, call);
+}
+
+/* One thing in a struct that others may be reading. */
+static inline void scribble(struct maker *maker, union image *image)
+{
+	struct rng *rng = &maker->rng;
+	union image next;
+
+	memcpy(&next, image, sizeof(next));
+	if (one_in(rng, 3))
+		make_clone(maker, SPAWNCTL_IOC_SPAWN, &next.clone);
+	else
+		spoil_clone(maker, &next.clone);
+	if (one_in(rng, 8))
+		next.size = make_size(rng, sizeof(next));
+	tame_clone(maker, &next.clone);
+	memcpy(image, &next, sizeof(next));
+}
+
+#endif /* SPAWNCTL_FUZZ_MAKE_H */

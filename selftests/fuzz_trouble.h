@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What disturbs a worker's calls, from another of its threads, which reaps the
+ * children too.
+ */
+#ifndef SPAWNCTL_FUZZ_TROUBLE_H
+#define SPAWNCTL_FUZZ_TROUBLE_H
+
+#include "fuzz_caller.h"
+
+/* A child of ours and no other, whoever has its number by now. */
+static void signal_child(struct rng *rng, pid_t pid)
+{
+	static const int signals[] = {
+		SIGKILL, SIGSTOP, SIGCONT, SIGTERM, SIGSEGV, SIGQUIT, SIGUSR1, SIGTSTP, 40, 64,
+	};
+	int pidfd = pid > 0 ? syscall(SYS_pidfd_open, pid, 0) : -1;
+	siginfo_t info;
+
+	if (pidfd < 0)
+		return;
+	if (!waitid(P_PIDFD, pidfd, &info, WEXITED | WNOHANG | WNOWAIT | __WALL))
+		syscall(SYS_pidfd_send_signal, pidfd, signals[below(rng, ARRAY_SIZE(signals))],
+			NULL, 0);
+	close(pidfd);
+}
+
+static void reap(long *slots)
+{
+	unsigned int i;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, NULL, __WALL | WNOHANG)) > 0) {
+		if (reaped_count < ARRAY_SIZE(reaped))
+			reaped[reaped_count++] = pid;
+		for (i = 0; i < NSLOTS; i++)
+			if (READ_ONCE(slots[i]) == pid)
+				WRITE_ONCE(slots[i], 0);
+	}
+}
+
+/* The page of the struct, or of the stack, goes or comes back. */
+static void disturb_page(struct maker *maker, unsigned int page)
+{
+	void *at = (void *)at_page(maker, page);
+	int mode = PROT_READ | PROT_WRITE, flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
+
+	switch (below(&maker->rng, 4)) {
+	case 0:
+		mprotect(at, FUZZ_PAGE, PROT_READ);
+		sched_yield();
+		mprotect(at, FUZZ_PAGE, mode);
+		break;
+	case 1:
+		mmap(at, FUZZ_PAGE, PROT_NONE, flags, -1, 0);
+		sched_yield();
+		mmap(at, FUZZ_PAGE, mode, flags, -1, 0);
+		break;
+	case 2:
+		munmap(at, FUZZ_PAGE);
+		mmap(at, FUZZ_PAGE, mode, flags, -1, 0);
+		break;
+	default:
+		madvise(at, FUZZ_PAGE, MADV_DONTNEED);
+	}
+}
+
+static void disturb_file(struct caller *caller, struct rng *rng)
+{
+	struct spawnctl_limit limit;
+	int fd;
+
+	switch (below(rng, 5)) {
+	case 0:
+		raw_syscall(SYS_close, ROAMING);
+		break;
+	case 1:
+		raw_syscall(SYS_dup3, caller->job->common->fd, ROAMING, O_CLOEXEC);
+		break;
+	case 2:
+		make_limit(rng, &limit);
+		raw_syscall(SYS_ioctl, ROAMING, SPAWNCTL_IOC_LIMIT, &limit);
+		break;
+	default:
+		fd = open_device();
+		if (fd < 0)
+			break;
+		raw_syscall(SYS_dup3, fd, ROAMING, O_CLOEXEC);
+		raw_syscall(SYS_close, fd);
+	}
+}
+
+static void disturb(struct maker *maker)
+{
+	struct rng *rng = &maker->rng;
+	struct caller *caller = &callers[below(rng, CALLERS)];
+	int sig;
+
+	switch (below(rng, 8)) {
+	case 0:
+		sig = 1 + below(rng, NSIGNALS);
+		if (!(SIGBIT(sig) & LETHAL) && caller->tid)
+			syscall(SYS_tgkill, worker_pid, caller->tid, sig);
+		break;
+	case 1:
+		signal_child(rng, READ_ONCE(maker->slots[below(rng, NSLOTS)]));
+		break;
+	case 2:
+		disturb_page(&caller->trouble, PAGE_RACED);
+		break;
+	case 3:
+		disturb_page(&caller->trouble, PAGE_RACED_STACK);
+		break;
+	case 4:
+		disturb_file(caller, rng);
+		break;
+	case 5:
+		/* Children that have stopped, or been stopped. */
+		kill(0, SIGCONT);
+		break;
+	default:
+		scribble(&caller->trouble, caller->raced);
+	}
+}
+
+static unsigned int callers_done(void)
+{
+	unsigned int n = 0, i;
+
+	for (i = 0; i < CALLERS; i++)
+		n += READ_ONCE(callers[i].done);
+	return n;
+}
+
+static void make_trouble(struct job *job, struct maker *maker, const char *cgroup)
+{
+	__u64 half = BATCH * CALLERS / 4 + below(&maker->rng, BATCH);
+	int late = 0;
+
+	while (callers_done() < CALLERS) {
+		unsigned int n;
+
+		for (n = below(&maker->rng, 8); n < 8; n++)
+			disturb(maker);
+		reap(maker->slots);
+		raw_sleep_us(below(&maker->rng, 2000));
+		if (late || READ_ONCE(job->calls) < half)
+			continue;
+		late = 1;
+		rmdir(cgroup);
+		if (job->temper == FILTER_ALL) {
+			WRITE_ONCE(all_filtered, 1);
+			if (!put_filter(SECCOMP_FILTER_FLAG_TSYNC))
+				WRITE_ONCE(all_filtered, 2);
+		}
+		if (job->temper == DEADLY)
+			kill(worker_pid, SIGKILL);
+	}
+}
+
+#endif /* SPAWNCTL_FUZZ_TROUBLE_H */
