@@ -176,6 +176,11 @@ debug_tables() {
 			row("all")
 		}' "${files[@]}"
 	for k in "${debug[@]}"; do
+		grep -ahoE 'BUG: KCSAN: .*' "$BUILD/$k/run/console.log" 2>/dev/null |
+			sort | uniq -c >"$BUILD/$k/races.txt" || true
+		[ -s "$BUILD/$k/races.txt" ] &&
+			printf '\ndata races by place, the kernel'"'"'s own too: %s/%s/races.txt\n' \
+				"${BUILD#"$TOP/"}" "$k"
 		[ -s "$BUILD/$k/coverage.files" ] || continue
 		printf '\n%-32s %9s %9s %6s\n' "lines of module/ ($k)" lines reached %
 		awk '{ printf "%-32s %9d %9d %5.1f%%\n", $1, $2, $3, 100 * $3 / $2; l += $2; r += $3 }
