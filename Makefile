@@ -9,6 +9,8 @@ PREFIX ?= /usr/local
 INCLUDEDIR ?= $(PREFIX)/include
 LIBDIR ?= $(PREFIX)/lib
 MANDIR ?= $(PREFIX)/share/man
+UDEVDIR ?= $(PREFIX)/lib/udev
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 KDIR ?= /lib/modules/$(shell uname -r)/build
 O := build/userlib
 
@@ -32,7 +34,8 @@ endif
 
 # Not part of all, as they want libseccomp
 EXAMPLES := $(patsubst examples/%.c,build/examples/%,$(wildcard examples/*.c))
-.PHONY: all userlib modules install examples clean help check check-debug programs soak demo lint dkms-tree fuzz-parsers
+	dkms-tree
+.PHONY: all userlib modules install examples clean help check check-debug programs soak demo lint dkms-tree fuzz-parsers install-udev \
 
 all: userlib
 
@@ -90,6 +93,11 @@ install: userlib
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' \
 		-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' userlib/spawnctl.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/spawnctl.pc
 
+# udev and systemd-sysusers look below /usr/local/lib, /usr/lib and /etc
+install-udev:
+	install -D -m 644 udev/60-spawnctl.rules $(DESTDIR)$(UDEVDIR)/rules.d/60-spawnctl.rules
+	install -D -m 644 udev/spawnctl.sysusers $(DESTDIR)$(SYSUSERSDIR)/spawnctl.conf
+
 # What the module's side needs, laid out as a package would
 dkms-tree:
 	install -d $(DESTDIR)/usr/src/spawnctl-$(VERSION)
@@ -125,6 +133,8 @@ help:
 	@echo 'make                   build the library into build/userlib'
 	@echo 'make install           install library and headers; needs no kernel headers'
 	@echo '                       (PREFIX=/usr/local DESTDIR= LIBDIR=PREFIX/lib MANDIR=)'
+	@echo 'make install-udev      install the rule that lets group spawnctl open the device'
+	@echo '                       (UDEVDIR=PREFIX/lib/udev SYSUSERSDIR=PREFIX/lib/sysusers.d)'
 	@echo 'make examples          build examples/ into build/examples; needs libseccomp'
 	@echo 'make modules           build the module for the running kernel, or KDIR=HEADERS'
 	@echo 'make dkms-tree         lay out /usr/src/spawnctl-$(VERSION) for dkms (DESTDIR=)'

@@ -89,8 +89,9 @@ run_programs() {
 	shift
 
 	rm -rf "$dir"
-	mkdir -p "$dir/boot"
-	cp -r "$TOP"/{selftests/programs,examples} "$dir/boot/"
+	mkdir -p "$dir/boot/spawnctl"
+	export_tree "$dir/checkout.tar"
+	tar -x -C "$dir/boot/spawnctl" -f "$dir/checkout.tar"
 	TOKEN=$(new_token)
 	boot_conf "$dir" "$TOKEN" MODE=programs TIMEOUT=900 NOMODULE= "CASES=$*" SPAWNCTL_DIVISOR=1
 	SPAWNCTL_QEMU_MEM=${SPAWNCTL_QEMU_MEM:-3072M} boot "$kernel" "$dir" 2400 \
