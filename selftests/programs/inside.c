@@ -120,6 +120,8 @@ static int act(char **argv)
 		pid = vfork();
 	else if (!strcmp(what, "clone"))
 		pid = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	else if (!strcmp(what, "newuts"))
+		pid = syscall(SYS_clone, CLONE_NEWUTS | SIGCHLD, 0, 0, 0, 0);
 	else if (!strcmp(what, "clone3"))
 		pid = syscall(SYS_clone3, NULL, 0);
 	else if (!strcmp(what, "posix_spawn"))
@@ -309,6 +311,26 @@ static int inherits(char **argv)
 	return !!strcmp(ours, theirs);
 }
 
+/* backend: what the library would take is the device */
+static int backend(char **argv)
+{
+	enum spawnctl_backend used = SPAWNCTL_BACKEND_ANY;
+	int error = spawnctl_backend(NULL, &used);
+
+	return !error && used == SPAWNCTL_BACKEND_DEVICE ? 0 : fail("backend", error, 0);
+}
+
+/* unshared PROGRAM...: in a pid namespace that is made here */
+static int unshared(char **argv)
+{
+	int status, error;
+
+	if (unshare(CLONE_NEWUSER | CLONE_NEWPID))
+		return fail("unshare", errno, 0);
+	error = spawn(&status, NULL, 0, argv);
+	return error ? fail("spawn", error, 0) : status;
+}
+
 static const struct {
 	const char *name;
 	int arguments;
@@ -324,6 +346,8 @@ static const struct {
 	{ "devices", 1, has_devices },
 	{ "state", 0, state },
 	{ "inherits", 0, inherits },
+	{ "backend", 0, backend },
+	{ "unshared", 1, unshared },
 };
 
 int main(int argc, char **argv)

@@ -6,19 +6,19 @@
 # shellcheck disable=SC2016,SC2317 # what others run: awk, functions that claim runs
 here=$(dirname "$(realpath "$0")")
 . "$here/lib.sh"
+top=$(realpath "$here/../..")
 group=/sys/fs/cgroup/sandbox
 chmod 755 "$WORK"
 mkdir -m 777 "$WORK/rw"
 
 build() {
-	gcc -Wall -I/examples -o "$WORK/$1" "$2" -lspawnctl -lseccomp -pthread
+	gcc -Wall -I "$top/examples" -o "$WORK/$1" "$here/$1.c" -lspawnctl -lseccomp -pthread
 }
 for f in launcher inside spawner; do
-	claim "$f is built" build $f "$here/$f.c"
+	claim "$f is built" build $f
 done
-for f in sandbox supervisor client; do
-	claim "example $f is built" build $f /examples/$f.c
-done
+claim "the examples are built" make -s -C "$top" examples
+examples=$top/build/examples
 
 # As who has no right to the device, nor any other
 nobody() {
@@ -68,6 +68,7 @@ tab=$(printf '\t')
 
 preloaded="--setenv LD_PRELOAD $PRELOAD"
 claim "strict filter: libspawnctl spawns" inside strict spawn plain true
+claim "strict filter: the library asks what there is, and lives" inside strict backend
 for how in posix_spawn vfork; do
 	BIND=$preloaded
 	claim "strict filter: $how under the preload library" \
@@ -135,6 +136,9 @@ for how in closefrom only cloexec; do
 	claim "a child has none of it: $how" inside strict spawn $how /work/inside devices 0
 done
 
+claim "a pid namespace made in the sandbox has the child as its first" \
+	inside strict unshared sh -c '[ $$ = 1 ]'
+
 # Not under bwrap, which sets it
 claim "no_new_privs is not set in the parent" says "NoNewPrivs:${tab}0" \
 	"$WORK/launcher" -l strict "$WORK/inside" state
@@ -143,6 +147,12 @@ claim "no_new_privs is set in its child" says "NoNewPrivs:${tab}1" \
 
 claim "7 children, then EDQUOT" inside "-n 7 strict" budget 7
 claim "no child, then EDQUOT" inside "-n 0 strict" budget 0
+BIND=$preloaded
+for how in posix_spawn vfork; do
+	claim "2 children, then $how fails, and is not killed" \
+		gives 1 box "-n 2 strict" /work/spawner $how 3 true
+done
+BIND=
 claim "a child's children are counted" inside "-n 4 strict" spawn plain /work/inside budget 3
 claim "16 threads: 50 children in all" inside "-n 50 threads" race 50
 claim "and threads are all that this filter lets be made" gives 159 inside threads act clone
@@ -169,24 +179,24 @@ limited() {
 }
 claim "pids.max holds, and spends nothing" limited
 
-claim "example sandbox: 3 children, then EDQUOT" "$WORK/sandbox" -n 3 "$WORK/inside" budget 3
+claim "example sandbox: 3 children, then EDQUOT" "$examples/sandbox" -n 3 "$WORK/inside" budget 3
 claim "example sandbox: dash under the preload library" says "after" \
-	env LD_PRELOAD="$PRELOAD" "$WORK/sandbox" dash -c '/bin/true; /bin/true; echo after'
-claim "example sandbox: fork is killed" gives 159 "$WORK/sandbox" "$WORK/inside" act fork
-claim "example sandbox: no device for it" "$WORK/sandbox" "$WORK/inside" answers /dev/spawnctl 13
+	env LD_PRELOAD="$PRELOAD" "$examples/sandbox" dash -c '/bin/true; /bin/true; echo after'
+claim "example sandbox: fork is killed" gives 159 "$examples/sandbox" "$WORK/inside" act fork
+claim "example sandbox: no device for it" "$examples/sandbox" "$WORK/inside" answers /dev/spawnctl 13
 claim "example sandbox: says what is wrong" says "sandbox: 'x' is no number of children" \
-	"$WORK/sandbox" -n x true
+	"$examples/sandbox" -n x true
 
 socket=$WORK/rw/socket
-"$WORK/supervisor" "$socket" 1000 3 >"$WORK/supervisor.log" 2>&1 &
+"$examples/supervisor" "$socket" 1000 3 >"$WORK/supervisor.log" 2>&1 &
 supervisor=$!
 i=0
 until [ -S "$socket" ] || [ $((i += 1)) -gt 100 ]; do sleep 0.1; done
 claim "a client cannot open the device" nobody "$WORK/inside" answers /dev/spawnctl 13
 claim "a client is given 3 children" says "3 children, then: Disk quota exceeded" \
-	nobody "$WORK/client" "$socket" true
-claim "so is the next one, and they are its user's" says 1000 nobody "$WORK/client" "$socket" id -u
+	nobody "$examples/client" "$socket" true
+claim "so is the next one, and they are its user's" says 1000 nobody "$examples/client" "$socket" id -u
 claim "another user is refused" says "client: the supervisor gives no descriptor" \
-	setpriv --reuid 1001 --clear-groups "$WORK/client" "$socket" true
+	setpriv --reuid 1001 --clear-groups "$examples/client" "$socket" true
 kill $supervisor
 finish
