@@ -34,8 +34,9 @@ endif
 
 # Not part of all, as they want libseccomp
 EXAMPLES := $(patsubst examples/%.c,build/examples/%,$(wildcard examples/*.c))
-	dkms-tree
-.PHONY: all userlib modules install examples clean help check check-debug programs soak demo lint dkms-tree fuzz-parsers install-udev \
+
+.PHONY: all userlib modules install install-udev examples clean help check check-debug programs \
+	soak demo lint fuzz-parsers dkms-tree
 
 all: userlib
 
