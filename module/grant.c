@@ -100,6 +100,16 @@ void spawnctl_grant_release(struct file *file)
 	kfree(grant_of(file));
 }
 
+static int refusal(const struct spawnctl_grant *grant, unsigned int nr)
+{
+	int ret = caller_refusal(grant->in_force & SPAWNCTL_LIMIT_FILTERED);
+
+	lockdep_assert_held(&grant->lock);
+	if (ret)
+		return ret;
+	return grant->commands & BIT(nr) ? 0 : -EPERM;
+}
+
 /**
  * spawnctl_grant_refusal() - what the caller is answered whatever he asks
  * @file: the open file he asks on
@@ -108,33 +118,35 @@ void spawnctl_grant_release(struct file *file)
 int spawnctl_grant_refusal(struct file *file, unsigned int nr)
 {
 	struct spawnctl_grant *grant = grant_of(file);
-	u32 commands, in_force;
 	int ret;
 
 	spin_lock(&grant->lock);
-	commands = grant->commands;
-	in_force = grant->in_force;
+	ret = refusal(grant, nr);
 	spin_unlock(&grant->lock);
-
-	ret = caller_refusal(in_force & SPAWNCTL_LIMIT_FILTERED);
-	if (ret)
-		return ret;
-	return commands & BIT(nr) ? 0 : -EPERM;
+	return ret;
 }
 
 /**
  * spawnctl_grant_take() - one child, if it may be as it is asked for
  * @file: the open file it is asked on
+ * @nr: the command
  * @clone: what is asked; what the file forces is added
+ *
+ * Asks once more who asks: between the command and its struct a caller can wait as
+ * long as he likes, for a page that he serves himself, and be put under a filter
+ * meanwhile, or the command be taken away.
  *
  * Return: 0, and spawnctl_grant_settle() has to be called; or a negative errno.
  */
-int spawnctl_grant_take(struct file *file, struct spawnctl_clone *clone)
+int spawnctl_grant_take(struct file *file, unsigned int nr, struct spawnctl_clone *clone)
 {
 	struct spawnctl_grant *grant = grant_of(file);
-	int ret = 0;
+	int ret;
 
 	spin_lock(&grant->lock);
+	ret = refusal(grant, nr);
+	if (ret)
+		goto out;
 	if (clone->flags & ~grant->flags)
 		ret = -EPERM;
 	else if (clone->sig_ignore && (grant->in_force & SPAWNCTL_LIMIT_RESET))
@@ -147,6 +159,7 @@ int spawnctl_grant_take(struct file *file, struct spawnctl_clone *clone)
 		clone->flags |= SPAWNCTL_NO_NEW_PRIVS;
 	if (grant->in_force & SPAWNCTL_LIMIT_RESET)
 		clone->sig_default = ~0ULL;
+out:
 	spin_unlock(&grant->lock);
 	return ret;
 }
@@ -218,10 +231,9 @@ long spawnctl_limit(struct file *file, void *arg)
 		return ret;
 	spin_lock(&grant->lock);
 	/* Once more: of two who take LIMIT away, one is late */
-	if (!(grant->commands & BIT(SPAWNCTL_CMD_LIMIT))) {
-		ret = -EPERM;
+	ret = refusal(grant, SPAWNCTL_CMD_LIMIT);
+	if (ret)
 		goto out;
-	}
 	if (limit->flags & SPAWNCTL_LIMIT_COMMANDS)
 		grant->commands &= limit->commands | BIT(SPAWNCTL_CMD_INFO);
 	if (limit->flags & SPAWNCTL_LIMIT_FLAGS)

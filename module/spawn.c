@@ -221,7 +221,7 @@ static noinline pid_t spawnctl_clone_call(struct spawnctl_birth *birth,
 	return nr;
 }
 
-static long make_child(struct file *file, struct spawnctl_clone *arg,
+static long make_child(struct file *file, unsigned int nr, struct spawnctl_clone *arg,
 		       u32 known_flags, u64 clone_flags)
 {
 	struct kernel_clone_args kargs = { .flags = clone_flags };
@@ -239,7 +239,7 @@ static long make_child(struct file *file, struct spawnctl_clone *arg,
 	birth = kmalloc(sizeof(*birth), GFP_KERNEL_ACCOUNT);
 	if (!birth)
 		return -ENOMEM;
-	ret = spawnctl_grant_take(file, arg);
+	ret = spawnctl_grant_take(file, nr, arg);
 	if (ret) {
 		kfree(birth);
 		return ret;
@@ -270,10 +270,10 @@ static long make_child(struct file *file, struct spawnctl_clone *arg,
 
 long spawnctl_spawn(struct file *file, void *arg)
 {
-	return make_child(file, arg, SPAWN_FLAGS, CLONE_VM | CLONE_VFORK);
+	return make_child(file, SPAWNCTL_CMD_SPAWN, arg, SPAWN_FLAGS, CLONE_VM | CLONE_VFORK);
 }
 
 long spawnctl_fork(struct file *file, void *arg)
 {
-	return make_child(file, arg, FORK_FLAGS, 0);
+	return make_child(file, SPAWNCTL_CMD_FORK, arg, FORK_FLAGS, 0);
 }

@@ -67,7 +67,7 @@ long spawnctl_fork(struct file *file, void *arg);
 int spawnctl_grant_open(struct file *file);
 void spawnctl_grant_release(struct file *file);
 int spawnctl_grant_refusal(struct file *file, unsigned int nr);
-int spawnctl_grant_take(struct file *file, struct spawnctl_clone *clone);
+int spawnctl_grant_take(struct file *file, unsigned int nr, struct spawnctl_clone *clone);
 void spawnctl_grant_settle(struct file *file, bool born);
 void spawnctl_grant_info(struct file *file, struct spawnctl_info *info);
 long spawnctl_limit(struct file *file, void *arg);

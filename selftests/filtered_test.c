@@ -6,6 +6,7 @@
 #include <linux/filter.h>
 #include <linux/io_uring.h>
 #include <linux/seccomp.h>
+#include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <sys/prctl.h>
 #include "contract.h"
@@ -256,6 +257,130 @@ TEST_F(contract, no_filter_comes_in_the_wait)
 	EXPECT_EQ(0, other.no_new_privs);
 }
 
+/* A caller that asks for no_new_privs again and again until it is refused */
+static void *asker(void *arg)
+{
+	struct sleeper *asker = arg;
+
+	do {
+		WRITE_ONCE(asker->go, 1);
+		asker->pid = raw_spawn_exit(asker->fd, SPAWNCTL_IOC_SPAWN,
+					    CLONE(.flags = SPAWNCTL_NO_NEW_PRIVS));
+		if (asker->pid > 0)
+			wait_status(asker->pid);
+	} while (asker->pid > 0);
+	asker->no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0);
+	asker->mode = prctl(PR_GET_SECCOMP);
+	return NULL;
+}
+
+static int filter_comes_sometime(int fd, unsigned int delay)
+{
+	struct sleeper other = { .fd = fd };
+	volatile unsigned int i;
+
+	if (setresuid(UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED) ||
+	    pthread_create(&other.thread, NULL, asker, &other))
+		return 1;
+	while (!READ_ONCE(other.go))
+		;
+	for (i = 0; i < delay; i++)
+		;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || install_filter(SECCOMP_FILTER_FLAG_TSYNC))
+		return 2;
+	pthread_join(other.thread, NULL);
+	if (other.pid != -EACCES || other.mode != SECCOMP_MODE_FILTER)
+		return 3;
+	return other.no_new_privs ? 0 : 4;
+}
+
+/*
+ * At any moment of the call, its beginning included: where it is found to have no
+ * no_new_privs and which filter it has must be one moment. (Without the lock, and
+ * with a delay between the two, this lost the bit 36 times of 100.)
+ */
+TEST_F_TIMEOUT(contract, filter_comes_at_any_moment, 120)
+{
+	unsigned int tries = scaled(6000, 100, "filters"), i;
+
+	for (i = 0; i < tries; i++) {
+		pid_t pid = fork();
+
+		if (!pid)
+			_exit(filter_comes_sometime(self->fd, i * 7919 % 20000));
+		ASSERT_EQ(0, wait_status(pid));
+	}
+}
+
+struct parked {
+	pthread_t thread;
+	int fd;
+	void *page;
+	long ret;
+};
+
+static void *parked_call(void *arg)
+{
+	struct parked *parked = arg;
+
+	parked->ret = raw_spawn_exit(parked->fd, SPAWNCTL_IOC_SPAWN, parked->page);
+	return NULL;
+}
+
+/* A page that is there when this process gives it, and not before */
+static int own_page(void *page, size_t size)
+{
+	struct uffdio_register range = {
+		.range = { (uintptr_t)page, size }, .mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	struct uffdio_api api = { .api = UFFD_API };
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+
+	if (fd < 0 || ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &range))
+		return -1;
+	return fd;
+}
+
+/* What a SPAWN comes to that waits for its struct while @limit or a filter comes */
+static long parked_meanwhile(struct __test_metadata *_metadata, char *source,
+			     const struct spawnctl_limit *limit)
+{
+	size_t size = sysconf(_SC_PAGESIZE);
+	struct uffdio_copy copy = { .src = (uintptr_t)source, .len = size };
+	struct parked parked = { .fd = spawnctl_open() };
+	struct uffd_msg message;
+	int fd;
+
+	parked.page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	copy.dst = (uintptr_t)parked.page;
+	fd = own_page(parked.page, size);
+	memcpy(source, CLONE(), sizeof(struct spawnctl_clone));
+	EXPECT_LE(0, fd);
+	EXPECT_EQ(0, pthread_create(&parked.thread, NULL, parked_call, &parked));
+	EXPECT_EQ(sizeof(message), read(fd, &message, sizeof(message)));
+	EXPECT_EQ(0, limit ? spawnctl_limit(parked.fd, limit) :
+			     install_filter(SECCOMP_FILTER_FLAG_TSYNC));
+	EXPECT_EQ(0, ioctl(fd, UFFDIO_COPY, &copy));
+	pthread_join(parked.thread, NULL);
+	if (parked.ret > 0)
+		wait_status(parked.ret);
+	close(parked.fd);
+	close(fd);
+	return parked.ret;
+}
+
+/* A call does not get round what comes by waiting long enough before it. */
+TEST_F(contract, call_that_waits_for_its_struct)
+{
+	EXPECT_LT(0, parked_meanwhile(_metadata, self->page, LIMIT()));
+	EXPECT_EQ(-EDQUOT, parked_meanwhile(_metadata, self->page,
+					    LIMIT(.flags = SPAWNCTL_LIMIT_CHILDREN)));
+	EXPECT_EQ(-EPERM, parked_meanwhile(_metadata, self->page,
+					   LIMIT(.flags = SPAWNCTL_LIMIT_COMMANDS)));
+	EXPECT_EQ(-EACCES, parked_meanwhile(_metadata, self->page, NULL));
+	nothing_left(_metadata, "calls that waited");
+}
+
 /* What the parameter is, and with @value what it becomes */
 static int parameter(const char *value)
 {
@@ -276,9 +401,10 @@ FIXTURE(parameter)
 
 FIXTURE_SETUP(parameter)
 {
-	ASSERT_EQ('N', parameter(NULL));
 	self->setter = open(PARAMETER, O_WRONLY | O_CLOEXEC);
-	ASSERT_LE(0, self->setter);
+	/* A test that has failed may have left it set. */
+	ASSERT_EQ(1, write(self->setter, "N", 1));
+	ASSERT_EQ('N', parameter(NULL));
 }
 
 FIXTURE_TEARDOWN(parameter)

@@ -148,6 +148,14 @@ TEST_F(contract, flags)
 		}
 		if (flag == SPAWNCTL_CGROUP)
 			close(clone->cgroup);
+		/* What is gone does not come back. */
+		ASSERT_EQ(0, limit(without, LIMIT(.flags = SPAWNCTL_LIMIT_FLAGS,
+						  .clone_flags = ALL_FLAGS)));
+		EXPECT_EQ(info.spawn_flags & ~flag, info_of(without).spawn_flags);
+		EXPECT_EQ(info.fork_flags & ~flag, info_of(without).fork_flags);
+		if (flag & info.spawn_flags)
+			refused(_metadata, without, SPAWNCTL_IOC_SPAWN, CLONE(.flags = flag),
+				EPERM, "a flag that is gone for good");
 		/* Nothing asked is served by either. */
 		both_accept(_metadata, without, CLONE(), "no flag");
 		both_accept(_metadata, with, CLONE(), "no flag");
@@ -181,25 +189,22 @@ static int passed_on(int fd)
 	return got;
 }
 
-static int three_left(void *fd)
-{
-	return raw_syscall(SYS_ioctl, *(int *)fd, SPAWNCTL_IOC_LIMIT,
-			   LIMIT(.flags = SPAWNCTL_LIMIT_CHILDREN, .children = 3));
-}
-
 TEST_F(contract, shared_by_all_holders)
 {
 	int copy = dup(self->fd), passed = passed_on(self->fd);
 	int fresh = open("/dev/spawnctl", O_RDWR | O_CLOEXEC);
 	char path[32];
+	pid_t child;
 	int again;
 
 	ASSERT_LE(0, copy);
 	ASSERT_LE(0, passed);
 	ASSERT_LE(0, fresh);
 	/* Narrowed by a child, in the descriptor that it got by fork(). */
-	EXPECT_TRUE(exited_with(start_child(self->fd, SPAWNCTL_IOC_FORK, &sigchld, three_left,
-					    &copy), 0));
+	child = fork();
+	if (!child)
+		_exit(limit(copy, LIMIT(.flags = SPAWNCTL_LIMIT_CHILDREN, .children = 3)));
+	EXPECT_TRUE(exited_with(child, 0));
 	EXPECT_EQ(3ULL, info_of(self->fd).children);
 	accepted(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, CLONE(), "the first");
 	accepted(_metadata, copy, SPAWNCTL_IOC_FORK, CLONE(), "the second");

@@ -68,24 +68,6 @@ static bool is_of_that_name(int fd)
 	       file.st_dev == named.st_dev && file.st_ino == named.st_ino;
 }
 
-int spawnctl_open(void)
-{
-	struct spawnctl_info info;
-	int fd;
-
-	fd = open_device();
-	if (fd < 0)
-		return spawnctl_error(fd);
-	if (spawnctl_info(fd, &info)) {
-		int saved = errno;
-
-		close(fd);
-		errno = saved;
-		return -1;
-	}
-	return fd;
-}
-
 /* A character device of the major number that ours has: 0 or a negative errno */
 static int looks_like_it(int fd)
 {
@@ -97,23 +79,51 @@ static int looks_like_it(int fd)
 	return S_ISCHR(st.st_mode) && major(st.st_rdev) == MISC_MAJOR ? 0 : -ENOTTY;
 }
 
+/* Whether the device's name is known here, and is that of another one */
+static bool is_another(int fd)
+{
+	struct stat file, named;
+
+	return !raw_syscall(SYS_newfstatat, fd, "", &file, AT_EMPTY_PATH) &&
+	       !raw_syscall(SYS_newfstatat, AT_FDCWD, name, &named, 0) &&
+	       S_ISCHR(named.st_mode) && file.st_rdev != named.st_rdev;
+}
+
 int spawnctl_device_check(int fd, int *refusal)
 {
+	/* A struct that can only be refused, and by few others with E2BIG */
+	const __u32 size = ~0U;
 	long ret = looks_like_it(fd);
 
 	/* Other files may do something at an ioctl: this far they are told */
 	if (ret)
 		return ret;
 	/*
-	 * Asked by the command itself, with no struct: in a sandbox it may be the
-	 * only ioctl that a filter lets through.
+	 * Asked by the command itself: in a sandbox it may be the only ioctl
+	 * that a filter lets through.
 	 */
-	ret = raw_syscall(SYS_ioctl, fd, SPAWNCTL_IOC_SPAWN, NULL);
-	if (ret != -EFAULT && ret != -EACCES && ret != -EPERM)
+	ret = raw_syscall(SYS_ioctl, fd, SPAWNCTL_IOC_SPAWN, &size);
+	if (ret != -E2BIG && ret != -EACCES && ret != -EPERM)
+		return -ENOTTY;
+	/* Other devices refuse as well, before they have looked */
+	if (ret != -E2BIG && is_another(fd))
 		return -ENOTTY;
 	if (refusal)
-		*refusal = ret == -EFAULT ? 0 : -ret;
+		*refusal = ret == -E2BIG ? 0 : -ret;
 	return 0;
+}
+
+int spawnctl_open(void)
+{
+	int fd = open_device(), ret, refusal = 0;
+
+	if (fd < 0)
+		return spawnctl_error(fd);
+	ret = spawnctl_device_check(fd, &refusal);
+	if (!ret && !refusal)
+		return fd;
+	raw_syscall(SYS_close, fd);
+	return spawnctl_error(ret ? ret : -refusal);
 }
 
 /* A decimal number that is all of @text up to @end, or -1 */

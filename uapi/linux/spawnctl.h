@@ -129,7 +129,9 @@ struct spawnctl_info {
  * @SPAWNCTL_LIMIT_FLAGS: @clone_flags is given
  * @SPAWNCTL_LIMIT_CHILDREN: @children is given
  * @SPAWNCTL_LIMIT_NO_NEW_PRIVS: Every child has no_new_privs from its birth on, as
- *	if SPAWNCTL_NO_NEW_PRIVS were asked for. There is none without
+ *	if SPAWNCTL_NO_NEW_PRIVS were asked for. There is none without. On a
+ *	kernel without CLONE_NNP the caller's thread has it for the time of the
+ *	call, and keeps it if another puts a filter on it by TSYNC just then
  * @SPAWNCTL_LIMIT_RESET: No child ignores a signal: all are reset, as if
  *	@sig_default of struct spawnctl_clone named them all. To ask for
  *	@sig_ignore is EPERM
@@ -162,7 +164,8 @@ enum spawnctl_limit_flags {
  * Narrows the open file description behind the descriptor for ever, for all who
  * share it: by dup(2), fork(2), SCM_RIGHTS. What is allowed after it is what was
  * allowed before and is here too, and the smaller number of children. A call that
- * is under way goes by what held when it began, but its child is counted. Opening
+ * is making its child already is not stopped, but its child is counted, and so is
+ * one that says LIMIT itself before its parent has come back from the call. Opening
  * the device again gives a description without limits to whoever may open it.
  */
 struct spawnctl_limit {

@@ -58,7 +58,9 @@ int spawnctl_info(int fd, struct spawnctl_info *info);
  *
  * What spawnctl_spawn() and the preload library ask for of themselves are
  * SPAWNCTL_FLAGS_OF_SPAWN: without these in @limit->clone_flags they cannot work,
- * and fail with EPERM.
+ * and fail with EPERM. A spawn that fails in its child, for a program that is not
+ * there say, has had a child, and one with closefrom can have two, where a filter
+ * refuses close_range(2).
  *
  * Async-signal-safe.
  *
@@ -70,10 +72,13 @@ int spawnctl_info(int fd, struct spawnctl_info *info);
  */
 int spawnctl_limit(int fd, const struct spawnctl_limit *limit);
 
-/** SPAWNCTL_FLAGS_OF_SPAWN - flags with which a plain spawn, or any vfork(), is made */
+/**
+ * SPAWNCTL_FLAGS_OF_SPAWN - flags with which a spawn is made, whatever it is asked for;
+ *	SHARE_FILES is for closefrom and SPAWNCTL_SPAWN_CLOEXEC_DEFAULT
+ */
 #define SPAWNCTL_FLAGS_OF_SPAWN \
 	(SPAWNCTL_WINDOW_MASK | SPAWNCTL_EXEC_MASK | SPAWNCTL_EXEC_KEEP_MASK | \
-	 SPAWNCTL_PARENT_SETTID | SPAWNCTL_HOLD)
+	 SPAWNCTL_PARENT_SETTID | SPAWNCTL_HOLD | SPAWNCTL_SHARE_FILES)
 
 /**
  * spawnctl_thread() - run a function in a child that shares the memory
