@@ -134,7 +134,7 @@ control_results() {
 		control_guest "$1" sleep lock leak
 		claim sleep '^fail control:sleep \(kernel log\) .*BUG: sleeping function'
 		claim lock '^fail control:lock \(kernel log\) .*WARNING: possible circular locking'
-		claim leak '^fail guest \(leak .*control_init'
+		claim leak '^fail guest \(leak .*lose_memory'
 		control_guest "$1" undefined never
 		claim undefined '^fail guest \(console\) .*UBSAN'
 		claim panic '^fail guest \(no verdict'

@@ -18,7 +18,6 @@ static DEFINE_MUTEX(first);
 static DEFINE_MUTEX(second);
 static DEFINE_RAW_SPINLOCK(spinlock);
 static unsigned long shared;
-static int places[4];
 
 static int count_up(void *unused)
 {
@@ -41,25 +40,44 @@ static void race(void)
 		kthread_stop(two);
 }
 
-static int __init control_init(void)
+static noinline void use_freed(void)
 {
 	char *memory = kmalloc(64, GFP_KERNEL);
-	int index = 4;
 
-	if (!memory)
-		return -ENOMEM;
-	memset(memory, 0x5a, 64);
-	/* Nobody has the address any more, in whatever form */
-	if (!strcmp(fault, "leak"))
-		return 0;
 	kfree(memory);
 	OPTIMIZER_HIDE_VAR(memory);
-	OPTIMIZER_HIDE_VAR(index);
+	WRITE_ONCE(memory[8], 1);
+}
 
+/* Not of the init text, which has no names any more when kmemleak prints it */
+static noinline void lose_memory(void)
+{
+	int i;
+
+	/* Of many, some address may be left in a register or on a stack */
+	for (i = 0; i < 16; i++) {
+		char *memory = kmalloc(64, GFP_KERNEL);
+
+		OPTIMIZER_HIDE_VAR(memory);
+	}
+}
+
+static noinline void shift_too_far(void)
+{
+	int bits = BITS_PER_LONG;
+
+	OPTIMIZER_HIDE_VAR(bits);
+	WRITE_ONCE(shared, 1UL << bits);
+}
+
+static int __init control_init(void)
+{
 	if (!strcmp(fault, "freed"))
-		WRITE_ONCE(memory[8], 1);
+		use_freed();
+	if (!strcmp(fault, "leak"))
+		lose_memory();
 	if (!strcmp(fault, "undefined"))
-		WRITE_ONCE(places[index], 1);
+		shift_too_far();
 	if (!strcmp(fault, "sleep")) {
 		raw_spin_lock(&spinlock);
 		might_sleep();
