@@ -146,6 +146,13 @@ FIXTURE_VARIANT_ADD(contract, fork_all)
 		 SPAWNCTL_PARENT_SETTID | SPAWNCTL_SET_TID,
 };
 
+/* The kernel's own, for comparison: what goes wrong there too is not the device's. */
+FIXTURE_VARIANT_ADD(contract, clone)
+{
+	.what = "clone(2)",
+	.command = SYS_clone,
+};
+
 static int fail_nth = -1;
 static int kmsg = -1;
 
@@ -309,8 +316,12 @@ static int call_once(struct __test_metadata *_metadata, FIXTURE_SELF(contract) s
 	arm(n);
 	if (!command)
 		ret = raw_syscall(SYS_openat, AT_FDCWD, "/dev/spawnctl", O_RDWR | O_CLOEXEC);
+	else if (command == SYS_clone)
+		ret = raw_syscall(SYS_clone, SIGCHLD);
 	else
 		ret = raw_spawn_exit(self->fd, command, room);
+	if (command == SYS_clone && !ret)
+		raw_syscall(SYS_exit_group, 0);
 	happened = disarm();
 	if (!happened)
 		EXPECT_LE(0, ret);
