@@ -62,15 +62,15 @@ static inline scmp_filter_ctx confine_filter(int fd)
 	return filter;
 }
 
-/* A count of children from the command line */
-static inline unsigned long long children_of(const char *text)
+/* A number of the command line; @what it should have been */
+static inline unsigned long long number_of(const char *text, const char *what)
 {
 	char *end;
-	unsigned long long children = strtoull(text, &end, 10);
+	unsigned long long number = strtoull(text, &end, 10);
 
 	if (*text < '0' || *text > '9' || *end)
-		errx(2, "'%s' is no number of children", text);
-	return children;
+		errx(2, "'%s' is no %s", text, what);
+	return number;
 }
 
 #endif /* CONFINE_H */

@@ -36,7 +36,7 @@ int main(int argc, char **argv)
 	while ((opt = getopt(argc, argv, "+n:")) != -1) {
 		if (opt != 'n')
 			misused();
-		children = children_of(optarg);
+		children = number_of(optarg, "number of children");
 	}
 	if (optind == argc)
 		misused();

@@ -92,8 +92,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: supervisor SOCKET UID CHILDREN\n");
 		return 2;
 	}
-	uid = strtoul(argv[2], NULL, 10);
-	children = children_of(argv[3]);
+	uid = number_of(argv[2], "user id");
+	children = number_of(argv[3], "number of children");
 	listener = listen_at(argv[1]);
 	for (;;) {
 		int client = accept4(listener, NULL, NULL, SOCK_CLOEXEC);

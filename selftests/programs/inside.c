@@ -107,6 +107,15 @@ static int answers(char **argv)
 	return errno == atoi(argv[1]) ? 0 : fail(argv[0], errno, atoi(argv[1]));
 }
 
+/* fork(2) of the 32-bit table, which a filter of 64-bit numbers may forget */
+static pid_t fork32(void)
+{
+	long ret = 2;
+
+	__asm__ volatile("int $0x80" : "+a" (ret) : : "memory", "r8", "r9", "r10", "r11");
+	return ret;
+}
+
 /* act WHAT: what a filter may kill for */
 static int act(char **argv)
 {
@@ -124,6 +133,8 @@ static int act(char **argv)
 		pid = syscall(SYS_clone, CLONE_NEWUTS | SIGCHLD, 0, 0, 0, 0);
 	else if (!strcmp(what, "clone3"))
 		pid = syscall(SYS_clone3, NULL, 0);
+	else if (!strcmp(what, "fork32"))
+		pid = fork32();
 	else if (!strcmp(what, "posix_spawn"))
 		posix_spawnp(&pid, "true", NULL, NULL, words, environ);
 	else if (!strcmp(what, "FORK"))
@@ -132,6 +143,8 @@ static int act(char **argv)
 		pid = ioctl(0, SPAWNCTL_IOC_SPAWN, NULL);
 	else if (!strcmp(what, "dup"))
 		pid = ioctl(dup(device), SPAWNCTL_IOC_SPAWN, NULL);
+	else if (!strcmp(what, "high"))
+		pid = syscall(SYS_ioctl, device | 1L << 32, SPAWNCTL_IOC_SPAWN, NULL);
 	if (!pid)
 		_exit(0);
 	return pid > 0 ? ended(pid) : errno;

@@ -75,7 +75,7 @@ int main(int argc, char **argv)
 	while ((opt = getopt(argc, argv, "+n:ul")) != -1) {
 		switch (opt) {
 		case 'n':
-			children = children_of(optarg);
+			children = number_of(optarg, "number of children");
 			break;
 		case 'u':
 			mark = 0;

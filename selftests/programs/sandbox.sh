@@ -81,10 +81,10 @@ claim "strict filter: dash under the preload library" says "after" \
 	box strict dash -c '/bin/true; /bin/true; /bin/echo before; echo after'
 BIND=
 claim "strict filter: dash without it is killed" gives 159 box strict dash -c '/bin/true; echo no'
-for what in fork vfork clone clone3 posix_spawn FORK ioctl dup; do
+for what in fork vfork clone clone3 fork32 posix_spawn FORK ioctl dup high; do
 	claim "strict filter: $what is killed" gives 159 inside strict act $what
 done
-for what in fork vfork clone posix_spawn; do
+for what in fork vfork clone fork32 posix_spawn; do
 	claim "no filter: $what is not" gives 0 inside none act $what
 done
 
