@@ -338,7 +338,8 @@ TEST_F_TIMEOUT(fuzz, what_comes_of_it, 7200)
 	if (!one) {
 		EXPECT_LT(0U, self->batches[CALM]);
 		EXPECT_LT(0ULL, self->filtered);
-		EXPECT_LE(self->calls / 20, self->tally[ROW_SPAWN][0] + self->tally[ROW_FORK][0]);
+		/* About one in 18, and fewer where calls that were refused are kept. */
+		EXPECT_LE(self->calls / 30, self->tally[ROW_SPAWN][0] + self->tally[ROW_FORK][0]);
 	}
 }
 
