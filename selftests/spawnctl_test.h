@@ -123,6 +123,14 @@ static inline int kernel_at_least(int major, int minor)
 	return a > major || (a == major && b >= minor);
 }
 
+/* Of those that META names the newest, or newer: what takes long is done there. */
+static inline int newest_kernel(void)
+{
+	int major = 0, minor = 0;
+
+	return sscanf(META_NEWEST, "%d.%d", &major, &minor) == 2 && kernel_at_least(major, minor);
+}
+
 /* How many descriptors are open here. */
 static inline unsigned int open_fds(void)
 {
