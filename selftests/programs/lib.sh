@@ -62,9 +62,13 @@ by_clone() {
 	grep -E '(clone|clone3|fork|vfork)\(' "$1" | grep -vc CLONE_THREAD
 }
 
-# Not those with no struct, by which the library asks whether it may
+# Not those with no struct, by which the library asks whether it may. strace says the
+# struct when the call ends, on a line of its own if another came in between.
 by_device() {
-	grep -c 'ioctl(.*0xea, 0x1, 0), 0x' "$1"
+	awk '/ioctl\(.*0xea, 0x1, 0\) <unfinished/ { under_way[$1] = 1 }
+	     /<\.\.\. ioctl resumed>/ { n += under_way[$1] && /resumed>, 0x/; under_way[$1] = 0 }
+	     /ioctl\(.*0xea, 0x1, 0\), 0x/ { n++ }
+	     END { print n + 0 }' "$1"
 }
 
 trace() {
