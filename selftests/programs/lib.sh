@@ -62,12 +62,11 @@ by_clone() {
 	grep -E '(clone|clone3|fork|vfork)\(' "$1" | grep -vc CLONE_THREAD
 }
 
-# Not those with no struct, by which the library asks whether it may. strace says the
-# struct when the call ends, on a line of its own if another came in between.
+# Those that have made one: the library asks by the same command whether it may. The
+# end of a call is on a line of its own if another came in between.
 by_device() {
-	awk '/ioctl\(.*0xea, 0x1, 0\) <unfinished/ { under_way[$1] = 1 }
-	     /<\.\.\. ioctl resumed>/ { n += under_way[$1] && /resumed>, 0x/; under_way[$1] = 0 }
-	     /ioctl\(.*0xea, 0x1, 0\), 0x/ { n++ }
+	awk '/ioctl\(.*0xea, 0x1, 0\)/ { n += /= [1-9][0-9]*$/; under_way[$1] = /<unfinished/ }
+	     /<\.\.\. ioctl resumed>/ { n += under_way[$1] && /= [1-9][0-9]*$/; under_way[$1] = 0 }
 	     END { print n + 0 }' "$1"
 }
 
