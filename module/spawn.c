@@ -175,8 +175,6 @@ static noinline pid_t spawnctl_clone_call(struct spawnctl_birth *birth,
 {
 	u64 block = birth->mask | birth->sig_default | birth->sig_ignore;
 	bool has_exec_mask = birth->flags & SPAWNCTL_EXEC_MASK;
-	bool no_new_privs = birth->flags & SPAWNCTL_NO_NEW_PRIVS;
-	struct lent_no_new_privs lent = {};
 	sigset_t wide = { .sig = { block } }, old;
 	bool missed;
 	pid_t nr;
@@ -184,12 +182,8 @@ static noinline pid_t spawnctl_clone_call(struct spawnctl_birth *birth,
 	sigprocmask(SIG_BLOCK, &wide, &old);
 	wide = current->blocked;
 	spawnctl_child_expect(birth);
-	if (no_new_privs)
-		lend_no_new_privs(&lent);
 
 	nr = static_call(spawnctl_kernel_clone)(kargs);
-
-	give_back_no_new_privs(&lent);
 
 	/*
 	 * A tracepoint is skipped by a task that is moved off a CPU as that
@@ -225,6 +219,7 @@ static long make_child(struct file *file, unsigned int nr, struct spawnctl_clone
 		       u32 known_flags, u64 clone_flags)
 {
 	struct kernel_clone_args kargs = { .flags = clone_flags };
+	struct lent_no_new_privs lent = {};
 	struct spawnctl_birth *birth;
 	long top, ret;
 
@@ -254,7 +249,10 @@ static long make_child(struct file *file, unsigned int nr, struct spawnctl_clone
 	 * one user, took no reference.
 	 */
 	get_file(file);
+	if (given(arg, SPAWNCTL_NO_NEW_PRIVS))
+		lend_no_new_privs(&lent);
 	ret = spawnctl_clone_call(birth, &kargs, u64_to_user_ptr(arg->hold));
+	give_back_no_new_privs(&lent);
 	spawnctl_grant_settle(file, ret > 0);
 	/*
 	 * copy_process() can fail after it has stored the number, which is
