@@ -79,14 +79,18 @@ static int looks_like_it(int fd)
 	return S_ISCHR(st.st_mode) && major(st.st_rdev) == MISC_MAJOR ? 0 : -ENOTTY;
 }
 
-/* Whether the device's name is known here, and is that of another one */
+/*
+ * Whether the device's name is known here, and is that of another one. A name that
+ * is masked, by /dev/null or by a node of no driver's, says nothing.
+ */
 static bool is_another(int fd)
 {
 	struct stat file, named;
 
 	return !raw_syscall(SYS_newfstatat, fd, "", &file, AT_EMPTY_PATH) &&
 	       !raw_syscall(SYS_newfstatat, AT_FDCWD, name, &named, 0) &&
-	       S_ISCHR(named.st_mode) && file.st_rdev != named.st_rdev;
+	       S_ISCHR(named.st_mode) && major(named.st_rdev) == MISC_MAJOR &&
+	       file.st_rdev != named.st_rdev;
 }
 
 int spawnctl_device_check(int fd, int *refusal)

@@ -131,7 +131,8 @@ struct spawnctl_info {
  * @SPAWNCTL_LIMIT_NO_NEW_PRIVS: Every child has no_new_privs from its birth on, as
  *	if SPAWNCTL_NO_NEW_PRIVS were asked for. There is none without. On a
  *	kernel without CLONE_NNP the caller's thread has it for the time of the
- *	call, and keeps it if another puts a filter on it by TSYNC just then
+ *	call, and keeps it if another puts a filter on it by TSYNC just then, or
+ *	changes its credentials (a domain of Landlock's, a session keyring)
  * @SPAWNCTL_LIMIT_RESET: No child ignores a signal: all are reset, as if
  *	@sig_default of struct spawnctl_clone named them all. To ask for
  *	@sig_ignore is EPERM

@@ -30,11 +30,14 @@ extern "C" {
 /**
  * spawnctl_open() - open /dev/spawnctl and see that it is what it should be
  *
+ * Asks by a SPAWN that can only be refused, so a filter has to let that through.
+ *
  * Async-signal-safe.
  *
  * Return: a new descriptor, close-on-exec, or -1 with errno
  *	ENOENT or ENODEV (the module is not loaded),
  *	EACCES		(no right to the device, or under a seccomp filter),
+ *	EPERM		(as an LSM or a filter answers SPAWN),
  *	ENOTTY		(/dev/spawnctl is something else),
  *	or as open(2).
  */
