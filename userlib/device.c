@@ -59,12 +59,18 @@ static int open_device(void)
 	return raw_syscall(SYS_openat, AT_FDCWD, name, O_RDWR | O_CLOEXEC);
 }
 
+/* The descriptor's file, and the one at the device's name; whether both are there */
+static bool stat_both(int fd, struct stat *file, struct stat *named)
+{
+	return !raw_syscall(SYS_newfstatat, fd, "", file, AT_EMPTY_PATH) &&
+	       !raw_syscall(SYS_newfstatat, AT_FDCWD, name, named, 0);
+}
+
 static bool is_of_that_name(int fd)
 {
 	struct stat file, named;
 
-	return !raw_syscall(SYS_newfstatat, fd, "", &file, AT_EMPTY_PATH) &&
-	       !raw_syscall(SYS_newfstatat, AT_FDCWD, name, &named, 0) &&
+	return stat_both(fd, &file, &named) &&
 	       file.st_dev == named.st_dev && file.st_ino == named.st_ino;
 }
 
@@ -87,10 +93,8 @@ static bool is_another(int fd)
 {
 	struct stat file, named;
 
-	return !raw_syscall(SYS_newfstatat, fd, "", &file, AT_EMPTY_PATH) &&
-	       !raw_syscall(SYS_newfstatat, AT_FDCWD, name, &named, 0) &&
-	       S_ISCHR(named.st_mode) && major(named.st_rdev) == MISC_MAJOR &&
-	       file.st_rdev != named.st_rdev;
+	return stat_both(fd, &file, &named) && S_ISCHR(named.st_mode) &&
+	       major(named.st_rdev) == MISC_MAJOR && file.st_rdev != named.st_rdev;
 }
 
 int spawnctl_device_check(int fd, int *refusal)
@@ -117,17 +121,25 @@ int spawnctl_device_check(int fd, int *refusal)
 	return 0;
 }
 
-int spawnctl_open(void)
+/* One that is the device and does not refuse this caller, or a negative errno */
+static int open_usable(void)
 {
 	int fd = open_device(), ret, refusal = 0;
 
 	if (fd < 0)
-		return spawnctl_error(fd);
+		return fd;
 	ret = spawnctl_device_check(fd, &refusal);
 	if (!ret && !refusal)
 		return fd;
 	raw_syscall(SYS_close, fd);
-	return spawnctl_error(ret ? ret : -refusal);
+	return ret ? ret : -refusal;
+}
+
+int spawnctl_open(void)
+{
+	int fd = open_usable();
+
+	return fd < 0 ? spawnctl_error(fd) : fd;
 }
 
 /* A decimal number that is all of @text up to @end, or -1 */
@@ -214,18 +226,13 @@ static int lift(int fd)
 static int keep_device(struct device *device)
 {
 	unsigned long old = __atomic_load_n(&kept_fd, __ATOMIC_ACQUIRE);
-	int fd = NONE, ret, refusal = 0;
+	int fd = NONE;
 
 	while (KEPT_FD(old) == NONE) {
 		if (fd == NONE) {
-			fd = open_device();
+			fd = open_usable();
 			if (fd < 0)
 				return fd;
-			ret = spawnctl_device_check(fd, &refusal);
-			if (ret || refusal) {
-				raw_syscall(SYS_close, fd);
-				return ret ? ret : -refusal;
-			}
 			fd = lift(fd);
 		}
 		device->kept = KEPT(KEPT_COUNT(old) + 1, fd);
