@@ -6,6 +6,8 @@
 #ifndef CONTRACT_H
 #define CONTRACT_H
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sys/wait.h>
 #include "spawnctl_test.h"
 
@@ -120,5 +122,19 @@ static inline void both_accept(struct __test_metadata *_metadata, int fd, void *
 
 #define CLONE(...) (&(struct spawnctl_clone){ \
 	.size = sizeof(struct spawnctl_clone), __VA_ARGS__ })
+
+#define LIMIT(...)	(&(struct spawnctl_limit){ \
+	.size = sizeof(struct spawnctl_limit), __VA_ARGS__ })
+
+/* A filter that allows all. With no no_new_privs: who installs it is root, or sets that. */
+static inline int install_filter(unsigned int flags)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { .len = ARRAY_SIZE(code), .filter = code };
+
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
+}
 
 #endif /* CONTRACT_H */

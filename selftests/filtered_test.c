@@ -3,27 +3,13 @@
  * Under a seccomp filter the device makes no process, whenever it was opened and
  * by whomever, unless a task without a filter has marked the descriptor for it.
  */
-#include <linux/filter.h>
 #include <linux/io_uring.h>
-#include <linux/seccomp.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <sys/prctl.h>
 #include "contract.h"
 
-#define LIMIT(...)	(&(struct spawnctl_limit){ \
-	.size = sizeof(struct spawnctl_limit), __VA_ARGS__ })
 #define PARAMETER	"/sys/module/spawnctl/parameters/allow_filtered"
-
-static int install_filter(unsigned int flags)
-{
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = { .len = ARRAY_SIZE(code), .filter = code };
-
-	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
-}
 
 static int mark(int fd)
 {

@@ -8,8 +8,6 @@
 #include <sys/socket.h>
 #include "contract.h"
 
-#define LIMIT(...)	(&(struct spawnctl_limit){ \
-	.size = sizeof(struct spawnctl_limit), __VA_ARGS__ })
 #define COMMAND(name)	(1U << SPAWNCTL_CMD_##name)
 #define ALL_COMMANDS	(COMMAND(INFO) | COMMAND(SPAWN) | COMMAND(FORK) | COMMAND(LIMIT))
 #define ALL_FLAGS	(SPAWNCTL_HOLD | (SPAWNCTL_HOLD - 1U))

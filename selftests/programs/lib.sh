@@ -22,6 +22,15 @@ claim() {
 	fi
 }
 
+# gives STATUS COMMAND...: for inside.c, 159 is death by SIGSYS, 100 and more an error of spawn
+gives() {
+	gives_status=$1
+	shift
+	"$@" && gives_got=0 || gives_got=$?
+	echo "status $gives_got, not $gives_status"
+	[ "$gives_got" = "$gives_status" ]
+}
+
 # with COMMAND...: under the library, and with no other way than the device
 with() {
 	(

@@ -47,15 +47,6 @@ inside() {
 	box "$inside_box" /work/inside "$@"
 }
 
-# gives STATUS COMMAND...: 159 is death by SIGSYS, 100 and more an error of spawn
-gives() {
-	gives_status=$1
-	shift
-	"$@" && gives_got=0 || gives_got=$?
-	echo "status $gives_got, not $gives_status"
-	[ "$gives_got" = "$gives_status" ]
-}
-
 # says TEXT COMMAND...: a line of what it says
 says() {
 	says_text=$1

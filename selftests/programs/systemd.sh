@@ -70,15 +70,6 @@ service() {
 	return "$(systemctl show -P ExecMainStatus "$unit")"
 }
 
-# gives STATUS COMMAND...: 100 and more is an error of spawn
-gives() {
-	gives_status=$1
-	shift
-	"$@" && gives_got=0 || gives_got=$?
-	echo "status $gives_got, not $gives_status"
-	[ "$gives_got" = "$gives_status" ]
-}
-
 # by HOW SERVICE...: each of three spawns under the preload library is made by HOW
 by() {
 	by_how=$1
