@@ -20,7 +20,11 @@
 #include "device.h"
 
 #define MISC_MAJOR	10	/* Documentation/admin-guide/devices.txt */
-#define LOW_FDS		100	/* programs count on getting the first free ones */
+/*
+ * Programs count on getting the first free ones. Under 64 a table has the room in
+ * itself, and is copied for less than half at each birth of the process.
+ */
+#define LOW_FDS		32
 #define NONE		(-1)
 
 /* By the environment that the program was started with, once that is read */
@@ -30,8 +34,8 @@ static bool environment_read;
 static bool given_in_doubt = true;
 
 /*
- * The one that is kept, with the count of those before: else who has found 100
- * closed could take the next 100, of another thread, for that one. Atomic.
+ * The one that is kept, with the count of those before: else who has found 32
+ * closed could take the next 32, of another thread, for that one. Atomic.
  */
 #define KEPT(count, fd)	((unsigned long)(count) << 32 | (unsigned int)(fd))
 #define KEPT_FD(kept)	((int)(unsigned int)(kept))
