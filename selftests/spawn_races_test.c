@@ -5,10 +5,13 @@
  */
 #include "spawn_fixture.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <spawn.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 
@@ -248,7 +251,7 @@ static void where_it_ran(int sig)
 }
 
 /* As storm_test has it, whose controls show that the handlers run in vfork()'s child */
-TEST_F_TIMEOUT(spawn, no_handler_in_the_child, 120)
+static void weather_a_storm(struct __test_metadata *_metadata, FIXTURE_SELF(spawn) self)
 {
 	unsigned int i, n = scaled(20000, 300, "spawns");
 	char *argv[] = { "true", NULL };
@@ -272,6 +275,40 @@ TEST_F_TIMEOUT(spawn, no_handler_in_the_child, 120)
 	EXPECT_LT(0, storm_stop(storm));
 	EXPECT_LT(0, ran->in_parent);
 	EXPECT_EQ(0, ran->in_child);
+}
+
+TEST_F_TIMEOUT(spawn, no_handler_in_the_child, 120)
+{
+	weather_a_storm(_metadata, self);
+}
+
+/* Where clone3() is not to be had, as under RestrictNamespaces= of systemd */
+TEST_F_TIMEOUT(spawn, no_handler_in_a_filtered_child, 120)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { .len = ARRAY_SIZE(code), .filter = code };
+	const struct spawnctl_limit marked = {
+		.size = sizeof(marked), .flags = SPAWNCTL_LIMIT_FILTERED,
+	};
+	int fd = spawnctl_open();
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, spawnctl_limit(fd, &marked));
+	if (variant->backend == SPAWNCTL_BACKEND_DEVICE)
+		ASSERT_EQ(0, spawnctl_attr_setdevice(self->attr, fd));
+	ASSERT_EQ(0, syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program));
+	if (variant->backend == SPAWNCTL_BACKEND_CLONE3) {
+		EXPECT_EQ(ENOSYS, spawnctl_spawn(NULL, "/bin/true", NULL, self->attr,
+						 (char *[]){ "true", NULL }, environ));
+	} else {
+		weather_a_storm(_metadata, self);
+	}
+	close(fd);
 }
 
 struct worker {
