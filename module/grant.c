@@ -29,7 +29,7 @@ MODULE_PARM_DESC(allow_filtered,
 
 /**
  * struct spawnctl_grant - what one open file of the device still grants
- * @lock: protects the rest. Not held over a birth: the child may call on the
+ * @lock: protects the rest, which is written with it held. Not held over a birth: the child may call on the
  *	same file while its parent waits for it
  * @commands: as bits (1 << SPAWNCTL_CMD_*)
  * @flags: of SPAWN and FORK
@@ -100,30 +100,27 @@ void spawnctl_grant_release(struct file *file)
 	kfree(grant_of(file));
 }
 
-static int refusal(const struct spawnctl_grant *grant, unsigned int nr)
+static int refusal(u32 commands, u32 in_force, unsigned int nr)
 {
-	int ret = caller_refusal(grant->in_force & SPAWNCTL_LIMIT_FILTERED);
+	int ret = caller_refusal(in_force & SPAWNCTL_LIMIT_FILTERED);
 
-	lockdep_assert_held(&grant->lock);
 	if (ret)
 		return ret;
-	return grant->commands & BIT(nr) ? 0 : -EPERM;
+	return commands & BIT(nr) ? 0 : -EPERM;
 }
 
 /**
  * spawnctl_grant_refusal() - what the caller is answered whatever he asks
  * @file: the open file he asks on
  * @nr: a command but INFO
+ *
+ * Without the lock: whoever is not refused is asked once more with it held.
  */
 int spawnctl_grant_refusal(struct file *file, unsigned int nr)
 {
-	struct spawnctl_grant *grant = grant_of(file);
-	int ret;
+	const struct spawnctl_grant *grant = grant_of(file);
 
-	spin_lock(&grant->lock);
-	ret = refusal(grant, nr);
-	spin_unlock(&grant->lock);
-	return ret;
+	return refusal(READ_ONCE(grant->commands), READ_ONCE(grant->in_force), nr);
 }
 
 /**
@@ -144,7 +141,7 @@ int spawnctl_grant_take(struct file *file, unsigned int nr, struct spawnctl_clon
 	int ret;
 
 	spin_lock(&grant->lock);
-	ret = refusal(grant, nr);
+	ret = refusal(grant->commands, grant->in_force, nr);
 	if (ret)
 		goto out;
 	if (clone->flags & ~grant->flags)
@@ -231,16 +228,17 @@ long spawnctl_limit(struct file *file, void *arg)
 		return ret;
 	spin_lock(&grant->lock);
 	/* Once more: of two who take LIMIT away, one is late */
-	ret = refusal(grant, SPAWNCTL_CMD_LIMIT);
+	ret = refusal(grant->commands, grant->in_force, SPAWNCTL_CMD_LIMIT);
 	if (ret)
 		goto out;
 	if (limit->flags & SPAWNCTL_LIMIT_COMMANDS)
-		grant->commands &= limit->commands | BIT(SPAWNCTL_CMD_INFO);
+		WRITE_ONCE(grant->commands,
+			   grant->commands & (limit->commands | BIT(SPAWNCTL_CMD_INFO)));
 	if (limit->flags & SPAWNCTL_LIMIT_FLAGS)
 		grant->flags &= limit->clone_flags;
 	if (limit->flags & SPAWNCTL_LIMIT_CHILDREN)
 		grant->children = min_t(u64, grant->children, limit->children);
-	grant->in_force |= limit->flags & IN_FORCE;
+	WRITE_ONCE(grant->in_force, grant->in_force | (limit->flags & IN_FORCE));
 out:
 	spin_unlock(&grant->lock);
 	return ret;

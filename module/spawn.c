@@ -8,7 +8,6 @@
 #include <linux/file.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
-#include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include "compat/clone_flags.h"
@@ -86,32 +85,36 @@ static int check_arg(const struct spawnctl_clone *arg, u32 known_flags)
 /* The child's stack pointer, 0 for the caller's, or an error */
 static long stack_top(const struct spawnctl_clone *arg)
 {
+	const unsigned long limit = TASK_SIZE;
 	unsigned long top;
 
 	if (!arg->stack && !arg->stack_size)
 		return 0;
 	if (!arg->stack || !arg->stack_size)
 		return -EINVAL;
-	if (arg->stack_size > TASK_SIZE || arg->stack > TASK_SIZE - arg->stack_size)
+	if (arg->stack_size > limit || arg->stack > limit - arg->stack_size)
 		return -EINVAL;
 	top = round_down(arg->stack + arg->stack_size, STACK_ALIGN);
 	return top > arg->stack ? top : -EINVAL;
 }
 
-static void set_birth(struct spawnctl_birth *birth, const struct spawnctl_clone *arg)
+/* Where @birth has an exec mask, @exec_mask is set to it, and returned */
+static const u64 *set_birth(struct spawnctl_birth *birth, const struct spawnctl_clone *arg,
+			    u64 *exec_mask)
 {
 	u64 mask = given(arg, SPAWNCTL_WINDOW_MASK) ? arg->window_mask
 						     : current->blocked.sig[0];
 
-	birth->flags = arg->flags;
 	birth->mask = mask & ~UNBLOCKABLE;
-	birth->exec_mask = arg->exec_mask & ~UNBLOCKABLE;
-	if (given(arg, SPAWNCTL_EXEC_KEEP_MASK)) {
-		birth->flags |= SPAWNCTL_EXEC_MASK;
-		birth->exec_mask = current->blocked.sig[0];
-	}
 	birth->sig_default = arg->sig_default & ~UNBLOCKABLE;
 	birth->sig_ignore = arg->sig_ignore;
+	if (given(arg, SPAWNCTL_EXEC_MASK))
+		*exec_mask = arg->exec_mask & ~UNBLOCKABLE;
+	else if (given(arg, SPAWNCTL_EXEC_KEEP_MASK))
+		*exec_mask = current->blocked.sig[0];
+	else
+		return NULL;
+	return exec_mask;
 }
 
 static void set_kargs(struct kernel_clone_args *kargs, const struct spawnctl_clone *arg)
@@ -167,21 +170,19 @@ static bool held(struct spawnctl_hold __user *hold, const sigset_t *mask)
  * the caller, would become deliverable, copy_process() would answer
  * -ERESTARTNOINTR, and the call would be restarted for ever.
  *
- * @birth is freed here, or is the child's.
+ * @birth is expected, and no more when this returns.
  */
 static noinline pid_t spawnctl_clone_call(struct spawnctl_birth *birth,
 					  struct kernel_clone_args *kargs,
 					  struct spawnctl_hold __user *hold)
 {
 	u64 block = birth->mask | birth->sig_default | birth->sig_ignore;
-	bool has_exec_mask = birth->flags & SPAWNCTL_EXEC_MASK;
 	sigset_t wide = { .sig = { block } }, old;
 	bool missed;
 	pid_t nr;
 
 	sigprocmask(SIG_BLOCK, &wide, &old);
 	wide = current->blocked;
-	spawnctl_child_expect(birth);
 
 	nr = static_call(spawnctl_kernel_clone)(kargs);
 
@@ -190,11 +191,9 @@ static noinline pid_t spawnctl_clone_call(struct spawnctl_birth *birth,
 	 * goes offline, if it is preempted at just the wrong instruction. Such
 	 * a child keeps the wide mask and the signals that the caller ignores.
 	 */
-	missed = spawnctl_child_forget();
+	missed = spawnctl_child_forget(birth);
 	if (missed && nr > 0)
 		pr_warn_once("child %d was not prepared\n", nr);
-	if (missed || !has_exec_mask)
-		kfree(birth);
 
 	/*
 	 * Unless a tracer has given the caller another mask meanwhile. (It read
@@ -220,7 +219,8 @@ static long make_child(struct file *file, unsigned int nr, struct spawnctl_clone
 {
 	struct kernel_clone_args kargs = { .flags = clone_flags };
 	struct lent_no_new_privs lent = {};
-	struct spawnctl_birth *birth;
+	struct spawnctl_birth birth;
+	u64 exec_mask;
 	long top, ret;
 
 	BUILD_BUG_ON((SPAWN_FLAGS | FORK_FLAGS) != SPAWNCTL_ALL_FLAGS);
@@ -231,17 +231,16 @@ static long make_child(struct file *file, unsigned int nr, struct spawnctl_clone
 	top = stack_top(arg);
 	if (top < 0)
 		return top;
-	birth = kmalloc(sizeof(*birth), GFP_KERNEL_ACCOUNT);
-	if (!birth)
-		return -ENOMEM;
 	ret = spawnctl_grant_take(file, nr, arg);
+	if (ret)
+		return ret;
+	ret = spawnctl_child_expect(&birth, set_birth(&birth, arg, &exec_mask));
 	if (ret) {
-		kfree(birth);
+		spawnctl_grant_settle(file, false);
 		return ret;
 	}
 	kargs.stack = top;
 	set_kargs(&kargs, arg);
-	set_birth(birth, arg);
 
 	/*
 	 * With a shared descriptor table the child can close the descriptor
@@ -251,7 +250,7 @@ static long make_child(struct file *file, unsigned int nr, struct spawnctl_clone
 	get_file(file);
 	if (given(arg, SPAWNCTL_NO_NEW_PRIVS))
 		lend_no_new_privs(&lent);
-	ret = spawnctl_clone_call(birth, &kargs, u64_to_user_ptr(arg->hold));
+	ret = spawnctl_clone_call(&birth, &kargs, u64_to_user_ptr(arg->hold));
 	give_back_no_new_privs(&lent);
 	spawnctl_grant_settle(file, ret > 0);
 	/*

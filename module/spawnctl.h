@@ -11,7 +11,6 @@
 
 #include <linux/fs.h>
 #include <linux/list.h>
-#include <linux/rcupdate.h>
 #include <linux/signal.h>
 #include <linux/static_call.h>
 #include <linux/sched/task.h>
@@ -22,28 +21,30 @@ DECLARE_STATIC_CALL(spawnctl_kernel_clone, kernel_clone);
 int spawnctl_kclone_init(void);
 
 /**
- * struct spawnctl_birth - what the probes are to do to one child
+ * struct spawnctl_entry - what the table holds
  * @node: place in the table, under the lock of @key's bucket
- * @key: whose birth this is: the parent's task_struct until the child exists;
- *	from then on the child's signal_struct, as that is what stays the same
- *	when a thread that is not the leader calls execve(2)
- * @start_time: the child's, to know it by: should its exit ever go unseen, its
- *	signal_struct's address will be another process's
- * @rcu: for freeing in a probe, where kfree() may not be called
- * @flags: SPAWNCTL_EXEC_MASK counts here
+ * @key: whose it is
+ */
+struct spawnctl_entry {
+	struct hlist_node node;
+	const void *key;
+};
+
+/**
+ * struct spawnctl_birth - what the fork probe is to do to the caller's next child;
+ *	on the caller's stack
+ * @entry: in the table under the caller's task_struct
+ * @record: what becomes the child's if it is to have an exec mask, else NULL
+ * @missed: the probe has not come yet; the caller's alone, as the probe runs in it
  * @mask: the child's mask at its first instruction
- * @exec_mask: its mask from exec on
  * @sig_default: signals to set to SIG_DFL
  * @sig_ignore: signals to set to SIG_IGN
  */
 struct spawnctl_birth {
-	struct hlist_node node;
-	const void *key;
-	u64 start_time;
-	struct rcu_head rcu;
-	u32 flags;
+	struct spawnctl_entry entry;
+	struct spawnctl_record *record;
+	bool missed;
 	u64 mask;
-	u64 exec_mask;
 	u64 sig_default;
 	u64 sig_ignore;
 };
@@ -51,8 +52,8 @@ struct spawnctl_birth {
 /* child.c: the probes */
 int spawnctl_child_init(void);
 void spawnctl_child_exit(void);
-void spawnctl_child_expect(struct spawnctl_birth *birth);
-bool spawnctl_child_forget(void);
+int spawnctl_child_expect(struct spawnctl_birth *birth, const u64 *exec_mask);
+bool spawnctl_child_forget(struct spawnctl_birth *birth);
 unsigned int spawnctl_child_exec_pending(void);
 
 /* spawn.c: one birth */
