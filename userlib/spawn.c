@@ -128,6 +128,14 @@ static void set_clone(struct spawn *spawn)
 	}
 }
 
+/* Of glibc's, since 2.32: there is no other thread, which could cancel this one */
+extern char __libc_single_threaded __attribute__((__weak__));
+
+static bool alone(void)
+{
+	return &__libc_single_threaded && __libc_single_threaded;
+}
+
 static long wait_for(int type, int id)
 {
 	long ret;
@@ -166,6 +174,7 @@ static __attribute__((__noinline__)) long give_birth(struct spawn *spawn)
 	spawn->birth.backend = spawn->attr->backend;
 	spawn->birth.fd = spawn->attr->fd;
 	spawn->birth.transient = spawn->attr->transient;
+	spawn->birth.open_window = false;
 	spawn->birth.hold_all = true;
 	spawn->birth.fn = spawnctl_spawn_child;
 	spawn->birth.arg = spawn;
@@ -198,11 +207,13 @@ int spawnctl_spawn_run(struct spawn *spawn)
 {
 	static const struct spawnctl_attr none = { .fd = -1 };
 	int cancel = PTHREAD_CANCEL_ENABLE, error;
+	const bool cancellable = !alone();
 	long pid;
 
 	if (!spawn->attr)
 		spawn->attr = &none;
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	if (cancellable)
+		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	spawn->cannot_unshare = false;
 	pid = give_birth_and_reap(spawn);
 	if (spawn->cannot_unshare) {
@@ -221,7 +232,8 @@ int spawnctl_spawn_run(struct spawn *spawn)
 			*spawn->pid = pid;
 	}
 	spawnctl_birth_release(&spawn->birth);
-	pthread_setcancelstate(cancel, NULL);
+	if (cancellable)
+		pthread_setcancelstate(cancel, NULL);
 	return error;
 }
 
@@ -229,17 +241,17 @@ static int spawn(pid_t *pid, const char *path, const char *search,
 		 const spawnctl_file_actions_t *actions, const spawnctl_attr_t *attr,
 		 char *const argv[], char *const envp[])
 {
-	struct spawn spawn = {
-		.path = path,
-		.search = search,
-		.argv = argv,
-		.envp = envp,
-		.actions = actions ? actions->list : NULL,
-		.used = actions ? actions->used : 0,
-		.attr = attr,
-		.pid = pid,
-	};
+	/* Not cleared as a whole: that is a tenth of what is done here */
+	struct spawn spawn;
 
+	spawn.path = path;
+	spawn.search = search;
+	spawn.argv = argv;
+	spawn.envp = envp;
+	spawn.actions = actions ? actions->list : NULL;
+	spawn.used = actions ? actions->used : 0;
+	spawn.attr = attr;
+	spawn.pid = pid;
 	return spawnctl_spawn_run(&spawn);
 }
 
