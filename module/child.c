@@ -6,24 +6,26 @@
  *   fork  in the parent, after the child is complete and before it is woken:
  *         the child's signal dispositions and mask become what was asked for
  *   exec  in the child, after the new image is in place: the exec mask
- *   exit  in the child: what is left of its record is dropped
+ *   exit  in the child: what is left of the birth is dropped
  *
  * A birth is in the table from spawnctl_child_expect() until the fork probe
- * takes it out. If the child is to have an exec mask, a record of that goes in
- * there under the child's name, is the child's from then on, and holds the
- * module until the exec or exit probe drops it.
+ * takes it out; if the child is to have an exec mask it goes back in there under
+ * the child's name, is the child's from then on, and holds the module until the
+ * exec or exit probe drops it. It is no part of the caller's stack: a task that
+ * dies in the kernel never takes it out.
  *
  * The probes run for every fork, exec and exit on the machine, so the first
  * line of each is one test that nothing of ours is in flight. They run with
  * preemption off on most kernels, PREEMPT_RT's included: raw spinlocks only, no
- * allocation, no kfree(), and none of the signal code's own locks. So a record
- * that is dropped is kept for the next birth.
+ * allocation, no kfree(), and none of the signal code's own locks. What is
+ * dropped is kept for the next birth, so that a spawn allocates nothing.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/binfmts.h>
 #include <linux/hash.h>
 #include <linux/module.h>
+#include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
@@ -34,35 +36,40 @@
 #include "spawnctl.h"
 
 #define TABLE_BITS	6
-#define MOST_SPARE	16	/* in a bucket, before one is freed at each birth */
+#define MOST_SPARE	4	/* in a bucket */
 
 struct bucket {
 	raw_spinlock_t lock;
-	struct hlist_head entries;	/* these are protected by lock */
+	struct hlist_head births;	/* these are protected by lock */
 	struct hlist_head spare;
-	unsigned int spare_count;
+	unsigned int spares;
 } ____cacheline_aligned_in_smp;
 
 static struct bucket table[1 << TABLE_BITS];
 
-static atomic_t born_next = ATOMIC_INIT(0);	/* births in the table */
-static atomic_t exec_next = ATOMIC_INIT(0);	/* records in the table */
+static atomic_t born_next = ATOMIC_INIT(0);	/* in the table, for the fork probe */
+static atomic_t exec_next = ATOMIC_INIT(0);	/* in the table, for exec and exit */
 
 /**
- * struct spawnctl_record - what the exec probe is to do to one child
- * @entry: in the table under the child's signal_struct, as that is what stays
- *	the same when a thread that is not the leader calls execve(2); or among
- *	@home's spare ones
- * @home: the bucket of the parent, whose next birth may use it again
+ * struct spawnctl_birth - what the probes are to do to one child
+ * @node: place in the table, under the lock of @key's bucket, or among the spare
+ *	ones of @home
+ * @key: whose birth this is: the parent's task_struct until the child exists;
+ *	from then on the child's signal_struct, as that is what stays the same
+ *	when a thread that is not the leader calls execve(2)
+ * @home: the parent's bucket, where it is kept for the next birth
  * @start_time: the child's, to know it by: should its exit ever go unseen, its
  *	signal_struct's address will be another process's
- * @mask: its mask from exec on
+ * @signals: what is to be done
+ * @rcu: for freeing in a probe, where kfree() may not be called
  */
-struct spawnctl_record {
-	struct spawnctl_entry entry;
+struct spawnctl_birth {
+	struct hlist_node node;
+	const void *key;
 	struct bucket *home;
 	u64 start_time;
-	u64 mask;
+	struct spawnctl_signals signals;
+	struct rcu_head rcu;
 };
 
 static struct bucket *bucket_of(const void *key)
@@ -71,22 +78,22 @@ static struct bucket *bucket_of(const void *key)
 }
 
 /* With @bucket locked */
-static void table_add(struct bucket *bucket, struct spawnctl_entry *entry, const void *key)
+static void table_add(struct bucket *bucket, struct spawnctl_birth *birth, const void *key)
 {
-	entry->key = key;
-	hlist_add_head(&entry->node, &bucket->entries);
+	birth->key = key;
+	hlist_add_head(&birth->node, &bucket->births);
 }
 
-static struct spawnctl_entry *table_take(const void *key)
+static struct spawnctl_birth *table_take(const void *key)
 {
 	struct bucket *bucket = bucket_of(key);
-	struct spawnctl_entry *entry, *found = NULL;
+	struct spawnctl_birth *birth, *found = NULL;
 
 	raw_spin_lock(&bucket->lock);
-	hlist_for_each_entry(entry, &bucket->entries, node) {
-		if (entry->key == key) {
-			hlist_del(&entry->node);
-			found = entry;
+	hlist_for_each_entry(birth, &bucket->births, node) {
+		if (birth->key == key) {
+			hlist_del(&birth->node);
+			found = birth;
 			break;
 		}
 	}
@@ -94,83 +101,85 @@ static struct spawnctl_entry *table_take(const void *key)
 	return found;
 }
 
-/* Its bucket has no more than there have been children without a program at once. */
-static void spare_add(struct spawnctl_record *record)
+/* It is over: kept, or freed */
+static void put_birth(struct spawnctl_birth *birth)
 {
-	struct bucket *home = record->home;
+	struct bucket *home = birth->home;
+	bool kept;
 
 	raw_spin_lock(&home->lock);
-	hlist_add_head(&record->entry.node, &home->spare);
-	home->spare_count++;
+	kept = home->spares < MOST_SPARE;
+	if (kept) {
+		hlist_add_head(&birth->node, &home->spare);
+		home->spares++;
+	}
 	raw_spin_unlock(&home->lock);
+	if (!kept)
+		kfree_rcu(birth, rcu);
 }
 
-/* With @bucket locked: one of more than @keep, or NULL */
-static struct spawnctl_record *spare_take(struct bucket *bucket, unsigned int keep)
+/* With @bucket locked: NULL if it has none */
+static struct spawnctl_birth *spare_birth(struct bucket *bucket)
 {
-	struct spawnctl_record *record;
+	struct spawnctl_birth *birth;
 
-	if (bucket->spare_count <= keep)
+	if (!bucket->spares)
 		return NULL;
-	record = hlist_entry(bucket->spare.first, typeof(*record), entry.node);
-	hlist_del(&record->entry.node);
-	bucket->spare_count--;
-	return record;
+	birth = hlist_entry(bucket->spare.first, typeof(*birth), node);
+	hlist_del(&birth->node);
+	bucket->spares--;
+	return birth;
 }
 
 /**
  * spawnctl_child_expect() - have the caller's next child prepared
- * @birth: how; in the table until spawnctl_child_forget()
- * @exec_mask: what its mask is to be from exec on, or NULL
+ * @signals: how; spawnctl_child_forget() comes after the call that makes it
  *
  * Return: 0 or -ENOMEM.
  */
-int spawnctl_child_expect(struct spawnctl_birth *birth, const u64 *exec_mask)
+int spawnctl_child_expect(const struct spawnctl_signals *signals)
 {
-	struct spawnctl_record *record = NULL, *surplus = NULL;
 	struct bucket *bucket = bucket_of(current);
+	struct spawnctl_birth *birth;
 
 	raw_spin_lock(&bucket->lock);
-	if (exec_mask) {
-		record = spare_take(bucket, 0);
-		surplus = spare_take(bucket, MOST_SPARE);
-		if (unlikely(!record)) {
-			raw_spin_unlock(&bucket->lock);
-			record = kmalloc(sizeof(*record), GFP_KERNEL);
-			if (!record)
-				return -ENOMEM;
-			raw_spin_lock(&bucket->lock);
-		}
-		record->home = bucket;
-		record->mask = *exec_mask;
-		__module_get(THIS_MODULE);
+	birth = spare_birth(bucket);
+	if (unlikely(!birth)) {
+		raw_spin_unlock(&bucket->lock);
+		birth = kmalloc(sizeof(*birth), GFP_KERNEL_ACCOUNT);
+		if (!birth)
+			return -ENOMEM;
+		raw_spin_lock(&bucket->lock);
 	}
-	birth->record = record;
-	birth->missed = true;
-	table_add(bucket, &birth->entry, current);
+	birth->home = bucket;
+	birth->signals = *signals;
+	table_add(bucket, birth, current);
 	raw_spin_unlock(&bucket->lock);
+	if (signals->has_exec_mask)
+		__module_get(THIS_MODULE);
 	atomic_inc(&born_next);
-	if (unlikely(surplus))
-		kfree(surplus);
 	return 0;
 }
 
 /**
  * spawnctl_child_forget() - expect no child of the caller any more
- * @birth: what was expected
  *
- * Return: whether it was still expected.
+ * Return: whether one was still expected.
  */
-bool spawnctl_child_forget(struct spawnctl_birth *birth)
+bool spawnctl_child_forget(void)
 {
-	if (!birth->missed)
+	struct spawnctl_birth *birth;
+
+	/* Nobody's is in the table; the caller's would be counted */
+	if (!atomic_read(&born_next))
 		return false;
-	table_take(current);
+	birth = table_take(current);
+	if (!birth)
+		return false;
 	atomic_dec(&born_next);
-	if (birth->record) {
-		spare_add(birth->record);
+	if (birth->signals.has_exec_mask)
 		module_put(THIS_MODULE);
-	}
+	put_birth(birth);
 	return true;
 }
 
@@ -227,58 +236,54 @@ static void set_blocked(struct task_struct *task, u64 mask)
  */
 static void probe_fork(void *data, struct task_struct *parent, struct task_struct *child)
 {
-	struct spawnctl_record *record;
-	struct spawnctl_entry *entry;
 	struct spawnctl_birth *birth;
 	struct bucket *bucket;
 
 	if (likely(!atomic_read(&born_next)))
 		return;
-	entry = table_take(parent);
-	if (!entry)
+	birth = table_take(parent);
+	if (!birth)
 		return;
 	atomic_dec(&born_next);
-	birth = container_of(entry, typeof(*birth), entry);
-	birth->missed = false;
 
-	set_handlers(child, birth->sig_default, SIG_DFL);
-	set_handlers(child, birth->sig_ignore, SIG_IGN);
-	set_blocked(child, birth->mask);
+	set_handlers(child, birth->signals.sig_default, SIG_DFL);
+	set_handlers(child, birth->signals.sig_ignore, SIG_IGN);
+	set_blocked(child, birth->signals.mask);
 
-	record = birth->record;
-	if (record) {
-		bucket = bucket_of(child->signal);
-		record->start_time = child->start_time;
-		raw_spin_lock(&bucket->lock);
-		table_add(bucket, &record->entry, child->signal);
-		raw_spin_unlock(&bucket->lock);
-		atomic_inc(&exec_next);
+	if (!birth->signals.has_exec_mask) {
+		put_birth(birth);
+		return;
 	}
+	bucket = bucket_of(child->signal);
+	birth->start_time = child->start_time;
+	raw_spin_lock(&bucket->lock);
+	table_add(bucket, birth, child->signal);
+	raw_spin_unlock(&bucket->lock);
+	atomic_inc(&exec_next);
 }
 
-/* The record of the process that @task is in is over */
-static struct spawnctl_record *drop(struct task_struct *task)
+/* The birth of the process that @task is in is over */
+static struct spawnctl_birth *drop(struct task_struct *task)
 {
-	struct spawnctl_entry *entry = table_take(task->signal);
+	struct spawnctl_birth *birth = table_take(task->signal);
 
-	if (!entry)
-		return NULL;
-	atomic_dec(&exec_next);
-	return container_of(entry, struct spawnctl_record, entry);
+	if (birth)
+		atomic_dec(&exec_next);
+	return birth;
 }
 
 static void probe_exec(void *data, struct task_struct *task, pid_t old_pid,
 		       struct linux_binprm *bprm)
 {
-	struct spawnctl_record *record;
+	struct spawnctl_birth *birth;
 	u64 mask;
 
 	if (likely(!atomic_read(&exec_next)))
 		return;
-	record = drop(task);
-	if (!record)
+	birth = drop(task);
+	if (!birth)
 		return;
-	mask = record->mask;
+	mask = birth->signals.exec_mask;
 
 	/*
 	 * Where the program gains rights, an LSM may just have emptied the mask
@@ -288,30 +293,30 @@ static void probe_exec(void *data, struct task_struct *task, pid_t old_pid,
 	if (bprm->secureexec)
 		mask &= task->blocked.sig[0];
 	/* A thread that executes a program takes its leader's start_time */
-	if (record->start_time == task->start_time) {
+	if (birth->start_time == task->start_time) {
 		/* Looked at on the way to the program's first instruction */
 		set_blocked(task, mask);
 		set_tsk_thread_flag(task, TIF_SIGPENDING);
 	}
 
-	spare_add(record);
+	put_birth(birth);
 	module_put(THIS_MODULE);
 }
 
 static void probe_exit(EXIT_PROBE_ARGS)
 {
-	struct spawnctl_record *record;
+	struct spawnctl_birth *birth;
 
 	if (likely(!atomic_read(&exec_next)))
 		return;
 	/* The last thread: all that could have executed a program are gone */
 	if (atomic_read(&task->signal->live))
 		return;
-	record = drop(task);
-	if (!record)
+	birth = drop(task);
+	if (!birth)
 		return;
 
-	spare_add(record);
+	put_birth(birth);
 	/* Not the last we do here, but unloading waits for running probes */
 	module_put(THIS_MODULE);
 }
@@ -369,12 +374,12 @@ int __init spawnctl_child_init(void)
 
 void spawnctl_child_exit(void)
 {
-	struct spawnctl_record *record;
+	struct spawnctl_birth *birth;
 	int i;
 
 	unhook(ARRAY_SIZE(hooks));
 	/* No probe runs any more, and no caller is left */
 	for (i = 0; i < ARRAY_SIZE(table); i++)
-		while ((record = spare_take(&table[i], 0)))
-			kfree(record);
+		while ((birth = spare_birth(&table[i])))
+			kfree(birth);
 }

@@ -114,13 +114,15 @@ static int refusal(u32 commands, u32 in_force, unsigned int nr)
  * @file: the open file he asks on
  * @nr: a command but INFO
  *
- * Without the lock: whoever is not refused is asked once more with it held.
+ * Without the lock: whoever is not refused is asked once more with it held. Who
+ * sees the mark for filtered callers sees what was taken away with it.
  */
 int spawnctl_grant_refusal(struct file *file, unsigned int nr)
 {
 	const struct spawnctl_grant *grant = grant_of(file);
+	u32 in_force = smp_load_acquire(&grant->in_force);
 
-	return refusal(READ_ONCE(grant->commands), READ_ONCE(grant->in_force), nr);
+	return refusal(READ_ONCE(grant->commands), in_force, nr);
 }
 
 /**
@@ -238,7 +240,8 @@ long spawnctl_limit(struct file *file, void *arg)
 		grant->flags &= limit->clone_flags;
 	if (limit->flags & SPAWNCTL_LIMIT_CHILDREN)
 		grant->children = min_t(u64, grant->children, limit->children);
-	WRITE_ONCE(grant->in_force, grant->in_force | (limit->flags & IN_FORCE));
+	/* After the commands: see spawnctl_grant_refusal() */
+	smp_store_release(&grant->in_force, grant->in_force | (limit->flags & IN_FORCE));
 out:
 	spin_unlock(&grant->lock);
 	return ret;

@@ -98,23 +98,17 @@ static long stack_top(const struct spawnctl_clone *arg)
 	return top > arg->stack ? top : -EINVAL;
 }
 
-/* Where @birth has an exec mask, @exec_mask is set to it, and returned */
-static const u64 *set_birth(struct spawnctl_birth *birth, const struct spawnctl_clone *arg,
-			    u64 *exec_mask)
+static void set_signals(struct spawnctl_signals *signals, const struct spawnctl_clone *arg)
 {
 	u64 mask = given(arg, SPAWNCTL_WINDOW_MASK) ? arg->window_mask
 						     : current->blocked.sig[0];
 
-	birth->mask = mask & ~UNBLOCKABLE;
-	birth->sig_default = arg->sig_default & ~UNBLOCKABLE;
-	birth->sig_ignore = arg->sig_ignore;
-	if (given(arg, SPAWNCTL_EXEC_MASK))
-		*exec_mask = arg->exec_mask & ~UNBLOCKABLE;
-	else if (given(arg, SPAWNCTL_EXEC_KEEP_MASK))
-		*exec_mask = current->blocked.sig[0];
-	else
-		return NULL;
-	return exec_mask;
+	signals->mask = mask & ~UNBLOCKABLE;
+	signals->sig_default = arg->sig_default & ~UNBLOCKABLE;
+	signals->sig_ignore = arg->sig_ignore;
+	signals->has_exec_mask = arg->flags & (SPAWNCTL_EXEC_MASK | SPAWNCTL_EXEC_KEEP_MASK);
+	signals->exec_mask = given(arg, SPAWNCTL_EXEC_KEEP_MASK) ? current->blocked.sig[0]
+								 : arg->exec_mask & ~UNBLOCKABLE;
 }
 
 static void set_kargs(struct kernel_clone_args *kargs, const struct spawnctl_clone *arg)
@@ -170,13 +164,13 @@ static bool held(struct spawnctl_hold __user *hold, const sigset_t *mask)
  * the caller, would become deliverable, copy_process() would answer
  * -ERESTARTNOINTR, and the call would be restarted for ever.
  *
- * @birth is expected, and no more when this returns.
+ * A child with @signals is expected, and no more when this returns.
  */
-static noinline pid_t spawnctl_clone_call(struct spawnctl_birth *birth,
+static noinline pid_t spawnctl_clone_call(const struct spawnctl_signals *signals,
 					  struct kernel_clone_args *kargs,
 					  struct spawnctl_hold __user *hold)
 {
-	u64 block = birth->mask | birth->sig_default | birth->sig_ignore;
+	u64 block = signals->mask | signals->sig_default | signals->sig_ignore;
 	sigset_t wide = { .sig = { block } }, old;
 	bool missed;
 	pid_t nr;
@@ -191,7 +185,7 @@ static noinline pid_t spawnctl_clone_call(struct spawnctl_birth *birth,
 	 * goes offline, if it is preempted at just the wrong instruction. Such
 	 * a child keeps the wide mask and the signals that the caller ignores.
 	 */
-	missed = spawnctl_child_forget(birth);
+	missed = spawnctl_child_forget();
 	if (missed && nr > 0)
 		pr_warn_once("child %d was not prepared\n", nr);
 
@@ -219,8 +213,7 @@ static long make_child(struct file *file, unsigned int nr, struct spawnctl_clone
 {
 	struct kernel_clone_args kargs = { .flags = clone_flags };
 	struct lent_no_new_privs lent = {};
-	struct spawnctl_birth birth;
-	u64 exec_mask;
+	struct spawnctl_signals signals;
 	long top, ret;
 
 	BUILD_BUG_ON((SPAWN_FLAGS | FORK_FLAGS) != SPAWNCTL_ALL_FLAGS);
@@ -234,7 +227,8 @@ static long make_child(struct file *file, unsigned int nr, struct spawnctl_clone
 	ret = spawnctl_grant_take(file, nr, arg);
 	if (ret)
 		return ret;
-	ret = spawnctl_child_expect(&birth, set_birth(&birth, arg, &exec_mask));
+	set_signals(&signals, arg);
+	ret = spawnctl_child_expect(&signals);
 	if (ret) {
 		spawnctl_grant_settle(file, false);
 		return ret;
@@ -247,10 +241,11 @@ static long make_child(struct file *file, unsigned int nr, struct spawnctl_clone
 	 * that this call came by, on which the system call, if the table had
 	 * one user, took no reference.
 	 */
-	get_file(file);
+	if (given(arg, SPAWNCTL_SHARE_FILES))
+		get_file(file);
 	if (given(arg, SPAWNCTL_NO_NEW_PRIVS))
 		lend_no_new_privs(&lent);
-	ret = spawnctl_clone_call(&birth, &kargs, u64_to_user_ptr(arg->hold));
+	ret = spawnctl_clone_call(&signals, &kargs, u64_to_user_ptr(arg->hold));
 	give_back_no_new_privs(&lent);
 	spawnctl_grant_settle(file, ret > 0);
 	/*
@@ -261,7 +256,8 @@ static long make_child(struct file *file, unsigned int nr, struct spawnctl_clone
 	 */
 	if (ret < 0 && ret != -ERESTARTNOINTR && given(arg, SPAWNCTL_PIDFD))
 		(void)put_user(-1, kargs.pidfd);
-	fput(file);
+	if (given(arg, SPAWNCTL_SHARE_FILES))
+		fput(file);
 	return ret;
 }
 

@@ -21,39 +21,26 @@ DECLARE_STATIC_CALL(spawnctl_kernel_clone, kernel_clone);
 int spawnctl_kclone_init(void);
 
 /**
- * struct spawnctl_entry - what the table holds
- * @node: place in the table, under the lock of @key's bucket
- * @key: whose it is
- */
-struct spawnctl_entry {
-	struct hlist_node node;
-	const void *key;
-};
-
-/**
- * struct spawnctl_birth - what the fork probe is to do to the caller's next child;
- *	on the caller's stack
- * @entry: in the table under the caller's task_struct
- * @record: what becomes the child's if it is to have an exec mask, else NULL
- * @missed: the probe has not come yet; the caller's alone, as the probe runs in it
- * @mask: the child's mask at its first instruction
+ * struct spawnctl_signals - the signal state that a child is to have
+ * @mask: its mask at its first instruction
+ * @exec_mask: its mask from exec on, if @has_exec_mask
  * @sig_default: signals to set to SIG_DFL
  * @sig_ignore: signals to set to SIG_IGN
+ * @has_exec_mask: whether there is one
  */
-struct spawnctl_birth {
-	struct spawnctl_entry entry;
-	struct spawnctl_record *record;
-	bool missed;
+struct spawnctl_signals {
 	u64 mask;
+	u64 exec_mask;
 	u64 sig_default;
 	u64 sig_ignore;
+	bool has_exec_mask;
 };
 
 /* child.c: the probes */
 int spawnctl_child_init(void);
 void spawnctl_child_exit(void);
-int spawnctl_child_expect(struct spawnctl_birth *birth, const u64 *exec_mask);
-bool spawnctl_child_forget(struct spawnctl_birth *birth);
+int spawnctl_child_expect(const struct spawnctl_signals *signals);
+bool spawnctl_child_forget(void);
 unsigned int spawnctl_child_exec_pending(void);
 
 /* spawn.c: one birth */
