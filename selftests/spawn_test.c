@@ -100,7 +100,11 @@ TEST_F(spawn, signals_as_asked)
 
 	sigaddset(&ign, SIGUSR2);
 	EXPECT_EQ(0, spawnctl_attr_setsigignore(self->attr, &ign));
+	/* Refused before anything was held back: the mask is the caller's still */
+	raw_sigprocmask(SIG_SETMASK, SIGBIT(SIGTERM), NULL);
 	EXPECT_EQ(1000 + EINVAL, spawn_shell(self, "exit 0"));
+	EXPECT_EQ(SIGBIT(SIGTERM), current_mask());
+	raw_sigprocmask(SIG_SETMASK, 0, NULL);
 	EXPECT_EQ(SPAWNCTL_STEP_CLONE, self->failure.step);
 	sigaddset(&ign, SIGKILL);
 	EXPECT_EQ(EINVAL, spawnctl_attr_setsigignore(self->attr, &ign));

@@ -151,6 +151,7 @@ static long by_device(struct birth *birth, bool *absent)
 	if (spawnctl_arch_emulated())
 		return -ENOSYS;
 	set_device_clone(birth, &birth->clone);
+	birth->hold.wanted = birth->hold_all;
 	/* That given by the environment and the kept one can both be gone */
 	for (tries = 0; tries < 3; tries++) {
 		*device = (struct device){ .fd = birth->fd, .from = DEVICE_CALLERS };
@@ -267,7 +268,7 @@ long spawnctl_birth(struct birth *birth)
 	birth->device.fd = -1;
 	birth->started = false;
 	birth->passed_over = 0;
-	birth->hold.wanted = birth->hold_all;
+	birth->hold.wanted = false;
 	if (birth->fd >= 0)
 		wanted = SPAWNCTL_BACKEND_DEVICE;
 	if (wanted == SPAWNCTL_BACKEND_ANY || wanted == SPAWNCTL_BACKEND_DEVICE) {

@@ -128,14 +128,6 @@ static void set_clone(struct spawn *spawn)
 	}
 }
 
-/* Of glibc's, since 2.32: there is no other thread, which could cancel this one */
-extern char __libc_single_threaded __attribute__((__weak__));
-
-static bool alone(void)
-{
-	return &__libc_single_threaded && __libc_single_threaded;
-}
-
 static long wait_for(int type, int id)
 {
 	long ret;
@@ -156,11 +148,10 @@ static void reap(const struct spawn *spawn, pid_t pid)
 		raw_syscall(SYS_close, spawn->pidfd);
 }
 
-/* In a frame of its own, of which the child has the most */
-static __attribute__((__noinline__)) long give_birth(struct spawn *spawn)
+/* @frame is its caller's own, and what the child has for a stack */
+static inline __attribute__((__always_inline__)) long
+give_birth_in(struct spawn *spawn, unsigned long long *frame, size_t size)
 {
-	size_t size = spawn->search ? SEARCH_STACK : PLAIN_STACK;
-	unsigned long long frame[size / sizeof(unsigned long long)];
 	volatile unsigned long long *canary = frame;
 	long pid;
 
@@ -170,7 +161,7 @@ static __attribute__((__noinline__)) long give_birth(struct spawn *spawn)
 	spawn->pidfd = -1;
 	spawn->failure = (struct spawnctl_failure){ .action = -1 };
 	spawn->birth.clone.stack = (unsigned long)(frame + 2);
-	spawn->birth.clone.stack_size = sizeof(frame) - 2 * sizeof(frame[0]);
+	spawn->birth.clone.stack_size = size - 2 * sizeof(frame[0]);
 	spawn->birth.backend = spawn->attr->backend;
 	spawn->birth.fd = spawn->attr->fd;
 	spawn->birth.transient = spawn->attr->transient;
@@ -186,9 +177,23 @@ static __attribute__((__noinline__)) long give_birth(struct spawn *spawn)
 	return pid;
 }
 
+static __attribute__((__noinline__)) long give_birth(struct spawn *spawn)
+{
+	unsigned long long frame[PLAIN_STACK / sizeof(unsigned long long)];
+
+	return give_birth_in(spawn, frame, sizeof(frame));
+}
+
+static __attribute__((__noinline__)) long give_birth_searching(struct spawn *spawn)
+{
+	unsigned long long frame[SEARCH_STACK / sizeof(unsigned long long)];
+
+	return give_birth_in(spawn, frame, sizeof(frame));
+}
+
 static long give_birth_and_reap(struct spawn *spawn)
 {
-	long pid = give_birth(spawn);
+	long pid = spawn->search ? give_birth_searching(spawn) : give_birth(spawn);
 
 	if (pid < 0)
 		spawn->failure = (struct spawnctl_failure){
@@ -207,13 +212,11 @@ int spawnctl_spawn_run(struct spawn *spawn)
 {
 	static const struct spawnctl_attr none = { .fd = -1 };
 	int cancel = PTHREAD_CANCEL_ENABLE, error;
-	const bool cancellable = !alone();
 	long pid;
 
 	if (!spawn->attr)
 		spawn->attr = &none;
-	if (cancellable)
-		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	spawn->cannot_unshare = false;
 	pid = give_birth_and_reap(spawn);
 	if (spawn->cannot_unshare) {
@@ -232,8 +235,7 @@ int spawnctl_spawn_run(struct spawn *spawn)
 			*spawn->pid = pid;
 	}
 	spawnctl_birth_release(&spawn->birth);
-	if (cancellable)
-		pthread_setcancelstate(cancel, NULL);
+	pthread_setcancelstate(cancel, NULL);
 	return error;
 }
 
