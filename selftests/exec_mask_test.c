@@ -424,6 +424,75 @@ TEST_F(exec_mask, program_that_gains_rights)
 	unlink(COPY);
 }
 
+struct crowd {
+	unsigned int there;
+	unsigned int go;
+	int report;
+};
+
+static int wait_and_report(void *arg)
+{
+	const struct timespec pause = { .tv_nsec = 10000000 };
+	struct crowd *crowd = arg;
+
+	__atomic_fetch_add(&crowd->there, 1, __ATOMIC_SEQ_CST);
+	while (!__atomic_load_n(&crowd->go, __ATOMIC_SEQ_CST))
+		raw_syscall(SYS_nanosleep, &pause, NULL);
+	exec_program("report", crowd->report);
+	return 127;
+}
+
+#define CROWD	320	/* so that some bucket of the module's 64 has more than it keeps */
+
+static int one_of_the_crowd(int fd, struct crowd *crowd)
+{
+	struct spawnctl_clone clone = {
+		.size = sizeof(clone),
+		.flags = SPAWNCTL_WINDOW_MASK | SPAWNCTL_EXEC_MASK,
+		.window_mask = ~0ULL,
+		.exec_mask = SOME,
+		.exit_signal = SIGCHLD,
+	};
+	int i;
+
+	/* What each of the first needed is there for the others, and in excess */
+	for (i = 0; i < 3; i++)
+		if (wait_status(spawnctl_thread(fd, &clone, wait_and_report, crowd)))
+			return 1;
+	return 0;
+}
+
+/* All in the window at once, then all with their masks, and nothing left of them. */
+TEST_F_TIMEOUT(exec_mask, crowd, 120)
+{
+	struct crowd *crowd = shared_alloc(sizeof(*crowd));
+	struct signal_status status;
+	pid_t pids[CROWD];
+	int i;
+
+	ASSERT_NE(NULL, crowd);
+	crowd->report = self->report[1];
+	/* All the reports have room in it */
+	ASSERT_LT(0, fcntl(self->report[1], F_SETPIPE_SZ, 1 << 20));
+	for (i = 0; i < CROWD; i++) {
+		pids[i] = fork();
+		if (!pids[i])
+			_exit(one_of_the_crowd(self->fd, crowd));
+		ASSERT_LT(0, pids[i]);
+	}
+	while (__atomic_load_n(&crowd->there, __ATOMIC_SEQ_CST) < CROWD)
+		usleep(1000);
+	EXPECT_EQ(CROWD, exec_pending(self->fd));
+	__atomic_store_n(&crowd->go, 1, __ATOMIC_SEQ_CST);
+	for (i = 0; i < CROWD; i++)
+		EXPECT_EQ(0, wait_status(pids[i]));
+	EXPECT_EQ(0, exec_pending(self->fd));
+	for (i = 0; i < 3 * CROWD; i++) {
+		ASSERT_EQ((ssize_t)sizeof(status), read(self->report[0], &status, sizeof(status)));
+		EXPECT_EQ(SOME, status.blocked);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	return test_harness_run(argc, argv);

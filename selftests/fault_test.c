@@ -380,6 +380,8 @@ TEST_F_TIMEOUT(contract, every_point, 900)
 	if (access("/proc/thread-self/fail-nth", W_OK))
 		SKIP(return, "the kernel has no fault injection");
 	ASSERT_EQ(0, set_up_faults());
+	/* What the module keeps for its next birth is there from the first call on. */
+	accepted(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, CLONE(), "before a fault");
 	for (n = 1; n < MOST; n++) {
 		fill(room, variant->command, variant->flags, cgroup);
 		if (variant->command == SPAWNCTL_IOC_INFO || variant->command == SPAWNCTL_IOC_LIMIT)
@@ -461,6 +463,70 @@ TEST_F_TIMEOUT(loading, every_point, 1800)
 	print_walk("finit_module", &walk);
 	EXPECT_LT(5U, walk.points - walk.survived);
 	EXPECT_EQ(0, access("/sys/module/spawnctl", F_OK));
+	read_log(_metadata);
+}
+
+#define FRESH	64
+
+/* The @n-th fault in a call of its own; stays, so that nobody has its place after it */
+static int fresh_caller(int fd, unsigned int n, int report)
+{
+	struct spawnctl_clone clone = {
+		.size = sizeof(clone),
+		.flags = SPAWNCTL_EXEC_KEEP_MASK,
+		.exit_signal = SIGCHLD,
+	};
+	long ret;
+
+	fail_nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+	arm(n);
+	ret = raw_spawn_exit(fd, SPAWNCTL_IOC_SPAWN, &clone);
+	disarm();
+	if (ret > 0 && wait_status(ret))
+		ret = -EINVAL;
+	if (write(report, &ret, sizeof(ret)) != sizeof(ret))
+		return 1;
+	pause();
+	return 0;
+}
+
+/*
+ * A caller that has never called has no record of an earlier child to use again, nor,
+ * as long as the others stay, has another one that may be the same to the module.
+ */
+TEST_F_TIMEOUT(loading, fresh_callers, 300)
+{
+	unsigned int n, refused = 0;
+	pid_t pids[FRESH];
+	int fd, report[2];
+	long ret;
+
+	if (access("/proc/thread-self/fail-nth", W_OK))
+		SKIP(return, "the kernel has no fault injection");
+	/* None is left from before, either */
+	ASSERT_EQ(0, raw_syscall(SYS_delete_module, "spawnctl", O_NONBLOCK));
+	ASSERT_EQ(0, finit_module(self->fd));
+	ASSERT_EQ(0, set_up_faults());
+	ASSERT_EQ(0, pipe(report));
+	fd = open("/dev/spawnctl", O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	for (n = 0; n < FRESH; n++) {
+		pids[n] = fork();
+		if (!pids[n])
+			_exit(fresh_caller(fd, n % 32 + 1, report[1]));
+		ASSERT_LT(0, pids[n]);
+		ASSERT_EQ((ssize_t)sizeof(ret), read(report[0], &ret, sizeof(ret)));
+		EXPECT_TRUE(ret > 0 || in_contract(ret))
+			TH_LOG("point %u: error %ld", n, -ret);
+		refused += ret < 0;
+		EXPECT_EQ(0, exec_pending(fd));
+	}
+	EXPECT_LT(0U, refused);
+	for (n = 0; n < FRESH; n++) {
+		kill(pids[n], SIGKILL);
+		waitpid(pids[n], NULL, 0);
+	}
+	close(fd);
 	read_log(_metadata);
 }
 
