@@ -99,6 +99,12 @@ coverage_results() {
 		grep -v '^#' "$VM/debug/unreached" | grep -qxF "$file: $text" ||
 			echo "fail coverage $file:$where is never reached: $text"
 	done <"$dir/coverage.txt"
+	while IFS=: read -r file text; do
+		text=${text# }
+		awk -F '\t' -v file="$file" -v text="$text" '$1 == file && $4 == text && !$3 { found = 1 }
+			END { exit !found }' "$dir/coverage.lines" ||
+			echo "fail coverage $file is reached, or has no such line, but is listed: $text"
+	done < <(grep -v -e '^#' -e '^$' "$VM/debug/unreached")
 	while read -r file lines reached; do
 		echo "pass coverage $file: $reached of $lines lines"
 	done <"$dir/coverage.files"
