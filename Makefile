@@ -36,7 +36,7 @@ endif
 EXAMPLES := $(patsubst examples/%.c,build/examples/%,$(wildcard examples/*.c))
 
 .PHONY: all userlib modules install install-udev examples clean help check check-debug programs \
-	soak demo lint fuzz-parsers dkms-tree
+	soak demo lint fuzz-parsers bench bench-native dkms-tree
 
 all: userlib
 
@@ -119,6 +119,12 @@ soak:
 demo:
 	selftests/vm/demo $(KERNEL)
 
+bench:
+	bench/run $(KERNEL)
+
+bench-native:
+	bench/native $(CASE)
+
 lint:
 	selftests/vm/lint
 
@@ -147,6 +153,9 @@ help:
 	@echo 'make soak              the same with full counts'
 	@echo 'make check-debug       all tests on debug kernels, built from source: KASAN, lockdep,'
 	@echo '                       kmemleak, coverage; KCSAN on PREEMPT_RT (KERNEL=debug or race)'
+	@echo 'make bench             what a spawn costs, beside libc, vfork and fork, in guests:'
+	@echo '                       tables, build/bench/report.md, results.json and plots'
+	@echo 'make bench-native      the same on this machine, with the module if it is loaded'
 	@echo 'make lint              checkpatch, sparse, W=1, cppcheck, shellcheck'
 	@echo 'make fuzz-parsers      what the library makes of its environment, by libFuzzer'
 	@echo '                       (TIME=30, seconds for each)'

@@ -29,8 +29,8 @@ MODULE_PARM_DESC(allow_filtered,
 
 /**
  * struct spawnctl_grant - what one open file of the device still grants
- * @lock: protects the rest, which is written with it held. Not held over a birth: the child may call on the
- *	same file while its parent waits for it
+ * @lock: protects the rest, which is written with it held. Not held over a
+ *	birth: the child may call on the same file while its parent waits for it
  * @commands: as bits (1 << SPAWNCTL_CMD_*)
  * @flags: of SPAWN and FORK
  * @in_force: of enum spawnctl_limit_flags, those that are a yes or a no
@@ -120,6 +120,7 @@ static int refusal(u32 commands, u32 in_force, unsigned int nr)
 int spawnctl_grant_refusal(struct file *file, unsigned int nr)
 {
 	const struct spawnctl_grant *grant = grant_of(file);
+	/* Pairs with the release of spawnctl_limit() */
 	u32 in_force = smp_load_acquire(&grant->in_force);
 
 	return refusal(READ_ONCE(grant->commands), in_force, nr);

@@ -214,6 +214,7 @@ int spawnctl_spawn_run(struct spawn *spawn)
 	int cancel = PTHREAD_CANCEL_ENABLE, error;
 	long pid;
 
+	/* cppcheck-suppress ctuuninitvar; it is set, but not as a whole */
 	if (!spawn->attr)
 		spawn->attr = &none;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);

@@ -1,0 +1,211 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""breakdown.py record DIR WHO...
+breakdown.py show KALLSYMS BENCH WHO=LOG...
+
+record: has QEMU, by its monitor DIR/monitor, write every instruction's address into
+DIR/WHO.trace while the guest's "bench trace WHO" runs. show: one spawn's instructions by phase and by function. Of
+all that were traced it takes the shortest: the one with no interrupt in it.
+"""
+import bisect
+import collections
+import pathlib
+import re
+import socket
+import subprocess
+import sys
+import time
+
+
+class Monitor:
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(path)
+        self.answer()
+
+    def answer(self):
+        text = b""
+        while not text.endswith(b"(qemu) "):
+            more = self.socket.recv(4096)
+            if not more:
+                raise EOFError("QEMU has closed its monitor")
+            text += more
+
+    def command(self, line):
+        self.socket.sendall(line.encode() + b"\n")
+        self.answer()
+
+
+def wait_for(what, seconds=600):
+    end = time.monotonic() + seconds
+    while not what():
+        if time.monotonic() > end:
+            sys.exit("breakdown.py: the guest has not said what it should")
+        time.sleep(0.05)
+
+
+def record_traces(directory, contenders):
+    channel = directory / "channel.log"
+
+    def said(line):
+        return channel.exists() and line in channel.read_text(errors="replace")
+
+    for who in contenders:
+        wait_for(lambda: said(f"@trace ready {who}"))
+        monitor = Monitor(str(directory / "monitor"))
+        # In this order: what is translated from here on is one instruction each.
+        monitor.command("one-insn-per-tb on")
+        monitor.command(f"logfile {directory / who}.trace")
+        monitor.command("log exec,nochain")
+        wait_for(lambda: said(f"@trace done {who}"))
+        monitor.command("log none")
+        monitor.command("one-insn-per-tb off")
+        monitor.socket.close()
+
+
+class Symbols:
+    def __init__(self, kallsyms, program):
+        found = {}
+        for line in open(kallsyms):
+            fields = line.split()
+            if len(fields) >= 3 and fields[1] in "tTwW":
+                name = fields[2] + ("/spawnctl" if fields[3:] == ["[spawnctl]"] else "")
+                found.setdefault(int(fields[0], 16), name)
+        self.own = {}
+        for line in subprocess.check_output(["nm", program], text=True).splitlines():
+            fields = line.split()
+            if len(fields) == 3 and fields[1] in "tT":
+                found.setdefault(int(fields[0], 16), fields[2])
+                self.own[fields[2]] = int(fields[0], 16)
+        self.address = sorted(found)
+        self.name = [found[a] for a in self.address]
+
+    def __call__(self, pc):
+        i = bisect.bisect_right(self.address, pc) - 1
+        return self.name[i] if i >= 0 else "?"
+
+
+def spawns(log, symbols):
+    """Each spawn's addresses"""
+    begin, end = symbols.own["trace_begin"], symbols.own["trace_end"]
+    pattern = re.compile(r"Trace \d+: 0x[0-9a-f]+ \[[0-9a-f]+/([0-9a-f]+)/")
+    current = None
+    for line in open(log, errors="replace"):
+        match = pattern.match(line)
+        if not match:
+            continue
+        pc = int(match[1], 16)
+        if pc == begin:
+            current = []
+        elif pc == end and current is not None:
+            yield current
+            current = None
+        elif current is not None:
+            current.append(pc)
+
+
+PHASES = [
+    "library, before the call", "system call entry", "module, before the clone",
+    "kernel_clone, to the child's first instruction", "  of which the module's probe",
+    "child, on its way to user space", "child, to execve", "execve, until the old memory is left",
+    "execve, waking the caller up", "execve, rest, and the new program", "kernel_clone, end",
+    "module, after the clone", "system call exit", "another system call", "library, after",
+]
+
+KERNEL = 1 << 63
+
+
+def phases(pcs, symbols):
+    """Counts by phase; a phase is left at the first instruction that the next begins with"""
+    names = [symbols(pc) for pc in pcs]
+    count = collections.Counter()
+    phase = PHASES[0]
+    in_probe = False
+
+    def next_phase(pc, name):
+        kernel, module = pc & KERNEL, name.endswith("/spawnctl")
+        if phase == "library, before the call" and kernel:
+            return "system call entry"
+        if phase == "system call entry" and not kernel:
+            return "library, before the call"    # not that call yet
+        if phase == "system call entry" and module:
+            return "module, before the clone"
+        if phase in ("system call entry", "module, before the clone") and name == "kernel_clone":
+            return "kernel_clone, to the child's first instruction"
+        if phase.startswith("kernel_clone, to") and name.startswith("ret_from_fork"):
+            return "child, on its way to user space"
+        if phase == "child, on its way to user space" and not kernel:
+            return "child, to execve"
+        if phase == "child, to execve" and name == "__x64_sys_execve":
+            return "execve, until the old memory is left"
+        if phase == "execve, until the old memory is left" and name in (
+                "exec_mm_release", "mm_release"):
+            return "execve, waking the caller up"
+        # Whether the caller comes first is the scheduler's choice.
+        if phase == "execve, waking the caller up" and not kernel:
+            return "execve, rest, and the new program"
+        if phase.startswith("execve, ") and name == "kernel_clone":
+            return "kernel_clone, end"
+        if phase == "kernel_clone, end" and module:
+            return "module, after the clone"
+        if phase in ("kernel_clone, end", "module, after the clone") and name.startswith(
+                ("syscall_exit_to_user_mode", "exit_to_user_mode", "syscall_return_via_sysret",
+                 "syscall_exit_work")):
+            return "system call exit"
+        if phase == "system call exit" and not kernel:
+            return "library, after"
+        if phase == "library, after" and kernel:
+            return "another system call"
+        if phase == "another system call" and not kernel:
+            return "library, after"
+        return phase
+
+    for pc, name in zip(pcs, names):
+        phase = next_phase(pc, name)
+        count[phase] += 1
+        if phase.startswith("kernel_clone, to"):
+            if name.endswith("/spawnctl"):
+                in_probe = True
+            elif name.startswith(("__traceiter", "copy_process", "kernel_clone", "wake_up_new")):
+                in_probe = False
+            if in_probe:
+                count["  of which the module's probe"] += 1
+    return count
+
+
+def show(symbols, logs):
+    best = {}
+    for who, log in logs:
+        found = sorted(spawns(log, symbols), key=len)
+        if not found:
+            sys.exit(f"breakdown.py: {log} has no spawn in it")
+        best[who] = found[0]
+        print(f"{who}: {len(found)} spawns traced, of {len(found[0])} to {len(found[-1])} "
+              f"instructions, the median {len(found[len(found) // 2])}")
+    counts = {who: phases(pcs, symbols) for who, pcs in best.items()}
+    print(f"\n{'phase':52}" + "".join(f"{who:>12}" for who in best))
+    for phase in PHASES:
+        print(f"{phase:52}" + "".join(f"{counts[who][phase]:12}" for who in best))
+    print(f"{'all':52}" + "".join(f"{len(pcs):12}" for pcs in best.values()))
+    # The emulator counts each round of a "rep stosb" that clears a page, a processor does not.
+    print(f"{'all, with each string instruction counted once':52}" + "".join(
+        f"{sum(a != b for a, b in zip(pcs, pcs[1:])):12}" for pcs in best.values()))
+
+    flat = {who: collections.Counter(symbols(pc) for pc in pcs) for who, pcs in best.items()}
+    first, *others = best
+    print(f"\n{'function':52}" + "".join(f"{who:>12}" for who in best))
+    for name, _ in flat[first].most_common(25):
+        print(f"{name:52}" + "".join(f"{flat[who][name]:12}" for who in best))
+    for other in others:
+        more = {name: flat[first][name] - flat[other][name]
+                for name in flat[first] | flat[other]}
+        print(f"\n{'most of the difference to ' + other:52}{'':>12}")
+        for name in sorted(more, key=lambda n: -abs(more[n]))[:40]:
+            if more[name]:
+                print(f"{name:52}{more[name]:+12}")
+
+
+if sys.argv[1] == "record":
+    record_traces(pathlib.Path(sys.argv[2]), sys.argv[3:])
+else:
+    show(Symbols(sys.argv[2], sys.argv[3]), [a.split("=", 1) for a in sys.argv[4:]])

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What threads do to each other: those that spawn at once, and those that fault
+ * memory in while another spawns. By the clock on the wall; contenders take turns.
+ */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "bench.h"
+
+#define ROUNDS		10
+#define ROUND_NS	300000000ULL	/* of one contender */
+#define MOST_THREADS	64
+
+static struct job job = { .shape = SHAPE_PLAIN, .argv = noop, .device = -1 };
+
+static const struct contender *who;
+static bool stop;	/* atomic, as is who between rounds */
+static pthread_barrier_t barrier;
+
+static void wait_ns(uint64_t ns)
+{
+	struct timespec ts = { ns / 1000000000, ns % 1000000000 };
+
+	while (nanosleep(&ts, &ts))
+		;
+}
+
+/* Until told to stop: how many */
+static void *spawn_many(void *arg)
+{
+	unsigned long *count = arg;
+
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		measure(who, &job);
+		++*count;
+	}
+	return NULL;
+}
+
+/* Spawns a second by @threads threads, over one round */
+static double spawn_round(unsigned int threads)
+{
+	pthread_t thread[MOST_THREADS];
+	unsigned long count[MOST_THREADS] = { 0 }, sum = 0;
+	uint64_t start = now();
+	unsigned int i;
+
+	__atomic_store_n(&stop, false, __ATOMIC_RELAXED);
+	for (i = 0; i < threads; i++)
+		if (pthread_create(&thread[i], NULL, spawn_many, &count[i]))
+			die("no thread");
+	wait_ns(ROUND_NS);
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	for (i = 0; i < threads; i++)
+		pthread_join(thread[i], NULL);
+	for (i = 0; i < threads; i++)
+		sum += count[i];
+	return sum * 1e9 / (now() - start);
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+void run_threads(void)
+{
+	static const unsigned int counts[] = { 1, 4, 16 };
+	static double rate[8][ROUNDS];
+	unsigned int n, i, round;
+	char name[32];
+
+	for (n = 0; n < ARRAY_SIZE(counts); n++) {
+		snprintf(name, sizeof(name), "threads-%u", counts[n]);
+		for (round = 0; round < ROUNDS; round++)
+			for (i = 0; i < contender_count; i++) {
+				who = &contenders[i];
+				rate[i][round] = who->prepare(&job) ? spawn_round(counts[n]) : 0;
+			}
+		for (i = 0; i < contender_count; i++) {
+			qsort(rate[i], ROUNDS, sizeof(rate[i][0]), compare);
+			if (rate[i][0])
+				record(name, contenders[i].name, "spawns_per_second",
+				       (rate[i][(ROUNDS - 1) / 2] + rate[i][ROUNDS / 2]) / 2, "1/s",
+				       ROUNDS);
+		}
+	}
+}
+
+#define FAULTERS	64
+#define FAULT_PAGES	64
+#define FAULT_PAUSE	5000000		/* ns; so that they do not wait for a processor */
+#define FAULTER_MIB	256		/* what fork() has to copy */
+
+static struct sample longest[FAULTERS];	/* of each round, in each thread */
+
+static uint64_t fault(volatile char *page)
+{
+	uint64_t start = now();
+
+	*page = 1;
+	return now() - start;
+}
+
+static void *fault_pages(void *arg)
+{
+	struct sample *sample = arg;
+	char *memory = mmap(NULL, FAULT_PAGES * 4096UL, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t took, most = 0;
+	unsigned int i = 0;
+
+	if (memory == MAP_FAILED)
+		die("no memory");
+	pthread_barrier_wait(&barrier);
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		wait_ns(FAULT_PAUSE);
+		if (i == FAULT_PAGES) {
+			madvise(memory, FAULT_PAGES * 4096UL, MADV_DONTNEED);
+			i = 0;
+		}
+		took = fault(memory + i++ * 4096);
+		if (took > most)
+			most = took;
+	}
+	sample->value[sample->count++] = most;
+	munmap(memory, FAULT_PAGES * 4096UL);
+	return NULL;
+}
+
+/* One round in which this thread spawns, if @spawning */
+static void fault_round(bool spawning)
+{
+	pthread_t thread[FAULTERS];
+	uint64_t end;
+	unsigned int i;
+
+	pthread_barrier_init(&barrier, NULL, FAULTERS + 1);
+	__atomic_store_n(&stop, false, __ATOMIC_RELAXED);
+	for (i = 0; i < FAULTERS; i++)
+		if (pthread_create(&thread[i], NULL, fault_pages, &longest[i]))
+			die("no thread");
+	pthread_barrier_wait(&barrier);
+	end = now() + ROUND_NS;
+	while (now() < end) {
+		if (spawning)
+			measure(who, &job);
+		else
+			wait_ns(1000000);
+	}
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	for (i = 0; i < FAULTERS; i++)
+		pthread_join(thread[i], NULL);
+	pthread_barrier_destroy(&barrier);
+}
+
+/* Of all threads and rounds: the longest that a thread was held up in a round */
+static void run_faults_of(const char *name)
+{
+	static struct sample all;
+	unsigned int i, round;
+
+	for (i = 0; i < FAULTERS; i++)
+		longest[i].count = 0;
+	for (round = 0; round < ROUNDS; round++)
+		fault_round(who);
+	all.count = 0;
+	for (i = 0; i < FAULTERS; i++)
+		for (round = 0; round < ROUNDS; round++)
+			all.value[all.count++] = longest[i].value[round];
+	record_sample("faults", name, "longest_fault", &all);
+}
+
+void run_faults(void)
+{
+	size_t size = FAULTER_MIB * 1048576UL;
+	char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	unsigned int i;
+
+	if (memory == MAP_FAILED)
+		die("no memory");
+	who = NULL;
+	run_faults_of("none");
+	for (i = 0; i < contender_count; i++) {
+		who = &contenders[i];
+		if (who->prepare(&job))
+			run_faults_of(who->name);
+	}
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Clock and records. On an emulator that is run with -icount shift=0 the time stamp
+ * counter counts instructions, of all that the one processor does.
+ */
+#define _GNU_SOURCE
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+enum clock clock_in_use = CLOCK_WALL;
+
+void die(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	fprintf(stderr, "bench: ");
+	vfprintf(stderr, format, args);
+	fprintf(stderr, "\n");
+	va_end(args);
+	exit(2);
+}
+
+uint64_t now(void)
+{
+	struct timespec ts;
+
+#ifdef __x86_64__
+	if (clock_in_use == CLOCK_INSTRUCTIONS)
+		return __builtin_ia32_rdtsc();
+#endif
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+const char *unit(void)
+{
+	return clock_in_use == CLOCK_INSTRUCTIONS ? "instructions" : "ns";
+}
+
+/*
+ * Two million instructions are counted as such, or the clock is no such clock. Just
+ * after boot a kernel may still have so much to do that they never run undisturbed.
+ */
+void check_clock(void)
+{
+	uint64_t start, took = 0;
+	int i;
+
+	if (clock_in_use != CLOCK_INSTRUCTIONS)
+		return;
+	for (i = 0; i < 100; i++) {
+		unsigned long n = 1000000;
+
+		start = now();
+		__asm__ volatile("1: dec %0; jnz 1b" : "+r"(n) : : "cc");
+		took = now() - start;
+		if (took > 1990000 && took < 2010000)
+			return;
+		usleep(i * 10000);
+	}
+	die("the clock says %llu for 2000000 instructions: -icount shift=0 is not in use",
+	    (unsigned long long)took);
+}
+
+static int compare(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+void sort_sample(struct sample *sample)
+{
+	qsort(sample->value, sample->count, sizeof(sample->value[0]), compare);
+}
+
+/* Names are ours, and need no quoting. */
+static void begin_record(const char *what, const char *who, const char *metric)
+{
+	static struct utsname system;
+
+	if (!system.release[0])
+		uname(&system);
+	printf("@record {\"kernel\": \"%s\", \"libc\": \"%s\", \"case\": \"%s\", ", system.release,
+	       libc_name(), what);
+	printf("\"contender\": \"%s\", \"metric\": \"%s\", ", who, metric);
+}
+
+void record(const char *what, const char *who, const char *metric, double value,
+	    const char *unit_name, unsigned int repetitions)
+{
+	begin_record(what, who, metric);
+	printf("\"value\": %.12g, \"unit\": \"%s\", \"repetitions\": %u}\n", value, unit_name,
+	       repetitions);
+	fflush(stdout);
+}
+
+/*
+ * Of times the median. Of instructions, to whose count an interrupt or a list of free
+ * pages that has to be filled can only add, what nine of ten have at least.
+ */
+void record_sample(const char *what, const char *who, const char *metric, struct sample *sample)
+{
+	unsigned int n = sample->count;
+
+	if (!n)
+		die("%s, %s: nothing was measured", what, who);
+	sort_sample(sample);
+	begin_record(what, who, metric);
+	printf("\"value\": %llu, \"low\": %llu, ",
+	       (unsigned long long)sample->value[clock_in_use == CLOCK_WALL ? n / 2 : n / 10],
+	       (unsigned long long)sample->value[n / 10]);
+	printf("\"median\": %llu, \"high\": %llu, \"unit\": \"%s\", ",
+	       (unsigned long long)sample->value[n / 2],
+	       (unsigned long long)sample->value[n - 1 - n / 10], unit());
+	printf("\"repetitions\": %u}\n", n);
+	fflush(stdout);
+}

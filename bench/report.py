@@ -1,0 +1,221 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""report.py [--targets FILE] OUT KERNELS RECORDS...: tables of the records.
+
+RECORDS are files of lines "@record JSON" among others, named NAME.records; KERNELS are
+META's, separated by commas. Into the directory OUT go results.json, report.md and what
+gnuplot draws its plots from. A target that is missed makes no failure, but with
+--gate FILE, the targets there do.
+"""
+import argparse
+import json
+import pathlib
+import re
+import statistics
+import sys
+
+CONTENDERS = ["device", "clone3", "clone", "glibc", "musl", "vfork", "clear_sighand", "fork",
+              "cpython+preload", "cpython", "none"]
+TITLES = {
+    "call_to_return": "from call to return",
+    "run": "subprocess.run(), from call to return",
+    "cpu_time": "of an unrelated fork+exec, parent and child",
+    "spawns_per_second": "spawns a second",
+    "longest_fault": "the longest fault of a thread in 0.3 s",
+}
+
+
+def read(files):
+    records = []
+    for file in files:
+        for line in pathlib.Path(file).read_text(errors="replace").splitlines():
+            if line.startswith("@record "):
+                records.append(json.loads(line[len("@record "):]))
+    return merged(records)
+
+
+def merged(records):
+    """What was measured in several rounds is one record, of the median"""
+    rounds = {}
+    for r in records:
+        rounds.setdefault((r["kernel"], r["libc"], r["case"], r["contender"], r["metric"],
+                           r["unit"]), []).append(r)
+    out = []
+    for same in rounds.values():
+        values = sorted(r["value"] for r in same)
+        out.append(same[0] | {"value": statistics.median(values),
+                              "repetitions": sum(r["repetitions"] for r in same)})
+        if len(same) > 1:
+            out[-1] |= {"low": values[0], "high": values[-1]}
+    return out
+
+
+class Results:
+    def __init__(self, records, kernels):
+        self.records = records
+        self.kernels = kernels
+        self.value = {}
+        for r in records:
+            self.value[self.kernel(r), r["case"], r["contender"], r["metric"]] = r
+
+    def kernel(self, record):
+        """META's name: the release begins with it. The last may have moved on."""
+        for k in self.kernels:
+            if record["kernel"].startswith(k + "."):
+                return k
+        return record["kernel"]
+
+    def find(self, kernel, what):
+        case, contender = what.split("/")
+        for (k, c, w, _), r in self.value.items():
+            if (k, c, w) == (kernel, case, contender):
+                return r["value"]
+        return None
+
+
+def size(value):
+    for limit, divisor, suffix in ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e3, 1e3, "k")):
+        if value >= limit:
+            return f"{value / divisor:.4g} {suffix}"
+    return f"{value:.4g}"
+
+
+def tables(results):
+    """A list of (title, header, rows)"""
+    out = []
+    kernels = list(dict.fromkeys(results.kernel(r) for r in results.records))
+    for kernel in kernels:
+        mine = [r for r in results.records if results.kernel(r) == kernel]
+        for metric in dict.fromkeys(r["metric"] for r in mine):
+            for unit in dict.fromkeys(r["unit"] for r in mine if r["metric"] == metric):
+                some = [r for r in mine if r["metric"] == metric and r["unit"] == unit]
+                names = [c for c in CONTENDERS if any(r["contender"] == c for r in some)]
+                rows = []
+                for case in dict.fromkeys(r["case"] for r in some):
+                    cells = {r["contender"]: r for r in some if r["case"] == case}
+                    base = cells.get("device") or cells.get("cpython+preload")
+                    row = [case]
+                    for n in names:
+                        if n not in cells:
+                            row.append("-")
+                        elif base:
+                            ratio = cells[n]["value"] / base["value"]
+                            row.append(f"{size(cells[n]['value'])} ({ratio:.3g})")
+                        else:
+                            row.append(size(cells[n]["value"]))
+                    rows.append(row)
+                release = some[0]["kernel"]
+                libc = ", ".join(dict.fromkeys(r["libc"] for r in some))
+                title = f"{release}, {libc}: {TITLES.get(metric, metric)}, {unit}"
+                out.append((title, ["case"] + names, rows))
+    return out
+
+
+def print_tables(results):
+    for title, header, rows in tables(results):
+        widths = [max(len(row[i]) for row in [header] + rows) for i in range(len(header))]
+        print(f"\n{title} (in brackets: of the first)")
+        for row in [header] + rows:
+            print("  ".join(c.ljust(w) if not i else c.rjust(w)
+                            for i, (c, w) in enumerate(zip(row, widths))))
+
+
+def targets(file, results):
+    """A list of (kernel, what, ratio, limit, met); ratio None: not measured"""
+    out = []
+    for line in pathlib.Path(file).read_text().splitlines():
+        if not line.strip() or line.startswith("#"):
+            continue
+        names, first, second, op, limit = line.split()
+        names = results.kernels if names == "all" else [
+            results.kernels[-1] if n == "newest" else n for n in names.split(",")]
+        for kernel in names:
+            if kernel not in {k for k, *_ in results.value}:
+                continue
+            a, b = results.find(kernel, first), results.find(kernel, second)
+            ratio = a / b if a and b else None
+            met = ratio is not None and (
+                ratio <= float(limit) if op == "<=" else ratio >= float(limit))
+            out.append((kernel, f"{first} / {second}", ratio, f"{op} {limit}", met))
+    return out
+
+
+def print_targets(found):
+    for kernel, what, ratio, limit, met in found:
+        figure = "not measured" if ratio is None else f"{ratio:.4f}"
+        print(f"{kernel:6} {what:42} {figure:>12} {limit:>9}  {'met' if met else 'missed'}")
+
+
+def markdown(results, found, plots):
+    lines = ["# spawnctl: measured", ""]
+    if found:
+        lines += ["| kernel | ratio | measured | wanted | |", "| --- | --- | --- | --- | --- |"]
+        for kernel, what, ratio, limit, met in found:
+            figure = "not measured" if ratio is None else f"{ratio:.4f}"
+            lines.append(f"| {kernel} | {what} | {figure} | {limit} | {'met' if met else 'missed'} |")
+        lines.append("")
+    for title, header, rows in tables(results):
+        lines += [f"## {title}", "", "In brackets: of the first contender's.", "",
+                  "| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
+        lines += ["| " + " | ".join(row) + " |" for row in rows]
+        lines.append("")
+    lines += [f"![{p.stem}]({p.name})" for p in plots]
+    return "\n".join(lines) + "\n"
+
+
+def plot_data(results, out):
+    """NAME.dat for each of plots.gp, a block a contender. What was drawn is returned."""
+    made = []
+    for name, pattern in (("resident", r"rss-(\d+)"), ("descriptors", r"fds-(\d+)"),
+                          ("threads", r"threads-(\d+)")):
+        for kernel in results.kernels:
+            blocks = []
+            for contender in CONTENDERS:
+                points = sorted(
+                    (int(re.fullmatch(pattern, r["case"])[1]), r["value"])
+                    for r in results.records
+                    if results.kernel(r) == kernel and r["contender"] == contender
+                    and re.fullmatch(pattern, r["case"]))
+                if points:
+                    blocks.append(f'"{contender}"\n' + "\n".join(f"{x} {y}" for x, y in points))
+            if blocks:
+                (out / f"{name}-{kernel}.dat").write_text("\n\n\n".join(blocks) + "\n")
+                made.append(out / f"{name}-{kernel}.svg")
+    bars = []
+    for kernel in results.kernels:
+        row = [results.find(kernel, f"noop/{c}") for c in CONTENDERS[:8]]
+        if any(row):
+            bars.append(f"{kernel} " + " ".join(str(v) if v else "nan" for v in row))
+    if bars:
+        (out / "noop.dat").write_text("kernel " + " ".join(CONTENDERS[:8]) + "\n" +
+                                      "\n".join(bars) + "\n")
+        made.append(out / "noop.svg")
+    return made
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--targets")
+    parser.add_argument("--gate")
+    parser.add_argument("out", type=pathlib.Path)
+    parser.add_argument("kernels")
+    parser.add_argument("records", nargs="+")
+    args = parser.parse_args()
+
+    results = Results(read(args.records), args.kernels.split(","))
+    if not results.records:
+        sys.exit("report.py: no records")
+    args.out.mkdir(parents=True, exist_ok=True)
+    (args.out / "results.json").write_text(json.dumps(results.records, indent=1) + "\n")
+    found = targets(args.targets or args.gate, results) if args.targets or args.gate else []
+    plots = plot_data(results, args.out)
+    (args.out / "report.md").write_text(markdown(results, found, plots))
+    print_tables(results)
+    if found:
+        print()
+        print_targets(found)
+    if args.gate and not (found and all(met for *_, met in found)):
+        sys.exit(1)
+
+
+main()
