@@ -426,18 +426,17 @@ TEST_F(exec_mask, program_that_gains_rights)
 
 struct crowd {
 	unsigned int there;
-	unsigned int go;
+	int go[2];	/* a pipe that ends when all may go on */
 	int report;
 };
 
 static int wait_and_report(void *arg)
 {
-	const struct timespec pause = { .tv_nsec = 10000000 };
 	struct crowd *crowd = arg;
+	char c;
 
 	__atomic_fetch_add(&crowd->there, 1, __ATOMIC_SEQ_CST);
-	while (!__atomic_load_n(&crowd->go, __ATOMIC_SEQ_CST))
-		raw_syscall(SYS_nanosleep, &pause, NULL);
+	raw_syscall(SYS_read, crowd->go[0], &c, 1);
 	exec_program("report", crowd->report);
 	return 127;
 }
@@ -455,6 +454,7 @@ static int one_of_the_crowd(int fd, struct crowd *crowd)
 	};
 	int i;
 
+	close(crowd->go[1]);
 	/* What each of the first needed is there for the others, and in excess */
 	for (i = 0; i < 3; i++)
 		if (wait_status(spawnctl_thread(fd, &clone, wait_and_report, crowd)))
@@ -472,6 +472,7 @@ TEST_F_TIMEOUT(exec_mask, crowd, 120)
 
 	ASSERT_NE(NULL, crowd);
 	crowd->report = self->report[1];
+	ASSERT_EQ(0, pipe(crowd->go));
 	/* All the reports have room in it */
 	ASSERT_LT(0, fcntl(self->report[1], F_SETPIPE_SZ, 1 << 20));
 	for (i = 0; i < CROWD; i++) {
@@ -483,7 +484,7 @@ TEST_F_TIMEOUT(exec_mask, crowd, 120)
 	while (__atomic_load_n(&crowd->there, __ATOMIC_SEQ_CST) < CROWD)
 		usleep(1000);
 	EXPECT_EQ(CROWD, exec_pending(self->fd));
-	__atomic_store_n(&crowd->go, 1, __ATOMIC_SEQ_CST);
+	close(crowd->go[1]);
 	for (i = 0; i < CROWD; i++)
 		EXPECT_EQ(0, wait_status(pids[i]));
 	EXPECT_EQ(0, exec_pending(self->fd));
