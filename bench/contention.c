@@ -12,7 +12,7 @@
 
 #include "bench.h"
 
-#define ROUNDS		10
+#define ROUNDS		6
 #define ROUND_NS	300000000ULL	/* of one contender */
 #define MOST_THREADS	64
 
