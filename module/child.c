@@ -146,7 +146,8 @@ int spawnctl_child_expect(const struct spawnctl_signals *signals)
 	birth = spare_birth(bucket);
 	if (unlikely(!birth)) {
 		raw_spin_unlock(&bucket->lock);
-		birth = kmalloc(sizeof(*birth), GFP_KERNEL_ACCOUNT);
+		/* Goes from hand to hand: nobody's account it is on */
+		birth = kmalloc(sizeof(*birth), GFP_KERNEL);
 		if (!birth)
 			return -ENOMEM;
 		raw_spin_lock(&bucket->lock);

@@ -237,12 +237,12 @@ static long make_child(struct file *file, unsigned int nr, struct spawnctl_clone
 	set_kargs(&kargs, arg);
 
 	/*
-	 * With a shared descriptor table the child can close the descriptor
-	 * that this call came by, on which the system call, if the table had
-	 * one user, took no reference.
+	 * On the descriptor that this call came by the system call took no
+	 * reference, if the table has one user. But a child that shares the
+	 * table can close it, and so can the caller itself: at a tracer's event
+	 * in kernel_clone() it does what it has been left to do, by io_uring say.
 	 */
-	if (given(arg, SPAWNCTL_SHARE_FILES))
-		get_file(file);
+	get_file(file);
 	if (given(arg, SPAWNCTL_NO_NEW_PRIVS))
 		lend_no_new_privs(&lent);
 	ret = spawnctl_clone_call(&signals, &kargs, u64_to_user_ptr(arg->hold));
@@ -256,8 +256,7 @@ static long make_child(struct file *file, unsigned int nr, struct spawnctl_clone
 	 */
 	if (ret < 0 && ret != -ERESTARTNOINTR && given(arg, SPAWNCTL_PIDFD))
 		(void)put_user(-1, kargs.pidfd);
-	if (given(arg, SPAWNCTL_SHARE_FILES))
-		fput(file);
+	fput(file);
 	return ret;
 }
 

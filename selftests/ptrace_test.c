@@ -3,8 +3,11 @@
  * What a tracer of the caller sees: the events of vfork(2) for SPAWN, of
  * fork(2) for FORK, and a child that is traced from its first instruction.
  */
+#include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
+#include "ring.h"
 #include "spawnctl_test.h"
 
 #define OPTIONS	(PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | \
@@ -187,6 +190,83 @@ TEST(a_tracers_mask_lasts)
 		TH_LOG("control: vfork()");
 	EXPECT_EQ(1, mask_after(fd, 0, SIGBIT(SIGUSR2)));
 	close(fd);
+}
+
+struct closer {
+	int fd;
+	int event;
+};
+
+/* Its own copy of the table: after this nothing but the call has the file. */
+static int close_and_tell(void *arg)
+{
+	const struct closer *closer = arg;
+	const __u64 one = 1;
+
+	raw_syscall(SYS_close, closer->fd);
+	return raw_syscall(SYS_write, closer->event, &one, sizeof(one)) != sizeof(one);
+}
+
+/* Has its own descriptor closed, by work that it does itself at a tracer's event. */
+static int close_meanwhile(int fd)
+{
+	struct spawnctl_clone clone = { .size = sizeof(clone), .exit_signal = SIGCHLD };
+	struct closer closer = { .fd = fd, .event = eventfd(0, 0) };
+	unsigned int tail;
+	struct ring ring;
+	pid_t pid;
+
+	if (closer.event < 0 || ring_setup(&ring) || ptrace(PTRACE_TRACEME, 0, NULL, NULL) ||
+	    raise(SIGSTOP))
+		return 1;
+	tail = *ring.sq_tail;
+	ring.sqes[0] = (struct io_uring_sqe){
+		.opcode = IORING_OP_POLL_ADD, .fd = closer.event, .poll_events = POLLIN,
+		.flags = IOSQE_IO_LINK,
+	};
+	ring.sqes[1] = (struct io_uring_sqe){ .opcode = IORING_OP_CLOSE, .fd = fd };
+	ring.sq_array[tail & *ring.sq_mask] = 0;
+	ring.sq_array[(tail + 1) & *ring.sq_mask] = 1;
+	__atomic_store_n(ring.sq_tail, tail + 2, __ATOMIC_RELEASE);
+	if (syscall(SYS_io_uring_enter, ring.fd, 2, 0, 0, NULL, 0) != 2)
+		return 2;
+	pid = spawnctl_thread(fd, &clone, close_and_tell, &closer);
+	if (pid < 0 || wait_status(pid))
+		return 3;
+	return fcntl(fd, F_GETFD) == -1 ? 0 : 4;
+}
+
+/*
+ * At its event a task does what it has been left to do, in the middle of
+ * kernel_clone(): io_uring can have it close the descriptor of the very call.
+ */
+TEST(descriptor_closed_at_an_event)
+{
+	int status, dones = 0;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(close_meanwhile(open("/dev/spawnctl", O_RDWR | O_CLOEXEC)));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	ASSERT_TRUE(WIFSTOPPED(status));
+	ASSERT_EQ(0, ptrace(PTRACE_SETOPTIONS, pid, NULL,
+			    PTRACE_O_TRACEVFORKDONE | PTRACE_O_EXITKILL));
+	ASSERT_EQ(0, ptrace(PTRACE_CONT, pid, NULL, NULL));
+	while (waitpid(pid, &status, 0) == pid && WIFSTOPPED(status)) {
+		int deliver = WSTOPSIG(status);
+
+		if (status >> 16 == PTRACE_EVENT_VFORK_DONE) {
+			dones++;
+			deliver = 0;
+			/* The call holds the file, and so the module. */
+			EXPECT_EQ(-1, syscall(SYS_delete_module, "spawnctl", O_NONBLOCK));
+			EXPECT_EQ(EAGAIN, errno);
+		}
+		ptrace(PTRACE_CONT, pid, NULL, deliver);
+	}
+	EXPECT_EQ(1, dones);
+	EXPECT_TRUE(is_exit(status, 0))
+		TH_LOG("status %#x", status);
 }
 
 TEST_HARNESS_MAIN

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef RING_H
+#define RING_H
+
+#include <linux/io_uring.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define RING_SIZE	4096
+
+/* A ring of io_uring, with no library: one entry at a time. */
+struct ring {
+	int fd;
+	unsigned int *sq_tail, *sq_mask, *sq_array, *cq_head, *cq_mask;
+	struct io_uring_sqe *sqes;
+	struct io_uring_cqe *cqes;
+};
+
+static inline void *ring_map(int fd, off_t what)
+{
+	void *map = mmap(NULL, RING_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, what);
+
+	return map == MAP_FAILED ? NULL : map;
+}
+
+static inline int ring_setup(struct ring *ring)
+{
+	struct io_uring_params params = { 0 };
+	char *sq, *cq;
+
+	ring->fd = syscall(SYS_io_uring_setup, 4, &params);
+	if (ring->fd < 0)
+		return -1;
+	sq = ring_map(ring->fd, IORING_OFF_SQ_RING);
+	cq = ring_map(ring->fd, IORING_OFF_CQ_RING);
+	ring->sqes = ring_map(ring->fd, IORING_OFF_SQES);
+	if (!sq || !cq || !ring->sqes)
+		return -1;
+	ring->sq_tail = (void *)(sq + params.sq_off.tail);
+	ring->sq_mask = (void *)(sq + params.sq_off.ring_mask);
+	ring->sq_array = (void *)(sq + params.sq_off.array);
+	ring->cq_head = (void *)(cq + params.cq_off.head);
+	ring->cq_mask = (void *)(cq + params.cq_off.ring_mask);
+	ring->cqes = (void *)(cq + params.cq_off.cqes);
+	return 0;
+}
+
+#endif /* RING_H */
