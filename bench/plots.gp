@@ -2,6 +2,7 @@
 # gnuplot: report.py's *.dat of the working directory, as SVG.
 set terminal svg size 800,500 font "sans-serif,12" background "white"
 set grid
+set termoption noenhanced
 files(pattern) = system("ls " . pattern . " 2>/dev/null")
 kernel(file) = system("basename " . file . " .dat | sed 's/^[a-z]*-//'")
 
@@ -36,6 +37,7 @@ do for [file in files("threads-*.dat")] {
 }
 unset logscale
 if (strlen(files("noop.dat"))) {
+	set yrange [0:*]
 	set output "noop.svg"
 	set title "A spawn of a program that does nothing"
 	set xlabel "Linux"
