@@ -32,22 +32,6 @@ static int spawn_true(const spawnctl_attr_t *attr)
 	return error ? error : wait_status(pid);
 }
 
-/* The first descriptor of the device from @from on, or -1 */
-static int device_fd(int from)
-{
-	char name[64], target[64];
-	ssize_t n;
-
-	for (; from < 1024; from++) {
-		snprintf(name, sizeof(name), "/proc/self/fd/%d", from);
-		n = readlink(name, target, sizeof(target) - 1);
-		target[n > 0 ? n : 0] = '\0';
-		if (!strcmp(target, "/dev/spawnctl"))
-			return from;
-	}
-	return -1;
-}
-
 FIXTURE(device) {
 	spawnctl_attr_t *attr;
 };

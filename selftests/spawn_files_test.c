@@ -115,6 +115,8 @@ static void model(const struct step *steps, int n, int only_named, struct table 
 	if (!pid) {
 		int i, fd;
 
+		/* Which a child of the library's does not have, for who names it */
+		close(device_fd(FIRST));
 		for (i = 0; i < n; i++) {
 			shared->error = one_step(&steps[i]);
 			if (shared->error) {
@@ -224,6 +226,12 @@ FIXTURE_SETUP(files)
 		if (from < FIRST || from > LAST)
 			close(from);
 	}
+	/* So that the descriptor that is kept is there, among them */
+	ASSERT_EQ(0, spawnctl_spawn(NULL, "/bin/true", NULL, self->attr,
+				    (char *[]){ "true", NULL }, environ));
+	ASSERT_LT(0, wait(NULL));
+	if (variant->backend == SPAWNCTL_BACKEND_DEVICE)
+		ASSERT_GE(LAST, device_fd(FIRST));
 }
 
 FIXTURE_TEARDOWN(files)

@@ -164,6 +164,22 @@ static void __attribute__((constructor)) find_program(void)
 		memcpy(slash + 1, name, sizeof(name));
 }
 
+/* The first descriptor of the device from @from on, or -1 */
+static inline int device_fd(int from)
+{
+	char name[64], target[64];
+	ssize_t n;
+
+	for (; from < 1024; from++) {
+		snprintf(name, sizeof(name), "/proc/self/fd/%d", from);
+		n = readlink(name, target, sizeof(target) - 1);
+		target[n > 0 ? n : 0] = '\0';
+		if (!strcmp(target, "/dev/spawnctl"))
+			return from;
+	}
+	return -1;
+}
+
 /*
  * In a child: become that program, to do what @mode says, with @fd, which must
  * not be close-on-exec. Returns only on failure.
