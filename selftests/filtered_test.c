@@ -301,6 +301,7 @@ TEST_F_TIMEOUT(contract, filter_comes_at_any_moment, 120)
 struct parked {
 	pthread_t thread;
 	int fd;
+	unsigned long command;
 	void *page;
 	long ret;
 };
@@ -309,7 +310,9 @@ static void *parked_call(void *arg)
 {
 	struct parked *parked = arg;
 
-	parked->ret = raw_spawn_exit(parked->fd, SPAWNCTL_IOC_SPAWN, parked->page);
+	parked->ret = parked->command == SPAWNCTL_IOC_LIMIT ?
+		      raw_syscall(SYS_ioctl, parked->fd, SPAWNCTL_IOC_LIMIT, parked->page) :
+		      raw_spawn_exit(parked->fd, parked->command, parked->page);
 	return NULL;
 }
 
@@ -327,20 +330,23 @@ static int own_page(void *page, size_t size)
 	return fd;
 }
 
-/* What a SPAWN comes to that waits for its struct while @limit or a filter comes */
+/* What a call comes to that waits for its struct while @limit or a filter comes */
 static long parked_meanwhile(struct __test_metadata *_metadata, char *source,
-			     const struct spawnctl_limit *limit)
+			     unsigned long command, const struct spawnctl_limit *limit)
 {
 	size_t size = sysconf(_SC_PAGESIZE);
 	struct uffdio_copy copy = { .src = (uintptr_t)source, .len = size };
-	struct parked parked = { .fd = spawnctl_open() };
+	struct parked parked = { .fd = spawnctl_open(), .command = command };
 	struct uffd_msg message;
 	int fd;
 
 	parked.page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	copy.dst = (uintptr_t)parked.page;
 	fd = own_page(parked.page, size);
-	memcpy(source, CLONE(), sizeof(struct spawnctl_clone));
+	if (command == SPAWNCTL_IOC_LIMIT)
+		memcpy(source, LIMIT(), sizeof(struct spawnctl_limit));
+	else
+		memcpy(source, CLONE(), sizeof(struct spawnctl_clone));
 	EXPECT_LE(0, fd);
 	EXPECT_EQ(0, pthread_create(&parked.thread, NULL, parked_call, &parked));
 	EXPECT_EQ(sizeof(message), read(fd, &message, sizeof(message)));
@@ -358,12 +364,16 @@ static long parked_meanwhile(struct __test_metadata *_metadata, char *source,
 /* A call does not get round what comes by waiting long enough before it. */
 TEST_F(contract, call_that_waits_for_its_struct)
 {
-	EXPECT_LT(0, parked_meanwhile(_metadata, self->page, LIMIT()));
-	EXPECT_EQ(-EDQUOT, parked_meanwhile(_metadata, self->page,
-					    LIMIT(.flags = SPAWNCTL_LIMIT_CHILDREN)));
-	EXPECT_EQ(-EPERM, parked_meanwhile(_metadata, self->page,
-					   LIMIT(.flags = SPAWNCTL_LIMIT_COMMANDS)));
-	EXPECT_EQ(-EACCES, parked_meanwhile(_metadata, self->page, NULL));
+	struct spawnctl_limit *none = LIMIT();
+	struct spawnctl_limit *no_child = LIMIT(.flags = SPAWNCTL_LIMIT_CHILDREN);
+	struct spawnctl_limit *no_command = LIMIT(.flags = SPAWNCTL_LIMIT_COMMANDS);
+
+	EXPECT_LT(0, parked_meanwhile(_metadata, self->page, SPAWNCTL_IOC_SPAWN, none));
+	EXPECT_EQ(-EDQUOT, parked_meanwhile(_metadata, self->page, SPAWNCTL_IOC_SPAWN, no_child));
+	EXPECT_EQ(-EPERM, parked_meanwhile(_metadata, self->page, SPAWNCTL_IOC_SPAWN, no_command));
+	EXPECT_EQ(0, parked_meanwhile(_metadata, self->page, SPAWNCTL_IOC_LIMIT, none));
+	EXPECT_EQ(-EPERM, parked_meanwhile(_metadata, self->page, SPAWNCTL_IOC_LIMIT, no_command));
+	EXPECT_EQ(-EACCES, parked_meanwhile(_metadata, self->page, SPAWNCTL_IOC_SPAWN, NULL));
 	nothing_left(_metadata, "calls that waited");
 }
 
