@@ -95,6 +95,15 @@ static bool nothing(const struct job *job)
 	return true;
 }
 
+/* The child's, with execve(2)'s arguments in place; then the parent goes on */
+#define EXECVE_OR_EXIT			\
+	"movl %[execve], %%eax\n\t"	\
+	"syscall\n\t"			\
+	"movl $127, %%edi\n\t"		\
+	"movl %[exit], %%eax\n\t"	\
+	"syscall\n"			\
+	"1:"
+
 #ifdef __x86_64__
 /*
  * The limit: both calls and no more, with the parent's handlers in the child. In
@@ -107,12 +116,7 @@ static pid_t spawn_vfork(const struct job *job)
 	__asm__ volatile("syscall\n\t"
 			 "testl %%eax, %%eax\n\t"
 			 "jnz 1f\n\t"
-			 "movl %[execve], %%eax\n\t"
-			 "syscall\n\t"
-			 "movl $127, %%edi\n\t"
-			 "movl %[exit], %%eax\n\t"
-			 "syscall\n"
-			 "1:"
+			 EXECVE_OR_EXIT
 			 : "=a"(pid)
 			 : "a"((long)SYS_vfork), "D"(job->argv[0]), "S"(job->argv), "d"(environ),
 			   [execve] "i"(SYS_execve), [exit] "i"(SYS_exit_group)
@@ -138,12 +142,7 @@ static pid_t spawn_clear_sighand(const struct job *job)
 			 "movq %%r8, %%rdi\n\t"
 			 "movq %%r9, %%rsi\n\t"
 			 "movq %%r10, %%rdx\n\t"
-			 "movl %[execve], %%eax\n\t"
-			 "syscall\n\t"
-			 "movl $127, %%edi\n\t"
-			 "movl %[exit], %%eax\n\t"
-			 "syscall\n"
-			 "1:"
+			 EXECVE_OR_EXIT
 			 : "=a"(pid)
 			 : "a"((long)SYS_clone3), "D"(&clear_sighand), "S"(sizeof(clear_sighand)),
 			   "r"(path), "r"(argv), "r"(env),

@@ -136,7 +136,7 @@ static void *fault_pages(void *arg)
 }
 
 /* One round in which this thread spawns, if @spawning */
-static void fault_round(bool spawning)
+static void fault_round(void)
 {
 	pthread_t thread[FAULTERS];
 	uint64_t end;
@@ -150,7 +150,7 @@ static void fault_round(bool spawning)
 	pthread_barrier_wait(&barrier);
 	end = now() + ROUND_NS;
 	while (now() < end) {
-		if (spawning)
+		if (who)
 			measure(who, &job);
 		else
 			wait_ns(1000000);
@@ -170,7 +170,7 @@ static void run_faults_of(const char *name)
 	for (i = 0; i < FAULTERS; i++)
 		longest[i].count = 0;
 	for (round = 0; round < ROUNDS; round++)
-		fault_round(who);
+		fault_round();
 	all.count = 0;
 	for (i = 0; i < FAULTERS; i++)
 		for (round = 0; round < ROUNDS; round++)

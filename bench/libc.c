@@ -57,6 +57,10 @@ static void typical(const struct job *job)
 
 bool libc_prepare(const struct job *job)
 {
+	if (used_actions)
+		posix_spawn_file_actions_destroy(&actions);
+	if (used_attr)
+		posix_spawnattr_destroy(&attr);
 	used_actions = NULL;
 	used_attr = NULL;
 	if (job->shape == SHAPE_PLAIN)

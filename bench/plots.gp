@@ -8,32 +8,26 @@ kernel(file) = system("basename " . file . " .dat | sed 's/^[a-z]*-//'")
 
 set key outside right
 set style data linespoints
+names = "resident descriptors threads"
+titles = "'A spawn by a parent of this size' \
+	'A spawn that closes all descriptors from 3 on' \
+	'Threads that spawn at once, two emulated processors'"
+xlabels = "'resident memory, MiB' 'open descriptors' threads"
+ylabels = "instructions instructions 'spawns a second'"
 set logscale xy
-do for [file in files("resident-*.dat")] {
-	set output sprintf("resident-%s.svg", kernel(file))
-	set title sprintf("A spawn by a parent of this size, Linux %s", kernel(file))
-	set xlabel "resident memory, MiB"
-	set ylabel "instructions"
-	stats file using 1 nooutput
-	plot for [i=0:STATS_blocks-1] file index i using 1:2 title columnheader(1)
-}
-do for [file in files("descriptors-*.dat")] {
-	set output sprintf("descriptors-%s.svg", kernel(file))
-	set title sprintf("A spawn that closes all descriptors from 3 on, Linux %s", kernel(file))
-	set xlabel "open descriptors"
-	set ylabel "instructions"
-	stats file using 1 nooutput
-	plot for [i=0:STATS_blocks-1] file index i using 1:2 title columnheader(1)
-}
-unset logscale y
-do for [file in files("threads-*.dat")] {
-	set output sprintf("threads-%s.svg", kernel(file))
-	set title sprintf("Threads that spawn at once, two emulated processors, Linux %s", kernel(file))
-	set xlabel "threads"
-	set ylabel "spawns a second"
-	set yrange [0:*]
-	stats file using 1 nooutput
-	plot for [i=0:STATS_blocks-1] file index i using 1:2 title columnheader(1)
+do for [n=1:3] {
+	if (n == 3) {
+		unset logscale y
+		set yrange [0:*]
+	}
+	set xlabel word(xlabels, n)
+	set ylabel word(ylabels, n)
+	do for [file in files(word(names, n) . "-*.dat")] {
+		set output sprintf("%s-%s.svg", word(names, n), kernel(file))
+		set title sprintf("%s, Linux %s", word(titles, n), kernel(file))
+		stats file using 1 nooutput
+		plot for [i=0:STATS_blocks-1] file index i using 1:2 title columnheader(1)
+	}
 }
 unset logscale
 if (strlen(files("noop.dat"))) {

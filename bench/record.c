@@ -103,7 +103,7 @@ void record(const char *what, const char *who, const char *metric, double value,
 
 /*
  * Of times the median. Of instructions, to whose count an interrupt or a list of free
- * pages that has to be filled can only add, what nine of ten have at least.
+ * pages that has to be filled can only add, what three of four have at least.
  */
 void record_sample(const char *what, const char *who, const char *metric, struct sample *sample)
 {
@@ -114,7 +114,7 @@ void record_sample(const char *what, const char *who, const char *metric, struct
 	sort_sample(sample);
 	begin_record(what, who, metric);
 	printf("\"value\": %llu, \"low\": %llu, ",
-	       (unsigned long long)sample->value[clock_in_use == CLOCK_WALL ? n / 2 : n / 10],
+	       (unsigned long long)sample->value[n / (clock_in_use == CLOCK_WALL ? 2 : 4)],
 	       (unsigned long long)sample->value[n / 10]);
 	printf("\"median\": %llu, \"high\": %llu, \"unit\": \"%s\", ",
 	       (unsigned long long)sample->value[n / 2],

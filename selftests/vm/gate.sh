@@ -9,7 +9,7 @@ ALONE=(SPAWNCTL_QEMU_SMP=1 'SPAWNCTL_QEMU_ARGS=-icount shift=0,sleep=off')
 
 # judge FILE RECORDS OUT: its lines, each ending with "met" or "missed"
 judge() {
-	python3 "$TOP/bench/report.py" --gate "$1" "$3" "$(IFS=,; echo "${KERNELS[*]}")" "$2" |
+	python3 "$TOP/bench/report.py" --targets "$1" "$3" "$(IFS=,; echo "${KERNELS[*]}")" "$2" |
 		grep -E ' (met|missed)$' || true
 }
 
