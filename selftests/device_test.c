@@ -6,12 +6,9 @@
 #include "spawnctl_test.h"
 
 #include <dirent.h>
-#include <linux/filter.h>
 #include <sched.h>
-#include <linux/seccomp.h>
 #include <spawnctl/rfork.h>
 #include <spawnctl/spawn.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/mount.h>
@@ -19,6 +16,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+
+#include "filter.h"
 
 extern char **environ;
 
@@ -61,8 +60,6 @@ TEST_F(device, is_kept)
 	EXPECT_EQ(0, spawn_true(self->attr));
 	EXPECT_EQ(-1, device_fd(fd + 1));
 }
-
-static int filter(unsigned int nr, unsigned int answer);
 
 /* Closed by the program, it is not missed */
 TEST_F(device, is_asked_for_when_closed)
@@ -247,20 +244,6 @@ TEST_F(device, of_the_environment)
 	EXPECT_EQ(8, run_given("LISTEN_FDNAMES", "a:b:spawnctl"));
 	/* Not this process's */
 	EXPECT_EQ(8, run_given("LISTEN_FDNAMES_", "spawnctl"));
-}
-
-static int filter(unsigned int nr, unsigned int answer)
-{
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, answer),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = { .len = 4, .filter = code };
-
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
-	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }
 
 /* An ioctl that is answered 0 in the caller is no child. */

@@ -12,6 +12,15 @@
 #define SOME	(SIGBIT(SIGTERM) | SIGBIT(37) | SIGBIT(32) | SIGBIT(64))
 #define OTHERS	(SIGBIT(SIGHUP) | SIGBIT(SIGCHLD) | SIGBIT(33))
 
+/* Everything blocked in the window, and these from exec on */
+static const struct spawnctl_clone all_then_some = {
+	.size = sizeof(all_then_some),
+	.flags = SPAWNCTL_WINDOW_MASK | SPAWNCTL_EXEC_MASK,
+	.window_mask = ~0ULL,
+	.exec_mask = SOME,
+	.exit_signal = SIGCHLD,
+};
+
 FIXTURE(exec_mask) {
 	int fd;
 	int report[2];
@@ -103,16 +112,9 @@ static int change_mask_then_report(void *arg)
 /* "In place of the mask it has by then." */
 TEST_F(exec_mask, overrides_the_childs_own)
 {
-	struct spawnctl_clone clone = {
-		.size = sizeof(clone),
-		.flags = SPAWNCTL_WINDOW_MASK | SPAWNCTL_EXEC_MASK,
-		.window_mask = ~0ULL,
-		.exec_mask = SOME,
-		.exit_signal = SIGCHLD,
-	};
 	pid_t pid;
 
-	pid = spawnctl_thread(self->fd, &clone, change_mask_then_report, &self->report[1]);
+	pid = spawnctl_thread(self->fd, &all_then_some, change_mask_then_report, &self->report[1]);
 	ASSERT_LT(0, pid);
 	EXPECT_EQ(SOME, reported(_metadata, self->report[0], pid));
 }
@@ -129,16 +131,9 @@ static int fail_to_exec_then_report(void *arg)
 /* An exec that fails uses nothing up. */
 TEST_F(exec_mask, after_a_failed_one)
 {
-	struct spawnctl_clone clone = {
-		.size = sizeof(clone),
-		.flags = SPAWNCTL_WINDOW_MASK | SPAWNCTL_EXEC_MASK,
-		.window_mask = ~0ULL,
-		.exec_mask = SOME,
-		.exit_signal = SIGCHLD,
-	};
 	pid_t pid;
 
-	pid = spawnctl_thread(self->fd, &clone, fail_to_exec_then_report, &self->report[1]);
+	pid = spawnctl_thread(self->fd, &all_then_some, fail_to_exec_then_report, &self->report[1]);
 	ASSERT_LT(0, pid);
 	EXPECT_EQ(SOME, reported(_metadata, self->report[0], pid));
 }
@@ -152,16 +147,9 @@ static int become_again(void *arg)
 /* It holds for the first exec alone: the program that then is has a mask as any other. */
 TEST_F(exec_mask, once)
 {
-	struct spawnctl_clone clone = {
-		.size = sizeof(clone),
-		.flags = SPAWNCTL_WINDOW_MASK | SPAWNCTL_EXEC_MASK,
-		.window_mask = ~0ULL,
-		.exec_mask = SOME,
-		.exit_signal = SIGCHLD,
-	};
 	pid_t pid;
 
-	pid = spawnctl_thread(self->fd, &clone, become_again, &self->report[1]);
+	pid = spawnctl_thread(self->fd, &all_then_some, become_again, &self->report[1]);
 	ASSERT_LT(0, pid);
 	EXPECT_EQ(AGAIN_MASK, reported(_metadata, self->report[0], pid));
 }
@@ -220,18 +208,11 @@ static int exec_by_a_thread(void *arg)
 /* Exec by another thread of the child, a task that SPAWN never saw. */
 TEST_F(exec_mask, by_a_second_thread)
 {
-	struct spawnctl_clone clone = {
-		.size = sizeof(clone),
-		.flags = SPAWNCTL_WINDOW_MASK | SPAWNCTL_EXEC_MASK,
-		.window_mask = ~0ULL,
-		.exec_mask = SOME,
-		.exit_signal = SIGCHLD,
-	};
 	pid_t pid;
 	int i;
 
 	for (i = 0; i < 20; i++) {
-		pid = spawnctl_thread(self->fd, &clone, exec_by_a_thread, &self->report[1]);
+		pid = spawnctl_thread(self->fd, &all_then_some, exec_by_a_thread, &self->report[1]);
 		ASSERT_LT(0, pid);
 		EXPECT_EQ(SOME, reported(_metadata, self->report[0], pid));
 		EXPECT_EQ(0, exec_pending(self->fd));
@@ -445,19 +426,12 @@ static int wait_and_report(void *arg)
 
 static int one_of_the_crowd(int fd, struct crowd *crowd)
 {
-	struct spawnctl_clone clone = {
-		.size = sizeof(clone),
-		.flags = SPAWNCTL_WINDOW_MASK | SPAWNCTL_EXEC_MASK,
-		.window_mask = ~0ULL,
-		.exec_mask = SOME,
-		.exit_signal = SIGCHLD,
-	};
 	int i;
 
 	close(crowd->go[1]);
 	/* What each of the first needed is there for the others, and in excess */
 	for (i = 0; i < 3; i++)
-		if (wait_status(spawnctl_thread(fd, &clone, wait_and_report, crowd)))
+		if (wait_status(spawnctl_thread(fd, &all_then_some, wait_and_report, crowd)))
 			return 1;
 	return 0;
 }

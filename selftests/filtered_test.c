@@ -441,19 +441,16 @@ TEST_F(parameter, is_roots_to_set)
 	EXPECT_EQ(EACCES, open_error(PARAMETER));
 }
 
-/* Four entries are in a page; 5.10 maps no more than there is. */
 /* open(2) of @path by the ring; by a worker thread of the kernel's if @flags say so */
 static int ring_open(struct ring *ring, const char *path, unsigned int flags)
 {
-	unsigned int tail = *ring->sq_tail, head = *ring->cq_head;
+	unsigned int head = *ring->cq_head;
 
 	ring->sqes[0] = (struct io_uring_sqe){
 		.opcode = IORING_OP_OPENAT, .flags = flags, .fd = AT_FDCWD,
 		.addr = (uintptr_t)path, .open_flags = O_RDWR | O_CLOEXEC,
 	};
-	ring->sq_array[tail & *ring->sq_mask] = 0;
-	__atomic_store_n(ring->sq_tail, tail + 1, __ATOMIC_RELEASE);
-	if (syscall(SYS_io_uring_enter, ring->fd, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) != 1)
+	if (ring_submit(ring, 1, 1))
 		return -1000;
 	__atomic_store_n(ring->cq_head, head + 1, __ATOMIC_RELEASE);
 	return ring->cqes[head & *ring->cq_mask].res;

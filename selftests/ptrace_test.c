@@ -212,23 +212,18 @@ static int close_meanwhile(int fd)
 {
 	struct spawnctl_clone clone = { .size = sizeof(clone), .exit_signal = SIGCHLD };
 	struct closer closer = { .fd = fd, .event = eventfd(0, 0) };
-	unsigned int tail;
 	struct ring ring;
 	pid_t pid;
 
 	if (closer.event < 0 || ring_setup(&ring) || ptrace(PTRACE_TRACEME, 0, NULL, NULL) ||
 	    raise(SIGSTOP))
 		return 1;
-	tail = *ring.sq_tail;
 	ring.sqes[0] = (struct io_uring_sqe){
 		.opcode = IORING_OP_POLL_ADD, .fd = closer.event, .poll_events = POLLIN,
 		.flags = IOSQE_IO_LINK,
 	};
 	ring.sqes[1] = (struct io_uring_sqe){ .opcode = IORING_OP_CLOSE, .fd = fd };
-	ring.sq_array[tail & *ring.sq_mask] = 0;
-	ring.sq_array[(tail + 1) & *ring.sq_mask] = 1;
-	__atomic_store_n(ring.sq_tail, tail + 2, __ATOMIC_RELEASE);
-	if (syscall(SYS_io_uring_enter, ring.fd, 2, 0, 0, NULL, 0) != 2)
+	if (ring_submit(&ring, 2, 0))
 		return 2;
 	pid = spawnctl_thread(fd, &clone, close_and_tell, &closer);
 	if (pid < 0 || wait_status(pid))

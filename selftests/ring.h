@@ -7,9 +7,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* Four entries are in a page; 5.10 maps no more than there is. */
 #define RING_SIZE	4096
 
-/* A ring of io_uring, with no library: one entry at a time. */
+/* A ring of io_uring, with no library. */
 struct ring {
 	int fd;
 	unsigned int *sq_tail, *sq_mask, *sq_array, *cq_head, *cq_mask;
@@ -44,6 +45,18 @@ static inline int ring_setup(struct ring *ring)
 	ring->cq_mask = (void *)(cq + params.cq_off.ring_mask);
 	ring->cqes = (void *)(cq + params.cq_off.cqes);
 	return 0;
+}
+
+/* Submits the first @n of ring->sqes and waits for @wait to be done: 0 or -1 */
+static inline int ring_submit(struct ring *ring, unsigned int n, unsigned int wait)
+{
+	unsigned int tail = *ring->sq_tail, i;
+
+	for (i = 0; i < n; i++)
+		ring->sq_array[(tail + i) & *ring->sq_mask] = i;
+	__atomic_store_n(ring->sq_tail, tail + n, __ATOMIC_RELEASE);
+	return syscall(SYS_io_uring_enter, ring->fd, n, wait,
+		       wait ? IORING_ENTER_GETEVENTS : 0, NULL, 0) == (long)n ? 0 : -1;
 }
 
 #endif /* RING_H */

@@ -107,7 +107,9 @@ static int is_kept(const struct step *steps, int n, int fd)
 	return 0;
 }
 
-static void model(const struct step *steps, int n, int only_named, struct table *table)
+/* @kept: the library's own descriptor, or -1 */
+static void model(const struct step *steps, int n, int only_named, int kept,
+		  struct table *table)
 {
 	struct table *shared = shared_alloc(sizeof(*shared));
 	pid_t pid = fork();
@@ -116,7 +118,7 @@ static void model(const struct step *steps, int n, int only_named, struct table 
 		int i, fd;
 
 		/* Which a child of the library's does not have, for who names it */
-		close(device_fd(FIRST));
+		close(kept);
 		for (i = 0; i < n; i++) {
 			shared->error = one_step(&steps[i]);
 			if (shared->error) {
@@ -195,6 +197,7 @@ FIXTURE(files) {
 	spawnctl_attr_t *attr;
 	struct spawnctl_failure failure;
 	int result[2];
+	int kept;
 };
 
 FIXTURE_VARIANT(files) {
@@ -230,8 +233,11 @@ FIXTURE_SETUP(files)
 	ASSERT_EQ(0, spawnctl_spawn(NULL, "/bin/true", NULL, self->attr,
 				    (char *[]){ "true", NULL }, environ));
 	ASSERT_LT(0, wait(NULL));
-	if (variant->backend == SPAWNCTL_BACKEND_DEVICE)
-		ASSERT_GE(LAST, device_fd(FIRST));
+	self->kept = device_fd(FIRST);
+	if (variant->backend == SPAWNCTL_BACKEND_DEVICE) {
+		ASSERT_LE(FIRST, self->kept);
+		ASSERT_GE(LAST, self->kept);
+	}
 }
 
 FIXTURE_TEARDOWN(files)
@@ -292,7 +298,7 @@ static int compare(struct __test_metadata *_metadata, FIXTURE_SELF(files) self,
 	look(&before);
 	spawnctl_attr_setflags(self->attr, only_named ? SPAWNCTL_SPAWN_CLOEXEC_DEFAULT : 0);
 	spawnctl_attr_setpidfd(self->attr, with_pidfd ? &pidfd : NULL);
-	model(steps, n, only_named, &theirs);
+	model(steps, n, only_named, self->kept, &theirs);
 	ASSERT_EQ(0, spawn_steps(self, steps, n, &ours)) TH_LOG("%s", list_text(steps, n));
 	if (pidfd >= 0)
 		close(pidfd);

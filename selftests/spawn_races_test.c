@@ -5,16 +5,14 @@
  */
 #include "spawn_fixture.h"
 
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <spawn.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 
+#include "filter.h"
 #include "storm.h"
 
 static struct {
@@ -285,13 +283,6 @@ TEST_F_TIMEOUT(spawn, no_handler_in_the_child, 120)
 /* Where clone3() is not to be had, as under RestrictNamespaces= of systemd */
 TEST_F_TIMEOUT(spawn, no_handler_in_a_filtered_child, 120)
 {
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = { .len = ARRAY_SIZE(code), .filter = code };
 	const struct spawnctl_limit marked = {
 		.size = sizeof(marked), .flags = SPAWNCTL_LIMIT_FILTERED,
 	};
@@ -301,7 +292,7 @@ TEST_F_TIMEOUT(spawn, no_handler_in_a_filtered_child, 120)
 	ASSERT_EQ(0, spawnctl_limit(fd, &marked));
 	if (variant->backend == SPAWNCTL_BACKEND_DEVICE)
 		ASSERT_EQ(0, spawnctl_attr_setdevice(self->attr, fd));
-	ASSERT_EQ(0, syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program));
+	ASSERT_EQ(0, filter(SYS_clone3, SECCOMP_RET_ERRNO | ENOSYS));
 	if (variant->backend == SPAWNCTL_BACKEND_CLONE3) {
 		EXPECT_EQ(ENOSYS, spawnctl_spawn(NULL, "/bin/true", NULL, self->attr,
 						 (char *[]){ "true", NULL }, environ));
