@@ -190,7 +190,8 @@ unsigned int spawnctl_child_exec_pending(void)
 	return atomic_read(&exec_next);
 }
 
-static void set_handlers(struct task_struct *child, u64 signals, __sighandler_t handler)
+/* Whoever sends a signal just then reads without a mark: see set_blocked() */
+static __no_kcsan void set_handlers(struct task_struct *child, u64 signals, __sighandler_t handler)
 {
 	/* The child's own, until it runs */
 	struct sighand_struct *sighand = rcu_dereference_protected(child->sighand, true);
@@ -208,9 +209,10 @@ static void set_handlers(struct task_struct *child, u64 signals, __sighandler_t 
  * mask. It is written without the siglock, which may sleep on PREEMPT_RT. Who
  * sends a signal at this moment sees the old mask or the new one; what he
  * queued under the old one is found when the task looks next, with the lock
- * held, and the caller sees to it that it looks.
+ * held, and the caller sees to it that it looks. So the race is wanted, and KCSAN is
+ * not to find it.
  */
-static void set_blocked(struct task_struct *task, u64 mask)
+static __no_kcsan void set_blocked(struct task_struct *task, u64 mask)
 {
 	BUILD_BUG_ON(sizeof(task->blocked.sig[0]) != sizeof(mask));
 
