@@ -34,6 +34,7 @@
 
 #include "compat/exit_probe.h"
 #include "spawnctl.h"
+#include "trace.h"
 
 #define TABLE_BITS	6
 #define MOST_SPARE	4	/* in a bucket */
@@ -61,6 +62,8 @@ static atomic_t exec_next = ATOMIC_INIT(0);	/* in the table, for exec and exit *
  * @start_time: the child's, to know it by: should its exit ever go unseen, its
  *	signal_struct's address will be another process's
  * @signals: what is to be done
+ * @command: by which it is made
+ * @flags: as asked
  * @rcu: for freeing in a probe, where kfree() may not be called
  */
 struct spawnctl_birth {
@@ -69,6 +72,8 @@ struct spawnctl_birth {
 	struct bucket *home;
 	u64 start_time;
 	struct spawnctl_signals signals;
+	unsigned int command;
+	u32 flags;
 	struct rcu_head rcu;
 };
 
@@ -134,10 +139,13 @@ static struct spawnctl_birth *spare_birth(struct bucket *bucket)
 /**
  * spawnctl_child_expect() - have the caller's next child prepared
  * @signals: how; spawnctl_child_forget() comes after the call that makes it
+ * @command: SPAWN or FORK, for who traces it
+ * @flags: as asked, for him too
  *
  * Return: 0 or -ENOMEM.
  */
-int spawnctl_child_expect(const struct spawnctl_signals *signals)
+int spawnctl_child_expect(const struct spawnctl_signals *signals, unsigned int command,
+			  u32 flags)
 {
 	struct bucket *bucket = bucket_of(current);
 	struct spawnctl_birth *birth;
@@ -154,6 +162,8 @@ int spawnctl_child_expect(const struct spawnctl_signals *signals)
 	}
 	birth->home = bucket;
 	birth->signals = *signals;
+	birth->command = command;
+	birth->flags = flags;
 	table_add(bucket, birth, current);
 	raw_spin_unlock(&bucket->lock);
 	if (signals->has_exec_mask)
@@ -252,6 +262,7 @@ static void probe_fork(void *data, struct task_struct *parent, struct task_struc
 	set_handlers(child, birth->signals.sig_default, SIG_DFL);
 	set_handlers(child, birth->signals.sig_ignore, SIG_IGN);
 	set_blocked(child, birth->signals.mask);
+	trace_spawnctl_clone(child->pid, birth->command, birth->flags);
 
 	if (!birth->signals.has_exec_mask) {
 		put_birth(birth);

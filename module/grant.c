@@ -35,6 +35,7 @@ MODULE_PARM_DESC(allow_filtered,
  * @flags: of SPAWN and FORK
  * @in_force: of enum spawnctl_limit_flags, those that are a yes or a no
  * @children: how many more may be made, those under way among them
+ * @id: this open file's number, as INFO and events tell it
  * @under_way: calls that may yet make one of these. A child is taken off
  *	@children when it exists, not when it is asked for, so that what is
  *	asked in vain costs nothing
@@ -46,6 +47,7 @@ struct spawnctl_grant {
 	u32 in_force;
 	u64 children;
 	u64 under_way;
+	u64 id;
 };
 
 static struct spawnctl_grant *grant_of(struct file *file)
@@ -77,6 +79,7 @@ static int caller_refusal(bool filtered)
  */
 int spawnctl_grant_open(struct file *file)
 {
+	static atomic64_t last_id = ATOMIC64_INIT(0);
 	struct spawnctl_grant *grant;
 	int ret = caller_refusal(false);
 
@@ -89,6 +92,7 @@ int spawnctl_grant_open(struct file *file)
 		.commands	= ALL_COMMANDS,
 		.flags		= SPAWNCTL_ALL_FLAGS,
 		.children	= SPAWNCTL_NO_LIMIT,
+		.id		= atomic64_inc_return(&last_id),
 	};
 	spin_lock_init(&grant->lock);
 	file->private_data = grant;
@@ -196,12 +200,30 @@ void spawnctl_grant_info(struct file *file, struct spawnctl_info *info)
 		info->children -= min(grant->under_way, grant->children);
 	spin_unlock(&grant->lock);
 
+	info->id = grant->id;
+
 	info->refusal = -caller_refusal(info->limits & SPAWNCTL_LIMIT_FILTERED);
 	if (!info->refusal &&
 	    !(info->commands & (BIT(SPAWNCTL_CMD_SPAWN) | BIT(SPAWNCTL_CMD_FORK))))
 		info->refusal = EPERM;
 	if (!info->refusal && !info->children)
 		info->refusal = EDQUOT;
+}
+
+u64 spawnctl_grant_id(struct file *file)
+{
+	return grant_of(file)->id;
+}
+
+/** spawnctl_grant_serves() - whether the caller may use the descriptor at all */
+int spawnctl_grant_serves(struct file *file)
+{
+	return caller_refusal(READ_ONCE(grant_of(file)->in_force) & SPAWNCTL_LIMIT_FILTERED);
+}
+
+bool spawnctl_grant_allow_filtered(void)
+{
+	return READ_ONCE(allow_filtered);
 }
 
 static int check_limit(const struct spawnctl_limit *limit)

@@ -69,23 +69,40 @@ static const struct spawnctl_command spawnctl_commands[] = {
 	},
 };
 
+/* Word by word, which spares the call that is to be fast most of what a copy costs */
+static long copy_clone(struct spawnctl_clone *clone, const void __user *uarg)
+{
+	const u64 __user *from = uarg;
+	u64 *to = (u64 *)clone;
+	int i;
+
+	if (!user_read_access_begin(from, sizeof(*clone)))
+		return -EFAULT;
+#pragma GCC unroll 11
+	for (i = 0; i < sizeof(*clone) / sizeof(*to); i++)
+		unsafe_get_user(to[i], &from[i], fault);
+	user_read_access_end();
+	return 0;
+
+fault:
+	user_read_access_end();
+	return -EFAULT;
+}
+
 static long copy_arg(union spawnctl_arg *copy, u32 ksize, const void __user *uarg, u32 usize)
 {
-	const u32 usual = sizeof(copy->clone);
-
-	/* By a constant size, the call that is to be fast needs no check of it */
-	if (likely(usize == usual && ksize == usual))
-		return copy_from_user(&copy->clone, uarg, sizeof(copy->clone)) ? -EFAULT : 0;
+	if (likely(usize == sizeof(copy->clone) && ksize == sizeof(copy->clone)))
+		return copy_clone(&copy->clone, uarg);
 	return copy_struct_from_user(copy, ksize, uarg, usize);
 }
 
 static void spawnctl_abi_check(void)
 {
 	/* Sizes never change, and no member has a hole before it */
-	BUILD_BUG_ON(offsetofend(struct spawnctl_info, reserved) !=
+	BUILD_BUG_ON(offsetofend(struct spawnctl_info, id) !=
 		     SPAWNCTL_INFO_SIZE_VER0);
 	BUILD_BUG_ON(sizeof(struct spawnctl_info) != SPAWNCTL_INFO_SIZE_VER0);
-	BUILD_BUG_ON(sizeof(struct spawnctl_info) != 8 * sizeof(u32) + 2 * sizeof(u64));
+	BUILD_BUG_ON(sizeof(struct spawnctl_info) != 8 * sizeof(u32) + 3 * sizeof(u64));
 	BUILD_BUG_ON(offsetofend(struct spawnctl_limit, children) !=
 		     SPAWNCTL_LIMIT_SIZE_VER0);
 	BUILD_BUG_ON(sizeof(struct spawnctl_limit) != SPAWNCTL_LIMIT_SIZE_VER0);
@@ -97,20 +114,13 @@ static void spawnctl_abi_check(void)
 	BUILD_BUG_ON(sizeof(struct spawnctl_clone) != 4 * sizeof(u32) + 9 * sizeof(u64));
 }
 
-long spawnctl_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+/* @copied: whether @copy has what was asked */
+static long run_command(struct file *file, const struct spawnctl_command *command,
+			unsigned int nr, void __user *uarg, union spawnctl_arg *copy,
+			bool *copied)
 {
-	void __user *uarg = (void __user *)arg;
-	const struct spawnctl_command *command;
-	unsigned int nr = _IOC_NR(cmd);
-	union spawnctl_arg copy;
 	u32 usize;
 	long ret;
-
-	spawnctl_abi_check();
-
-	if (nr >= ARRAY_SIZE(spawnctl_commands) || cmd != _IO(SPAWNCTL_MAGIC, nr))
-		return -ENOIOCTLCMD;
-	command = &spawnctl_commands[array_index_nospec(nr, ARRAY_SIZE(spawnctl_commands))];
 
 	/* Before the struct, so that a caller can ask this by an empty one */
 	if (!command->free) {
@@ -126,16 +136,36 @@ long spawnctl_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return -EINVAL;
 	if (usize > PAGE_SIZE)
 		return -E2BIG;
-	ret = copy_arg(&copy, command->size, uarg, usize);
+	ret = copy_arg(copy, command->size, uarg, usize);
 	if (ret)
 		return ret;
+	*copied = true;
 
-	ret = command->run(file, &copy);
+	ret = command->run(file, copy);
 	if (ret || !command->out)
 		return ret;
 	/* The size stays as the caller gave it: he may call again with it */
-	if (copy_to_user(uarg + sizeof(usize), (void *)&copy + sizeof(usize),
+	if (copy_to_user(uarg + sizeof(usize), (void *)copy + sizeof(usize),
 			 min(usize, command->size) - sizeof(usize)))
 		return -EFAULT;
 	return 0;
+}
+
+long spawnctl_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	unsigned int nr = _IOC_NR(cmd);
+	union spawnctl_arg copy;
+	bool copied = false;
+	long ret;
+
+	spawnctl_abi_check();
+
+	if (nr >= ARRAY_SIZE(spawnctl_commands) || cmd != _IO(SPAWNCTL_MAGIC, nr))
+		return -ENOIOCTLCMD;
+	nr = array_index_nospec(nr, ARRAY_SIZE(spawnctl_commands));
+
+	ret = run_command(file, &spawnctl_commands[nr], nr, (void __user *)arg, &copy, &copied);
+	if (ret < 0 && (nr == SPAWNCTL_CMD_SPAWN || nr == SPAWNCTL_CMD_FORK))
+		spawnctl_call_failed(file, nr, copied ? &copy.clone : NULL, ret);
+	return ret;
 }

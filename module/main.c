@@ -13,7 +13,11 @@ static int spawnctl_open(struct inode *inode, struct file *file)
 {
 	int ret = spawnctl_grant_open(file);
 
-	return ret ? ret : nonseekable_open(inode, file);
+	if (ret) {
+		spawnctl_open_refused();
+		return ret;
+	}
+	return nonseekable_open(inode, file);
 }
 
 static int spawnctl_release(struct inode *inode, struct file *file)
@@ -28,6 +32,11 @@ static const struct file_operations spawnctl_fops = {
 	.release	= spawnctl_release,
 	.unlocked_ioctl	= spawnctl_ioctl,
 };
+
+bool spawnctl_is_device(struct file *file)
+{
+	return file->f_op == &spawnctl_fops;
+}
 
 static struct miscdevice spawnctl_misc = {
 	.minor	= MISC_DYNAMIC_MINOR,
@@ -44,26 +53,40 @@ static int __init spawnctl_init(void)
 	if (ret)
 		return ret;
 
-	ret = spawnctl_child_init();
+	ret = spawnctl_stats_init();
 	if (ret)
 		return ret;
+
+	ret = spawnctl_child_init();
+	if (ret)
+		goto err_stats;
+
+	ret = spawnctl_netlink_init();
+	if (ret)
+		goto err_child;
 
 	ret = misc_register(&spawnctl_misc);
 	if (ret) {
 		pr_err("cannot register the device (error %d)\n", ret);
-		goto err_child;
+		goto err_netlink;
 	}
 	return 0;
 
+err_netlink:
+	spawnctl_netlink_exit();
 err_child:
 	spawnctl_child_exit();
+err_stats:
+	spawnctl_stats_exit();
 	return ret;
 }
 
 static void __exit spawnctl_exit(void)
 {
 	misc_deregister(&spawnctl_misc);
+	spawnctl_netlink_exit();
 	spawnctl_child_exit();
+	spawnctl_stats_exit();
 }
 
 module_init(spawnctl_init);

@@ -215,6 +215,7 @@ static long make_child(struct file *file, unsigned int nr, struct spawnctl_clone
 	struct lent_no_new_privs lent = {};
 	struct spawnctl_signals signals;
 	long top, ret;
+	u64 begun;
 
 	BUILD_BUG_ON((SPAWN_FLAGS | FORK_FLAGS) != SPAWNCTL_ALL_FLAGS);
 
@@ -228,7 +229,7 @@ static long make_child(struct file *file, unsigned int nr, struct spawnctl_clone
 	if (ret)
 		return ret;
 	set_signals(&signals, arg);
-	ret = spawnctl_child_expect(&signals);
+	ret = spawnctl_child_expect(&signals, nr, arg->flags);
 	if (ret) {
 		spawnctl_grant_settle(file, false);
 		return ret;
@@ -243,10 +244,12 @@ static long make_child(struct file *file, unsigned int nr, struct spawnctl_clone
 	 * in kernel_clone() it does what it has been left to do, by io_uring say.
 	 */
 	get_file(file);
+	begun = spawnctl_call_begins();
 	if (given(arg, SPAWNCTL_NO_NEW_PRIVS))
 		lend_no_new_privs(&lent);
 	ret = spawnctl_clone_call(&signals, &kargs, u64_to_user_ptr(arg->hold));
 	give_back_no_new_privs(&lent);
+	spawnctl_call_ends(file, nr, arg->flags, ret, begun);
 	spawnctl_grant_settle(file, ret > 0);
 	/*
 	 * copy_process() can fail after it has stored the number, which is

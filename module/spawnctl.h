@@ -9,12 +9,14 @@
 #error "a 64-bit kernel is needed: signal sets are handled as one word"
 #endif
 
+#include <linux/errno.h>
 #include <linux/fs.h>
 #include <linux/list.h>
 #include <linux/signal.h>
 #include <linux/static_call.h>
 #include <linux/sched/task.h>
 #include <linux/spawnctl.h>
+#include <linux/spawnctl_netlink.h>
 
 /* kclone.c: kernel_clone(), called directly */
 DECLARE_STATIC_CALL(spawnctl_kernel_clone, kernel_clone);
@@ -39,7 +41,8 @@ struct spawnctl_signals {
 /* child.c: the probes */
 int spawnctl_child_init(void);
 void spawnctl_child_exit(void);
-int spawnctl_child_expect(const struct spawnctl_signals *signals);
+int spawnctl_child_expect(const struct spawnctl_signals *signals, unsigned int command,
+			  u32 flags);
 bool spawnctl_child_forget(void);
 unsigned int spawnctl_child_exec_pending(void);
 
@@ -58,7 +61,73 @@ int spawnctl_grant_refusal(struct file *file, unsigned int nr);
 int spawnctl_grant_take(struct file *file, unsigned int nr, struct spawnctl_clone *clone);
 void spawnctl_grant_settle(struct file *file, bool born);
 void spawnctl_grant_info(struct file *file, struct spawnctl_info *info);
+u64 spawnctl_grant_id(struct file *file);
+int spawnctl_grant_serves(struct file *file);
+bool spawnctl_grant_allow_filtered(void);
 long spawnctl_limit(struct file *file, void *arg);
+
+/* What is counted by an errno of its own; all above share the place of 0 */
+#define SPAWNCTL_LAST_ERRNO	EHWPOISON
+
+/**
+ * struct spawnctl_stats - what is counted
+ * @in_flight: calls that are making a child
+ * @spawns: children made by SPAWN
+ * @forks: children made by FORK
+ * @opens_refused: of the device, by the module
+ * @wait_sum: nanoseconds of all waits of SPAWN's callers
+ * @waits: how many of these there were, by their length's log2
+ * @failures: calls that made no child, by errno
+ */
+struct spawnctl_stats {
+	u64 in_flight;
+	u64 spawns;
+	u64 forks;
+	u64 opens_refused;
+	u64 wait_sum;
+	u64 waits[SPAWNCTL_WAIT_BUCKETS];
+	u64 failures[SPAWNCTL_LAST_ERRNO + 1];
+};
+
+/* stats.c: what is counted, and told */
+int spawnctl_stats_init(void);
+void spawnctl_stats_exit(void);
+u64 spawnctl_call_begins(void);
+void spawnctl_call_ends(struct file *file, unsigned int command, u32 flags, pid_t child,
+			u64 begun);
+void spawnctl_call_failed(struct file *file, unsigned int command,
+			  const struct spawnctl_clone *clone, long error);
+void spawnctl_open_refused(void);
+void spawnctl_stats_get(struct spawnctl_stats *stats);
+void spawnctl_stats_reset(void);
+
+/**
+ * struct spawnctl_event - what a listener is told of one call
+ * @command: SPAWN or FORK
+ * @flags: as asked, if @has_flags
+ * @has_flags: whether that is known
+ * @error: the errno, 0 if a child was made
+ * @child: its process id in the initial pid namespace, 0 if that is not known
+ * @wait: how long SPAWN took, in nanoseconds
+ * @descriptor: spawnctl_grant_id()
+ */
+struct spawnctl_event {
+	unsigned int command;
+	u32 flags;
+	bool has_flags;
+	int error;
+	pid_t child;
+	u64 wait;
+	u64 descriptor;
+};
+
+/* netlink.c: the family */
+int spawnctl_netlink_init(void);
+void spawnctl_netlink_exit(void);
+void spawnctl_event_send(const struct spawnctl_event *event);
+
+/* main.c: the device */
+bool spawnctl_is_device(struct file *file);
 
 /* ioctl.c: the commands' dispatch */
 long spawnctl_ioctl(struct file *file, unsigned int cmd, unsigned long arg);

@@ -100,6 +100,9 @@ enum {
  * @limits: Out: which of SPAWNCTL_LIMIT_NO_NEW_PRIVS, _RESET and _FILTERED are
  *	in force
  * @reserved: Out: 0
+ * @id: Out: number of the open file behind this descriptor, as events tell it
+ *	(linux/spawnctl_netlink.h): each open(2) of the device gets another, and
+ *	all who share the file see the same
  *
  * Needs no right but the descriptor, and answers under a seccomp filter too.
  * @size stays as it was, and no more than that is written; what this kernel does
@@ -116,9 +119,10 @@ struct spawnctl_info {
 	__aligned_u64 children;
 	__u32 limits;
 	__u32 reserved;
+	__aligned_u64 id;
 };
 
-#define SPAWNCTL_INFO_SIZE_VER0	48
+#define SPAWNCTL_INFO_SIZE_VER0	56
 
 /** SPAWNCTL_NO_LIMIT - as many children as the system has room for */
 #define SPAWNCTL_NO_LIMIT	(~0ULL)

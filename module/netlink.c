@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What can be seen from outside: the generic netlink family.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/file.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/spawnctl_netlink.h>
+#include <linux/timekeeping.h>
+#include <net/genetlink.h>
+#include <net/net_namespace.h>
+
+#include "compat/event_group.h"
+#include "netlink.h"
+#include "spawnctl.h"
+
+/* Events leave in the order of their numbers */
+static DEFINE_SPINLOCK(event_lock);
+static u64 event_seq;		/* protected by event_lock */
+static bool mute __ro_after_init;	/* see spawnctl_netlink_init() */
+
+static size_t event_size(void)
+{
+	return nla_total_size_64bit(sizeof(u64)) * 4 + nla_total_size(sizeof(u32)) * 7 +
+	       nla_total_size(TASK_COMM_LEN);
+}
+
+static int put_u64(struct sk_buff *skb, int type, u64 value)
+{
+	/* One number for all: SPAWNCTL_A_*_PAD */
+	return nla_put_u64_64bit(skb, type, value, SPAWNCTL_A_EVENT_PAD);
+}
+
+static int put_event(struct sk_buff *skb, const struct spawnctl_event *event, u64 seq)
+{
+	char comm[TASK_COMM_LEN];
+
+	get_task_comm(comm, current);
+	if (put_u64(skb, SPAWNCTL_A_EVENT_SEQ, seq) ||
+	    put_u64(skb, SPAWNCTL_A_EVENT_TIME, ktime_get_real_ns()) ||
+	    nla_put_u32(skb, SPAWNCTL_A_EVENT_COMMAND, event->command) ||
+	    nla_put_u32(skb, SPAWNCTL_A_EVENT_PID, task_pid_nr(current)) ||
+	    nla_put_u32(skb, SPAWNCTL_A_EVENT_TGID, task_tgid_nr(current)) ||
+	    nla_put_u32(skb, SPAWNCTL_A_EVENT_UID,
+			from_kuid_munged(&init_user_ns, current_uid())) ||
+	    nla_put_string(skb, SPAWNCTL_A_EVENT_COMM, comm) ||
+	    put_u64(skb, SPAWNCTL_A_EVENT_DESCRIPTOR, event->descriptor))
+		return -EMSGSIZE;
+	if (event->has_flags && nla_put_u32(skb, SPAWNCTL_A_EVENT_FLAGS, event->flags))
+		return -EMSGSIZE;
+	if (event->error)
+		return nla_put_u32(skb, SPAWNCTL_A_EVENT_ERRNO, event->error);
+	if (event->child && nla_put_u32(skb, SPAWNCTL_A_EVENT_CHILD, event->child))
+		return -EMSGSIZE;
+	if (event->command == SPAWNCTL_CMD_SPAWN)
+		return put_u64(skb, SPAWNCTL_A_EVENT_WAIT, event->wait);
+	return 0;
+}
+
+/**
+ * spawnctl_event_send() - tell all listeners
+ * @event: what; the rest is the calling task's
+ *
+ * Nobody is waited for, a listener's memory or attention least of all: whoever
+ * cannot be told finds a number missing, and an ENOBUFS.
+ */
+void spawnctl_event_send(const struct spawnctl_event *event)
+{
+	struct sk_buff *skb;
+	void *header;
+	u64 seq;
+
+	if (mute)
+		return;
+	skb = genlmsg_new(event_size(), GFP_NOWAIT | __GFP_NOWARN);
+
+	spin_lock(&event_lock);
+	seq = event_seq++;
+	if (!skb)
+		goto lost;
+	header = genlmsg_put(skb, 0, 0, &spawnctl_family, 0, SPAWNCTL_NL_CMD_EVENT);
+	if (!header || put_event(skb, event, seq))
+		goto lost;
+	genlmsg_end(skb, header);
+	genlmsg_multicast_netns(&spawnctl_family, &init_net, skb, 0, 0, GFP_NOWAIT | __GFP_NOWARN);
+	spin_unlock(&event_lock);
+	return;
+
+lost:
+	spin_unlock(&event_lock);
+	nlmsg_free(skb);
+	genl_set_err(&spawnctl_family, &init_net, 0, 0, -ENOBUFS);
+}
+
+static int info_get(struct sk_buff *request, struct genl_info *info)
+{
+	struct sk_buff *skb = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	void *header;
+
+	if (!skb)
+		return -ENOMEM;
+	header = genlmsg_put_reply(skb, info, &spawnctl_family, 0, SPAWNCTL_NL_CMD_INFO_GET);
+	if (!header ||
+	    nla_put_string(skb, SPAWNCTL_A_INFO_VERSION, SPAWNCTL_VERSION) ||
+	    nla_put_u32(skb, SPAWNCTL_A_INFO_ABI, SPAWNCTL_ABI) ||
+	    nla_put_u32(skb, SPAWNCTL_A_INFO_SPAWN_FLAGS, spawnctl_spawn_flags()) ||
+	    nla_put_u32(skb, SPAWNCTL_A_INFO_FORK_FLAGS, spawnctl_fork_flags()) ||
+	    put_u64(skb, SPAWNCTL_A_INFO_EXEC_PENDING, spawnctl_child_exec_pending()) ||
+	    nla_put_u8(skb, SPAWNCTL_A_INFO_ALLOW_FILTERED, spawnctl_grant_allow_filtered())) {
+		nlmsg_free(skb);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(skb, header);
+	return genlmsg_reply(skb, info);
+}
+
+static const struct nla_policy stats_policy[] = {
+	[SPAWNCTL_A_STATS_DESCRIPTOR] = { .type = NLA_S32 },
+};
+
+/* Whoever could open the device, and shows it, or CAP_NET_ADMIN */
+static int may_read(const struct netlink_callback *cb)
+{
+	struct nlattr *tb[SPAWNCTL_A_STATS_DESCRIPTOR + 1];
+	struct nlattr *descriptor;
+	struct file *file;
+	int ret;
+
+	ret = genlmsg_parse(cb->nlh, &spawnctl_family, tb, SPAWNCTL_A_STATS_DESCRIPTOR, stats_policy,
+			    cb->extack);
+	if (ret)
+		return ret;
+	descriptor = tb[SPAWNCTL_A_STATS_DESCRIPTOR];
+	if (!descriptor) {
+		if (netlink_capable(cb->skb, CAP_NET_ADMIN))
+			return 0;
+		NL_SET_ERR_MSG(cb->extack, "a descriptor of the device is needed, or CAP_NET_ADMIN");
+		return -EPERM;
+	}
+	/* The table is the sender's, in whose call this is */
+	file = fget(nla_get_s32(descriptor));
+	ret = -EBADF;
+	if (file && spawnctl_is_device(file))
+		ret = spawnctl_grant_serves(file);
+	if (file)
+		fput(file);
+	if (ret == -EBADF)
+		NL_SET_ERR_MSG_ATTR(cb->extack, descriptor, "not a descriptor of the device");
+	else if (ret)
+		NL_SET_ERR_MSG_ATTR(cb->extack, descriptor, "it does not serve this caller");
+	return ret;
+}
+
+/**
+ * struct stats_dump - one dump of the statistics
+ * @stats: all of it, as it was when it began
+ * @next: the first errno that is still to be told; -1 if nothing has been told
+ */
+struct stats_dump {
+	struct spawnctl_stats *stats;
+	int next;
+};
+
+static struct stats_dump *dump_of(struct netlink_callback *cb)
+{
+	BUILD_BUG_ON(sizeof(struct stats_dump) > sizeof(cb->ctx));
+	return (struct stats_dump *)cb->ctx;
+}
+
+static int stats_start(struct netlink_callback *cb)
+{
+	struct stats_dump *dump = dump_of(cb);
+	int ret = may_read(cb);
+
+	if (ret)
+		return ret;
+	dump->stats = kmalloc(sizeof(*dump->stats), GFP_KERNEL);
+	if (!dump->stats)
+		return -ENOMEM;
+	spawnctl_stats_get(dump->stats);
+	dump->next = -1;
+	return 0;
+}
+
+static int stats_done(struct netlink_callback *cb)
+{
+	kfree(dump_of(cb)->stats);
+	return 0;
+}
+
+static int put_count(struct sk_buff *skb, int type, u32 key, u64 value)
+{
+	struct nlattr *nest;
+
+	if (!value)
+		return 0;
+	nest = nla_nest_start(skb, type);
+	if (!nest)
+		return -EMSGSIZE;
+	if (nla_put_u32(skb, SPAWNCTL_A_COUNT_KEY, key) ||
+	    put_u64(skb, SPAWNCTL_A_COUNT_VALUE, value)) {
+		nla_nest_cancel(skb, nest);
+		return -EMSGSIZE;
+	}
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+static int put_totals(struct sk_buff *skb, const struct spawnctl_stats *stats)
+{
+	int i;
+
+	if (put_u64(skb, SPAWNCTL_A_STATS_SPAWNS, stats->spawns) ||
+	    put_u64(skb, SPAWNCTL_A_STATS_FORKS, stats->forks) ||
+	    put_u64(skb, SPAWNCTL_A_STATS_IN_FLIGHT, stats->in_flight) ||
+	    put_u64(skb, SPAWNCTL_A_STATS_BUDGET_REFUSED, stats->failures[EDQUOT]) ||
+	    put_u64(skb, SPAWNCTL_A_STATS_OPENS_REFUSED, stats->opens_refused) ||
+	    put_u64(skb, SPAWNCTL_A_STATS_WAIT_SUM, stats->wait_sum))
+		return -EMSGSIZE;
+	for (i = 0; i < SPAWNCTL_WAIT_BUCKETS; i++)
+		if (put_count(skb, SPAWNCTL_A_STATS_WAIT, i, stats->waits[i]))
+			return -EMSGSIZE;
+	return 0;
+}
+
+/* The first message has all but the failures, and as many of these as go in */
+static int stats_dump(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct stats_dump *dump = dump_of(cb);
+	void *header;
+
+	if (dump->next > SPAWNCTL_LAST_ERRNO)
+		return 0;
+	header = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq, &spawnctl_family,
+			     NLM_F_MULTI, SPAWNCTL_NL_CMD_STATS_GET);
+	if (!header)
+		return -EMSGSIZE;
+	if (dump->next < 0) {
+		if (put_totals(skb, dump->stats)) {
+			genlmsg_cancel(skb, header);
+			return -EMSGSIZE;
+		}
+		dump->next = 0;
+	}
+	for (; dump->next <= SPAWNCTL_LAST_ERRNO; dump->next++)
+		if (put_count(skb, SPAWNCTL_A_STATS_FAILURE, dump->next,
+			      dump->stats->failures[dump->next]))
+			break;
+	genlmsg_end(skb, header);
+	return skb->len;
+}
+
+static int stats_reset(struct sk_buff *request, struct genl_info *info)
+{
+	spawnctl_stats_reset();
+	return 0;
+}
+
+/* No attribute but those of an operation's own policy */
+static const struct nla_policy no_attributes[] = {
+	[1] = { .type = NLA_REJECT },
+};
+
+static const struct genl_ops ops[] = {
+	{
+		.cmd		= SPAWNCTL_NL_CMD_INFO_GET,
+		.doit		= info_get,
+	}, {
+		.cmd		= SPAWNCTL_NL_CMD_STATS_GET,
+		.start		= stats_start,
+		.dumpit		= stats_dump,
+		.done		= stats_done,
+		.policy		= stats_policy,
+		.maxattr	= ARRAY_SIZE(stats_policy) - 1,
+	}, {
+		.cmd		= SPAWNCTL_NL_CMD_STATS_RESET,
+		.doit		= stats_reset,
+		.flags		= GENL_ADMIN_PERM,
+	},
+};
+
+static const struct genl_multicast_group groups[] = {
+	{ .name = SPAWNCTL_MCGRP_EVENTS, .flags = EVENT_GROUP_FLAGS },
+};
+
+/* In the initial network namespace only, as netnsok is not said */
+struct genl_family spawnctl_family __ro_after_init = {
+	.name		= SPAWNCTL_FAMILY_NAME,
+	.version	= SPAWNCTL_FAMILY_VERSION,
+	.module		= THIS_MODULE,
+	.maxattr	= ARRAY_SIZE(no_attributes) - 1,
+	.policy		= no_attributes,
+	.ops		= ops,
+	.n_ops		= ARRAY_SIZE(ops),
+	.mcgrps		= groups,
+	.n_mcgrps	= ARRAY_SIZE(groups),
+	.parallel_ops	= true,
+};
+
+/*
+ * Who may join a group is asked of its family, when he joins. A group that has no
+ * family can be joined by anyone, and its number then be given to us, listener
+ * and all. But a family that goes takes all listeners off its groups; and if none
+ * is there when it has come, all later ones will have been asked.
+ */
+int __init spawnctl_netlink_init(void)
+{
+	int i, ret;
+
+	for (i = 0; i < 8; i++) {
+		ret = genl_register_family(&spawnctl_family);
+		if (ret) {
+			pr_err("cannot register the netlink family (error %d)\n", ret);
+			return ret;
+		}
+		if (!spawnctl_event_wanted())
+			return 0;
+		genl_unregister_family(&spawnctl_family);
+	}
+	pr_warn("somebody joins groups that are not there yet: no events will be sent\n");
+	mute = true;
+	return genl_register_family(&spawnctl_family);
+}
+
+void spawnctl_netlink_exit(void)
+{
+	genl_unregister_family(&spawnctl_family);
+}

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What is counted, and whoever asked is told of: the end of every SPAWN and FORK
+ * comes by here.
+ */
+#include <linux/errno.h>
+#include <linux/log2.h>
+#include <linux/mutex.h>
+#include <linux/percpu.h>
+#include <linux/pid_namespace.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/timekeeping.h>
+
+#include "netlink.h"
+#include "spawnctl.h"
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
+/* Each CPU counts for itself; in_flight can be less than nothing on one */
+static struct spawnctl_stats __percpu *counts;
+
+/* What a reset leaves out from then on */
+static struct spawnctl_stats before;
+static DEFINE_MUTEX(before_lock);	/* protects before */
+
+#define N_COUNTS (sizeof(struct spawnctl_stats) / sizeof(u64))
+
+static void sum_up(u64 *sum)
+{
+	int cpu, i;
+
+	memset(sum, 0, sizeof(struct spawnctl_stats));
+	for_each_possible_cpu(cpu) {
+		const u64 *count = (const u64 *)per_cpu_ptr(counts, cpu);
+
+		for (i = 0; i < N_COUNTS; i++)
+			sum[i] += READ_ONCE(count[i]);
+	}
+}
+
+/**
+ * spawnctl_stats_get() - all counts since the last reset
+ * @stats: for them
+ *
+ * Each is read once on each CPU, one CPU after another, while they go on.
+ */
+void spawnctl_stats_get(struct spawnctl_stats *stats)
+{
+	u64 *sum = (u64 *)stats;
+	int i;
+
+	mutex_lock(&before_lock);
+	sum_up(sum);
+	for (i = 0; i < N_COUNTS; i++)
+		sum[i] -= ((const u64 *)&before)[i];
+	mutex_unlock(&before_lock);
+	/* A caller may have come on a CPU already read, and gone on another */
+	if ((s64)stats->in_flight < 0)
+		stats->in_flight = 0;
+}
+
+void spawnctl_stats_reset(void)
+{
+	mutex_lock(&before_lock);
+	sum_up((u64 *)&before);
+	before.in_flight = 0;
+	mutex_unlock(&before_lock);
+}
+
+/**
+ * spawnctl_call_begins() - the caller is about to make a child
+ *
+ * Return: what spawnctl_call_ends() has to be told.
+ */
+u64 spawnctl_call_begins(void)
+{
+	this_cpu_inc(counts->in_flight);
+	return ktime_get_ns();
+}
+
+/*
+ * @nr as the initial pid namespace has it; 0 if this is another and the child is
+ * gone already.
+ */
+static noinline pid_t initial_nr(pid_t nr)
+{
+	struct pid *pid;
+
+	if (task_active_pid_ns(current) == &init_pid_ns)
+		return nr;
+	rcu_read_lock();
+	pid = find_vpid(nr);
+	nr = pid ? pid_nr(pid) : 0;
+	rcu_read_unlock();
+	return nr;
+}
+
+/* Apart, so that a call that nobody asks about has no frame for it */
+static noinline void tell_child(struct file *file, unsigned int command, u32 flags,
+				pid_t child, u64 wait)
+{
+	spawnctl_event_send(&(struct spawnctl_event) {
+		.command	= command,
+		.flags		= flags,
+		.has_flags	= true,
+		.child		= initial_nr(child),
+		.wait		= wait,
+		.descriptor	= spawnctl_grant_id(file),
+	});
+}
+
+/**
+ * spawnctl_call_ends() - what spawnctl_call_begins() has begun is over
+ * @file: the open file it was asked on
+ * @command: SPAWN or FORK
+ * @flags: as asked
+ * @child: what kernel_clone() has answered. An error is told by the caller's caller
+ * @begun: by spawnctl_call_begins()
+ */
+void spawnctl_call_ends(struct file *file, unsigned int command, u32 flags, pid_t child,
+			u64 begun)
+{
+	u64 wait = 0;
+
+	this_cpu_dec(counts->in_flight);
+	if (child <= 0)
+		return;
+	if (command == SPAWNCTL_CMD_SPAWN) {
+		wait = ktime_get_ns() - begun;
+		this_cpu_inc(counts->spawns);
+		this_cpu_add(counts->wait_sum, wait);
+		this_cpu_inc(counts->waits[min(__fls(wait | 1), SPAWNCTL_WAIT_BUCKETS - 1UL)]);
+		if (trace_spawnctl_release_enabled())
+			trace_spawnctl_release(initial_nr(child), wait);
+	} else {
+		this_cpu_inc(counts->forks);
+	}
+	if (unlikely(spawnctl_event_wanted()))
+		tell_child(file, command, flags, child, wait);
+}
+
+/**
+ * spawnctl_call_failed() - SPAWN or FORK has made no child
+ * @file: the open file it was asked on
+ * @command: which of the two
+ * @clone: what was asked; NULL if that was not looked at, or could not be
+ * @error: the answer, a negative errno
+ */
+void spawnctl_call_failed(struct file *file, unsigned int command,
+			  const struct spawnctl_clone *clone, long error)
+{
+	u32 flags = clone ? clone->flags : 0;
+
+	/* It is made again, from the beginning */
+	if (error == -ERESTARTNOINTR)
+		return;
+	error = -error;
+	this_cpu_inc(counts->failures[error <= SPAWNCTL_LAST_ERRNO ? error : 0]);
+	trace_spawnctl_refused(command, flags, error);
+	if (unlikely(spawnctl_event_wanted()))
+		spawnctl_event_send(&(struct spawnctl_event) {
+			.command	= command,
+			.flags		= flags,
+			.has_flags	= clone,
+			.error		= error,
+			.descriptor	= spawnctl_grant_id(file),
+		});
+}
+
+/** spawnctl_open_refused() - the device has not been opened */
+void spawnctl_open_refused(void)
+{
+	this_cpu_inc(counts->opens_refused);
+}
+
+int __init spawnctl_stats_init(void)
+{
+	/* All are of one kind, and are added up as such */
+	BUILD_BUG_ON(offsetof(struct spawnctl_stats, failures) + sizeof(before.failures) !=
+		     N_COUNTS * sizeof(u64));
+
+	counts = alloc_percpu(struct spawnctl_stats);
+	return counts ? 0 : -ENOMEM;
+}
+
+void spawnctl_stats_exit(void)
+{
+	free_percpu(counts);
+}
