@@ -288,6 +288,9 @@ static int set_attributes(struct spawn *spawn)
 	const unsigned int sched = SPAWNCTL_SPAWN_SETSCHEDPARAM | SPAWNCTL_SPAWN_SETSCHEDULER;
 	long ret = 0;
 
+	if (!attr->flags)
+		return 0;
+
 	if ((attr->flags & sched) == SPAWNCTL_SPAWN_SETSCHEDPARAM)
 		ret = raw_syscall(SYS_sched_setparam, 0, &attr->param);
 	else if (attr->flags & SPAWNCTL_SPAWN_SETSCHEDULER)

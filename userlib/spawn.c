@@ -95,14 +95,9 @@ static bool may_share(struct spawn *spawn)
 	return spawn->attr->flags & SPAWNCTL_SPAWN_CLOEXEC_DEFAULT;
 }
 
-static void set_clone(struct spawn *spawn)
+/* What is asked of the birth itself */
+static void set_attributes(struct spawnctl_clone *clone, const struct spawnctl_attr *attr)
 {
-	const struct spawnctl_attr *attr = spawn->attr;
-	struct spawnctl_clone *clone = &spawn->birth.clone;
-
-	*clone = (struct spawnctl_clone){ .size = sizeof(*clone), .exit_signal = SIGCHLD };
-	if (spawn->share)
-		clone->flags |= SPAWNCTL_SHARE_FILES;
 	if (attr->flags & SPAWNCTL_SPAWN_SETSIGDEF)
 		clone->sig_default = attr->sigdefault;
 	if (attr->flags & SPAWNCTL_SPAWN_SETSIGIGN)
@@ -122,7 +117,18 @@ static void set_clone(struct spawn *spawn)
 		clone->flags |= SPAWNCTL_AUTOREAP;
 		clone->exit_signal = 0;
 	}
-	if (attr->pidfd) {
+}
+
+static void set_clone(struct spawn *spawn)
+{
+	struct spawnctl_clone *clone = &spawn->birth.clone;
+
+	*clone = (struct spawnctl_clone){ .size = sizeof(*clone), .exit_signal = SIGCHLD };
+	if (spawn->share)
+		clone->flags |= SPAWNCTL_SHARE_FILES;
+	if (spawn->attr->flags)
+		set_attributes(clone, spawn->attr);
+	if (spawn->attr->pidfd) {
 		clone->flags |= SPAWNCTL_PIDFD;
 		clone->pidfd = (unsigned long)&spawn->pidfd;
 	}
