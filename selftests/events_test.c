@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The events: one for each child that is made or refused, for whom they are for,
+ * and none of them at a caller's cost.
+ */
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include "contract.h"
+#include "genl.h"
+
+#define PATIENT		2000	/* ms for what has to come */
+#define SHORT		200	/* for what must not */
+
+static struct spawnctl_clone sigchld = { .size = sizeof(sigchld), .exit_signal = SIGCHLD };
+
+FIXTURE(events)
+{
+	int fd;
+	struct genl genl;
+	struct spawnctl_info info;
+};
+
+FIXTURE_SETUP(events)
+{
+	self->fd = open("/dev/spawnctl", O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, self->fd);
+	self->info.size = sizeof(self->info);
+	ASSERT_EQ(0, ioctl(self->fd, SPAWNCTL_IOC_INFO, &self->info));
+	ASSERT_EQ(0, genl_open(&self->genl));
+	ASSERT_NE(0U, self->genl.events);
+}
+
+FIXTURE_TEARDOWN(events)
+{
+	genl_close(&self->genl);
+	close(self->fd);
+}
+
+static uint64_t real_ns(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_REALTIME, &time);
+	return time.tv_sec * 1000000000ULL + time.tv_nsec;
+}
+
+/* Everything that a child's event tells is so */
+static void tells(struct __test_metadata *_metadata, FIXTURE_SELF(events) self,
+		  unsigned long command, unsigned int flags, pid_t child, uint64_t begun)
+{
+	struct seen seen;
+	char comm[16];
+
+	ASSERT_EQ(0, prctl(PR_GET_NAME, comm));
+	ASSERT_EQ(1, genl_event(&self->genl, &seen, PATIENT));
+	EXPECT_EQ(command, seen.number[SPAWNCTL_A_EVENT_COMMAND]);
+	EXPECT_EQ(flags, seen.number[SPAWNCTL_A_EVENT_FLAGS]);
+	EXPECT_FALSE(seen.has[SPAWNCTL_A_EVENT_ERRNO]);
+	EXPECT_EQ((uint64_t)child, seen.number[SPAWNCTL_A_EVENT_CHILD]);
+	EXPECT_EQ((uint64_t)getpid(), seen.number[SPAWNCTL_A_EVENT_TGID]);
+	EXPECT_EQ((uint64_t)syscall(SYS_gettid), seen.number[SPAWNCTL_A_EVENT_PID]);
+	EXPECT_TRUE(seen.has[SPAWNCTL_A_EVENT_UID]);
+	EXPECT_EQ(getuid(), seen.number[SPAWNCTL_A_EVENT_UID]);
+	EXPECT_STREQ(comm, seen.comm);
+	EXPECT_EQ(self->info.id, seen.number[SPAWNCTL_A_EVENT_DESCRIPTOR]);
+	EXPECT_LE(begun, seen.number[SPAWNCTL_A_EVENT_TIME]);
+	EXPECT_GE(real_ns(), seen.number[SPAWNCTL_A_EVENT_TIME]);
+	EXPECT_EQ(command == SPAWNCTL_CMD_SPAWN, seen.has[SPAWNCTL_A_EVENT_WAIT]);
+	if (command == SPAWNCTL_CMD_SPAWN) {
+		EXPECT_LT(0U, seen.number[SPAWNCTL_A_EVENT_WAIT]);
+		EXPECT_GT(real_ns() - begun, seen.number[SPAWNCTL_A_EVENT_WAIT]);
+	}
+}
+
+TEST_F(events, a_child)
+{
+	struct spawnctl_clone clone = sigchld;
+	uint64_t begun = real_ns();
+	pid_t child;
+
+	ASSERT_EQ(0, genl_join(&self->genl));
+	child = raw_spawn_exit(self->fd, SPAWNCTL_IOC_SPAWN, &clone);
+	ASSERT_TRUE(exited_with(child, 0));
+	tells(_metadata, self, SPAWNCTL_CMD_SPAWN, 0, child, begun);
+
+	begun = real_ns();
+	clone.flags = SPAWNCTL_WINDOW_MASK | SPAWNCTL_NO_NEW_PRIVS;
+	ASSERT_EQ(0, setresuid(UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED));
+	prctl(PR_SET_NAME, "odd \\\n\033[31m\xff");
+	child = raw_spawn_exit(self->fd, SPAWNCTL_IOC_FORK, &clone);
+	ASSERT_TRUE(exited_with(child, 0));
+	tells(_metadata, self, SPAWNCTL_CMD_FORK, clone.flags, child, begun);
+}
+
+TEST_F(events, a_refusal)
+{
+	struct seen seen;
+
+	ASSERT_EQ(0, genl_join(&self->genl));
+	ASSERT_EQ(-EINVAL, raw_spawn_exit(self->fd, SPAWNCTL_IOC_FORK, CLONE(.flags = 1U << 31)));
+	ASSERT_EQ(1, genl_event(&self->genl, &seen, PATIENT));
+	EXPECT_EQ(SPAWNCTL_CMD_FORK + 0U, seen.number[SPAWNCTL_A_EVENT_COMMAND]);
+	EXPECT_EQ(1U << 31, seen.number[SPAWNCTL_A_EVENT_FLAGS]);
+	EXPECT_EQ(EINVAL + 0U, seen.number[SPAWNCTL_A_EVENT_ERRNO]);
+	EXPECT_FALSE(seen.has[SPAWNCTL_A_EVENT_CHILD]);
+	EXPECT_FALSE(seen.has[SPAWNCTL_A_EVENT_WAIT]);
+	EXPECT_EQ(self->info.id, seen.number[SPAWNCTL_A_EVENT_DESCRIPTOR]);
+
+	/* What was not read is not told */
+	ASSERT_EQ(-EFAULT, raw_spawn_exit(self->fd, SPAWNCTL_IOC_SPAWN, NULL));
+	ASSERT_EQ(1, genl_event(&self->genl, &seen, PATIENT));
+	EXPECT_EQ(SPAWNCTL_CMD_SPAWN + 0U, seen.number[SPAWNCTL_A_EVENT_COMMAND]);
+	EXPECT_EQ(EFAULT + 0U, seen.number[SPAWNCTL_A_EVENT_ERRNO]);
+	EXPECT_FALSE(seen.has[SPAWNCTL_A_EVENT_FLAGS]);
+	EXPECT_EQ((uint64_t)getpid(), seen.number[SPAWNCTL_A_EVENT_TGID]);
+
+	/* INFO and LIMIT are no births */
+	EXPECT_EQ(0, ioctl(self->fd, SPAWNCTL_IOC_INFO, &self->info));
+	EXPECT_EQ(-1, ioctl(self->fd, SPAWNCTL_IOC_INFO, NULL));
+	EXPECT_EQ(-1, ioctl(self->fd, SPAWNCTL_IOC_LIMIT, NULL));
+	EXPECT_EQ(0, genl_event(&self->genl, &seen, SHORT));
+}
+
+/* Each open file has its number, and who shares it shares that */
+TEST_F(events, a_descriptors_number)
+{
+	struct spawnctl_info info = { .size = sizeof(info) };
+	int same = dup(self->fd), other = open("/dev/spawnctl", O_RDWR);
+	struct seen seen;
+
+	ASSERT_EQ(0, genl_join(&self->genl));
+	ASSERT_EQ(0, ioctl(same, SPAWNCTL_IOC_INFO, &info));
+	EXPECT_EQ(self->info.id, info.id);
+	ASSERT_EQ(0, ioctl(other, SPAWNCTL_IOC_INFO, &info));
+	EXPECT_LT(self->info.id, info.id);
+	ASSERT_TRUE(exited_with(raw_spawn_exit(other, SPAWNCTL_IOC_FORK, &sigchld), 0));
+	ASSERT_EQ(1, genl_event(&self->genl, &seen, PATIENT));
+	EXPECT_EQ(info.id, seen.number[SPAWNCTL_A_EVENT_DESCRIPTOR]);
+}
+
+/* From within a pid namespace: the numbers are the initial one's all the same */
+TEST_F(events, a_pid_namespace)
+{
+	pid_t outer, status;
+	struct seen seen;
+
+	ASSERT_EQ(0, genl_join(&self->genl));
+	ASSERT_EQ(0, unshare(CLONE_NEWPID));
+	outer = fork();
+	ASSERT_LE(0, outer);
+	if (!outer) {
+		/* Number 1 there, and its child 2, which is not waited for yet */
+		long inner = getpid() == 1 ?
+			     raw_spawn_exit(self->fd, SPAWNCTL_IOC_SPAWN, &sigchld) : -1;
+
+		_exit(inner == 2 ? 0 : 1);
+	}
+	status = wait_status(outer);
+	EXPECT_TRUE(is_exit(status, 0));
+	ASSERT_EQ(1, genl_event(&self->genl, &seen, PATIENT));
+	EXPECT_EQ((uint64_t)outer, seen.number[SPAWNCTL_A_EVENT_TGID]);
+	EXPECT_LT((uint64_t)outer, seen.number[SPAWNCTL_A_EVENT_CHILD]);
+}
+
+struct many {
+	int fd;
+	unsigned int count;
+	unsigned int wrong;
+};
+
+static void *many_thread(void *arg)
+{
+	struct many *many = arg;
+	unsigned int i;
+
+	for (i = 0; i < many->count; i++) {
+		char stack[8192] __attribute__((aligned(16)));
+		struct spawnctl_clone spawn = sigchld;
+
+		spawn.stack = (uintptr_t)stack;
+		spawn.stack_size = sizeof(stack);
+		if (!exited_with(raw_spawn_exit(many->fd, SPAWNCTL_IOC_SPAWN, &spawn), 0))
+			__atomic_add_fetch(&many->wrong, 1, __ATOMIC_SEQ_CST);
+	}
+	return NULL;
+}
+
+/* A listener that keeps up loses none, and gets them in order */
+TEST_F_TIMEOUT(events, none_is_lost, 240)
+{
+	struct many many = {
+		.fd = self->fd,
+		.count = scaled(100000, 1000, "spawns with a listener") / 4,
+	};
+	int room = 8 << 20, i, ret;
+	uint64_t got, last = 0;
+	pthread_t threads[4];
+	struct seen seen;
+
+	ASSERT_EQ(0, setsockopt(mnl_socket_get_fd(self->genl.socket), SOL_SOCKET,
+				SO_RCVBUFFORCE, &room, sizeof(room)));
+	ASSERT_EQ(0, genl_join(&self->genl));
+	for (i = 0; i < 4; i++)
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, many_thread, &many));
+	for (got = 0; got < 4 * many.count; got++) {
+		ret = genl_event(&self->genl, &seen, 10000 * PATIENCE);
+		ASSERT_EQ(1, ret)
+			TH_LOG("after %llu events: %s", (unsigned long long)got, strerror(-ret));
+		if (got)
+			ASSERT_EQ(last + 1, seen.number[SPAWNCTL_A_EVENT_SEQ]);
+		last = seen.number[SPAWNCTL_A_EVENT_SEQ];
+	}
+	for (i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+	EXPECT_EQ(0U, many.wrong);
+	EXPECT_EQ(0, genl_event(&self->genl, &seen, SHORT));
+}
+
+/* One that stops reading is told, can count what it has missed, and costs nobody a spawn */
+TEST_F(events, a_listener_that_does_not_read)
+{
+	struct many many = { .fd = self->fd, .count = 500 };
+	uint64_t first = 0, last = 0, got = 0;
+	int room = 4096, ret, told = 0;
+	struct seen seen;
+
+	ASSERT_EQ(0, setsockopt(mnl_socket_get_fd(self->genl.socket), SOL_SOCKET,
+				SO_RCVBUF, &room, sizeof(room)));
+	ASSERT_EQ(0, genl_join(&self->genl));
+	many_thread(&many);
+	EXPECT_EQ(0U, many.wrong);
+
+	while ((ret = genl_event(&self->genl, &seen, SHORT))) {
+		if (ret == -ENOBUFS) {
+			told++;
+			continue;
+		}
+		ASSERT_EQ(1, ret);
+		if (!got++)
+			first = seen.number[SPAWNCTL_A_EVENT_SEQ];
+		last = seen.number[SPAWNCTL_A_EVENT_SEQ];
+	}
+	EXPECT_LT(0, told);
+	EXPECT_GT(500U, got);
+	/* The next one's number tells how many are gone */
+	many.count = 1;
+	many_thread(&many);
+	ASSERT_EQ(1, genl_event(&self->genl, &seen, PATIENT));
+	EXPECT_EQ(last - first + 1, got);
+	EXPECT_EQ(first + 500, seen.number[SPAWNCTL_A_EVENT_SEQ]);
+}
+
+/* Whoever has not CAP_NET_ADMIN in the initial user namespace may not join */
+TEST_F(events, who_may_listen)
+{
+	struct genl own;
+	pid_t child;
+
+	ASSERT_EQ(0, setresuid(UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED));
+	EXPECT_EQ(-EPERM, genl_join(&self->genl));
+	ASSERT_EQ(0, genl_open(&own));
+	EXPECT_EQ(-EPERM, genl_join(&own));
+	genl_close(&own);
+
+	child = fork();
+	ASSERT_LE(0, child);
+	if (!child) {
+		struct seen seen;
+
+		if (unshare(CLONE_NEWUSER) || genl_open(&own) ||
+		    genl_join(&own) != -EPERM || genl_join(&self->genl) != -EPERM)
+			_exit(1);
+		/* By its own network, in which it is the administrator, nothing comes */
+		genl_close(&own);
+		own = (struct genl){ .events = self->genl.events };
+		if (unshare(CLONE_NEWNET))
+			_exit(2);
+		own.socket = mnl_socket_open(NETLINK_GENERIC);
+		if (mnl_socket_bind(own.socket, 0, MNL_SOCKET_AUTOPID) || genl_join(&own))
+			_exit(3);
+		if (raw_spawn_exit(self->fd, SPAWNCTL_IOC_FORK, &sigchld) <= 0)
+			_exit(4);
+		_exit(genl_event(&own, &seen, SHORT) ? 5 : 0);
+	}
+	EXPECT_EQ(0, wait_status(child));
+}
+
+static int load(void)
+{
+	return system("modprobe spawnctl");
+}
+
+static int unload(void)
+{
+	return system("modprobe -r spawnctl");
+}
+
+/* Sockets hold no module; and who listened before has to ask again after */
+TEST_F(events, reload_with_sockets_open)
+{
+	struct seen seen;
+	int round;
+
+	for (round = 0; round < 5; round++) {
+		ASSERT_EQ(0, genl_join(&self->genl));
+		close(self->fd);
+		ASSERT_EQ(0, unload());
+		EXPECT_EQ(-ENOENT, genl_find(&self->genl));
+		ASSERT_EQ(0, load());
+		self->fd = open("/dev/spawnctl", O_RDWR);
+		ASSERT_LE(0, self->fd);
+		ASSERT_EQ(0, genl_find(&self->genl));
+		ASSERT_TRUE(exited_with(raw_spawn_exit(self->fd, SPAWNCTL_IOC_FORK, &sigchld), 0));
+		EXPECT_EQ(0, genl_event(&self->genl, &seen, SHORT));
+	}
+}
+
+/* As nobody in particular: joins every group that there is. How many there were */
+static unsigned int join_all(struct genl *genl)
+{
+	unsigned int joined = 0;
+
+	for (genl->events = 1; genl->events < 1024; genl->events++)
+		joined += !genl_join(genl);
+	return joined;
+}
+
+/* Joins before there is anything to join, and listens: what it has come to */
+static int listen_early(int ready, bool insist)
+{
+	struct genl early = { 0 };
+	struct seen seen;
+	char byte = 0;
+	time_t end;
+	int ret;
+
+	if (setresuid(UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED))
+		return 1;
+	early.socket = mnl_socket_open(NETLINK_GENERIC);
+	if (!early.socket || mnl_socket_bind(early.socket, 0, MNL_SOCKET_AUTOPID))
+		return 2;
+	if (!join_all(&early) || write(ready, &byte, 1) != 1)
+		return 3;
+	end = time(NULL) + 3 * PATIENCE;
+	do {
+		if (insist)
+			join_all(&early);
+		ret = genl_event(&early, &seen, insist ? 0 : SHORT);
+		/* Others' groups are among them; none of theirs has a descriptor */
+		if (ret == 1 && seen.has[SPAWNCTL_A_EVENT_DESCRIPTOR])
+			return 4;
+	} while (time(NULL) < end);
+	return 0;
+}
+
+/*
+ * While the family is not there, its group is nobody's, and open to anyone. Who has
+ * joined by then hears nothing when it is back, and nor does anyone who goes on trying.
+ */
+static void early_bird(struct __test_metadata *_metadata, FIXTURE_SELF(events) self, bool insist)
+{
+	struct seen seen;
+	pid_t child;
+	int ready[2], heard;
+	char byte = 0;
+
+	ASSERT_EQ(0, pipe(ready));
+	close(self->fd);
+	ASSERT_EQ(0, unload());
+	child = fork();
+	ASSERT_LE(0, child);
+	if (!child)
+		_exit(listen_early(ready[1], insist));
+	ASSERT_EQ(1, read(ready[0], &byte, 1));
+	ASSERT_EQ(0, load());
+	self->fd = open("/dev/spawnctl", O_RDWR);
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, genl_find(&self->genl));
+	ASSERT_EQ(0, genl_join(&self->genl));
+	ASSERT_TRUE(exited_with(raw_spawn_exit(self->fd, SPAWNCTL_IOC_FORK, &sigchld), 0));
+	/* Who has asked does hear, unless the other did not let the family begin */
+	heard = genl_event(&self->genl, &seen, PATIENT);
+	if (insist)
+		fprintf(stderr, "# events are %s\n", heard == 1 ? "sent" : "not sent at all");
+	else
+		EXPECT_EQ(1, heard);
+	EXPECT_EQ(0, wait_status(child));
+	close(self->fd);
+	ASSERT_EQ(0, unload());
+	ASSERT_EQ(0, load());
+	self->fd = open("/dev/spawnctl", O_RDWR);
+}
+
+TEST_F(events, a_listener_from_before)
+{
+	early_bird(_metadata, self, false);
+}
+
+TEST_F(events, a_listener_that_insists)
+{
+	early_bird(_metadata, self, true);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The statistics are what was done, to the last child, and are told to whom they
+ * are for.
+ */
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include "contract.h"
+#include "genl.h"
+
+#define THREADS	16
+
+static struct spawnctl_clone sigchld = { .size = sizeof(sigchld), .exit_signal = SIGCHLD };
+
+static uint64_t sum(const uint64_t *counts, unsigned int n)
+{
+	uint64_t all = 0;
+
+	while (n--)
+		all += counts[n];
+	return all;
+}
+
+FIXTURE(stats)
+{
+	int fd;
+	struct genl genl;
+	struct counts before;
+};
+
+FIXTURE_SETUP(stats)
+{
+	self->fd = open("/dev/spawnctl", O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, genl_open(&self->genl));
+	ASSERT_EQ(0, genl_stats(&self->genl, self->fd, &self->before));
+}
+
+FIXTURE_TEARDOWN(stats)
+{
+	genl_close(&self->genl);
+	close(self->fd);
+}
+
+/* How many more there are of a total than at the beginning */
+static uint64_t more(FIXTURE_SELF(stats) self, const struct counts *now, unsigned int total)
+{
+	return now->totals[total] - self->before.totals[total];
+}
+
+static uint64_t more_failed(FIXTURE_SELF(stats) self, const struct counts *now, int error)
+{
+	return now->failures[error] - self->before.failures[error];
+}
+
+struct told_info {
+	char version[32];
+	unsigned int spawn_flags;
+};
+
+static int note_info(const struct nlmsghdr *answer, void *data)
+{
+	struct told_info *told = data;
+	const struct nlattr *attr;
+
+	mnl_attr_for_each(attr, answer, sizeof(struct genlmsghdr)) {
+		if (mnl_attr_get_type(attr) == SPAWNCTL_A_INFO_VERSION)
+			snprintf(told->version, sizeof(told->version), "%s",
+				 mnl_attr_get_str(attr));
+		if (mnl_attr_get_type(attr) == SPAWNCTL_A_INFO_SPAWN_FLAGS)
+			told->spawn_flags = mnl_attr_get_u32(attr);
+	}
+	return 0;
+}
+
+TEST_F(stats, info)
+{
+	struct spawnctl_info info = { .size = sizeof(info) };
+	struct told_info told = { 0 };
+	struct genl_request request;
+
+	/* The controller tells three operations; an event is none */
+	EXPECT_EQ(3U, self->genl.ops);
+	ASSERT_EQ(0, ioctl(self->fd, SPAWNCTL_IOC_INFO, &info));
+	ASSERT_EQ(0, setresuid(UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED));
+	genl_begin(&self->genl, &request, self->genl.family, SPAWNCTL_NL_CMD_INFO_GET, 0);
+	ASSERT_EQ(0, genl_talk(&self->genl, &request, note_info, &told));
+	EXPECT_STREQ(META_VERSION, told.version);
+	EXPECT_EQ(info.spawn_flags, told.spawn_flags);
+}
+
+struct load {
+	int fd;
+	unsigned int rounds;
+	unsigned int wrong;
+	bool stop;
+};
+
+/* Of each kind one: a SPAWN, a FORK, and two that fail */
+static void *load_thread(void *arg)
+{
+	struct load *load = arg;
+	struct spawnctl_clone bad = { .size = sizeof(bad), .flags = 1U << 31 };
+	unsigned int i;
+
+	for (i = 0; i < load->rounds; i++) {
+		char stack[8192] __attribute__((aligned(16)));
+		struct spawnctl_clone spawn = sigchld;
+
+		spawn.stack = (uintptr_t)stack;
+		spawn.stack_size = sizeof(stack);
+		if (!exited_with(raw_spawn_exit(load->fd, SPAWNCTL_IOC_SPAWN, &spawn), 0) ||
+		    !exited_with(raw_spawn_exit(load->fd, SPAWNCTL_IOC_FORK, &sigchld), 0) ||
+		    raw_spawn_exit(load->fd, SPAWNCTL_IOC_SPAWN, &bad) != -EINVAL ||
+		    raw_spawn_exit(load->fd, SPAWNCTL_IOC_FORK, NULL) != -EFAULT)
+			__atomic_add_fetch(&load->wrong, 1, __ATOMIC_SEQ_CST);
+	}
+	return NULL;
+}
+
+/* Under load no count goes back, and no dump ends early */
+static void *dump_thread(void *arg)
+{
+	struct load *load = arg;
+	struct counts last = { 0 }, now;
+	unsigned int dumps = 0, i;
+	struct genl genl;
+
+	if (genl_open(&genl)) {
+		__atomic_add_fetch(&load->wrong, 1, __ATOMIC_SEQ_CST);
+		return NULL;
+	}
+	while (!READ_ONCE(load->stop) || !dumps) {
+		unsigned int wrong = genl_stats(&genl, load->fd, &now) != 0;
+
+		wrong += !now.messages + now.odd;
+		for (i = 0; i <= SPAWNCTL_A_STATS_MAX; i++)
+			wrong += i != SPAWNCTL_A_STATS_IN_FLIGHT && now.totals[i] < last.totals[i];
+		wrong += now.totals[SPAWNCTL_A_STATS_IN_FLIGHT] > THREADS;
+		for (i = 0; i <= LAST_ERRNO; i++)
+			wrong += now.failures[i] < last.failures[i];
+		for (i = 0; i < SPAWNCTL_WAIT_BUCKETS; i++)
+			wrong += now.waits[i] < last.waits[i];
+		__atomic_add_fetch(&load->wrong, wrong, __ATOMIC_SEQ_CST);
+		last = now;
+		dumps++;
+	}
+	fprintf(stderr, "# %u dumps meanwhile\n", dumps);
+	genl_close(&genl);
+	return NULL;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec * 1000000000ULL + time.tv_nsec;
+}
+
+TEST_F_TIMEOUT(stats, add_up_under_threads, 240)
+{
+	struct load load = {
+		.fd = self->fd,
+		.rounds = scaled(20000, 50, "rounds of each of 16 threads"),
+	};
+	uint64_t all = (uint64_t)load.rounds * THREADS, begun = now_ns(), waited;
+	pthread_t threads[THREADS], dumper;
+	struct counts now;
+	int i;
+
+	ASSERT_EQ(0, pthread_create(&dumper, NULL, dump_thread, &load));
+	for (i = 0; i < THREADS; i++)
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, load_thread, &load));
+	for (i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	WRITE_ONCE(load.stop, true);
+	pthread_join(dumper, NULL);
+	EXPECT_EQ(0U, load.wrong);
+
+	ASSERT_EQ(0, genl_stats(&self->genl, self->fd, &now));
+	EXPECT_EQ(all, more(self, &now, SPAWNCTL_A_STATS_SPAWNS));
+	EXPECT_EQ(all, more(self, &now, SPAWNCTL_A_STATS_FORKS));
+	EXPECT_EQ(all, more_failed(self, &now, EINVAL));
+	EXPECT_EQ(all, more_failed(self, &now, EFAULT));
+	EXPECT_EQ(2 * all, sum(now.failures, LAST_ERRNO + 1) -
+			   sum(self->before.failures, LAST_ERRNO + 1));
+	EXPECT_EQ(0U, now.totals[SPAWNCTL_A_STATS_IN_FLIGHT]);
+	EXPECT_EQ(all, sum(now.waits, SPAWNCTL_WAIT_BUCKETS) -
+		       sum(self->before.waits, SPAWNCTL_WAIT_BUCKETS));
+	waited = more(self, &now, SPAWNCTL_A_STATS_WAIT_SUM);
+	EXPECT_LT(all, waited);
+	EXPECT_GT((now_ns() - begun) * THREADS, waited);
+}
+
+struct window {
+	int ready[2];
+	int go[2];
+};
+
+static int wait_in_window(void *arg)
+{
+	struct window *window = arg;
+	char byte = 0;
+
+	raw_syscall(SYS_write, window->ready[1], &byte, 1);
+	raw_syscall(SYS_read, window->go[0], &byte, 1);
+	return 0;
+}
+
+struct caller {
+	int fd;
+	struct window window;
+	pid_t child;
+};
+
+static void *call_thread(void *arg)
+{
+	struct caller *caller = arg;
+
+	caller->child = spawnctl_thread(caller->fd, &sigchld, wait_in_window, &caller->window);
+	return NULL;
+}
+
+/* A caller that waits is in flight, and his wait is counted where it belongs */
+TEST_F(stats, in_flight_and_its_wait)
+{
+	struct caller caller = { .fd = self->fd };
+	struct counts now;
+	pthread_t thread;
+	uint64_t began;
+	unsigned int i;
+	char byte = 0;
+
+	ASSERT_EQ(0, pipe(caller.window.ready));
+	ASSERT_EQ(0, pipe(caller.window.go));
+	began = now_ns();
+	ASSERT_EQ(0, pthread_create(&thread, NULL, call_thread, &caller));
+	ASSERT_EQ(1, read(caller.window.ready[0], &byte, 1));
+	ASSERT_EQ(0, genl_stats(&self->genl, self->fd, &now));
+	EXPECT_EQ(1U, now.totals[SPAWNCTL_A_STATS_IN_FLIGHT]);
+	EXPECT_EQ(0U, more(self, &now, SPAWNCTL_A_STATS_SPAWNS));
+	usleep(300000);
+	ASSERT_EQ(1, write(caller.window.go[1], &byte, 1));
+	pthread_join(thread, NULL);
+	began = now_ns() - began;
+	ASSERT_TRUE(exited_with(caller.child, 0));
+
+	ASSERT_EQ(0, genl_stats(&self->genl, self->fd, &now));
+	EXPECT_EQ(0U, now.totals[SPAWNCTL_A_STATS_IN_FLIGHT]);
+	EXPECT_EQ(1U, more(self, &now, SPAWNCTL_A_STATS_SPAWNS));
+	EXPECT_LE(300000000U, more(self, &now, SPAWNCTL_A_STATS_WAIT_SUM));
+	EXPECT_GE(began, more(self, &now, SPAWNCTL_A_STATS_WAIT_SUM));
+	for (i = 0; i < SPAWNCTL_WAIT_BUCKETS; i++) {
+		if (now.waits[i] == self->before.waits[i])
+			continue;
+		EXPECT_EQ(self->before.waits[i] + 1, now.waits[i]);
+		EXPECT_LE(1ULL << i, more(self, &now, SPAWNCTL_A_STATS_WAIT_SUM));
+		EXPECT_GT(2ULL << i, more(self, &now, SPAWNCTL_A_STATS_WAIT_SUM));
+	}
+}
+
+TEST_F(stats, refusals)
+{
+	struct counts now;
+	int i;
+
+	ASSERT_EQ(0, spawnctl_limit(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_CHILDREN |
+							     SPAWNCTL_LIMIT_COMMANDS,
+						    .commands = 1U << SPAWNCTL_CMD_FORK,
+						    .children = 3)));
+	for (i = 0; i < 3; i++)
+		ASSERT_TRUE(exited_with(raw_spawn_exit(self->fd, SPAWNCTL_IOC_FORK, &sigchld), 0));
+	for (i = 0; i < 5; i++)
+		ASSERT_EQ(-EDQUOT, raw_spawn_exit(self->fd, SPAWNCTL_IOC_FORK, &sigchld));
+	for (i = 0; i < 7; i++)
+		ASSERT_EQ(-EPERM, raw_spawn_exit(self->fd, SPAWNCTL_IOC_SPAWN, &sigchld));
+	ASSERT_EQ(0, install_filter(0));
+	for (i = 0; i < 9; i++)
+		ASSERT_EQ(-EACCES, raw_spawn_exit(self->fd, SPAWNCTL_IOC_FORK, &sigchld));
+	for (i = 0; i < 11; i++)
+		ASSERT_EQ(-1, open("/dev/spawnctl", O_RDWR));
+
+	ASSERT_EQ(0, genl_stats(&self->genl, -1, &now));
+	EXPECT_EQ(3U, more(self, &now, SPAWNCTL_A_STATS_FORKS));
+	EXPECT_EQ(0U, more(self, &now, SPAWNCTL_A_STATS_SPAWNS));
+	EXPECT_EQ(5U, more(self, &now, SPAWNCTL_A_STATS_BUDGET_REFUSED));
+	EXPECT_EQ(5U, more_failed(self, &now, EDQUOT));
+	EXPECT_EQ(7U, more_failed(self, &now, EPERM));
+	EXPECT_EQ(9U, more_failed(self, &now, EACCES));
+	EXPECT_EQ(11U, more(self, &now, SPAWNCTL_A_STATS_OPENS_REFUSED));
+}
+
+/* Older kernels give the beginning of a dump nothing but its errno to answer with. */
+static void explained(struct __test_metadata *_metadata, FIXTURE_SELF(stats) self,
+		      const char *text)
+{
+	EXPECT_STREQ(kernel_at_least(6, 12) ? text : "", self->genl.told);
+}
+
+/* Whoever shows a descriptor that serves him, or has CAP_NET_ADMIN; nobody else */
+TEST_F(stats, who_may_read)
+{
+	struct counts now;
+	int other, null = open("/dev/null", O_RDWR), path = open("/dev/spawnctl", O_PATH);
+
+	ASSERT_LE(0, null);
+	ASSERT_LE(0, path);
+	EXPECT_EQ(0, genl_stats(&self->genl, -1, &now));
+	EXPECT_EQ(-EBADF, genl_stats(&self->genl, null, &now));
+	explained(_metadata, self, "not a descriptor of the device");
+	if (kernel_at_least(6, 12))
+		EXPECT_EQ(NLMSG_HDRLEN + GENL_HDRLEN + 0U, self->genl.about);
+	EXPECT_EQ(-EBADF, genl_stats(&self->genl, path, &now));
+	EXPECT_EQ(-EBADF, genl_stats(&self->genl, 12345, &now));
+	EXPECT_EQ(-EBADF, genl_stats(&self->genl, INT_MAX, &now));
+
+	ASSERT_EQ(0, setresuid(UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED));
+	ASSERT_EQ(-1, open("/dev/spawnctl", O_RDWR));
+	EXPECT_EQ(0, genl_stats(&self->genl, self->fd, &now));
+	/* The socket's opener was root; the caller is not */
+	EXPECT_EQ(-EPERM, genl_stats(&self->genl, -1, &now));
+	explained(_metadata, self, "a descriptor of the device is needed, or CAP_NET_ADMIN");
+	EXPECT_EQ(-EBADF, genl_stats(&self->genl, null, &now));
+
+	/* One that does not serve him is none */
+	ASSERT_EQ(0, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	ASSERT_EQ(0, install_filter(0));
+	EXPECT_EQ(-EACCES, genl_stats(&self->genl, self->fd, &now));
+	explained(_metadata, self, "it does not serve this caller");
+	other = dup(self->fd);
+	EXPECT_EQ(-EACCES, genl_stats(&self->genl, other, &now));
+}
+
+static int reset(struct genl *genl)
+{
+	struct genl_request request;
+
+	genl_begin(genl, &request, genl->family, SPAWNCTL_NL_CMD_STATS_RESET, 0);
+	return genl_talk(genl, &request, NULL, NULL);
+}
+
+TEST_F(stats, reset_is_for_the_administrator)
+{
+	struct counts now;
+
+	ASSERT_TRUE(exited_with(raw_spawn_exit(self->fd, SPAWNCTL_IOC_FORK, &sigchld), 0));
+	ASSERT_TRUE(exited_with(raw_spawn_exit(self->fd, SPAWNCTL_IOC_SPAWN, &sigchld), 0));
+	ASSERT_EQ(-EFAULT, raw_spawn_exit(self->fd, SPAWNCTL_IOC_FORK, NULL));
+	ASSERT_EQ(0, reset(&self->genl));
+	ASSERT_EQ(0, genl_stats(&self->genl, self->fd, &now));
+	EXPECT_EQ(0U, sum(now.totals, SPAWNCTL_A_STATS_MAX + 1));
+	EXPECT_EQ(0U, sum(now.failures, LAST_ERRNO + 1));
+	EXPECT_EQ(0U, sum(now.waits, SPAWNCTL_WAIT_BUCKETS));
+	ASSERT_TRUE(exited_with(raw_spawn_exit(self->fd, SPAWNCTL_IOC_FORK, &sigchld), 0));
+
+	ASSERT_EQ(0, setresuid(UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED));
+	EXPECT_EQ(-EPERM, reset(&self->genl));
+	ASSERT_EQ(0, genl_stats(&self->genl, self->fd, &now));
+	EXPECT_EQ(1U, now.totals[SPAWNCTL_A_STATS_FORKS]);
+}
+
+/* Not in a user namespace either, in which he has all capabilities */
+TEST_F(stats, reset_from_a_user_namespace)
+{
+	struct genl own = { 0 };
+
+	ASSERT_EQ(0, unshare(CLONE_NEWUSER));
+	EXPECT_EQ(-EPERM, reset(&self->genl));
+	ASSERT_EQ(0, genl_open(&own));
+	EXPECT_EQ(-EPERM, reset(&own));
+	EXPECT_EQ(-EPERM, genl_join(&own));
+	genl_close(&own);
+	/* In a network of its own there is no such family */
+	ASSERT_EQ(0, unshare(CLONE_NEWNET));
+	EXPECT_EQ(-ENOENT, genl_open(&own));
+	genl_close(&own);
+}
+
+/* Anything that is not as it should be is told, and where */
+TEST_F(stats, malformed)
+{
+	struct genl_request request;
+	struct counts now;
+	unsigned int i;
+
+	for (i = 0; i <= 2; i++) {
+		const unsigned int commands[] = { SPAWNCTL_NL_CMD_INFO_GET,
+			SPAWNCTL_NL_CMD_STATS_GET, SPAWNCTL_NL_CMD_STATS_RESET };
+		bool dump = commands[i] == SPAWNCTL_NL_CMD_STATS_GET;
+
+		genl_begin(&self->genl, &request, self->genl.family, commands[i],
+			   dump ? NLM_F_DUMP : 0);
+		mnl_attr_put_u32(request.header, SPAWNCTL_A_STATS_MAX, 1);
+		EXPECT_EQ(-EINVAL, genl_talk(&self->genl, &request, genl_note_stats, &now));
+		EXPECT_NE(0, strlen(self->genl.told));
+
+		genl_begin(&self->genl, &request, self->genl.family, commands[i],
+			   dump ? NLM_F_DUMP : 0);
+		mnl_attr_put_u32(request.header, SPAWNCTL_A_STATS_PAD, 1);
+		EXPECT_EQ(-EINVAL, genl_talk(&self->genl, &request, genl_note_stats, &now));
+	}
+	/* Too short for a descriptor, and too long */
+	genl_begin(&self->genl, &request, self->genl.family, SPAWNCTL_NL_CMD_STATS_GET, NLM_F_DUMP);
+	mnl_attr_put_u16(request.header, SPAWNCTL_A_STATS_DESCRIPTOR, 1);
+	EXPECT_EQ(-EINVAL, genl_talk(&self->genl, &request, genl_note_stats, &now));
+	EXPECT_NE(0, strlen(self->genl.told));
+	genl_begin(&self->genl, &request, self->genl.family, SPAWNCTL_NL_CMD_STATS_GET, NLM_F_DUMP);
+	mnl_attr_put_u64(request.header, SPAWNCTL_A_STATS_DESCRIPTOR, 1);
+	EXPECT_EQ(-EINVAL, genl_talk(&self->genl, &request, genl_note_stats, &now));
+
+	/* No dump of what is none, none but a dump of what is one, and no such command */
+	genl_begin(&self->genl, &request, self->genl.family, SPAWNCTL_NL_CMD_INFO_GET, NLM_F_DUMP);
+	EXPECT_EQ(-EOPNOTSUPP, genl_talk(&self->genl, &request, NULL, NULL));
+	genl_begin(&self->genl, &request, self->genl.family, SPAWNCTL_NL_CMD_STATS_GET, 0);
+	EXPECT_EQ(-EOPNOTSUPP, genl_talk(&self->genl, &request, NULL, NULL));
+	for (i = SPAWNCTL_NL_CMD_EVENT; i < 256; i++) {
+		genl_begin(&self->genl, &request, self->genl.family, i, 0);
+		EXPECT_EQ(-EOPNOTSUPP, genl_talk(&self->genl, &request, NULL, NULL))
+			TH_LOG("command %u", i);
+	}
+	EXPECT_EQ(0, genl_stats(&self->genl, self->fd, &now));
+}
+
+TEST_HARNESS_MAIN
