@@ -85,7 +85,7 @@ install: userlib
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig
 	install -m 644 userlib/include/spawnctl.h $(DESTDIR)$(INCLUDEDIR)
 	install -m 644 userlib/include/spawnctl/*.h $(DESTDIR)$(INCLUDEDIR)/spawnctl
-	install -m 644 uapi/linux/spawnctl.h $(DESTDIR)$(INCLUDEDIR)/linux
+	install -m 644 uapi/linux/*.h $(DESTDIR)$(INCLUDEDIR)/linux
 	install -d $(DESTDIR)$(MANDIR)/man3 $(DESTDIR)$(MANDIR)/man7
 	install -m 644 man/*.3 $(DESTDIR)$(MANDIR)/man3
 	install -m 644 man/*.7 $(DESTDIR)$(MANDIR)/man7

@@ -128,15 +128,16 @@ static int may_read(const struct netlink_callback *cb)
 	struct file *file;
 	int ret;
 
-	ret = genlmsg_parse(cb->nlh, &spawnctl_family, tb, SPAWNCTL_A_STATS_DESCRIPTOR, stats_policy,
-			    cb->extack);
+	ret = genlmsg_parse(cb->nlh, &spawnctl_family, tb, SPAWNCTL_A_STATS_DESCRIPTOR,
+			    stats_policy, cb->extack);
 	if (ret)
 		return ret;
 	descriptor = tb[SPAWNCTL_A_STATS_DESCRIPTOR];
 	if (!descriptor) {
 		if (netlink_capable(cb->skb, CAP_NET_ADMIN))
 			return 0;
-		NL_SET_ERR_MSG(cb->extack, "a descriptor of the device is needed, or CAP_NET_ADMIN");
+		NL_SET_ERR_MSG(cb->extack,
+			       "a descriptor of the device is needed, or CAP_NET_ADMIN");
 		return -EPERM;
 	}
 	/* The table is the sender's, in whose call this is */
