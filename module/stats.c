@@ -152,8 +152,11 @@ void spawnctl_call_failed(struct file *file, unsigned int command,
 {
 	u32 flags = clone ? clone->flags : 0;
 
-	/* It is made again, from the beginning */
-	if (error == -ERESTARTNOINTR)
+	/*
+	 * The one is made again, from the beginning. By the other a caller learns what
+	 * this kernel knows, or whether it serves him at all, as libspawnctl does once.
+	 */
+	if (error == -ERESTARTNOINTR || error == -E2BIG)
 		return;
 	error = -error;
 	this_cpu_inc(counts->failures[error <= SPAWNCTL_LAST_ERRNO ? error : 0]);

@@ -262,6 +262,21 @@ TEST_F(stats, in_flight_and_its_wait)
 	}
 }
 
+/* What only asks is not counted: 0 if it was answered as such */
+static int questions(void)
+{
+	struct { struct spawnctl_clone clone; __u64 unknown; } dirty = {
+		.clone.size = sizeof(dirty), .unknown = 1,
+	};
+	int fd = open("/dev/spawnctl", O_RDWR), ret;
+	__u32 size = ~0U;
+
+	ret = raw_spawn_exit(fd, SPAWNCTL_IOC_SPAWN, &size) != -E2BIG ||
+	      raw_spawn_exit(fd, SPAWNCTL_IOC_FORK, &dirty) != -E2BIG;
+	close(fd);
+	return ret;
+}
+
 TEST_F(stats, refusals)
 {
 	struct counts now;
@@ -275,6 +290,7 @@ TEST_F(stats, refusals)
 		ASSERT_TRUE(exited_with(raw_spawn_exit(self->fd, SPAWNCTL_IOC_FORK, &sigchld), 0));
 	for (i = 0; i < 5; i++)
 		ASSERT_EQ(-EDQUOT, raw_spawn_exit(self->fd, SPAWNCTL_IOC_FORK, &sigchld));
+	ASSERT_EQ(0, questions());
 	for (i = 0; i < 7; i++)
 		ASSERT_EQ(-EPERM, raw_spawn_exit(self->fd, SPAWNCTL_IOC_SPAWN, &sigchld));
 	ASSERT_EQ(0, install_filter(0));
@@ -290,6 +306,7 @@ TEST_F(stats, refusals)
 	EXPECT_EQ(5U, more_failed(self, &now, EDQUOT));
 	EXPECT_EQ(7U, more_failed(self, &now, EPERM));
 	EXPECT_EQ(9U, more_failed(self, &now, EACCES));
+	EXPECT_EQ(0U, more_failed(self, &now, E2BIG));
 	EXPECT_EQ(11U, more(self, &now, SPAWNCTL_A_STATS_OPENS_REFUSED));
 }
 
