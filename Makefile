@@ -32,10 +32,13 @@ ifeq ($(ARCH_DIR),x86_64)
 LIB_CFLAGS += -fcf-protection
 endif
 
+# Not part of all, as it wants libmnl and json-c
+TOOL := build/tools/spawnctl
+
 # Not part of all, as they want libseccomp
 EXAMPLES := $(patsubst examples/%.c,build/examples/%,$(wildcard examples/*.c))
 
-.PHONY: all userlib modules install install-udev examples clean help check check-debug programs \
+.PHONY: all userlib modules install install-udev install-tools tools examples clean help check check-debug programs \
 	soak demo lint fuzz-parsers bench bench-native dkms-tree
 
 all: userlib
@@ -70,6 +73,14 @@ $(O)/libspawnctl.a: $(LIB_OBJ)
 	rm -f $@
 	$(AR) qcs $@ $(LIB_OBJ)
 
+tools: $(TOOL)
+
+$(TOOL): $(wildcard tools/spawnctl/*.[ch] uapi/linux/*.h) $(O)/libspawnctl.a
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -Wall -Wextra -Wshadow -D_GNU_SOURCE -Iuapi -Iuserlib/include -DVERSION='"$(VERSION)"' \
+		$$(pkg-config --cflags libmnl json-c) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ \
+		$(filter %.c %.a,$^) $$(pkg-config --libs libmnl json-c)
+
 examples: $(EXAMPLES)
 
 build/examples/%: examples/%.c examples/confine.h $(O)/libspawnctl.a
@@ -93,6 +104,13 @@ install: userlib
 	ln -sf $(notdir $(LIB_SO)) $(DESTDIR)$(LIBDIR)/libspawnctl.so
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' \
 		-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' userlib/spawnctl.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/spawnctl.pc
+
+install-tools: tools
+	install -D -m 755 $(TOOL) $(DESTDIR)$(PREFIX)/bin/spawnctl
+	install -D -m 644 tools/spawnctl/completion/spawnctl.bash \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/spawnctl
+	install -D -m 644 tools/spawnctl/completion/_spawnctl \
+		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_spawnctl
 
 # udev and systemd-sysusers look below /usr/local/lib, /usr/lib and /etc
 install-udev:
@@ -142,6 +160,8 @@ help:
 	@echo '                       (PREFIX=/usr/local DESTDIR= LIBDIR=PREFIX/lib MANDIR=)'
 	@echo 'make install-udev      install the rule that lets group spawnctl open the device'
 	@echo '                       (UDEVDIR=PREFIX/lib/udev SYSUSERSDIR=PREFIX/lib/sysusers.d)'
+	@echo 'make tools             build the command spawnctl into build/tools; needs libmnl, json-c'
+	@echo 'make install-tools     install it (PREFIX=/usr/local DESTDIR=)'
 	@echo 'make examples          build examples/ into build/examples; needs libseccomp'
 	@echo 'make modules           build the module for the running kernel, or KDIR=HEADERS'
 	@echo 'make dkms-tree         lay out /usr/src/spawnctl-$(VERSION) for dkms (DESTDIR=)'
@@ -157,6 +177,7 @@ help:
 	@echo '                       tables, build/bench/report.md, results.json and plots'
 	@echo 'make bench-native      the same on this machine, with the module if it is loaded'
 	@echo 'make lint              checkpatch, sparse, W=1, cppcheck, shellcheck'
-	@echo 'make fuzz-parsers      what the library makes of its environment, by libFuzzer'
+	@echo 'make fuzz-parsers      what the library makes of its environment, and the command of'
+	@echo '                       messages, by libFuzzer'
 	@echo '                       (TIME=30, seconds for each)'
 	@echo 'make clean'

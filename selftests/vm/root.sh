@@ -5,7 +5,7 @@
 
 ROOT_PACKAGES=(linux-image-amd64 linux-headers-amd64 dkms gcc g++ make libc6-dev
 	kmod openssl xz-utils rsync binutils pkg-config busybox-static perl-base
-	procps mount util-linux sparse libmnl-dev libjson-c-dev)
+	procps mount util-linux sparse libmnl-dev libjson-c-dev jq)
 
 # Documentation, and drivers no guest of ours has; they are most of a root.
 ROOT_EXCLUDE=('/usr/share/doc/*' '/usr/share/man/*' '/usr/share/locale/*'

@@ -251,7 +251,7 @@ int spawnctl_attr_getcgroup(const spawnctl_attr_t *attr, int *fd);
  * the program was started: SPAWNCTL_FD, or what systemd passes (LISTEN_FDS) under
  * the name "spawnctl"; both are left out in a program that has gained rights
  * (AT_SECURE). Else it opens the device at first use and keeps it, close-on-exec,
- * with a number from 100 on if it can. A program may close that: it is opened again.
+ * with a number from 32 on if it can. A program may close that: it is opened again.
  */
 int spawnctl_attr_setbackend(spawnctl_attr_t *attr, enum spawnctl_backend backend);
 

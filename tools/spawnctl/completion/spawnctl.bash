@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# bash completion of spawnctl(8)
+
+_spawnctl() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} i words=
+	COMPREPLY=()
+	if [ "$COMP_CWORD" = 1 ]; then
+		mapfile -t COMPREPLY < <(compgen -W 'info stats monitor doctor run limit --help --version' -- "$cur")
+		return
+	fi
+	case ${COMP_WORDS[1]} in
+	run|limit)
+		# What follows the options is another command's line
+		for ((i = 2; i < COMP_CWORD; i++)); do
+			if [ "${COMP_WORDS[i]}" = -- ]; then
+				_command_offset "$((i + 1))" 2>/dev/null
+				return
+			fi
+		done
+		;;
+	esac
+	case ${COMP_WORDS[1]}:$prev in
+	run:-C|run:--chdir|run:-g|run:--cgroup)
+		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+		return
+		;;
+	monitor:-u|monitor:--uid)
+		mapfile -t COMPREPLY < <(compgen -u -- "$cur")
+		return
+		;;
+	esac
+	case ${COMP_WORDS[1]} in
+	info|doctor) words='--json' ;;
+	stats) words='--watch --json --openmetrics --reset' ;;
+	monitor) words='--json --uid --comm --errno --count' ;;
+	run) words='--ignore-signal= --mask= --keep-signals --keep-fd= --chdir= --no-new-privs --setsid --cgroup= --device --verbose --' ;;
+	limit) words='--commands= --flags= --children= --no-new-privs --reset-signals --filtered --final --' ;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "$words --help" -- "$cur")
+	if [[ ${COMPREPLY[0]-} = *= ]]; then
+		compopt -o nospace
+	fi
+}
+complete -F _spawnctl spawnctl

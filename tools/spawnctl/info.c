@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * spawnctl info: what is loaded, and what this user may.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <json-c/json.h>
+#include <spawnctl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "nl.h"
+#include "tool.h"
+
+const char usage_info[] =
+	"Usage: spawnctl info [--json]\n"
+	"\n"
+	"The module that is loaded, and what a descriptor that this user opens allows.\n"
+	"\n"
+	"  -j, --json  as one JSON object\n";
+
+/* @info->size 0: the device could not be opened, for @error */
+static void ask_device(struct spawnctl_info *info, int *error)
+{
+	int fd = spawnctl_open();
+
+	*error = fd < 0 ? errno : 0;
+	memset(info, 0, sizeof(*info));
+	if (fd < 0)
+		return;
+	info->size = sizeof(*info);
+	if (spawnctl_info(fd, info)) {
+		*error = errno;
+		info->size = 0;
+	}
+	close(fd);
+}
+
+static void print_flags(const char *title, uint32_t flags)
+{
+	unsigned int i;
+
+	printf("%-16s", title);
+	for (i = 0; flag_name(i); i++)
+		if (flags & (1U << i))
+			printf(" %s", flag_name(i));
+	putchar('\n');
+}
+
+static void print_text(const struct nl_info *module, const struct spawnctl_info *device, int error)
+{
+	printf("module           %s, interface %u\n", module->version, module->abi);
+	print_flags("SPAWN's flags", module->spawn_flags);
+	print_flags("FORK's flags", module->fork_flags);
+	printf("exec pending     %llu%s\n", (unsigned long long)module->exec_pending,
+	       module->exec_pending ? " (each holds the module until it executes a program or ends)" : "");
+	printf("allow_filtered   %s\n", module->allow_filtered ?
+	       "1: tasks under a seccomp filter may open and use the device" :
+	       "0: under a seccomp filter only marked descriptors serve");
+	if (!device->size)
+		printf("this user        cannot open the device: %s\n", strerror(error));
+	else if (device->refusal)
+		printf("this user        is refused: %s\n", errno_name(device->refusal));
+	else
+		printf("this user        may open the device and make children\n");
+}
+
+static struct json_object *flags_array(uint32_t flags)
+{
+	struct json_object *array = json_object_new_array();
+	unsigned int i;
+
+	for (i = 0; flag_name(i); i++)
+		if (flags & (1U << i))
+			json_object_array_add(array, json_object_new_string(flag_name(i)));
+	return array;
+}
+
+static void print_json(const struct nl_info *module, const struct spawnctl_info *device, int error)
+{
+	struct json_object *all = json_object_new_object(), *user = json_object_new_object();
+
+	json_object_object_add(all, "version", json_object_new_string(module->version));
+	json_object_object_add(all, "abi", json_object_new_int64(module->abi));
+	json_object_object_add(all, "spawn_flags", flags_array(module->spawn_flags));
+	json_object_object_add(all, "fork_flags", flags_array(module->fork_flags));
+	json_object_object_add(all, "exec_pending", json_object_new_int64(module->exec_pending));
+	json_object_object_add(all, "allow_filtered", json_object_new_boolean(module->allow_filtered));
+	json_object_object_add(user, "opens", json_object_new_boolean(device->size != 0));
+	if (!device->size || device->refusal)
+		json_object_object_add(user, "refusal", json_object_new_string(
+			errno_name(device->size ? device->refusal : (uint32_t)error)));
+	json_object_object_add(all, "user", user);
+	puts(json_object_to_json_string_ext(all, JSON_C_TO_STRING_PRETTY));
+	json_object_put(all);
+}
+
+int cmd_info(int argc, char **argv)
+{
+	static const struct option options[] = { { "json", no_argument, NULL, 'j' }, { } };
+	struct spawnctl_info device;
+	struct nl_info module;
+	bool json = false;
+	struct nl nl;
+	int c, error, ret;
+
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, "j", options, NULL)) != -1) {
+		if (c != 'j')
+			return bad_usage("info", "no option '%s'", argv[optind - 1]);
+		json = true;
+	}
+	if (optind < argc)
+		return bad_usage("info", "no argument '%s' is known", argv[optind]);
+	ret = nl_open(&nl);
+	if (ret)
+		return cannot("info", "open the netlink family", &nl, ret);
+	ret = nl_get_info(&nl, &module);
+	nl_close(&nl);
+	if (ret)
+		return cannot("info", "ask the module", &nl, ret);
+	ask_device(&device, &error);
+	(json ? print_json : print_text)(&module, &device, error);
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * spawnctl monitor: each child that is made or refused, as it happens.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <json-c/json.h>
+#include <libmnl/libmnl.h>
+#include <poll.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "nl.h"
+#include "tool.h"
+
+const char usage_monitor[] =
+	"Usage: spawnctl monitor [--json] [--uid USER]... [--comm NAME]... [--errno ERRNO]...\n"
+	"                        [--count N]\n"
+	"\n"
+	"A line for each child that is made or refused. Needs CAP_NET_ADMIN in the initial\n"
+	"user namespace. Process ids are those of the initial pid namespace.\n"
+	"\n"
+	"  -j, --json         as JSON, an object a line\n"
+	"  -u, --uid USER     only of this user (name or number)\n"
+	"  -c, --comm NAME    only of programs of this name, as in /proc/PID/comm\n"
+	"  -e, --errno ERRNO  only what was refused for this (EINVAL, 22, or any)\n"
+	"  -n, --count N      end after N lines\n"
+	"\n"
+	"Given more than once, any of an option's values will do. Events that were lost on\n"
+	"the way here are told on stderr. In names, what is not printable is \\xNN.\n";
+
+#define MOST		32	/* values of an option */
+#define BATCH		64
+#define MESSAGE_SIZE	1024	/* an event has some 200 */
+#define ROOM		(16 << 20)
+
+struct filter {
+	unsigned int uids, comms, errors;
+	uint32_t uid[MOST];
+	const char *comm[MOST];
+	int error[MOST];	/* 0: any */
+};
+
+static bool wanted(const struct filter *filter, const struct nl_event *event)
+{
+	bool uid = !filter->uids, comm = !filter->comms, error = !filter->errors;
+	unsigned int i;
+
+	for (i = 0; i < filter->uids; i++)
+		uid |= filter->uid[i] == event->uid;
+	for (i = 0; i < filter->comms; i++)
+		comm |= !strcmp(filter->comm[i], event->comm);
+	for (i = 0; i < filter->errors; i++)
+		error |= event->error && (!filter->error[i] || filter->error[i] == (int)event->error);
+	return uid && comm && error;
+}
+
+static void print_text(const struct nl_event *event, bool colours)
+{
+	char clock[16], comm[4 * sizeof(event->comm) + 8];
+	time_t seconds = event->time / 1000000000;
+	struct tm tm;
+	unsigned int i;
+	bool first = true;
+
+	strftime(clock, sizeof(clock), "%H:%M:%S", localtime_r(&seconds, &tm));
+	plain(event->comm, comm, sizeof(comm));
+	printf("%s.%06u %u %s uid %u %s ", clock, (unsigned int)(event->time % 1000000000 / 1000),
+	       event->pid, comm, event->uid, command_name(event->command));
+	if (event->error)
+		printf("%s%s%s", colours ? "\033[31m" : "", errno_name(event->error),
+		       colours ? "\033[0m" : "");
+	else if (event->child)
+		printf("child %s%u%s", colours ? "\033[32m" : "", event->child,
+		       colours ? "\033[0m" : "");
+	else
+		printf("child gone");
+	if (event->has_wait) {
+		char wait[16];
+
+		printf(" in %s", duration(event->wait, wait));
+	}
+	for (i = 0; flag_name(i); i++) {
+		if (!event->has_flags || !(event->flags & (1U << i)))
+			continue;
+		printf("%s%s", first ? " " : ",", flag_name(i));
+		first = false;
+	}
+	putchar('\n');
+}
+
+static void print_json(const struct nl_event *event)
+{
+	struct json_object *all = json_object_new_object();
+	char comm[4 * sizeof(event->comm) + 8];
+
+	plain(event->comm, comm, sizeof(comm));
+	json_object_object_add(all, "seq", json_object_new_int64(event->seq));
+	json_object_object_add(all, "time_ns", json_object_new_int64(event->time));
+	json_object_object_add(all, "command", json_object_new_string(command_name(event->command)));
+	if (event->has_flags)
+		json_object_object_add(all, "flags", json_object_new_int64(event->flags));
+	if (event->error) {
+		json_object_object_add(all, "errno", json_object_new_int64(event->error));
+		json_object_object_add(all, "error", json_object_new_string(errno_name(event->error)));
+	}
+	json_object_object_add(all, "pid", json_object_new_int64(event->pid));
+	json_object_object_add(all, "tgid", json_object_new_int64(event->tgid));
+	json_object_object_add(all, "uid", json_object_new_int64(event->uid));
+	json_object_object_add(all, "comm", json_object_new_string(comm));
+	if (event->child)
+		json_object_object_add(all, "child", json_object_new_int64(event->child));
+	if (event->has_wait)
+		json_object_object_add(all, "wait_ns", json_object_new_int64(event->wait));
+	json_object_object_add(all, "descriptor", json_object_new_int64(event->descriptor));
+	puts(json_object_to_json_string_ext(all, JSON_C_TO_STRING_PLAIN));
+	json_object_put(all);
+}
+
+struct monitor {
+	struct filter filter;
+	bool json;
+	bool colours;
+	uint64_t left;		/* lines to print yet */
+	uint64_t next;		/* the number that the next event has, if @begun */
+	bool begun;
+};
+
+static void one_event(struct monitor *monitor, const struct nl_event *event)
+{
+	if (monitor->begun && event->seq != monitor->next)
+		fprintf(stderr, "spawnctl monitor: %llu events lost\n",
+			(unsigned long long)(event->seq - monitor->next));
+	monitor->begun = true;
+	monitor->next = event->seq + 1;
+	if (!monitor->left || !wanted(&monitor->filter, event))
+		return;
+	monitor->left--;
+	if (monitor->json)
+		print_json(event);
+	else
+		print_text(event, monitor->colours);
+}
+
+/* A batch for one system call, and one write for a batch */
+static int follow(struct nl *nl, struct monitor *monitor)
+{
+	static char room[BATCH][MESSAGE_SIZE] __attribute__((__aligned__(8)));
+	struct mmsghdr messages[BATCH];
+	struct iovec pieces[BATCH];
+	int fd = mnl_socket_get_fd(nl->socket);
+
+	while (monitor->left) {
+		int n, i;
+
+		for (i = 0; i < BATCH; i++) {
+			pieces[i] = (struct iovec){ room[i], MESSAGE_SIZE };
+			messages[i] = (struct mmsghdr){ .msg_hdr = {
+				.msg_iov = &pieces[i], .msg_iovlen = 1 } };
+		}
+		n = recvmmsg(fd, messages, BATCH, MSG_WAITFORONE, NULL);
+		/* How many are lost is told by the next one's number */
+		if (n < 0 && (errno == EINTR || errno == ENOBUFS))
+			continue;
+		if (n < 0)
+			return -errno;
+		for (i = 0; i < n; i++) {
+			const struct nlmsghdr *message = (const struct nlmsghdr *)room[i];
+			struct nl_event event;
+
+			if (mnl_nlmsg_ok(message, messages[i].msg_len) &&
+			    message->nlmsg_type == nl->family && nl_parse_event(message, &event))
+				one_event(monitor, &event);
+		}
+		if (fflush(stdout))
+			return 0;
+	}
+	return 0;
+}
+
+static int user_id(const char *text, uint32_t *uid)
+{
+	struct passwd *user = getpwnam(text);
+	unsigned long number;
+	char *end;
+
+	if (user) {
+		*uid = user->pw_uid;
+		return 0;
+	}
+	errno = 0;
+	number = strtoul(text, &end, 10);
+	if (!*text || *end || errno || number > UINT32_MAX)
+		return -1;
+	*uid = number;
+	return 0;
+}
+
+int cmd_monitor(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' }, { "uid", required_argument, NULL, 'u' },
+		{ "comm", required_argument, NULL, 'c' }, { "errno", required_argument, NULL, 'e' },
+		{ "count", required_argument, NULL, 'n' }, { }
+	};
+	struct monitor monitor = { .left = UINT64_MAX };
+	struct filter *filter = &monitor.filter;
+	int c, ret, room = ROOM, fd;
+	struct nl nl;
+	char *end;
+
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, "ju:c:e:n:", options, NULL)) != -1) {
+		if (filter->uids == MOST || filter->comms == MOST || filter->errors == MOST)
+			return bad_usage("monitor", "more than %d of an option", MOST - 1);
+		switch (c) {
+		case 'j':
+			monitor.json = true;
+			break;
+		case 'u':
+			if (user_id(optarg, &filter->uid[filter->uids++]))
+				return bad_usage("monitor", "no user '%s'", optarg);
+			break;
+		case 'c':
+			filter->comm[filter->comms++] = optarg;
+			break;
+		case 'e':
+			ret = strcmp(optarg, "any") ? errno_by_name(optarg) : 0;
+			if (ret < 0)
+				return bad_usage("monitor", "no errno '%s'", optarg);
+			filter->error[filter->errors++] = ret;
+			break;
+		case 'n':
+			monitor.left = strtoull(optarg, &end, 10);
+			if (*optarg == '-' || *end || !monitor.left)
+				return bad_usage("monitor", "'%s' is not a number of lines", optarg);
+			break;
+		case '?':
+		default:
+			return bad_usage("monitor", "no option '%s', or no value for it",
+					 argv[optind - 1]);
+		}
+	}
+	if (optind < argc)
+		return bad_usage("monitor", "no argument '%s' is known", argv[optind]);
+	monitor.colours = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+	ret = nl_open(&nl);
+	if (ret)
+		return cannot("monitor", "open the netlink family", &nl, ret);
+	fd = mnl_socket_get_fd(nl.socket);
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)))
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+	ret = nl_join(&nl);
+	if (!ret)
+		ret = follow(&nl, &monitor);
+	if (ret)
+		ret = cannot("monitor", ret == -EPERM ?
+			     "listen without CAP_NET_ADMIN in the initial user namespace" : "listen",
+			     &nl, ret);
+	nl_close(&nl);
+	return ret;
+}

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * spawnctl run: start a program with a clean signal state.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <spawnctl/spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tool.h"
+
+const char usage_run[] =
+	"Usage: spawnctl run [OPTION]... [--] COMMAND [ARGUMENT]...\n"
+	"\n"
+	"Runs COMMAND with every signal at its default action and none blocked, whatever\n"
+	"this process was started with: the cure for an inherited ignored SIGPIPE or a\n"
+	"blocked SIGTERM. By the device if this user has it, else by clone3(2) or clone(2).\n"
+	"\n"
+	"  -i, --ignore-signal=SIG,...  these are ignored\n"
+	"  -m, --mask=SIG,...           these are blocked\n"
+	"  -k, --keep-signals           as this process has them, but for -i and -m\n"
+	"  -f, --keep-fd=N,...          no descriptor but these, and 0 to 2; '' for none\n"
+	"  -C, --chdir=DIR              in this directory\n"
+	"  -n, --no-new-privs           with no_new_privs set, prctl(2)\n"
+	"  -s, --setsid                 in a session of its own\n"
+	"  -g, --cgroup=DIR             born in this cgroup (v2)\n"
+	"  -d, --device                 by the device, or not at all\n"
+	"  -v, --verbose                say on stderr what it is made by\n"
+	"\n"
+	"Signals that are sent to spawnctl go on to COMMAND. Exit status: COMMAND's; if a\n"
+	"signal ends it, spawnctl ends by the same. 125: spawnctl failed. 126: COMMAND\n"
+	"cannot be executed. 127: there is none.\n";
+
+struct run {
+	spawnctl_file_actions_t *actions;
+	spawnctl_attr_t *attr;
+	sigset_t ignore;
+	sigset_t mask;
+	bool has_mask;
+	unsigned int flags;
+	bool verbose;
+};
+
+static int fail(const char *what, int error)
+{
+	fprintf(stderr, "spawnctl run: %s: %s\n", what, strerror(error));
+	return EXIT_OURS;
+}
+
+static bool add_signal(const char *part, void *data)
+{
+	int sig = signal_by_name(part);
+
+	return sig > 0 && !sigaddset(data, sig);
+}
+
+static bool keep_fd(const char *part, void *data)
+{
+	struct run *run = data;
+	char *end;
+	long fd = strtol(part, &end, 10);
+
+	return *part && !*end && fd >= 0 && fcntl(fd, F_GETFD) != -1 &&
+	       !spawnctl_file_actions_adddup2(run->actions, fd, fd);
+}
+
+static void keep_only(struct run *run)
+{
+	int fd;
+
+	run->flags |= SPAWNCTL_SPAWN_CLOEXEC_DEFAULT;
+	for (fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) != -1)
+			spawnctl_file_actions_adddup2(run->actions, fd, fd);
+}
+
+static int set_cgroup(struct run *run, const char *path)
+{
+	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -1;
+	run->flags |= SPAWNCTL_SPAWN_SETCGROUP;
+	return spawnctl_attr_setcgroup(run->attr, fd);
+}
+
+/* What this process ignores is to be ignored, as far as nothing else is said of it */
+static void keep_signals(struct run *run)
+{
+	struct sigaction action;
+	int sig;
+
+	for (sig = 1; sig <= SIGRTMAX; sig++)
+		if (!sigaction(sig, NULL, &action) && action.sa_handler == SIG_IGN)
+			sigaddset(&run->ignore, sig);
+	if (!run->has_mask)
+		sigprocmask(SIG_SETMASK, NULL, &run->mask);
+}
+
+/* Parsed up to COMMAND: 0, or the exit status */
+static int parse(struct run *run, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "ignore-signal", required_argument, NULL, 'i' },
+		{ "mask", required_argument, NULL, 'm' },
+		{ "keep-signals", no_argument, NULL, 'k' },
+		{ "keep-fd", required_argument, NULL, 'f' },
+		{ "chdir", required_argument, NULL, 'C' },
+		{ "no-new-privs", no_argument, NULL, 'n' },
+		{ "setsid", no_argument, NULL, 's' },
+		{ "cgroup", required_argument, NULL, 'g' },
+		{ "device", no_argument, NULL, 'd' },
+		{ "verbose", no_argument, NULL, 'v' }, { }
+	};
+	bool keep = false;
+	int c;
+
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, "+i:m:kf:C:nsg:dv", options, NULL)) != -1) {
+		const char *wrong = NULL;
+
+		switch (c) {
+		case 'i':
+			wrong = each(optarg, add_signal, &run->ignore);
+			break;
+		case 'm':
+			run->has_mask = true;
+			wrong = each(optarg, add_signal, &run->mask);
+			break;
+		case 'k':
+			keep = true;
+			break;
+		case 'f':
+			if (!(run->flags & SPAWNCTL_SPAWN_CLOEXEC_DEFAULT))
+				keep_only(run);
+			wrong = each(optarg, keep_fd, run);
+			if (wrong)
+				return bad_usage("run", "'%s' is no open descriptor", wrong);
+			break;
+		case 'C':
+			if (spawnctl_file_actions_addchdir(run->actions, optarg))
+				return fail(optarg, ENOMEM);
+			break;
+		case 'n':
+			run->flags |= SPAWNCTL_SPAWN_NO_NEW_PRIVS;
+			break;
+		case 's':
+			run->flags |= SPAWNCTL_SPAWN_SETSID;
+			break;
+		case 'g':
+			if (set_cgroup(run, optarg))
+				return fail(optarg, errno);
+			break;
+		case 'd':
+			spawnctl_attr_setbackend(run->attr, SPAWNCTL_BACKEND_DEVICE);
+			break;
+		case 'v':
+			run->verbose = true;
+			break;
+		default:
+			return bad_usage("run", "no option '%s', or no value for it",
+					 argv[optind - 1]);
+		}
+		if (wrong)
+			return bad_usage("run", "no signal '%s'", wrong);
+	}
+	if (optind == argc)
+		return bad_usage("run", "no command");
+	if (sigismember(&run->ignore, SIGKILL) || sigismember(&run->ignore, SIGSTOP))
+		return bad_usage("run", "KILL and STOP cannot be ignored");
+	if (keep)
+		keep_signals(run);
+	return 0;
+}
+
+/* All that is not ignored is reset */
+static void set_signals(struct run *run)
+{
+	sigset_t reset;
+	int sig;
+
+	sigfillset(&reset);
+	for (sig = 1; sig <= SIGRTMAX; sig++)
+		if (sigismember(&run->ignore, sig) == 1)
+			sigdelset(&reset, sig);
+	spawnctl_attr_setsigdefault(run->attr, &reset);
+	spawnctl_attr_setsigignore(run->attr, &run->ignore);
+	spawnctl_attr_setsigmask(run->attr, &run->mask);
+	run->flags |= SPAWNCTL_SPAWN_SETSIGDEF | SPAWNCTL_SPAWN_SETSIGIGN |
+		      SPAWNCTL_SPAWN_SETSIGMASK;
+}
+
+static const int passed_on[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM };
+
+/* Blocked from before the child is there, so that none of them is lost */
+static void block_signals(sigset_t *set)
+{
+	unsigned int i;
+
+	sigemptyset(set);
+	sigaddset(set, SIGCHLD);
+	for (i = 0; i < ARRAY_SIZE(passed_on); i++)
+		sigaddset(set, passed_on[i]);
+	/* Ignored, it would leave nothing to wait for */
+	signal(SIGCHLD, SIG_DFL);
+	sigprocmask(SIG_BLOCK, set, NULL);
+}
+
+/*
+ * The child's status. What comes from the terminal has come to the child as well,
+ * unless that has a session of its own.
+ */
+static int wait_for(pid_t pid, const sigset_t *set, bool own_session)
+{
+	siginfo_t info;
+	int status;
+
+	for (;;) {
+		if (sigwaitinfo(set, &info) < 0)
+			continue;
+		if (info.si_signo != SIGCHLD) {
+			if (info.si_code <= 0 || own_session)
+				kill(pid, info.si_signo);
+			continue;
+		}
+		if (waitpid(pid, &status, WNOHANG) == pid)
+			return status;
+	}
+}
+
+static int end_as(int status)
+{
+	sigset_t set;
+	int sig;
+
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	sig = WTERMSIG(status);
+	/* The core is the child's, if there is one */
+	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
+	signal(sig, SIG_DFL);
+	sigemptyset(&set);
+	sigaddset(&set, sig);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	raise(sig);
+	return 128 + sig;
+}
+
+static void say_backend(const struct run *run)
+{
+	static const char * const names[] = { "", "the device", "clone3(2)", "clone(2)" };
+	enum spawnctl_backend backend;
+
+	if (!spawnctl_backend(run->attr, &backend))
+		fprintf(stderr, "spawnctl run: by %s\n", names[backend]);
+}
+
+int cmd_run(int argc, char **argv)
+{
+	extern char **environ;
+	struct spawnctl_failure failure = { 0 };
+	struct run run = { 0 };
+	sigset_t blocked;
+	int error, ret;
+	pid_t pid;
+
+	sigemptyset(&run.ignore);
+	sigemptyset(&run.mask);
+	if (spawnctl_file_actions_init(&run.actions) || spawnctl_attr_init(&run.attr))
+		return fail("cannot begin", ENOMEM);
+	ret = parse(&run, argc, argv);
+	if (ret)
+		return ret;
+	set_signals(&run);
+	spawnctl_attr_setflags(run.attr, run.flags);
+	spawnctl_attr_setfailure(run.attr, &failure);
+	if (run.verbose)
+		say_backend(&run);
+	argv += optind;
+	block_signals(&blocked);
+	error = spawnctl_spawnp(&pid, argv[0], run.actions, run.attr, argv, environ);
+	spawnctl_file_actions_destroy(run.actions);
+	spawnctl_attr_destroy(run.attr);
+	if (!error)
+		return end_as(wait_for(pid, &blocked, run.flags & SPAWNCTL_SPAWN_SETSID));
+	if (failure.step != SPAWNCTL_STEP_EXEC)
+		return fail(failure.step == SPAWNCTL_STEP_ACTION ? "cannot set up the child" :
+			    failure.step == SPAWNCTL_STEP_CLONE ? "cannot make a child" :
+			    "cannot set the child's attributes", error);
+	fail(argv[0], error);
+	return error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Numbers and untrusted text as a person reads them.
+ */
+#include <errno.h>
+#include <linux/spawnctl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tool.h"
+
+const char *command_name(uint32_t command)
+{
+	static char text[16];
+
+	if (command == SPAWNCTL_CMD_SPAWN)
+		return "SPAWN";
+	if (command == SPAWNCTL_CMD_FORK)
+		return "FORK";
+	snprintf(text, sizeof(text), "command %u", command);
+	return text;
+}
+
+/* Those of the contract (linux/spawnctl.h), and clone(2)'s */
+static const struct {
+	int error;
+	const char *name;
+} errors[] = {
+#define ERROR(name) { name, #name }
+	ERROR(E2BIG), ERROR(EACCES), ERROR(EAGAIN), ERROR(EBADF), ERROR(EBUSY), ERROR(EDQUOT),
+	ERROR(EFAULT), ERROR(EINVAL), ERROR(EMFILE), ERROR(ENFILE), ERROR(ENODEV), ERROR(ENOENT),
+	ERROR(ENOMEM), ERROR(ENOSPC), ERROR(ENOSYS), ERROR(ENOTTY), ERROR(EOPNOTSUPP),
+	ERROR(EPERM), ERROR(EUSERS),
+};
+
+const char *errno_name(uint32_t error)
+{
+	static char text[24];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(errors); i++)
+		if (errors[i].error == (int)error)
+			return errors[i].name;
+	if (!error)
+		return "other";
+	snprintf(text, sizeof(text), "errno %u", error);
+	return text;
+}
+
+int errno_by_name(const char *text)
+{
+	unsigned int i;
+	char *end;
+	long number;
+
+	for (i = 0; i < ARRAY_SIZE(errors); i++)
+		if (!strcasecmp(errors[i].name, text))
+			return errors[i].error;
+	number = strtol(text, &end, 10);
+	return *text && !*end && number > 0 && number < 4096 ? number : -1;
+}
+
+const char *flag_name(unsigned int i)
+{
+	static const char * const names[] = {
+		"window_mask", "exec_mask", "pidfd", "cgroup", "share_files", "no_new_privs",
+		"autoreap", "set_tid", "exec_keep_mask", "parent_settid", "hold",
+	};
+
+	return i < ARRAY_SIZE(names) ? names[i] : NULL;
+}
+
+uint32_t flag_by_name(const char *text)
+{
+	unsigned int i;
+
+	for (i = 0; flag_name(i); i++)
+		if (!strcasecmp(flag_name(i), text))
+			return 1U << i;
+	return 0;
+}
+
+int signal_by_name(const char *text)
+{
+	static const struct {
+		const char *name;
+		int number;
+	} signals[] = {
+#define SIGNAL(name) { #name, SIG##name }
+		SIGNAL(HUP), SIGNAL(INT), SIGNAL(QUIT), SIGNAL(ILL), SIGNAL(TRAP), SIGNAL(ABRT),
+		SIGNAL(BUS), SIGNAL(FPE), SIGNAL(KILL), SIGNAL(USR1), SIGNAL(SEGV), SIGNAL(USR2),
+		SIGNAL(PIPE), SIGNAL(ALRM), SIGNAL(TERM), SIGNAL(STKFLT), SIGNAL(CHLD),
+		SIGNAL(CONT), SIGNAL(STOP), SIGNAL(TSTP), SIGNAL(TTIN), SIGNAL(TTOU), SIGNAL(URG),
+		SIGNAL(XCPU), SIGNAL(XFSZ), SIGNAL(VTALRM), SIGNAL(PROF), SIGNAL(WINCH),
+		SIGNAL(IO), SIGNAL(PWR), SIGNAL(SYS),
+	};
+	int from = 0, number = -1, end = 0;
+	unsigned int i;
+
+	if (!strncasecmp(text, "SIG", 3))
+		text += 3;
+	for (i = 0; i < ARRAY_SIZE(signals); i++)
+		if (!strcasecmp(signals[i].name, text))
+			return signals[i].number;
+	if (!strcasecmp(text, "RTMIN"))
+		return SIGRTMIN;
+	if (!strncasecmp(text, "RTMIN+", 6)) {
+		from = SIGRTMIN;
+		text += 6;
+	}
+	if (sscanf(text, "%d%n", &number, &end) != 1 || text[end] || number < !from)
+		return -1;
+	return from + number <= SIGRTMAX ? from + number : -1;
+}
+
+const char *each(char *list, bool (*fn)(const char *part, void *data), void *data)
+{
+	char *rest, *part;
+
+	for (part = strtok_r(list, ",", &rest); part; part = strtok_r(NULL, ",", &rest))
+		if (!fn(part, data))
+			return part;
+	return NULL;
+}
+
+const char *duration(uint64_t ns, char text[16])
+{
+	static const struct {
+		double of;
+		const char *unit;
+	} units[] = { { 1e9, "s" }, { 1e6, "ms" }, { 1e3, "us" } };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(units); i++) {
+		double value = ns / units[i].of;
+
+		if (value < 1)
+			continue;
+		snprintf(text, 16, "%.*f %s", value < 10 ? 2 : value < 100 ? 1 : 0, value,
+			 units[i].unit);
+		return text;
+	}
+	snprintf(text, 16, "%u ns", (unsigned int)ns);
+	return text;
+}
+
+void plain(const char *text, char *out, size_t size)
+{
+	size_t used = 0;
+
+	for (; *text && used + 5 < size; text++) {
+		unsigned char c = *text;
+
+		if (c == '\\')
+			used += sprintf(out + used, "\\\\");
+		else if (c < 0x20 || c >= 0x7f)
+			used += sprintf(out + used, "\\x%02x", c);
+		else
+			out[used++] = c;
+	}
+	out[used] = '\0';
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the subcommands share.
+ */
+#ifndef TOOL_H
+#define TOOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
+/* Exit statuses beside 0 and 1, which is EXIT_FAILURE */
+enum { EXIT_USAGE = 2, EXIT_NO_MODULE = 3 };
+
+/* Those of who runs a COMMAND, as env(1) and timeout(1) have them */
+enum { EXIT_OURS = 125, EXIT_CANNOT_RUN = 126, EXIT_NOT_FOUND = 127 };
+
+/* A file each: cmd_NAME() is given argv from the subcommand's name on */
+int cmd_info(int argc, char **argv);
+int cmd_stats(int argc, char **argv);
+int cmd_monitor(int argc, char **argv);
+int cmd_run(int argc, char **argv);
+int cmd_limit(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
+
+extern const char usage_info[], usage_stats[], usage_monitor[];
+extern const char usage_run[], usage_limit[], usage_doctor[];
+
+/* main.c: says so, and where to look: the exit status */
+int bad_usage(const char *command, const char *format, ...)
+	__attribute__((__format__(__printf__, 2, 3)));
+
+struct nl;
+
+/* main.c: what the module's family could not do, and why: the exit status */
+int cannot(const char *command, const char *what, const struct nl *nl, int error);
+
+/* text.c: what a person reads */
+
+/* "SPAWN", or a number */
+const char *command_name(uint32_t command);
+/* "EINVAL", or "errno 123"; the latter in a buffer that the next call takes */
+const char *errno_name(uint32_t error);
+/* By name or number: -1 for neither */
+int errno_by_name(const char *text);
+/* The @i-th flag of enum spawnctl_flags, NULL behind the last */
+const char *flag_name(unsigned int i);
+/* Or of one flag by name; 0 for none */
+uint32_t flag_by_name(const char *text);
+/* "TERM", "SIGTERM", "15", "RTMIN+2": -1 for neither */
+int signal_by_name(const char *text);
+/*
+ * Each part of @list, which commas part, to @fn: NULL, or the first part that @fn
+ * does not like
+ */
+const char *each(char *list, bool (*fn)(const char *part, void *data), void *data);
+/* Three figures and a unit: "131 us" */
+const char *duration(uint64_t ns, char text[16]);
+/* @text without what a terminal would take for more than text: "\x1b", "\\" */
+void plain(const char *text, char *out, size_t size);
+
+#endif /* TOOL_H */
