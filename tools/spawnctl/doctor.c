@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <grp.h>
-#include <json-c/json.h>
 #include <pwd.h>
 #include <spawnctl/spawn.h>
 #include <stdarg.h>
@@ -17,6 +16,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "json.h"
 #include "nl.h"
 #include "tool.h"
 
@@ -106,8 +106,8 @@ static void look_at_installed(struct report *report, const char *release)
 	snprintf(path, sizeof(path), "/lib/modules/%s/modules.dep", release);
 	if (line_with(path, "/spawnctl.ko", line, sizeof(line))) {
 		line[strcspn(line, ":")] = '\0';
-		finding = say(report, PROBLEM, "module", "installed for this kernel (%.150s), not loaded",
-			      line);
+		finding = say(report, PROBLEM, "module",
+			      "installed for this kernel (%.150s), not loaded", line);
 		MEND(finding, "modprobe spawnctl");
 		if (line_of("/sys/kernel/security/lockdown", line, sizeof(line)) &&
 		    !strstr(line, "[none]"))
@@ -134,10 +134,11 @@ static void look_at_module(struct report *report)
 	int major = 0, minor = 0;
 
 	uname(&kernel);
-	sscanf(kernel.release, "%d.%d", &major, &minor);
 	if (strcmp(kernel.machine, "x86_64"))
-		say(report, PROBLEM, "machine", "%s: the module is for x86_64 so far", kernel.machine);
-	if (major < 5 || (major == 5 && minor < 10))
+		say(report, PROBLEM, "machine", "%s: the module is for x86_64 so far",
+		    kernel.machine);
+	if (sscanf(kernel.release, "%d.%d", &major, &minor) != 2 || major < 5 ||
+	    (major == 5 && minor < 10))
 		say(report, PROBLEM, "kernel", "%s: the module needs 5.10", kernel.release);
 	else
 		say(report, OK, "kernel", "%s", kernel.release);
@@ -147,9 +148,11 @@ static void look_at_module(struct report *report)
 		return;
 	}
 	if (!line_of(SYSFS "version", line, sizeof(line)))
-		strcpy(line, "of unknown version");
-	say(report, OK, "module", "loaded, %s%s%s", line, strcmp(line, VERSION) ? "; this command is " : "",
-	    strcmp(line, VERSION) ? VERSION : "");
+		say(report, NOTE, "module", "loaded, of unknown version");
+	else if (strcmp(line, VERSION))
+		say(report, NOTE, "module", "loaded, %s; this command is " VERSION, line);
+	else
+		say(report, OK, "module", "loaded, %s", line);
 }
 
 /* Whether the group database has this user in it, and whether this process is */
@@ -207,8 +210,8 @@ static void look_at_node(struct report *report)
 	} else if ((node.st_mode & 0060) == 0060 && node.st_gid) {
 		look_at_group(report, name, node.st_gid);
 	} else {
-		finding = say(report, PROBLEM, "access", "the device is root's alone: there is no udev rule "
-			      "that gives it to a group");
+		finding = say(report, PROBLEM, "access", "the device is root's alone: "
+			      "there is no udev rule that gives it to a group");
 		MEND(finding, "make install-udev; udevadm control --reload; "
 		     "udevadm trigger --sysname-match=spawnctl");
 	}
@@ -219,21 +222,24 @@ static void look_at_filters(struct report *report)
 	char line[128], parameter[8] = "?";
 	int mode = 0;
 
-	if (line_with("/proc/self/status", "Seccomp:", line, sizeof(line)))
-		sscanf(line, "Seccomp: %d", &mode);
+	if (!line_with("/proc/self/status", "Seccomp:", line, sizeof(line)) ||
+	    sscanf(line, "Seccomp: %d", &mode) != 1)
+		say(report, NOTE, "filter", "/proc/self/status does not tell of any");
 	line_of(SYSFS "parameters/allow_filtered", parameter, sizeof(parameter));
 	if (!mode)
 		say(report, OK, "filter", "none on this process");
 	else if (parameter[0] == 'Y')
 		say(report, OK, "filter", "one on this process; allow_filtered lets it pass");
 	else
-		say(report, NOTE, "filter", "one on this process: only a descriptor that was marked "
-		    "for such serves (spawnctl limit --filtered, outside)");
+		say(report, NOTE, "filter", "one on this process: only a descriptor that was "
+		    "marked for such serves (spawnctl limit --filtered, outside)");
 }
 
 static void look_at_environment(struct report *report)
 {
-	static const char * const names[] = { "SPAWNCTL_FD", "SPAWNCTL_BACKEND", "LISTEN_FDNAMES" };
+	static const char * const names[] = {
+		"SPAWNCTL_FD", "SPAWNCTL_BACKEND", "LISTEN_FDNAMES",
+	};
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(names); i++) {
@@ -262,8 +268,8 @@ static void look_at_backend(struct report *report)
 	if (!error)
 		say(report, OK, "programs", "get the device");
 	else if (!spawnctl_backend(NULL, &backend))
-		say(report, PROBLEM, "programs", "get %s in place of the device: %s", names[backend],
-		    strerror(error));
+		say(report, PROBLEM, "programs", "get %s in place of the device: %s",
+		    names[backend], strerror(error));
 	else
 		say(report, PROBLEM, "programs", "get nothing: %s", strerror(error));
 }
@@ -292,22 +298,21 @@ static void print_json(const struct report *report)
 	struct json_object *all = json_object_new_object(), *list = json_object_new_array();
 	unsigned int i;
 
-	json_object_object_add(all, "device", json_object_new_boolean(report->device));
-	json_object_object_add(all, "loaded", json_object_new_boolean(report->loaded));
+	add_bool(all, "device", report->device);
+	add_bool(all, "loaded", report->loaded);
 	for (i = 0; i < report->count; i++) {
 		const struct finding *finding = &report->finding[i];
 		struct json_object *one = json_object_new_object();
 
-		json_object_object_add(one, "state", json_object_new_string(words[finding->state]));
-		json_object_object_add(one, "about", json_object_new_string(finding->about));
-		json_object_object_add(one, "text", json_object_new_string(finding->text));
+		add_text(one, "state", words[finding->state]);
+		add_text(one, "about", finding->about);
+		add_text(one, "text", finding->text);
 		if (finding->mend[0])
-			json_object_object_add(one, "mend", json_object_new_string(finding->mend));
+			add_text(one, "mend", finding->mend);
 		json_object_array_add(list, one);
 	}
 	json_object_object_add(all, "findings", list);
-	puts(json_object_to_json_string_ext(all, JSON_C_TO_STRING_PRETTY));
-	json_object_put(all);
+	put_json(all, false);
 }
 
 int cmd_doctor(int argc, char **argv)

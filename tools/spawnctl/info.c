@@ -4,12 +4,12 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <json-c/json.h>
 #include <spawnctl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "json.h"
 #include "nl.h"
 #include "tool.h"
 
@@ -54,7 +54,8 @@ static void print_text(const struct nl_info *module, const struct spawnctl_info 
 	print_flags("SPAWN's flags", module->spawn_flags);
 	print_flags("FORK's flags", module->fork_flags);
 	printf("exec pending     %llu%s\n", (unsigned long long)module->exec_pending,
-	       module->exec_pending ? " (each holds the module until it executes a program or ends)" : "");
+	       module->exec_pending ?
+	       " (each holds the module until it executes a program or ends)" : "");
 	printf("allow_filtered   %s\n", module->allow_filtered ?
 	       "1: tasks under a seccomp filter may open and use the device" :
 	       "0: under a seccomp filter only marked descriptors serve");
@@ -81,19 +82,19 @@ static void print_json(const struct nl_info *module, const struct spawnctl_info 
 {
 	struct json_object *all = json_object_new_object(), *user = json_object_new_object();
 
-	json_object_object_add(all, "version", json_object_new_string(module->version));
-	json_object_object_add(all, "abi", json_object_new_int64(module->abi));
+	add_text(all, "version", module->version);
+	add_number(all, "abi", module->abi);
 	json_object_object_add(all, "spawn_flags", flags_array(module->spawn_flags));
 	json_object_object_add(all, "fork_flags", flags_array(module->fork_flags));
-	json_object_object_add(all, "exec_pending", json_object_new_int64(module->exec_pending));
-	json_object_object_add(all, "allow_filtered", json_object_new_boolean(module->allow_filtered));
-	json_object_object_add(user, "opens", json_object_new_boolean(device->size != 0));
-	if (!device->size || device->refusal)
-		json_object_object_add(user, "refusal", json_object_new_string(
-			errno_name(device->size ? device->refusal : (uint32_t)error)));
+	add_number(all, "exec_pending", module->exec_pending);
+	add_bool(all, "allow_filtered", module->allow_filtered);
+	add_bool(user, "opens", device->size != 0);
+	if (!device->size)
+		add_text(user, "refusal", errno_name(error));
+	else if (device->refusal)
+		add_text(user, "refusal", errno_name(device->refusal));
 	json_object_object_add(all, "user", user);
-	puts(json_object_to_json_string_ext(all, JSON_C_TO_STRING_PRETTY));
-	json_object_put(all);
+	put_json(all, false);
 }
 
 int cmd_info(int argc, char **argv)
@@ -115,11 +116,11 @@ int cmd_info(int argc, char **argv)
 		return bad_usage("info", "no argument '%s' is known", argv[optind]);
 	ret = nl_open(&nl);
 	if (ret)
-		return cannot("info", "open the netlink family", &nl, ret);
+		return say_cannot("info", "open the netlink family", &nl, ret);
 	ret = nl_get_info(&nl, &module);
 	nl_close(&nl);
 	if (ret)
-		return cannot("info", "ask the module", &nl, ret);
+		return say_cannot("info", "ask the module", &nl, ret);
 	ask_device(&device, &error);
 	(json ? print_json : print_text)(&module, &device, error);
 	return EXIT_SUCCESS;

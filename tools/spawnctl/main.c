@@ -59,7 +59,7 @@ int bad_usage(const char *command, const char *format, ...)
 	return status;
 }
 
-int cannot(const char *command, const char *what, const struct nl *nl, int error)
+int say_cannot(const char *command, const char *what, const struct nl *nl, int error)
 {
 	if (error == -ENOENT) {
 		fprintf(stderr, "spawnctl %s: the module is not loaded (modprobe spawnctl), "

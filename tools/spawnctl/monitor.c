@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <json-c/json.h>
 #include <libmnl/libmnl.h>
 #include <poll.h>
 #include <pwd.h>
@@ -14,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "json.h"
 #include "nl.h"
 #include "tool.h"
 
@@ -55,7 +55,8 @@ static bool wanted(const struct filter *filter, const struct nl_event *event)
 	for (i = 0; i < filter->comms; i++)
 		comm |= !strcmp(filter->comm[i], event->comm);
 	for (i = 0; i < filter->errors; i++)
-		error |= event->error && (!filter->error[i] || filter->error[i] == (int)event->error);
+		error |= event->error &&
+			 (!filter->error[i] || filter->error[i] == (int)event->error);
 	return uid && comm && error;
 }
 
@@ -99,26 +100,25 @@ static void print_json(const struct nl_event *event)
 	char comm[4 * sizeof(event->comm) + 8];
 
 	plain(event->comm, comm, sizeof(comm));
-	json_object_object_add(all, "seq", json_object_new_int64(event->seq));
-	json_object_object_add(all, "time_ns", json_object_new_int64(event->time));
-	json_object_object_add(all, "command", json_object_new_string(command_name(event->command)));
+	add_number(all, "seq", event->seq);
+	add_number(all, "time_ns", event->time);
+	add_text(all, "command", command_name(event->command));
 	if (event->has_flags)
-		json_object_object_add(all, "flags", json_object_new_int64(event->flags));
+		add_number(all, "flags", event->flags);
 	if (event->error) {
-		json_object_object_add(all, "errno", json_object_new_int64(event->error));
-		json_object_object_add(all, "error", json_object_new_string(errno_name(event->error)));
+		add_number(all, "errno", event->error);
+		add_text(all, "error", errno_name(event->error));
 	}
-	json_object_object_add(all, "pid", json_object_new_int64(event->pid));
-	json_object_object_add(all, "tgid", json_object_new_int64(event->tgid));
-	json_object_object_add(all, "uid", json_object_new_int64(event->uid));
-	json_object_object_add(all, "comm", json_object_new_string(comm));
+	add_number(all, "pid", event->pid);
+	add_number(all, "tgid", event->tgid);
+	add_number(all, "uid", event->uid);
+	add_text(all, "comm", comm);
 	if (event->child)
-		json_object_object_add(all, "child", json_object_new_int64(event->child));
+		add_number(all, "child", event->child);
 	if (event->has_wait)
-		json_object_object_add(all, "wait_ns", json_object_new_int64(event->wait));
-	json_object_object_add(all, "descriptor", json_object_new_int64(event->descriptor));
-	puts(json_object_to_json_string_ext(all, JSON_C_TO_STRING_PLAIN));
-	json_object_put(all);
+		add_number(all, "wait_ns", event->wait);
+	add_number(all, "descriptor", event->descriptor);
+	put_json(all, true);
 }
 
 struct monitor {
@@ -207,6 +207,8 @@ int cmd_monitor(int argc, char **argv)
 		{ "comm", required_argument, NULL, 'c' }, { "errno", required_argument, NULL, 'e' },
 		{ "count", required_argument, NULL, 'n' }, { }
 	};
+	static const char without[] =
+		"listen without CAP_NET_ADMIN in the initial user namespace";
 	struct monitor monitor = { .left = UINT64_MAX };
 	struct filter *filter = &monitor.filter;
 	int c, ret, room = ROOM, fd;
@@ -237,7 +239,8 @@ int cmd_monitor(int argc, char **argv)
 		case 'n':
 			monitor.left = strtoull(optarg, &end, 10);
 			if (*optarg == '-' || *end || !monitor.left)
-				return bad_usage("monitor", "'%s' is not a number of lines", optarg);
+				return bad_usage("monitor", "'%s' is not a number of lines",
+						 optarg);
 			break;
 		case '?':
 		default:
@@ -250,7 +253,7 @@ int cmd_monitor(int argc, char **argv)
 	monitor.colours = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
 	ret = nl_open(&nl);
 	if (ret)
-		return cannot("monitor", "open the netlink family", &nl, ret);
+		return say_cannot("monitor", "open the netlink family", &nl, ret);
 	fd = mnl_socket_get_fd(nl.socket);
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)))
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
@@ -258,9 +261,7 @@ int cmd_monitor(int argc, char **argv)
 	if (!ret)
 		ret = follow(&nl, &monitor);
 	if (ret)
-		ret = cannot("monitor", ret == -EPERM ?
-			     "listen without CAP_NET_ADMIN in the initial user namespace" : "listen",
-			     &nl, ret);
+		ret = say_cannot("monitor", ret == -EPERM ? without : "listen", &nl, ret);
 	nl_close(&nl);
 	return ret;
 }

@@ -71,7 +71,8 @@ bool nl_parse_info(const struct nlmsghdr *message, struct nl_info *info)
 			info->exec_pending = u64_of(attr);
 			break;
 		case SPAWNCTL_A_INFO_ALLOW_FILTERED:
-			info->allow_filtered = mnl_attr_get_payload_len(attr) && mnl_attr_get_u8(attr);
+			info->allow_filtered = mnl_attr_get_payload_len(attr) &&
+					       mnl_attr_get_u8(attr);
 			break;
 		}
 	}
@@ -260,8 +261,10 @@ static int talk(struct nl *nl, union request *request, take_fn fn, void *data)
 			continue;
 		if (n < 0)
 			return -errno;
-		for (; ret > 0 && mnl_nlmsg_ok(answer, left); answer = mnl_nlmsg_next(answer, &left))
+		while (ret > 0 && mnl_nlmsg_ok(answer, left)) {
 			ret = take(nl, answer, fn, data);
+			answer = mnl_nlmsg_next(answer, &left);
+		}
 	}
 	return ret;
 }

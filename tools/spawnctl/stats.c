@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <json-c/json.h>
 #include <langinfo.h>
 #include <spawnctl.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "json.h"
 #include "nl.h"
 #include "tool.h"
 
@@ -29,7 +29,7 @@ const char usage_stats[] =
 	"  -r, --reset            begin to count anew, after this has been shown; needs\n"
 	"                         CAP_NET_ADMIN\n";
 
-enum form { TEXT, JSON, OPENMETRICS };
+enum output { TEXT, JSON, OPENMETRICS };
 
 static uint64_t failures_of(const struct nl_stats *stats)
 {
@@ -74,12 +74,14 @@ static void print_waits(const struct nl_stats *stats)
 	printf("\n%-24s %10s\n", "callers waited", "how often");
 	for (i = first; i <= last; i++) {
 		char from[16], to[16];
-		/* One is seen, however many the most are */
-		unsigned int bar = stats->waits[i] ? 1 + (room - 1) * (stats->waits[i] - 1) / most : 0;
+		unsigned int bar = 0;
 
-		printf("%10s - %-10s  %10llu ", duration(i ? 1ULL << i : 0, from),
+		/* One is seen, however many the most are */
+		if (stats->waits[i])
+			bar = 1 + (room - 1) * (stats->waits[i] - 1) / most;
+		printf("%10s - %-10s  %10llu%s", duration(i ? 1ULL << i : 0, from),
 		       i == SPAWNCTL_WAIT_BUCKETS - 1 ? "longer" : duration(2ULL << i, to),
-		       (unsigned long long)stats->waits[i]);
+		       (unsigned long long)stats->waits[i], bar ? " " : "");
 		for (k = 0; k < bar; k++)
 			fputs(utf8 ? "\xe2\x96\x88" : "#", stdout);
 		putchar('\n');
@@ -119,26 +121,21 @@ static void print_text(const struct nl_stats *now, const struct nl_stats *before
 	print_waits(now);
 }
 
-static void add(struct json_object *object, const char *key, uint64_t value)
-{
-	json_object_object_add(object, key, json_object_new_int64(value));
-}
-
 static void print_json(const struct nl_stats *stats, bool line)
 {
 	struct json_object *all = json_object_new_object();
 	struct json_object *failures = json_object_new_object(), *waits = json_object_new_array();
 	unsigned int i;
 
-	add(all, "spawns", stats->spawns);
-	add(all, "forks", stats->forks);
-	add(all, "in_flight", stats->in_flight);
-	add(all, "budget_refused", stats->budget_refused);
-	add(all, "opens_refused", stats->opens_refused);
-	add(all, "wait_ns", stats->wait_sum);
+	add_number(all, "spawns", stats->spawns);
+	add_number(all, "forks", stats->forks);
+	add_number(all, "in_flight", stats->in_flight);
+	add_number(all, "budget_refused", stats->budget_refused);
+	add_number(all, "opens_refused", stats->opens_refused);
+	add_number(all, "wait_ns", stats->wait_sum);
 	for (i = 0; i <= NL_LAST_ERRNO; i++)
 		if (stats->failures[i])
-			add(failures, errno_name(i), stats->failures[i]);
+			add_number(failures, errno_name(i), stats->failures[i]);
 	json_object_object_add(all, "failures", failures);
 	for (i = 0; i < SPAWNCTL_WAIT_BUCKETS; i++) {
 		struct json_object *bucket;
@@ -146,16 +143,14 @@ static void print_json(const struct nl_stats *stats, bool line)
 		if (!stats->waits[i])
 			continue;
 		bucket = json_object_new_object();
-		add(bucket, "from_ns", i ? 1ULL << i : 0);
+		add_number(bucket, "from_ns", i ? 1ULL << i : 0);
 		if (i < SPAWNCTL_WAIT_BUCKETS - 1)
-			add(bucket, "below_ns", 2ULL << i);
-		add(bucket, "count", stats->waits[i]);
+			add_number(bucket, "below_ns", 2ULL << i);
+		add_number(bucket, "count", stats->waits[i]);
 		json_object_array_add(waits, bucket);
 	}
 	json_object_object_add(all, "waits", waits);
-	puts(json_object_to_json_string_ext(all, line ? JSON_C_TO_STRING_PLAIN :
-					    JSON_C_TO_STRING_PRETTY));
-	json_object_put(all);
+	put_json(all, line);
 }
 
 static void metric(const char *name, const char *type, const char *help)
@@ -169,8 +164,10 @@ static void print_openmetrics(const struct nl_stats *stats)
 	unsigned int i;
 
 	metric("children_total", "counter", "Children made.");
-	printf("spawnctl_children_total{command=\"spawn\"} %llu\n", (unsigned long long)stats->spawns);
-	printf("spawnctl_children_total{command=\"fork\"} %llu\n", (unsigned long long)stats->forks);
+	printf("spawnctl_children_total{command=\"spawn\"} %llu\n",
+	       (unsigned long long)stats->spawns);
+	printf("spawnctl_children_total{command=\"fork\"} %llu\n",
+	       (unsigned long long)stats->forks);
 	metric("failures_total", "counter", "Calls that made no child.");
 	for (i = 0; i <= NL_LAST_ERRNO; i++)
 		if (stats->failures[i])
@@ -209,7 +206,7 @@ static double seconds_now(void)
 	return now.tv_sec + now.tv_nsec / 1e9;
 }
 
-static int show(struct nl *nl, enum form form, double pause)
+static int show(struct nl *nl, enum output form, double pause)
 {
 	struct nl_stats now, before;
 	bool terminal = isatty(STDOUT_FILENO), first = true;
@@ -248,7 +245,7 @@ int cmd_stats(int argc, char **argv)
 		{ "openmetrics", no_argument, NULL, 'o' }, { "reset", no_argument, NULL, 'r' },
 		{ }
 	};
-	enum form form = TEXT;
+	enum output form = TEXT;
 	bool reset = false;
 	double pause = 0;
 	struct nl nl;
@@ -261,7 +258,8 @@ int cmd_stats(int argc, char **argv)
 		case 'w':
 			pause = optarg ? strtod(optarg, &end) : 2;
 			if (optarg && (*end || !(pause >= 0.1 && pause <= 86400)))
-				return bad_usage("stats", "'%s' is not 0.1 to 86400 seconds", optarg);
+				return bad_usage("stats", "'%s' is not 0.1 to 86400 seconds",
+						 optarg);
 			break;
 		case 'j':
 		case 'o':
@@ -282,14 +280,14 @@ int cmd_stats(int argc, char **argv)
 		return bad_usage("stats", "--watch goes with text and --json alone");
 	ret = nl_open(&nl);
 	if (ret)
-		return cannot("stats", "open the netlink family", &nl, ret);
+		return say_cannot("stats", "open the netlink family", &nl, ret);
 	ret = show(&nl, form, pause);
 	if (ret) {
-		ret = cannot("stats", "read the statistics", &nl, ret);
+		ret = say_cannot("stats", "read the statistics", &nl, ret);
 	} else if (reset) {
 		ret = nl_reset_stats(&nl);
 		if (ret)
-			ret = cannot("stats", "reset the statistics", &nl, ret);
+			ret = say_cannot("stats", "reset the statistics", &nl, ret);
 	}
 	nl_close(&nl);
 	return ret;

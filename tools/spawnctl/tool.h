@@ -35,7 +35,7 @@ int bad_usage(const char *command, const char *format, ...)
 struct nl;
 
 /* main.c: what the module's family could not do, and why: the exit status */
-int cannot(const char *command, const char *what, const struct nl *nl, int error);
+int say_cannot(const char *command, const char *what, const struct nl *nl, int error);
 
 /* text.c: what a person reads */
 
