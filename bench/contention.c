@@ -135,7 +135,7 @@ static void *fault_pages(void *arg)
 	return NULL;
 }
 
-/* One round in which this thread spawns, if @spawning */
+/* One round in which this thread spawns by @who, or by nothing */
 static void fault_round(void)
 {
 	pthread_t thread[FAULTERS];
