@@ -9,7 +9,6 @@
 #include <linux/sched.h>
 #include <signal.h>
 #include <spawnctl/spawn.h>
-#include <stdio.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
