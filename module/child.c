@@ -59,11 +59,12 @@ static atomic_t exec_next = ATOMIC_INIT(0);	/* in the table, for exec and exit *
  *	from then on the child's signal_struct, as that is what stays the same
  *	when a thread that is not the leader calls execve(2)
  * @home: the parent's bucket, where it is kept for the next birth
- * @start_time: the child's, to know it by: should its exit ever go unseen, its
- *	signal_struct's address will be another process's
+ * @start_time: @key's task's, to know it by: should the exit of one ever go
+ *	unseen, the address will be another's
  * @signals: what is to be done
  * @command: by which it is made
  * @flags: as asked
+ * @born: where the caller wants the child's start_time, on its stack
  * @rcu: for freeing in a probe, where kfree() may not be called
  */
 struct spawnctl_birth {
@@ -74,6 +75,7 @@ struct spawnctl_birth {
 	struct spawnctl_signals signals;
 	unsigned int command;
 	u32 flags;
+	u64 *born;
 	struct rcu_head rcu;
 };
 
@@ -141,11 +143,12 @@ static struct spawnctl_birth *spare_birth(struct bucket *bucket)
  * @signals: how; spawnctl_child_forget() comes after the call that makes it
  * @command: SPAWN or FORK, for who traces it
  * @flags: as asked, for him too
+ * @born: set to the child's start_time when it is prepared
  *
  * Return: 0 or -ENOMEM.
  */
 int spawnctl_child_expect(const struct spawnctl_signals *signals, unsigned int command,
-			  u32 flags)
+			  u32 flags, u64 *born)
 {
 	struct bucket *bucket = bucket_of(current);
 	struct spawnctl_birth *birth;
@@ -161,15 +164,38 @@ int spawnctl_child_expect(const struct spawnctl_signals *signals, unsigned int c
 		raw_spin_lock(&bucket->lock);
 	}
 	birth->home = bucket;
+	birth->start_time = current->start_time;
 	birth->signals = *signals;
 	birth->command = command;
 	birth->flags = flags;
+	birth->born = born;
 	table_add(bucket, birth, current);
 	raw_spin_unlock(&bucket->lock);
 	if (signals->has_exec_mask)
 		__module_get(THIS_MODULE);
 	atomic_inc(&born_next);
 	return 0;
+}
+
+static void drop_expected(struct spawnctl_birth *birth)
+{
+	if (birth->signals.has_exec_mask)
+		module_put(THIS_MODULE);
+	put_birth(birth);
+}
+
+static struct spawnctl_birth *take_expected(struct task_struct *parent)
+{
+	struct spawnctl_birth *birth = table_take(parent);
+
+	if (!birth)
+		return NULL;
+	atomic_dec(&born_next);
+	if (likely(birth->start_time == parent->start_time))
+		return birth;
+	/* Of a task that died in the kernel, and that was where this one is */
+	drop_expected(birth);
+	return NULL;
 }
 
 /**
@@ -184,13 +210,10 @@ bool spawnctl_child_forget(void)
 	/* Nobody's is in the table; the caller's would be counted */
 	if (!atomic_read(&born_next))
 		return false;
-	birth = table_take(current);
+	birth = take_expected(current);
 	if (!birth)
 		return false;
-	atomic_dec(&born_next);
-	if (birth->signals.has_exec_mask)
-		module_put(THIS_MODULE);
-	put_birth(birth);
+	drop_expected(birth);
 	return true;
 }
 
@@ -254,15 +277,15 @@ static void probe_fork(void *data, struct task_struct *parent, struct task_struc
 
 	if (likely(!atomic_read(&born_next)))
 		return;
-	birth = table_take(parent);
+	birth = take_expected(parent);
 	if (!birth)
 		return;
-	atomic_dec(&born_next);
 
 	set_handlers(child, birth->signals.sig_default, SIG_DFL);
 	set_handlers(child, birth->signals.sig_ignore, SIG_IGN);
 	set_blocked(child, birth->signals.mask);
 	trace_spawnctl_clone(child->pid, birth->command, birth->flags);
+	*birth->born = child->start_time;
 
 	if (!birth->signals.has_exec_mask) {
 		put_birth(birth);

@@ -140,16 +140,49 @@ static void set_kargs(struct kernel_clone_args *kargs, const struct spawnctl_clo
 	}
 }
 
+/* Stays what it is while the caller is in the kernel */
+static spinlock_t *siglock(void)
+{
+	return &rcu_dereference_protected(current->sighand, true)->siglock;
+}
+
+/* Blocks @more in the caller too. Returns the mask as it was. */
+static u64 block(u64 more)
+{
+	u64 old = current->blocked.sig[0];
+	sigset_t wide = { .sig = { old | more } };
+	bool flagged;
+
+	spin_lock_irq(siglock());
+	flagged = signal_pending(current);
+	if (!flagged)
+		current->blocked = wide;
+	spin_unlock_irq(siglock());
+	/* What this thread was to take, and does not any more, may be another's */
+	if (flagged)
+		sigprocmask(SIG_SETMASK, &wide, NULL);
+	return old;
+}
+
+/* Never blocks anything: there is nothing to hand to another thread */
+static void unblock_to(u64 mask)
+{
+	spin_lock_irq(siglock());
+	current->blocked.sig[0] = mask;
+	recalc_sigpending();
+	spin_unlock_irq(siglock());
+}
+
 /*
  * Whether the child wants the caller's signals held back. What is then for the
  * caller to put back is @mask.
  */
-static bool held(struct spawnctl_hold __user *hold, const sigset_t *mask)
+static bool held(struct spawnctl_hold __user *hold, u64 mask)
 {
 	u64 wanted;
 
 	return hold && !get_user(wanted, &hold->wanted) && wanted &&
-	       !put_user(mask->sig[0], &hold->mask);
+	       !put_user(mask, &hold->mask);
 }
 
 /*
@@ -170,13 +203,10 @@ static noinline pid_t spawnctl_clone_call(const struct spawnctl_signals *signals
 					  struct kernel_clone_args *kargs,
 					  struct spawnctl_hold __user *hold)
 {
-	u64 block = signals->mask | signals->sig_default | signals->sig_ignore;
-	sigset_t wide = { .sig = { block } }, old;
+	u64 old = block(signals->mask | signals->sig_default | signals->sig_ignore);
+	u64 wide = current->blocked.sig[0];
 	bool missed;
 	pid_t nr;
-
-	sigprocmask(SIG_BLOCK, &wide, &old);
-	wide = current->blocked;
 
 	nr = static_call(spawnctl_kernel_clone)(kargs);
 
@@ -193,10 +223,10 @@ static noinline pid_t spawnctl_clone_call(const struct spawnctl_signals *signals
 	 * Unless a tracer has given the caller another mask meanwhile. (It read
 	 * the wide one, if it read it.)
 	 */
-	if (!sigequalsets(&current->blocked, &wide))
-		old = current->blocked;
-	if (nr <= 0 || !held(hold, &old))
-		sigprocmask(SIG_SETMASK, &old, NULL);
+	if (current->blocked.sig[0] != wide)
+		old = current->blocked.sig[0];
+	if (nr <= 0 || !held(hold, old))
+		unblock_to(old);
 
 	/*
 	 * The restart is done on the way to user space if a signal is flagged.
@@ -214,8 +244,8 @@ static long make_child(struct file *file, unsigned int nr, struct spawnctl_clone
 	struct kernel_clone_args kargs = { .flags = clone_flags };
 	struct lent_no_new_privs lent = {};
 	struct spawnctl_signals signals;
+	u64 born = 0;
 	long top, ret;
-	u64 begun;
 
 	BUILD_BUG_ON((SPAWN_FLAGS | FORK_FLAGS) != SPAWNCTL_ALL_FLAGS);
 
@@ -229,7 +259,7 @@ static long make_child(struct file *file, unsigned int nr, struct spawnctl_clone
 	if (ret)
 		return ret;
 	set_signals(&signals, arg);
-	ret = spawnctl_child_expect(&signals, nr, arg->flags);
+	ret = spawnctl_child_expect(&signals, nr, arg->flags, &born);
 	if (ret) {
 		spawnctl_grant_settle(file, false);
 		return ret;
@@ -244,12 +274,12 @@ static long make_child(struct file *file, unsigned int nr, struct spawnctl_clone
 	 * in kernel_clone() it does what it has been left to do, by io_uring say.
 	 */
 	get_file(file);
-	begun = spawnctl_call_begins();
+	spawnctl_call_begins();
 	if (given(arg, SPAWNCTL_NO_NEW_PRIVS))
 		lend_no_new_privs(&lent);
 	ret = spawnctl_clone_call(&signals, &kargs, u64_to_user_ptr(arg->hold));
 	give_back_no_new_privs(&lent);
-	spawnctl_call_ends(file, nr, arg->flags, ret, begun);
+	spawnctl_call_ends(file, nr, arg->flags, ret, born);
 	spawnctl_grant_settle(file, ret > 0);
 	/*
 	 * copy_process() can fail after it has stored the number, which is

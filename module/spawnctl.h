@@ -42,7 +42,7 @@ struct spawnctl_signals {
 int spawnctl_child_init(void);
 void spawnctl_child_exit(void);
 int spawnctl_child_expect(const struct spawnctl_signals *signals, unsigned int command,
-			  u32 flags);
+			  u32 flags, u64 *born);
 bool spawnctl_child_forget(void);
 unsigned int spawnctl_child_exec_pending(void);
 
@@ -92,9 +92,9 @@ struct spawnctl_stats {
 /* stats.c: what is counted, and told */
 int spawnctl_stats_init(void);
 void spawnctl_stats_exit(void);
-u64 spawnctl_call_begins(void);
+void spawnctl_call_begins(void);
 void spawnctl_call_ends(struct file *file, unsigned int command, u32 flags, pid_t child,
-			u64 begun);
+			u64 born);
 void spawnctl_call_failed(struct file *file, unsigned int command,
 			  const struct spawnctl_clone *clone, long error);
 void spawnctl_open_refused(void);
@@ -108,7 +108,7 @@ void spawnctl_stats_reset(void);
  * @has_flags: whether that is known
  * @error: the errno, 0 if a child was made
  * @child: its process id in the initial pid namespace, 0 if that is not known
- * @wait: how long SPAWN took, in nanoseconds
+ * @wait: how long the child had its caller's memory, in nanoseconds
  * @descriptor: spawnctl_grant_id()
  */
 struct spawnctl_event {

@@ -68,15 +68,10 @@ void spawnctl_stats_reset(void)
 	mutex_unlock(&before_lock);
 }
 
-/**
- * spawnctl_call_begins() - the caller is about to make a child
- *
- * Return: what spawnctl_call_ends() has to be told.
- */
-u64 spawnctl_call_begins(void)
+/** spawnctl_call_begins() - the caller is about to make a child */
+void spawnctl_call_begins(void)
 {
 	this_cpu_inc(counts->in_flight);
-	return ktime_get_ns();
 }
 
 /*
@@ -116,10 +111,10 @@ static noinline void tell_child(struct file *file, unsigned int command, u32 fla
  * @command: SPAWN or FORK
  * @flags: as asked
  * @child: what kernel_clone() has answered. An error is told by the caller's caller
- * @begun: by spawnctl_call_begins()
+ * @born: the child's start_time, 0 if it was not seen
  */
 void spawnctl_call_ends(struct file *file, unsigned int command, u32 flags, pid_t child,
-			u64 begun)
+			u64 born)
 {
 	u64 wait = 0;
 
@@ -127,7 +122,7 @@ void spawnctl_call_ends(struct file *file, unsigned int command, u32 flags, pid_
 	if (child <= 0)
 		return;
 	if (command == SPAWNCTL_CMD_SPAWN) {
-		wait = ktime_get_ns() - begun;
+		wait = born ? ktime_get_ns() - born : 0;
 		this_cpu_inc(counts->spawns);
 		this_cpu_add(counts->wait_sum, wait);
 		this_cpu_inc(counts->waits[min(__fls(wait | 1), SPAWNCTL_WAIT_BUCKETS - 1UL)]);

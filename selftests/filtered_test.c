@@ -3,7 +3,6 @@
  * Under a seccomp filter the device makes no process, whenever it was opened and
  * by whomever, unless a task without a filter has marked the descriptor for it.
  */
-#include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <sys/prctl.h>
 #include "contract.h"
@@ -314,20 +313,6 @@ static void *parked_call(void *arg)
 		      raw_syscall(SYS_ioctl, parked->fd, SPAWNCTL_IOC_LIMIT, parked->page) :
 		      raw_spawn_exit(parked->fd, parked->command, parked->page);
 	return NULL;
-}
-
-/* A page that is there when this process gives it, and not before */
-static int own_page(void *page, size_t size)
-{
-	struct uffdio_register range = {
-		.range = { (uintptr_t)page, size }, .mode = UFFDIO_REGISTER_MODE_MISSING,
-	};
-	struct uffdio_api api = { .api = UFFD_API };
-	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
-
-	if (fd < 0 || ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &range))
-		return -1;
-	return fd;
 }
 
 /* What a call comes to that waits for its struct while @limit or a filter comes */

@@ -234,6 +234,94 @@ TEST_F(pending, fatal_to_the_program)
 	}
 }
 
+/* Who has taken the signal that was for the calling thread. */
+static long taker;
+
+static void take(int sig)
+{
+	WRITE_ONCE(taker, raw_syscall(SYS_gettid));
+}
+
+/* Serves the caller's struct, and later the place for its child's number. */
+struct pages {
+	char *page;
+	size_t size;
+	int fd;
+	const struct spawnctl_clone *clone;
+	bool taken_early;
+	bool taken_in_window;
+	int failed;
+};
+
+static void give_page(struct pages *pages, int nr, const void *source)
+{
+	struct uffdio_copy copy = {
+		.dst = (uintptr_t)pages->page + nr * pages->size,
+		.src = (uintptr_t)source,
+		.len = pages->size,
+	};
+
+	pages->failed |= ioctl(pages->fd, UFFDIO_COPY, &copy);
+}
+
+static void *serve_pages(void *arg)
+{
+	struct pages *pages = arg;
+	char *source = aligned_alloc(pages->size, pages->size);
+	struct uffd_msg message;
+	int i;
+
+	memset(source, 0, pages->size);
+	memcpy(source, pages->clone, sizeof(*pages->clone));
+	/* The caller waits for its struct. A signal for the process is its: it comes first. */
+	pages->failed |= read(pages->fd, &message, sizeof(message)) != sizeof(message);
+	pages->failed |= kill(getpid(), SIGUSR1);
+	raw_sleep_us(10000);
+	pages->taken_early = READ_ONCE(taker);
+	give_page(pages, 0, source);
+	/* It has a child, and has blocked all that the child has blocked. */
+	pages->failed |= read(pages->fd, &message, sizeof(message)) != sizeof(message);
+	for (i = 0; i < 5000 && !READ_ONCE(taker); i++)
+		raw_sleep_us(1000);
+	pages->taken_in_window = READ_ONCE(taker) == raw_syscall(SYS_gettid);
+	give_page(pages, 1, source);
+	free(source);
+	return NULL;
+}
+
+/* What the caller was to take, and cannot while it waits, another thread takes. */
+TEST_F(pending, handed_to_another_thread)
+{
+	struct pages pages = { .size = sysconf(_SC_PAGESIZE) };
+	struct spawnctl_clone clone = {
+		.size = sizeof(clone),
+		.flags = SPAWNCTL_WINDOW_MASK | SPAWNCTL_PARENT_SETTID,
+		.window_mask = ~0ULL,
+	};
+	struct sigaction action = { .sa_handler = take, .sa_flags = SA_RESTART };
+	pthread_t server;
+	pid_t pid;
+
+	pages.page = mmap(NULL, 2 * pages.size, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, pages.page);
+	pages.fd = own_page(pages.page, 2 * pages.size);
+	ASSERT_LE(0, pages.fd);
+	clone.parent_tid = (uintptr_t)pages.page + pages.size;
+	pages.clone = &clone;
+	ASSERT_EQ(0, sigaction(SIGUSR1, &action, NULL));
+	ASSERT_EQ(0, raw_sigprocmask(SIG_UNBLOCK, SIGBIT(SIGUSR1), NULL));
+	ASSERT_EQ(0, pthread_create(&server, NULL, serve_pages, &pages));
+	pid = raw_spawn_exit(self->fd, SPAWNCTL_IOC_SPAWN, pages.page);
+	ASSERT_LT(0, pid);
+	ASSERT_EQ(0, pthread_join(server, NULL));
+	ASSERT_EQ(0, wait_status(pid));
+	EXPECT_EQ(0, pages.failed);
+	EXPECT_FALSE(pages.taken_early);
+	EXPECT_TRUE(pages.taken_in_window);
+	close(pages.fd);
+}
+
 int main(int argc, char **argv)
 {
 	return test_harness_run(argc, argv);

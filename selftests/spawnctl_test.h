@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/userfaultfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -178,6 +179,20 @@ static inline int device_fd(int from)
 			return from;
 	}
 	return -1;
+}
+
+/* Pages that are there when this process gives them (UFFDIO_COPY), and not before. */
+static inline int own_page(void *page, size_t size)
+{
+	struct uffdio_register range = {
+		.range = { (uintptr_t)page, size }, .mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	struct uffdio_api api = { .api = UFFD_API };
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+
+	if (fd < 0 || ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &range))
+		return -1;
+	return fd;
 }
 
 /*
