@@ -64,7 +64,7 @@ static atomic_t exec_next = ATOMIC_INIT(0);	/* in the table, for exec and exit *
  * @signals: what is to be done
  * @command: by which it is made
  * @flags: as asked
- * @born: where the caller wants the child's start_time, on its stack
+ * @born: where the caller wants to be told, on its stack
  * @rcu: for freeing in a probe, where kfree() may not be called
  */
 struct spawnctl_birth {
@@ -75,7 +75,7 @@ struct spawnctl_birth {
 	struct spawnctl_signals signals;
 	unsigned int command;
 	u32 flags;
-	u64 *born;
+	struct spawnctl_born *born;
 	struct rcu_head rcu;
 };
 
@@ -143,12 +143,12 @@ static struct spawnctl_birth *spare_birth(struct bucket *bucket)
  * @signals: how; spawnctl_child_forget() comes after the call that makes it
  * @command: SPAWN or FORK, for who traces it
  * @flags: as asked, for him too
- * @born: set to the child's start_time when it is prepared
+ * @born: filled in when it is prepared
  *
  * Return: 0 or -ENOMEM.
  */
 int spawnctl_child_expect(const struct spawnctl_signals *signals, unsigned int command,
-			  u32 flags, u64 *born)
+			  u32 flags, struct spawnctl_born *born)
 {
 	struct bucket *bucket = bucket_of(current);
 	struct spawnctl_birth *birth;
@@ -285,7 +285,8 @@ static void probe_fork(void *data, struct task_struct *parent, struct task_struc
 	set_handlers(child, birth->signals.sig_ignore, SIG_IGN);
 	set_blocked(child, birth->signals.mask);
 	trace_spawnctl_clone(child->pid, birth->command, birth->flags);
-	*birth->born = child->start_time;
+	birth->born->start_time = child->start_time;
+	birth->born->pid = child->pid;
 
 	if (!birth->signals.has_exec_mask) {
 		put_birth(birth);

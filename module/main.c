@@ -70,6 +70,7 @@ static int __init spawnctl_init(void)
 		pr_err("cannot register the device (error %d)\n", ret);
 		goto err_netlink;
 	}
+	spawnctl_netlink_ready();
 	return 0;
 
 err_netlink:

@@ -5,21 +5,47 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/file.h>
+#include <linux/llist.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/spawnctl_netlink.h>
 #include <linux/timekeeping.h>
+#include <linux/workqueue.h>
 #include <net/genetlink.h>
 #include <net/net_namespace.h>
+#include <net/sock.h>
 
 #include "compat/event_group.h"
 #include "netlink.h"
 #include "spawnctl.h"
 
-/* Events leave in the order of their numbers */
-static DEFINE_SPINLOCK(event_lock);
-static u64 event_seq;		/* protected by event_lock */
+/* So many can wait to be sent; of a few hundred bytes each */
+#define MOST_WAITING	4096
+
 static bool mute __ro_after_init;	/* see spawnctl_netlink_init() */
+static bool ready;			/* what is asked for can outlast the call */
+
+/*
+ * An event is noted by the call that it tells of, and sent by a worker: how many
+ * sockets there are to be looked at, and woken up, is not that call's concern.
+ */
+struct noted_event {
+	struct llist_node node;
+	struct spawnctl_event event;
+	u64 time;
+	u32 pid;
+	u32 tgid;
+	u32 uid;
+	char comm[TASK_COMM_LEN];
+};
+
+static LLIST_HEAD(noted);			/* the last one first */
+static atomic_t n_noted = ATOMIC_INIT(0);	/* those being sent included */
+static atomic_t n_lost = ATOMIC_INIT(0);	/* since the worker looked */
+static u64 event_seq;				/* the worker's alone */
+
+static void send_events(struct work_struct *work);
+static DECLARE_WORK(sender, send_events);
 
 static size_t event_size(void)
 {
@@ -33,19 +59,17 @@ static int put_u64(struct sk_buff *skb, int type, u64 value)
 	return nla_put_u64_64bit(skb, type, value, SPAWNCTL_A_EVENT_PAD);
 }
 
-static int put_event(struct sk_buff *skb, const struct spawnctl_event *event, u64 seq)
+static int put_event(struct sk_buff *skb, const struct noted_event *noted, u64 seq)
 {
-	char comm[TASK_COMM_LEN];
+	const struct spawnctl_event *event = &noted->event;
 
-	get_task_comm(comm, current);
 	if (put_u64(skb, SPAWNCTL_A_EVENT_SEQ, seq) ||
-	    put_u64(skb, SPAWNCTL_A_EVENT_TIME, ktime_get_real_ns()) ||
+	    put_u64(skb, SPAWNCTL_A_EVENT_TIME, noted->time) ||
 	    nla_put_u32(skb, SPAWNCTL_A_EVENT_COMMAND, event->command) ||
-	    nla_put_u32(skb, SPAWNCTL_A_EVENT_PID, task_pid_nr(current)) ||
-	    nla_put_u32(skb, SPAWNCTL_A_EVENT_TGID, task_tgid_nr(current)) ||
-	    nla_put_u32(skb, SPAWNCTL_A_EVENT_UID,
-			from_kuid_munged(&init_user_ns, current_uid())) ||
-	    nla_put_string(skb, SPAWNCTL_A_EVENT_COMM, comm) ||
+	    nla_put_u32(skb, SPAWNCTL_A_EVENT_PID, noted->pid) ||
+	    nla_put_u32(skb, SPAWNCTL_A_EVENT_TGID, noted->tgid) ||
+	    nla_put_u32(skb, SPAWNCTL_A_EVENT_UID, noted->uid) ||
+	    nla_put_string(skb, SPAWNCTL_A_EVENT_COMM, noted->comm) ||
 	    put_u64(skb, SPAWNCTL_A_EVENT_DESCRIPTOR, event->descriptor))
 		return -EMSGSIZE;
 	if (event->has_flags && nla_put_u32(skb, SPAWNCTL_A_EVENT_FLAGS, event->flags))
@@ -59,6 +83,55 @@ static int put_event(struct sk_buff *skb, const struct spawnctl_event *event, u6
 	return 0;
 }
 
+/*
+ * Who joins a group is asked for CAP_NET_ADMIN, but not if it has no family yet, and
+ * in another network namespace only for that namespace's.
+ */
+static int may_not_listen(struct sock *sk, struct sk_buff *skb, void *data)
+{
+	const struct file *file = sk->sk_socket ? sk->sk_socket->file : NULL;
+
+	return !file || !file_ns_capable(file, &init_user_ns, CAP_NET_ADMIN);
+}
+
+static void send_event(const struct noted_event *event)
+{
+	struct sk_buff *skb = genlmsg_new(event_size(), GFP_KERNEL);
+	u64 seq = event_seq++;
+	void *header;
+
+	if (!skb)
+		goto lost;
+	header = genlmsg_put(skb, 0, 0, &spawnctl_family, 0, SPAWNCTL_NL_CMD_EVENT);
+	if (!header || put_event(skb, event, seq))
+		goto lost;
+	genlmsg_end(skb, header);
+	event_multicast(&spawnctl_family, skb, may_not_listen);
+	return;
+
+lost:
+	nlmsg_free(skb);
+	genl_set_err(&spawnctl_family, &init_net, 0, 0, -ENOBUFS);
+}
+
+static void send_events(struct work_struct *work)
+{
+	struct noted_event *event, *next;
+	int lost;
+
+	llist_for_each_entry_safe(event, next, llist_reverse_order(llist_del_all(&noted)), node) {
+		send_event(event);
+		kfree(event);
+		atomic_dec(&n_noted);
+		cond_resched();
+	}
+	lost = atomic_xchg(&n_lost, 0);
+	if (lost) {
+		event_seq += lost;
+		genl_set_err(&spawnctl_family, &init_net, 0, 0, -ENOBUFS);
+	}
+}
+
 /**
  * spawnctl_event_send() - tell all listeners
  * @event: what; the rest is the calling task's
@@ -68,30 +141,27 @@ static int put_event(struct sk_buff *skb, const struct spawnctl_event *event, u6
  */
 void spawnctl_event_send(const struct spawnctl_event *event)
 {
-	struct sk_buff *skb;
-	void *header;
-	u64 seq;
+	struct noted_event *note = NULL;
 
 	if (mute)
 		return;
-	skb = genlmsg_new(event_size(), GFP_NOWAIT | __GFP_NOWARN);
-
-	spin_lock(&event_lock);
-	seq = event_seq++;
-	if (!skb)
-		goto lost;
-	header = genlmsg_put(skb, 0, 0, &spawnctl_family, 0, SPAWNCTL_NL_CMD_EVENT);
-	if (!header || put_event(skb, event, seq))
-		goto lost;
-	genlmsg_end(skb, header);
-	genlmsg_multicast_netns(&spawnctl_family, &init_net, skb, 0, 0, GFP_NOWAIT | __GFP_NOWARN);
-	spin_unlock(&event_lock);
-	return;
-
-lost:
-	spin_unlock(&event_lock);
-	nlmsg_free(skb);
-	genl_set_err(&spawnctl_family, &init_net, 0, 0, -ENOBUFS);
+	if (atomic_add_unless(&n_noted, 1, MOST_WAITING)) {
+		note = kmalloc(sizeof(*note), GFP_NOWAIT | __GFP_NOWARN);
+		if (!note)
+			atomic_dec(&n_noted);
+	}
+	if (note) {
+		note->event = *event;
+		note->time = ktime_get_real_ns();
+		note->pid = task_pid_nr(current);
+		note->tgid = task_tgid_nr(current);
+		note->uid = from_kuid_munged(&init_user_ns, current_uid());
+		get_task_comm(note->comm, current);
+		llist_add(&note->node, &noted);
+	} else {
+		atomic_inc(&n_lost);
+	}
+	schedule_work(&sender);
 }
 
 static int info_get(struct sk_buff *request, struct genl_info *info)
@@ -108,7 +178,8 @@ static int info_get(struct sk_buff *request, struct genl_info *info)
 	    nla_put_u32(skb, SPAWNCTL_A_INFO_SPAWN_FLAGS, spawnctl_spawn_flags()) ||
 	    nla_put_u32(skb, SPAWNCTL_A_INFO_FORK_FLAGS, spawnctl_fork_flags()) ||
 	    put_u64(skb, SPAWNCTL_A_INFO_EXEC_PENDING, spawnctl_child_exec_pending()) ||
-	    nla_put_u8(skb, SPAWNCTL_A_INFO_ALLOW_FILTERED, spawnctl_grant_allow_filtered())) {
+	    nla_put_u8(skb, SPAWNCTL_A_INFO_ALLOW_FILTERED, spawnctl_grant_allow_filtered()) ||
+	    nla_put_u8(skb, SPAWNCTL_A_INFO_EVENTS, !mute)) {
 		nlmsg_free(skb);
 		return -EMSGSIZE;
 	}
@@ -138,6 +209,12 @@ static int may_read(const struct netlink_callback *cb)
 			return 0;
 		NL_SET_ERR_MSG(cb->extack,
 			       "a descriptor of the device is needed, or CAP_NET_ADMIN");
+		return -EPERM;
+	}
+	/* Else a program that only writes what it is given would show its own */
+	if (!(NETLINK_CB(cb->skb).flags & NETLINK_SKB_DST)) {
+		NL_SET_ERR_MSG(cb->extack,
+			       "a descriptor is shown by sendto(2) or sendmsg(2), with an address");
 		return -EPERM;
 	}
 	/* The table is the sender's, in whose call this is */
@@ -173,11 +250,17 @@ static struct stats_dump *dump_of(struct netlink_callback *cb)
 static int stats_start(struct netlink_callback *cb)
 {
 	struct stats_dump *dump = dump_of(cb);
-	int ret = may_read(cb);
+	int ret;
 
+	BUILD_BUG_ON(EDQUOT > SPAWNCTL_LAST_ERRNO);
+
+	/* A module that fails to load goes without waiting for who still reads */
+	if (!READ_ONCE(ready))
+		return -EAGAIN;
+	ret = may_read(cb);
 	if (ret)
 		return ret;
-	dump->stats = kmalloc(sizeof(*dump->stats), GFP_KERNEL);
+	dump->stats = kmalloc(sizeof(*dump->stats), GFP_KERNEL_ACCOUNT);
 	if (!dump->stats)
 		return -ENOMEM;
 	spawnctl_stats_get(dump->stats);
@@ -301,10 +384,10 @@ struct genl_family spawnctl_family __ro_after_init = {
 };
 
 /*
- * Who may join a group is asked of its family, when he joins. A group that has no
- * family can be joined by anyone, and its number then be given to us, listener
- * and all. But a family that goes takes all listeners off its groups; and if none
- * is there when it has come, all later ones will have been asked.
+ * Without a filter: a group that has no family can be joined by anyone, and its
+ * number then be given to us, listener and all. But a family that goes takes all
+ * listeners off its groups; and if none is there when it has come, all later ones
+ * will have been asked, but for one who was just on his way.
  */
 int __init spawnctl_netlink_init(void)
 {
@@ -316,7 +399,7 @@ int __init spawnctl_netlink_init(void)
 			pr_err("cannot register the netlink family (error %d)\n", ret);
 			return ret;
 		}
-		if (!spawnctl_event_wanted())
+		if (EVENT_FILTER || !spawnctl_event_wanted())
 			return 0;
 		genl_unregister_family(&spawnctl_family);
 	}
@@ -325,7 +408,15 @@ int __init spawnctl_netlink_init(void)
 	return genl_register_family(&spawnctl_family);
 }
 
+/** spawnctl_netlink_ready() - the module stays */
+void __init spawnctl_netlink_ready(void)
+{
+	WRITE_ONCE(ready, true);
+}
+
 void spawnctl_netlink_exit(void)
 {
+	/* No call is under way any more */
+	flush_work(&sender);
 	genl_unregister_family(&spawnctl_family);
 }

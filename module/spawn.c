@@ -244,7 +244,7 @@ static long make_child(struct file *file, unsigned int nr, struct spawnctl_clone
 	struct kernel_clone_args kargs = { .flags = clone_flags };
 	struct lent_no_new_privs lent = {};
 	struct spawnctl_signals signals;
-	u64 born = 0;
+	struct spawnctl_born born = {};
 	long top, ret;
 
 	BUILD_BUG_ON((SPAWN_FLAGS | FORK_FLAGS) != SPAWNCTL_ALL_FLAGS);
@@ -279,7 +279,7 @@ static long make_child(struct file *file, unsigned int nr, struct spawnctl_clone
 		lend_no_new_privs(&lent);
 	ret = spawnctl_clone_call(&signals, &kargs, u64_to_user_ptr(arg->hold));
 	give_back_no_new_privs(&lent);
-	spawnctl_call_ends(file, nr, arg->flags, ret, born);
+	spawnctl_call_ends(file, nr, arg->flags, ret, &born);
 	spawnctl_grant_settle(file, ret > 0);
 	/*
 	 * copy_process() can fail after it has stored the number, which is

@@ -38,11 +38,21 @@ struct spawnctl_signals {
 	bool has_exec_mask;
 };
 
+/**
+ * struct spawnctl_born - what the fork probe tells of a child
+ * @start_time: as its task has it; 0 if the probe was skipped
+ * @pid: in the initial pid namespace
+ */
+struct spawnctl_born {
+	u64 start_time;
+	pid_t pid;
+};
+
 /* child.c: the probes */
 int spawnctl_child_init(void);
 void spawnctl_child_exit(void);
 int spawnctl_child_expect(const struct spawnctl_signals *signals, unsigned int command,
-			  u32 flags, u64 *born);
+			  u32 flags, struct spawnctl_born *born);
 bool spawnctl_child_forget(void);
 unsigned int spawnctl_child_exec_pending(void);
 
@@ -93,8 +103,8 @@ struct spawnctl_stats {
 int spawnctl_stats_init(void);
 void spawnctl_stats_exit(void);
 void spawnctl_call_begins(void);
-void spawnctl_call_ends(struct file *file, unsigned int command, u32 flags, pid_t child,
-			u64 born);
+void spawnctl_call_ends(struct file *file, unsigned int command, u32 flags, long ret,
+			const struct spawnctl_born *born);
 void spawnctl_call_failed(struct file *file, unsigned int command,
 			  const struct spawnctl_clone *clone, long error);
 void spawnctl_open_refused(void);
@@ -123,6 +133,7 @@ struct spawnctl_event {
 
 /* netlink.c: the family */
 int spawnctl_netlink_init(void);
+void spawnctl_netlink_ready(void);
 void spawnctl_netlink_exit(void);
 void spawnctl_event_send(const struct spawnctl_event *event);
 

@@ -7,7 +7,6 @@
 #include <linux/log2.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
-#include <linux/pid_namespace.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
@@ -74,23 +73,6 @@ void spawnctl_call_begins(void)
 	this_cpu_inc(counts->in_flight);
 }
 
-/*
- * @nr as the initial pid namespace has it; 0 if this is another and the child is
- * gone already.
- */
-static noinline pid_t initial_nr(pid_t nr)
-{
-	struct pid *pid;
-
-	if (task_active_pid_ns(current) == &init_pid_ns)
-		return nr;
-	rcu_read_lock();
-	pid = find_vpid(nr);
-	nr = pid ? pid_nr(pid) : 0;
-	rcu_read_unlock();
-	return nr;
-}
-
 /* Apart, so that a call that nobody asks about has no frame for it */
 static noinline void tell_child(struct file *file, unsigned int command, u32 flags,
 				pid_t child, u64 wait)
@@ -99,7 +81,7 @@ static noinline void tell_child(struct file *file, unsigned int command, u32 fla
 		.command	= command,
 		.flags		= flags,
 		.has_flags	= true,
-		.child		= initial_nr(child),
+		.child		= child,
 		.wait		= wait,
 		.descriptor	= spawnctl_grant_id(file),
 	});
@@ -110,29 +92,29 @@ static noinline void tell_child(struct file *file, unsigned int command, u32 fla
  * @file: the open file it was asked on
  * @command: SPAWN or FORK
  * @flags: as asked
- * @child: what kernel_clone() has answered. An error is told by the caller's caller
- * @born: the child's start_time, 0 if it was not seen
+ * @ret: what kernel_clone() has answered. An error is told by the caller's caller
+ * @born: the child
  */
-void spawnctl_call_ends(struct file *file, unsigned int command, u32 flags, pid_t child,
-			u64 born)
+void spawnctl_call_ends(struct file *file, unsigned int command, u32 flags, long ret,
+			const struct spawnctl_born *born)
 {
 	u64 wait = 0;
 
 	this_cpu_dec(counts->in_flight);
-	if (child <= 0)
+	if (ret <= 0)
 		return;
 	if (command == SPAWNCTL_CMD_SPAWN) {
-		wait = born ? ktime_get_ns() - born : 0;
+		if (likely(born->start_time))
+			wait = ktime_get_ns() - born->start_time;
 		this_cpu_inc(counts->spawns);
 		this_cpu_add(counts->wait_sum, wait);
 		this_cpu_inc(counts->waits[min(__fls(wait | 1), SPAWNCTL_WAIT_BUCKETS - 1UL)]);
-		if (trace_spawnctl_release_enabled())
-			trace_spawnctl_release(initial_nr(child), wait);
+		trace_spawnctl_release(born->pid, wait);
 	} else {
 		this_cpu_inc(counts->forks);
 	}
 	if (unlikely(spawnctl_event_wanted()))
-		tell_child(file, command, flags, child, wait);
+		tell_child(file, command, flags, born->pid, wait);
 }
 
 /**

@@ -12,6 +12,10 @@
 #include <linux/tracepoint.h>
 #include <linux/spawnctl.h>
 
+/* Their values, for who reads the format and not this file */
+TRACE_DEFINE_ENUM(SPAWNCTL_CMD_SPAWN);
+TRACE_DEFINE_ENUM(SPAWNCTL_CMD_FORK);
+
 #define show_command(command)				\
 	__print_symbolic(command,			\
 			 { SPAWNCTL_CMD_SPAWN, "SPAWN" },	\

@@ -23,6 +23,7 @@ struct genl {
 	unsigned int ops;	/* how many the family has */
 	char told[128];		/* by the last answer, if it was an error */
 	unsigned int about;	/* where in the request that was; 0: not said */
+	bool no_address;	/* requests are written, as if to a file */
 };
 
 /* Room for a request, and the request */
@@ -75,7 +76,10 @@ static inline int genl_talk(struct genl *genl, struct genl_request *request,
 
 	if (!dump)
 		request->header->nlmsg_flags |= NLM_F_ACK;
-	if (mnl_socket_sendto(genl->socket, request->header, request->header->nlmsg_len) < 0)
+	if (genl->no_address ?
+	    write(mnl_socket_get_fd(genl->socket), request->header,
+		  request->header->nlmsg_len) < 0 :
+	    mnl_socket_sendto(genl->socket, request->header, request->header->nlmsg_len) < 0)
 		return -errno;
 	for (;;) {
 		ssize_t n = mnl_socket_recvfrom(genl->socket, room, sizeof(room));

@@ -319,6 +319,22 @@ static void explained(struct __test_metadata *_metadata, FIXTURE_SELF(stats) sel
 }
 
 /* Whoever shows a descriptor that serves him, or has CAP_NET_ADMIN; nobody else */
+/*
+ * A program that holds the device, and writes what it is given where it is told to,
+ * shows its descriptor to nobody.
+ */
+TEST_F(stats, shown_on_purpose)
+{
+	struct counts now;
+
+	ASSERT_EQ(0, setresuid(UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED));
+	EXPECT_EQ(0, genl_stats(&self->genl, self->fd, &now));
+	self->genl.no_address = true;
+	EXPECT_EQ(-EPERM, genl_stats(&self->genl, self->fd, &now));
+	explained(_metadata, self,
+		  "a descriptor is shown by sendto(2) or sendmsg(2), with an address");
+}
+
 TEST_F(stats, who_may_read)
 {
 	struct counts now;

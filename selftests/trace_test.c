@@ -99,6 +99,26 @@ TEST_F(trace, a_refusal)
 	EXPECT_EQ(2U, traced(self, "spawnctl_"));
 }
 
+static bool is_in_file(const char *path, const char *what)
+{
+	char text[4096] = "";
+	int fd = open(path, O_RDONLY);
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+
+	close(fd);
+	text[n < 0 ? 0 : n] = '\0';
+	return strstr(text, what);
+}
+
+/* perf and trace-cmd evaluate it, and have no header of ours */
+TEST_F(trace, format)
+{
+	EXPECT_TRUE(is_in_file(TRACING "events/spawnctl/spawnctl_clone/format", "\"SPAWN\""));
+	EXPECT_FALSE(is_in_file(TRACING "events/spawnctl/spawnctl_clone/format", "SPAWNCTL_CMD"));
+	EXPECT_FALSE(is_in_file(TRACING "events/spawnctl/spawnctl_refused/format",
+				"SPAWNCTL_CMD"));
+}
+
 /* Nobody else's child is in it: a fork that is none of the module's */
 TEST_F(trace, none_of_ours)
 {

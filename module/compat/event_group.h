@@ -9,12 +9,36 @@
 #ifndef SPAWNCTL_COMPAT_EVENT_GROUP_H
 #define SPAWNCTL_COMPAT_EVENT_GROUP_H
 
+#include <linux/version.h>
 #include <net/genetlink.h>
+#include <net/net_namespace.h>
 
 #ifdef GENL_MCAST_CAP_NET_ADMIN
 #define EVENT_GROUP_FLAGS GENL_MCAST_CAP_NET_ADMIN
 #else
 #define EVENT_GROUP_FLAGS GENL_UNS_ADMIN_PERM
 #endif
+
+/*
+ * Each listener can be looked at when an event is sent, but not from 5.17 or so
+ * (549017aa1bb7 "netlink: remove netlink_broadcast_filtered") to 6.6 (a3377386b564,
+ * its revert).
+ */
+#define EVENT_FILTER	(LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0) || \
+			 LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0))
+
+static inline void event_multicast(const struct genl_family *family, struct sk_buff *skb,
+				   int (*refuse)(struct sock *sk, struct sk_buff *skb, void *data))
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
+	genlmsg_multicast_netns_filtered(family, &init_net, skb, 0, 0, GFP_KERNEL, refuse, NULL);
+#elif EVENT_FILTER
+	NETLINK_CB(skb).dst_group = family->mcgrp_offset;
+	netlink_broadcast_filtered(init_net.genl_sock, skb, 0, family->mcgrp_offset, GFP_KERNEL,
+				   refuse, NULL);
+#else
+	genlmsg_multicast_netns(family, &init_net, skb, 0, 0, GFP_KERNEL);
+#endif
+}
 
 #endif
