@@ -43,7 +43,7 @@ as_nobody() {
 info_is_true() {
 	spawnctl info | grep -q "^module *$(modinfo -F version spawnctl), interface 1" &&
 	[ "$(spawnctl info --json | jq -r .version)" = "$(modinfo -F version spawnctl)" ] &&
-	spawnctl info --json | jq -e '.user.opens and (.spawn_flags | index("exec_mask") >= 0)'
+	spawnctl info --json | jq -e '.user.opens and .events and (.spawn_flags | index("exec_mask") >= 0)'
 }
 
 adds_up() {
@@ -180,6 +180,39 @@ passes_on() {
 	[ $? = 9 ]
 }
 
+# on_terminal COMMAND...: typed into a shell with job control, what comes on stdin is keys
+on_terminal() {
+	timeout -k 1 60 script -qec "bash -c 'set -m; $*'" /dev/null | tr -d '\r' |
+		tee "$work/terminal"
+}
+
+stops_and_goes_on() {
+	local same='spawnctl run sh -c "kill -STOP \$\$; echo woken up; exit 3"'
+	# The program alone, where nobody but its parent sees it
+	on_terminal "$same; echo first \$?; fg; echo then \$?" </dev/null
+	grep -qx 'first 147' "$work/terminal" && grep -qx 'woken up' "$work/terminal" &&
+	grep -qx 'then 3' "$work/terminal" || return
+	# All in the foreground
+	{ sleep 2; printf '\032'; sleep 5; } |
+		on_terminal 'spawnctl run sleep 4; echo first $?; fg; echo then $?'
+	grep -qx '.*first 148' "$work/terminal" && grep -qx 'then 0' "$work/terminal"
+}
+
+# Whoever wakes up a service's program has not to know of its parent
+stops_without_terminal() {
+	local pid child state
+	setsid spawnctl run sh -c 'kill -STOP $$; exit 3' &
+	pid=$!
+	for _ in $(seq 100); do
+		child=$(pgrep -P "$pid") && state=$(ps -o stat= -p "$child") && [ "${state:0:1}" = T ] &&
+			break
+		sleep 0.1
+	done
+	sleep 0.5
+	[ "${state:0:1}" = T ] && [ "$(ps -o stat= -p "$pid" | cut -c 1)" = S ] &&
+	kill -CONT "$child" && gives 3 wait "$pid"
+}
+
 only_these() {
 	exec 7</dev/null 8</dev/null
 	spawnctl run -d -f 8 -- sh -c 'echo /proc/$$/fd/*; ls -l /proc/$$/fd' | tee "$work/fds"
@@ -240,7 +273,7 @@ misused() {
 }
 
 echo "TAP version 13"
-echo "1..24"
+echo "1..26"
 modprobe spawnctl
 claim "info tells what is loaded" info_is_true
 claim "stats counts what was done" adds_up
@@ -259,6 +292,8 @@ claim "run gives a clean signal state" is_clean
 claim "run gives the signal state that is asked for" signals_as_asked
 claim "run ends as its program does" ends_alike
 claim "run passes signals on" passes_on
+claim "run stops with its program in a shell's foreground, and goes on" stops_and_goes_on
+claim "run does not stop in a service" stops_without_terminal
 claim "run passes only these descriptors" only_these
 claim "run sets directory, no_new_privs, session and cgroup" elsewhere
 claim "limit narrows what its program gets" limits

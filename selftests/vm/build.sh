@@ -7,7 +7,7 @@
 # Packages of the root whose programs the guest has.
 GUEST_PACKAGES=(bash dash coreutils grep sed findutils kmod perl-base procps
 	mount util-linux busybox-static libc-bin base-files base-passwd libmnl0
-	libjson-c5 jq)
+	libjson-c5 jq bsdutils)
 
 # A ROOT may be two with a colon between them, the upper one first.
 enter_root() {

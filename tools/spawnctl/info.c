@@ -59,6 +59,9 @@ static void print_text(const struct nl_info *module, const struct spawnctl_info 
 	printf("allow_filtered   %s\n", module->allow_filtered ?
 	       "1: tasks under a seccomp filter may open and use the device" :
 	       "0: under a seccomp filter only marked descriptors serve");
+	printf("events           %s\n", module->events ?
+	       "sent to listeners with CAP_NET_ADMIN" :
+	       "not sent: somebody kept joining their group while the module was loaded");
 	if (!device->size)
 		printf("this user        cannot open the device: %s\n", strerror(error));
 	else if (device->refusal)
@@ -88,6 +91,7 @@ static void print_json(const struct nl_info *module, const struct spawnctl_info 
 	json_object_object_add(all, "fork_flags", flags_array(module->fork_flags));
 	add_number(all, "exec_pending", module->exec_pending);
 	add_bool(all, "allow_filtered", module->allow_filtered);
+	add_bool(all, "events", module->events);
 	add_bool(user, "opens", device->size != 0);
 	if (!device->size)
 		add_text(user, "refusal", errno_name(error));

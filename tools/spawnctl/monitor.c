@@ -211,6 +211,7 @@ int cmd_monitor(int argc, char **argv)
 		"listen without CAP_NET_ADMIN in the initial user namespace";
 	struct monitor monitor = { .left = UINT64_MAX };
 	struct filter *filter = &monitor.filter;
+	struct nl_info module;
 	int c, ret, room = ROOM, fd;
 	struct nl nl;
 	char *end;
@@ -257,7 +258,12 @@ int cmd_monitor(int argc, char **argv)
 	fd = mnl_socket_get_fd(nl.socket);
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)))
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
-	ret = nl_join(&nl);
+	ret = nl_get_info(&nl, &module);
+	if (!ret && !module.events)
+		fputs("spawnctl monitor: this module sends no events until it is loaded anew: "
+		      "somebody kept joining their group\n", stderr);
+	if (!ret)
+		ret = nl_join(&nl);
 	if (!ret)
 		ret = follow(&nl, &monitor);
 	if (ret)

@@ -74,6 +74,9 @@ bool nl_parse_info(const struct nlmsghdr *message, struct nl_info *info)
 			info->allow_filtered = mnl_attr_get_payload_len(attr) &&
 					       mnl_attr_get_u8(attr);
 			break;
+		case SPAWNCTL_A_INFO_EVENTS:
+			info->events = mnl_attr_get_payload_len(attr) && mnl_attr_get_u8(attr);
+			break;
 		}
 	}
 	return true;

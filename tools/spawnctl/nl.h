@@ -28,6 +28,7 @@ struct nl_info {
 	uint32_t fork_flags;
 	uint64_t exec_pending;
 	bool allow_filtered;
+	bool events;	/* are sent */
 };
 
 struct nl_stats {

@@ -33,8 +33,9 @@ const char usage_run[] =
 	"  -d, --device                 by the device, or not at all\n"
 	"  -v, --verbose                say on stderr what it is made by\n"
 	"\n"
-	"Signals that are sent to spawnctl go on to COMMAND. Exit status: COMMAND's; if a\n"
-	"signal ends it, spawnctl ends by the same. 125: spawnctl failed. 126: COMMAND\n"
+	"Signals that are sent to spawnctl go on to COMMAND; if that stops in the terminal's\n"
+	"foreground, spawnctl stops too. Exit status: COMMAND's; if a signal ends it,\n"
+	"spawnctl ends by the same. 125: spawnctl failed. 126: COMMAND\n"
 	"cannot be executed. 127: there is none.\n";
 
 struct run {
@@ -196,7 +197,8 @@ static void set_signals(struct run *run)
 		      SPAWNCTL_SPAWN_SETSIGMASK;
 }
 
-static const int passed_on[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM };
+static const int passed_on[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM,
+				 SIGCONT };
 
 /* Blocked from before the child is there, so that none of them is lost */
 static void block_signals(sigset_t *set)
@@ -210,6 +212,30 @@ static void block_signals(sigset_t *set)
 	/* Ignored, it would leave nothing to wait for */
 	signal(SIGCHLD, SIG_DFL);
 	sigprocmask(SIG_BLOCK, set, NULL);
+}
+
+static bool in_foreground(void)
+{
+	int tty = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+	bool is = tty >= 0 && tcgetpgrp(tty) == getpgrp();
+
+	if (tty >= 0)
+		close(tty);
+	return is;
+}
+
+/*
+ * Where a shell waits for this process, it has to see that the child has stopped. In
+ * a service nobody would wake this process up who wakes up the child. Nor if all are
+ * being woken up already.
+ */
+static void stop_too(void)
+{
+	sigset_t pending;
+
+	sigpending(&pending);
+	if (in_foreground() && !sigismember(&pending, SIGCONT))
+		raise(SIGSTOP);
 }
 
 /*
@@ -229,8 +255,12 @@ static int wait_for(pid_t pid, const sigset_t *set, bool own_session)
 				kill(pid, info.si_signo);
 			continue;
 		}
-		if (waitpid(pid, &status, WNOHANG) == pid)
+		if (waitpid(pid, &status, WNOHANG | WUNTRACED) != pid)
+			continue;
+		if (!WIFSTOPPED(status))
 			return status;
+		if (!own_session)
+			stop_too();
 	}
 }
 
