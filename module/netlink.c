@@ -94,42 +94,39 @@ static int may_not_listen(struct sock *sk, struct sk_buff *skb, void *data)
 	return !file || !file_ns_capable(file, &init_user_ns, CAP_NET_ADMIN);
 }
 
-static void send_event(const struct noted_event *event)
+static bool send_event(const struct noted_event *event, u64 seq)
 {
 	struct sk_buff *skb = genlmsg_new(event_size(), GFP_KERNEL);
-	u64 seq = event_seq++;
 	void *header;
 
 	if (!skb)
-		goto lost;
+		return false;
 	header = genlmsg_put(skb, 0, 0, &spawnctl_family, 0, SPAWNCTL_NL_CMD_EVENT);
-	if (!header || put_event(skb, event, seq))
-		goto lost;
+	if (!header || put_event(skb, event, seq)) {
+		nlmsg_free(skb);
+		return false;
+	}
 	genlmsg_end(skb, header);
 	event_multicast(&spawnctl_family, skb, may_not_listen);
-	return;
-
-lost:
-	nlmsg_free(skb);
-	genl_set_err(&spawnctl_family, &init_net, 0, 0, -ENOBUFS);
+	return true;
 }
 
 static void send_events(struct work_struct *work)
 {
 	struct noted_event *event, *next;
+	bool told_all = true;
 	int lost;
 
 	llist_for_each_entry_safe(event, next, llist_reverse_order(llist_del_all(&noted)), node) {
-		send_event(event);
+		told_all &= send_event(event, event_seq++);
 		kfree(event);
 		atomic_dec(&n_noted);
 		cond_resched();
 	}
 	lost = atomic_xchg(&n_lost, 0);
-	if (lost) {
-		event_seq += lost;
+	event_seq += lost;
+	if (lost || !told_all)
 		genl_set_err(&spawnctl_family, &init_net, 0, 0, -ENOBUFS);
-	}
 }
 
 /**
