@@ -56,7 +56,7 @@ static atomic_t exec_next = ATOMIC_INIT(0);	/* in the table, for exec and exit *
  * @node: place in the table, under the lock of @key's bucket, or among the spare
  *	ones of @home
  * @key: whose birth this is: the parent's task_struct until the child exists;
- *	from then on the child's signal_struct, as that is what stays the same
+ *	from then on exec_key(), the child's signal_struct, which stays the same
  *	when a thread that is not the leader calls execve(2)
  * @home: the parent's bucket, where it is kept for the next birth
  * @start_time: @key's task's, to know it by: should the exit of one ever go
@@ -82,6 +82,12 @@ struct spawnctl_birth {
 static struct bucket *bucket_of(const void *key)
 {
 	return &table[hash_ptr(key, TABLE_BITS)];
+}
+
+/* Told from the address of a task_struct, should one have been there before */
+static const void *exec_key(const struct task_struct *task)
+{
+	return (const char *)task->signal + 1;
 }
 
 /* With @bucket locked */
@@ -292,10 +298,10 @@ static void probe_fork(void *data, struct task_struct *parent, struct task_struc
 		put_birth(birth);
 		return;
 	}
-	bucket = bucket_of(child->signal);
+	bucket = bucket_of(exec_key(child));
 	birth->start_time = child->start_time;
 	raw_spin_lock(&bucket->lock);
-	table_add(bucket, birth, child->signal);
+	table_add(bucket, birth, exec_key(child));
 	raw_spin_unlock(&bucket->lock);
 	atomic_inc(&exec_next);
 }
@@ -303,7 +309,7 @@ static void probe_fork(void *data, struct task_struct *parent, struct task_struc
 /* The birth of the process that @task is in is over */
 static struct spawnctl_birth *drop(struct task_struct *task)
 {
-	struct spawnctl_birth *birth = table_take(task->signal);
+	struct spawnctl_birth *birth = table_take(exec_key(task));
 
 	if (birth)
 		atomic_dec(&exec_next);

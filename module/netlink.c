@@ -46,6 +46,7 @@ static u64 event_seq;				/* the worker's alone */
 
 static void send_events(struct work_struct *work);
 static DECLARE_WORK(sender, send_events);
+static struct workqueue_struct *queue __ro_after_init;
 
 static size_t event_size(void)
 {
@@ -158,7 +159,7 @@ void spawnctl_event_send(const struct spawnctl_event *event)
 	} else {
 		atomic_inc(&n_lost);
 	}
-	schedule_work(&sender);
+	queue_work(queue, &sender);
 }
 
 static int info_get(struct sk_buff *request, struct genl_info *info)
@@ -386,23 +387,35 @@ struct genl_family spawnctl_family __ro_after_init = {
  * listeners off its groups; and if none is there when it has come, all later ones
  * will have been asked, but for one who was just on his way.
  */
-int __init spawnctl_netlink_init(void)
+static int __init register_unheard(void)
 {
 	int i, ret;
 
 	for (i = 0; i < 8; i++) {
 		ret = genl_register_family(&spawnctl_family);
-		if (ret) {
-			pr_err("cannot register the netlink family (error %d)\n", ret);
+		if (ret || EVENT_FILTER || !spawnctl_event_wanted())
 			return ret;
-		}
-		if (EVENT_FILTER || !spawnctl_event_wanted())
-			return 0;
 		genl_unregister_family(&spawnctl_family);
 	}
 	pr_warn("somebody joins groups that are not there yet: no events will be sent\n");
 	mute = true;
 	return genl_register_family(&spawnctl_family);
+}
+
+int __init spawnctl_netlink_init(void)
+{
+	int ret;
+
+	/* Not on the caller's CPU: that can be busy with what is not to be interrupted */
+	queue = alloc_workqueue("spawnctl", WQ_UNBOUND, 1);
+	if (!queue)
+		return -ENOMEM;
+	ret = register_unheard();
+	if (ret) {
+		pr_err("cannot register the netlink family (error %d)\n", ret);
+		destroy_workqueue(queue);
+	}
+	return ret;
 }
 
 /** spawnctl_netlink_ready() - the module stays */
@@ -413,7 +426,7 @@ void __init spawnctl_netlink_ready(void)
 
 void spawnctl_netlink_exit(void)
 {
-	/* No call is under way any more */
-	flush_work(&sender);
+	/* No call is under way any more. What is noted is sent before this returns */
+	destroy_workqueue(queue);
 	genl_unregister_family(&spawnctl_family);
 }

@@ -55,8 +55,7 @@ void spawnctl_stats_get(struct spawnctl_stats *stats)
 		sum[i] -= ((const u64 *)&before)[i];
 	mutex_unlock(&before_lock);
 	/* A caller may have come on a CPU already read, and gone on another */
-	if ((s64)stats->in_flight < 0)
-		stats->in_flight = 0;
+	stats->in_flight = max_t(s64, stats->in_flight, 0);
 }
 
 void spawnctl_stats_reset(void)

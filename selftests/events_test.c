@@ -253,16 +253,42 @@ TEST_F(events, a_listener_that_does_not_read)
 	EXPECT_EQ(first + 500, seen.number[SPAWNCTL_A_EVENT_SEQ]);
 }
 
-/* What cannot wait to be sent is told as lost, in number too, and is not waited for */
+static unsigned int keeping;
+static bool over;
+
+static void *keep_processor(void *arg)
+{
+	struct sched_param first = { .sched_priority = 1 };
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET((long)arg, &cpus);
+	if (sched_setaffinity(0, sizeof(cpus), &cpus) ||
+	    sched_setscheduler(0, SCHED_FIFO, &first))
+		return arg;
+	__atomic_add_fetch(&keeping, 1, __ATOMIC_SEQ_CST);
+	while (!READ_ONCE(over))
+		;
+	return NULL;
+}
+
+/*
+ * What cannot wait to be sent is told as lost, in number too, and is not waited for.
+ * Whoever sends gets no processor here while the calls are made.
+ */
 TEST_F(events, more_than_can_wait)
 {
 	struct sched_param first = { .sched_priority = 1 }, none = { 0 };
+	long processors = sysconf(_SC_NPROCESSORS_ONLN), cpu;
 	int room = 64 << 20, ret, told = 0, i;
 	const unsigned int calls = 6000;
 	uint64_t begin, last = 0, got = 0;
+	pthread_t keepers[64];
 	struct seen seen;
 	cpu_set_t cpus;
+	void *failed;
 
+	ASSERT_GE(64, processors);
 	ASSERT_EQ(0, setsockopt(mnl_socket_get_fd(self->genl.socket), SOL_SOCKET,
 				SO_RCVBUFFORCE, &room, sizeof(room)));
 	ASSERT_EQ(0, genl_join(&self->genl));
@@ -270,14 +296,22 @@ TEST_F(events, more_than_can_wait)
 	ASSERT_EQ(1, genl_event(&self->genl, &seen, PATIENT));
 	begin = seen.number[SPAWNCTL_A_EVENT_SEQ];
 
-	/* Whoever sends does so on the caller's processor, and does not get it */
 	CPU_ZERO(&cpus);
 	CPU_SET(0, &cpus);
 	ASSERT_EQ(0, sched_setaffinity(0, sizeof(cpus), &cpus));
+	for (cpu = 1; cpu < processors; cpu++)
+		ASSERT_EQ(0, pthread_create(&keepers[cpu], NULL, keep_processor, (void *)cpu));
+	while (READ_ONCE(keeping) < processors - 1)
+		usleep(1000);
 	ASSERT_EQ(0, sched_setscheduler(0, SCHED_FIFO, &first));
 	for (i = 0; i < (int)calls; i++)
 		ASSERT_EQ(-EFAULT, raw_spawn_exit(self->fd, SPAWNCTL_IOC_SPAWN, NULL));
+	WRITE_ONCE(over, true);
 	ASSERT_EQ(0, sched_setscheduler(0, SCHED_OTHER, &none));
+	for (cpu = 1; cpu < processors; cpu++) {
+		ASSERT_EQ(0, pthread_join(keepers[cpu], &failed));
+		ASSERT_EQ(NULL, failed);
+	}
 
 	while ((ret = genl_event(&self->genl, &seen, SHORT))) {
 		if (ret == -ENOBUFS) {

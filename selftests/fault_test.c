@@ -6,6 +6,7 @@
 #include <sys/klog.h>
 #include <sys/stat.h>
 #include "contract.h"
+#include "genl.h"
 
 #define MOST	9999	/* points; no call has that many */
 
@@ -14,6 +15,7 @@ FIXTURE_VARIANT(contract)
 	const char *what;
 	unsigned long command;	/* 0: open(2) */
 	unsigned int flags;
+	bool heard;		/* by a listener to events */
 };
 
 FIXTURE_VARIANT_ADD(contract, open)
@@ -38,6 +40,13 @@ FIXTURE_VARIANT_ADD(contract, spawn)
 {
 	.what = "spawn",
 	.command = SPAWNCTL_IOC_SPAWN,
+};
+
+FIXTURE_VARIANT_ADD(contract, spawn_heard)
+{
+	.what = "spawn, with a listener",
+	.command = SPAWNCTL_IOC_SPAWN,
+	.heard = true,
 };
 
 FIXTURE_VARIANT_ADD(contract, spawn_pidfd)
@@ -374,6 +383,7 @@ static int call_plainly(struct __test_metadata *_metadata, FIXTURE_SELF(contract
 TEST_F_TIMEOUT(contract, every_point, 900)
 {
 	struct room *room = shared_alloc(sizeof(*room));
+	struct genl listener = { 0 };
 	struct walk walk = { 0 };
 	int cgroup = open("/sys/fs/cgroup", O_RDONLY | O_DIRECTORY | O_CLOEXEC), happened;
 	unsigned int n;
@@ -382,6 +392,10 @@ TEST_F_TIMEOUT(contract, every_point, 900)
 	if (access("/proc/thread-self/fail-nth", W_OK))
 		SKIP(return, "the kernel has no fault injection");
 	ASSERT_EQ(0, set_up_faults());
+	if (variant->heard) {
+		ASSERT_EQ(0, genl_open(&listener));
+		ASSERT_EQ(0, genl_join(&listener));
+	}
 	/* What the module keeps for its next birth is there from the first call on. */
 	accepted(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, CLONE(), "before a fault");
 	for (n = 1; n < MOST; n++) {
@@ -400,6 +414,10 @@ TEST_F_TIMEOUT(contract, every_point, 900)
 	/* The control: what makes a task allocates something. */
 	if (variant->command != SPAWNCTL_IOC_INFO && variant->command != SPAWNCTL_IOC_LIMIT)
 		EXPECT_LT(5U, walk.points - walk.survived + (variant->command ? 0 : 5));
+	/* A call that cannot note its event has made its child all the same. */
+	if (variant->heard)
+		EXPECT_LT(0U, walk.survived);
+	genl_close(&listener);
 	read_log(_metadata);
 }
 

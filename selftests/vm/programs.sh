@@ -3,10 +3,11 @@
 # Real programs, unmodified, in a whole Debian on a disk, without and with the
 # preload library: selftests/programs has a script a kind.
 
-PROGRAM_PACKAGES=(bash binutils bsdutils bubblewrap coreutils dash default-jdk-headless
-	findutils gcc gdb git grep kmod libc6-dev libelf-dev libglib2.0-dev
-	libseccomp-dev make mount ninja-build pkg-config procps python3 rustc sed
-	strace systemd udev util-linux valgrind)
+PROGRAM_PACKAGES=(bash binutils bpftrace bsdutils bubblewrap coreutils dash
+	default-jdk-headless findutils gcc gdb git grep kmod libc6-dev libelf-dev
+	libglib2.0-dev libjson-c5 libmnl0 libseccomp-dev linux-perf make mount
+	ninja-build pkg-config procps python3 rustc sed strace systemd tmux trace-cmd
+	udev util-linux valgrind)
 # No kernel but 6.1 and the newest: what differs is the C library, and these have
 # the two that are most unlike.
 PROGRAM_KERNELS=(6.1 "${KERNELS[-1]}")

@@ -1,0 +1,64 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# The tracepoints, by the commands that README gives, with perf, trace-cmd and bpftrace.
+
+# shellcheck disable=SC2016,SC2317 # what others run: sh, functions that claim runs
+here=$(dirname "$(realpath "$0")")
+. "$here/lib.sh"
+mountpoint -q /sys/kernel/tracing || mount -t tracefs tracefs /sys/kernel/tracing
+cd "$WORK" || exit
+
+# One child that is made, and one that is refused
+both() {
+	spawnctl run -d -- true && gives 125 spawnctl limit -N 0 -- spawnctl run -d -- true
+}
+
+# told FILE PATTERN...: each of them
+told() {
+	told_file=$1
+	shift
+	for pattern; do
+		grep -qE "$pattern" "$told_file" || { echo "no $pattern in:"; cat "$told_file"; return 1; }
+	done
+}
+
+by_perf() {
+	perf record -q -e 'spawnctl:*' -a -- sh "$WORK/both" && perf script >perf.txt &&
+	told perf.txt 'spawnctl:spawnctl_clone: child=[0-9]+ command=SPAWN flags=0x' \
+		'spawnctl:spawnctl_release: child=[0-9]+ wait=[0-9]' \
+		'spawnctl:spawnctl_refused: command=SPAWN flags=0x.* errno=122'
+}
+
+by_perf_stat() {
+	perf stat -e spawnctl:spawnctl_clone -a -- sh "$WORK/both" 2>stat.txt &&
+	told stat.txt '^ *1 +spawnctl:spawnctl_clone'
+}
+
+by_trace_cmd() {
+	trace-cmd record -q -e spawnctl sh "$WORK/both" && trace-cmd report >report.txt &&
+	told report.txt 'spawnctl_clone: *child=[0-9]+ command=SPAWN flags=0x' \
+		'spawnctl_release: *child=[0-9]+ wait=[0-9]' \
+		'spawnctl_refused: *command=SPAWN flags=0x.* errno=122'
+}
+
+by_bpftrace_hist() {
+	bpftrace -e 'tracepoint:spawnctl:spawnctl_release { @ns = hist(args->wait); }' \
+		-c "/bin/sh $WORK/both" >hist.txt &&
+	told hist.txt '^@ns:' '^\[.* 1 \|@'
+}
+
+by_bpftrace_count() {
+	bpftrace -e 'tracepoint:spawnctl:spawnctl_refused { @[comm, args->error] = count(); }' \
+		-c "/bin/sh $WORK/both" >count.txt &&
+	told count.txt '^@\[spawnctl, 122\]: 1$'
+}
+
+echo 'spawnctl run -d -- true; spawnctl limit -N 0 -- spawnctl run -d -- true; exit 0' >both
+
+claim "one child, and one refusal" both
+claim "perf record tells all three" by_perf
+claim "perf stat counts children" by_perf_stat
+claim "trace-cmd tells all three" by_trace_cmd
+claim "bpftrace draws how long callers wait" by_bpftrace_hist
+claim "bpftrace counts refusals by program and errno" by_bpftrace_count
+finish
