@@ -3,7 +3,6 @@
  * The events: one for each child that is made or refused, for whom they are for,
  * and none of them at a caller's cost.
  */
-#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/socket.h>

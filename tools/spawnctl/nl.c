@@ -194,6 +194,8 @@ static void begin(struct nl *nl, union request *request, uint16_t type, uint8_t 
 {
 	struct genlmsghdr *extra;
 
+	/* All of it: what pads an attribute is sent too */
+	memset(request, 0, sizeof(*request));
 	mnl_nlmsg_put_header(request);
 	request->header.nlmsg_type = type;
 	request->header.nlmsg_flags = NLM_F_REQUEST | flags;

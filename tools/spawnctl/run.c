@@ -291,38 +291,44 @@ static void say_backend(const struct run *run)
 		fprintf(stderr, "spawnctl run: by %s\n", names[backend]);
 }
 
-int cmd_run(int argc, char **argv)
+static int run_command(struct run *run, char **argv)
 {
 	extern char **environ;
 	struct spawnctl_failure failure = { 0 };
-	struct run run = { 0 };
 	sigset_t blocked;
-	int error, ret;
+	int error;
 	pid_t pid;
 
-	sigemptyset(&run.ignore);
-	sigemptyset(&run.mask);
-	if (spawnctl_file_actions_init(&run.actions) || spawnctl_attr_init(&run.attr))
-		return fail("cannot begin", ENOMEM);
-	ret = parse(&run, argc, argv);
-	if (ret)
-		return ret;
-	set_signals(&run);
-	spawnctl_attr_setflags(run.attr, run.flags);
-	spawnctl_attr_setfailure(run.attr, &failure);
-	if (run.verbose)
-		say_backend(&run);
-	argv += optind;
+	set_signals(run);
+	spawnctl_attr_setflags(run->attr, run->flags);
+	spawnctl_attr_setfailure(run->attr, &failure);
+	if (run->verbose)
+		say_backend(run);
 	block_signals(&blocked);
-	error = spawnctl_spawnp(&pid, argv[0], run.actions, run.attr, argv, environ);
-	spawnctl_file_actions_destroy(run.actions);
-	spawnctl_attr_destroy(run.attr);
+	error = spawnctl_spawnp(&pid, argv[0], run->actions, run->attr, argv, environ);
 	if (!error)
-		return end_as(wait_for(pid, &blocked, run.flags & SPAWNCTL_SPAWN_SETSID));
+		return end_as(wait_for(pid, &blocked, run->flags & SPAWNCTL_SPAWN_SETSID));
 	if (failure.step != SPAWNCTL_STEP_EXEC)
 		return fail(failure.step == SPAWNCTL_STEP_ACTION ? "cannot set up the child" :
 			    failure.step == SPAWNCTL_STEP_CLONE ? "cannot make a child" :
 			    "cannot set the child's attributes", error);
 	fail(argv[0], error);
 	return error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
+}
+
+int cmd_run(int argc, char **argv)
+{
+	struct run run = { 0 };
+	int ret;
+
+	sigemptyset(&run.ignore);
+	sigemptyset(&run.mask);
+	if (spawnctl_file_actions_init(&run.actions) || spawnctl_attr_init(&run.attr))
+		return fail("cannot begin", ENOMEM);
+	ret = parse(&run, argc, argv);
+	if (!ret)
+		ret = run_command(&run, argv + optind);
+	spawnctl_file_actions_destroy(run.actions);
+	spawnctl_attr_destroy(run.attr);
+	return ret;
 }
