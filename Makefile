@@ -97,8 +97,9 @@ install: userlib
 	install -m 644 userlib/include/spawnctl.h $(DESTDIR)$(INCLUDEDIR)
 	install -m 644 userlib/include/spawnctl/*.h $(DESTDIR)$(INCLUDEDIR)/spawnctl
 	install -m 644 uapi/linux/*.h $(DESTDIR)$(INCLUDEDIR)/linux
-	install -d $(DESTDIR)$(MANDIR)/man3 $(DESTDIR)$(MANDIR)/man7
+	install -d $(DESTDIR)$(MANDIR)/man3 $(DESTDIR)$(MANDIR)/man4 $(DESTDIR)$(MANDIR)/man7
 	install -m 644 man/*.3 $(DESTDIR)$(MANDIR)/man3
+	install -m 644 man/*.4 $(DESTDIR)$(MANDIR)/man4
 	install -m 644 man/*.7 $(DESTDIR)$(MANDIR)/man7
 	install -m 644 $(O)/libspawnctl.a $(LIB_SO) $(PRELOAD_SO) $(DESTDIR)$(LIBDIR)
 	ln -sf $(notdir $(LIB_SO)) $(DESTDIR)$(LIBDIR)/libspawnctl.so
@@ -107,6 +108,7 @@ install: userlib
 
 install-tools: tools
 	install -D -m 755 $(TOOL) $(DESTDIR)$(PREFIX)/bin/spawnctl
+	install -D -m 644 man/spawnctl.8 $(DESTDIR)$(MANDIR)/man8/spawnctl.8
 	install -D -m 644 tools/spawnctl/completion/spawnctl.bash \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/spawnctl
 	install -D -m 644 tools/spawnctl/completion/_spawnctl \
@@ -156,12 +158,12 @@ clean:
 
 help:
 	@echo 'make                   build the library into build/userlib'
-	@echo 'make install           install library and headers; needs no kernel headers'
+	@echo 'make install           install library, headers and manual pages; needs no kernel headers'
 	@echo '                       (PREFIX=/usr/local DESTDIR= LIBDIR=PREFIX/lib MANDIR=)'
 	@echo 'make install-udev      install the rule that lets group spawnctl open the device'
 	@echo '                       (UDEVDIR=PREFIX/lib/udev SYSUSERSDIR=PREFIX/lib/sysusers.d)'
 	@echo 'make tools             build the command spawnctl into build/tools; needs libmnl, json-c'
-	@echo 'make install-tools     install it (PREFIX=/usr/local DESTDIR=)'
+	@echo 'make install-tools     install it, with its page (PREFIX=/usr/local DESTDIR= MANDIR=)'
 	@echo 'make examples          build examples/ into build/examples; needs libseccomp'
 	@echo 'make modules           build the module for the running kernel, or KDIR=HEADERS'
 	@echo 'make dkms-tree         lay out /usr/src/spawnctl-$(VERSION) for dkms (DESTDIR=)'
@@ -176,7 +178,7 @@ help:
 	@echo 'make bench             what a spawn costs, beside libc, vfork and fork, in guests:'
 	@echo '                       tables, build/bench/report.md, results.json and plots'
 	@echo 'make bench-native      the same on this machine, with the module if it is loaded'
-	@echo 'make lint              checkpatch, sparse, W=1, cppcheck, shellcheck'
+	@echo 'make lint              checkpatch, sparse, W=1, cppcheck, shellcheck, manual pages'
 	@echo 'make fuzz-parsers      what the library makes of its environment, and the command of'
 	@echo '                       messages, by libFuzzer'
 	@echo '                       (TIME=30, seconds for each)'

@@ -1,0 +1,165 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck disable=SC2317 # functions that check runs
+#
+# manual.sh: that the manual pages are well-formed, that what the headers, the map and
+# the command have is in them, and that their examples compile. Prints what is not so.
+#
+# In a page, what is between .Bd -literal and .Ed is code: C if its first line is an
+# #include, else of a shell. What is shown otherwise is .Bd -unfilled.
+
+: "${CC:=cc}" "${MANDOC:=mandoc}"
+top=$(dirname "$(realpath "$0")")/..
+cd "$top" || exit 2
+dir=$(mktemp -d) || exit 2
+trap 'rm -rf "$dir"' EXIT
+failed=0
+
+# check WHAT COMMAND...: what prints nothing and succeeds is well.
+check() {
+	local what=$1 out
+	shift
+	if out=$("$@" 2>&1) && [ -z "$out" ]; then
+		return
+	fi
+	printf '%s: not so\n%s\n' "$what" "$out"
+	failed=1
+}
+
+# control WHAT COMMAND...: shown what it must not let pass.
+control() {
+	local what=$1 out
+	shift
+	if out=$("$@" 2>&1) && [ -z "$out" ]; then
+		printf 'control: %s is not seen\n' "$what"
+		failed=1
+	fi
+}
+
+# What is not installed here, and on the machine's own index, says nothing of a page.
+well_formed() {
+	$MANDOC -Tlint "$@" >"$dir/lint" 2>"$dir/said"
+	[ $? -le 2 ] || echo "$MANDOC has failed"
+	grep -v 'referenced manual not found' "$dir/lint"
+	grep -v 'outdated mandoc\.db' "$dir/said"
+	:
+}
+
+# The names a page is for
+names_of() {
+	sed -n '/^\.Sh NAME/,/^\.Nd/s/^\.Nm \([^ ]*\).*/\1/p' "$@"
+}
+
+# Whoever is referred to, and would be ours, is there.
+references() {
+	local name section
+	sed -n 's/^\.Xr \([^ ]*\) \([0-9]\).*/\1 \2/p' "$@" | sort -u |
+		grep -E '^(lib)?spawnctl|^rfork' | while read -r name section; do
+		names_of man/*."$section" | grep -qxF -- "$name" || echo "no $name($section)"
+	done
+}
+
+# Each literal block of a page, by its number
+cut_examples() {
+	awk -v out="$2" '
+		/^\.Bd -literal/ { n++; on = 1; next }
+		/^\.Ed/ { on = 0 }
+		on { gsub(/\\e/, "\\"); gsub(/\\&/, ""); print >(out "." n) }' "$1"
+}
+
+examples() {
+	local page=$1 cut
+	cut=$dir/$(basename "$page")
+	rm -f "$cut".*
+	cut_examples "$page" "$cut"
+	if grep -q '^\.Sh EXAMPLES' "$page" && ! ls "$cut".* >"$dir/found" 2>&1; then
+		echo "$page: no example is found"
+	fi
+	for cut in "$cut".*; do
+		[ -e "$cut" ] || continue
+		if [[ $(head -n 1 "$cut") = '#include'* ]]; then
+			$CC -std=gnu11 -Wall -Wextra -Werror -Iuapi -Iuserlib/include -x c -c \
+				-o "$dir/object" "$cut" || echo "$page: it does not compile"
+		else
+			sh -n "$cut" || echo "$page: it is no shell script"
+		fi
+	done
+}
+
+in_map() {
+	awk '/global:/ { on = 1; next } /local:/ { on = 0 } on { sub(/;/, ""); print $1 }' \
+		userlib/libspawnctl.map
+}
+
+# Each function is in one page, and no page has one that is not there.
+functions() {
+	diff <(in_map | sort) <(names_of "$@" | grep -vx libspawnctl | sort)
+}
+
+# Members with their types, flags, and errors
+interface() {
+	local page=$1 header=uapi/linux/spawnctl.h
+	sed -n 's/^\t__\(aligned_\)\?\([us][0-9]*\) \([a-z_]*\);.*/.It Vt __\2 Fa \3/p
+		s/^\t\(SPAWNCTL_[A-Z_]*\)\t*= 1 <<.*/.It Dv \1/p' "$header" |
+		while read -r line; do
+			grep -qxF -- "$line" "$page" || echo "$page: no '$line'"
+		done
+	sed -n 's/^ \*  - \(E[A-Z0-9, ]*\):.*/\1/p' "$header" | tr -d , | tr ' ' '\n' |
+		while read -r line; do
+			grep -qE "^\.It Bq Er (.* )?$line( |$)" "$page" || echo "$page: no $line"
+		done
+}
+
+# What the command has: options, JSON's members, metrics; and the module's tracepoints
+in_command() {
+	sed -n 's/^\t"  -[A-Za-z], -\(-[a-z-]*\).*/\1/p
+		s/.*add_\(number\|text\|bool\)([a-z]*, "\([a-z_]*\)".*/\2/p
+		s/.*json_object_object_add([a-z]*, "\([a-z_]*\)".*/\1/p
+		s/.*\tmetric("\([a-z_]*\)".*/spawnctl_\1/p' tools/spawnctl/*.c
+	sed -n 's/^TRACE_EVENT(\([a-z_]*\),/\1/p' module/trace.h
+}
+
+command_line() {
+	in_command | sort -u | while read -r word; do
+		grep -qE -- "(^|[^a-z_-])$word([^a-z_-]|\$)" "$1" || echo "$1: no $word"
+	done
+}
+
+# The page's options are the command's
+options() {
+	sed -n 's/^\.It Fl [A-Za-z] , \(-[a-z-]*\).*/\1/p' "$1" | sort -u |
+		grep -vxE -- '-(help|version)' | while read -r option; do
+		in_command | grep -qxF -- "$option" || echo "$1: -$option is none"
+	done
+}
+
+check "well-formed" well_formed man/*
+check "references" references man/*
+for page in man/*; do
+	check "examples" examples "$page"
+done
+check "what the map has is in pages" functions man/*.3
+check "what the ioctls have is in spawnctl(4)" interface man/spawnctl.4
+check "what the command has is in spawnctl(8)" command_line man/spawnctl.8
+check "what spawnctl(8) has is the command's" options man/spawnctl.8
+
+page() {
+	printf '%s\n' '.Dd November 25, 2026' '.Dt BAD 3' .Os '.Sh NAME' '.Nm bad' '.Nd a control' "$@" \
+		>"$dir/bad.3"
+}
+
+page '.Sh EXAMPLES' '.Bd -literal' '#include <spawnctl.h>' 'int main(void) { return x; }' '.Ed'
+control "C that does not compile" examples "$dir/bad.3"
+page '.Sh EXAMPLES' '.Bd -literal' 'if true; do' '.Ed'
+control "what is no shell" examples "$dir/bad.3"
+page '.Sh EXAMPLES' '.Bd -unfilled' text '.Ed'
+control "a page without the example that it speaks of" examples "$dir/bad.3"
+page '.Sh DESCRIPTION' '.Xr spawnctl_nothing 3' '.It none'
+control "what is not well-formed" well_formed "$dir/bad.3"
+control "a page that is not there" references "$dir/bad.3"
+control "a function without a page" functions "$dir/bad.3"
+control "an interface that is not told" interface "$dir/bad.3"
+control "an option that is not told" command_line "$dir/bad.3"
+page '.Sh DESCRIPTION' '.It Fl z , -nothing'
+control "an option that there is not" options "$dir/bad.3"
+exit $failed
