@@ -11,6 +11,8 @@ LIBDIR ?= $(PREFIX)/lib
 MANDIR ?= $(PREFIX)/share/man
 UDEVDIR ?= $(PREFIX)/lib/udev
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+MODULESLOADDIR ?= /etc/modules-load.d
+ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
 KDIR ?= /lib/modules/$(shell uname -r)/build
 O := build/userlib
 
@@ -34,12 +36,14 @@ endif
 
 # Not part of all, as it wants libmnl and json-c
 TOOL := build/tools/spawnctl
+# Or the shared one
+TOOL_LIB ?= $(O)/libspawnctl.a
 
 # Not part of all, as they want libseccomp
 EXAMPLES := $(patsubst examples/%.c,build/examples/%,$(wildcard examples/*.c))
 
-.PHONY: all userlib modules install install-udev install-tools tools examples clean help check check-debug programs \
-	soak demo lint fuzz-parsers bench bench-native dkms-tree
+.PHONY: all userlib modules install install-udev install-tools tools examples clean help test check check-debug programs \
+	soak demo lint fuzz-parsers bench bench-native dkms-tree deb
 
 all: userlib
 
@@ -75,11 +79,11 @@ $(O)/libspawnctl.a: $(LIB_OBJ)
 
 tools: $(TOOL)
 
-$(TOOL): $(wildcard tools/spawnctl/*.[ch] uapi/linux/*.h) $(O)/libspawnctl.a
+$(TOOL): $(wildcard tools/spawnctl/*.[ch] uapi/linux/*.h) $(TOOL_LIB)
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -Wall -Wextra -Wshadow -D_GNU_SOURCE -Iuapi -Iuserlib/include -DVERSION='"$(VERSION)"' \
 		$$(pkg-config --cflags libmnl json-c) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ \
-		$(filter %.c %.a,$^) $$(pkg-config --libs libmnl json-c)
+		$(filter-out %.h,$^) $$(pkg-config --libs libmnl json-c)
 
 examples: $(EXAMPLES)
 
@@ -101,6 +105,11 @@ install: userlib
 	install -m 644 man/*.3 $(DESTDIR)$(MANDIR)/man3
 	install -m 644 man/*.4 $(DESTDIR)$(MANDIR)/man4
 	install -m 644 man/*.7 $(DESTDIR)$(MANDIR)/man7
+	for page in $(notdir $(wildcard man/*.3)); do \
+		for name in $$(sed -n '/^.Sh NAME/,/^.Nd/s/^.Nm \([^ ]*\).*/\1.3/p' "man/$$page"); do \
+			[ "$$name" = "$$page" ] || ln -sf "$$page" "$(DESTDIR)$(MANDIR)/man3/$$name"; \
+		done; \
+	done
 	install -m 644 $(O)/libspawnctl.a $(LIB_SO) $(PRELOAD_SO) $(DESTDIR)$(LIBDIR)
 	ln -sf $(notdir $(LIB_SO)) $(DESTDIR)$(LIBDIR)/libspawnctl.so
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' \
@@ -112,17 +121,23 @@ install-tools: tools
 	install -D -m 644 tools/spawnctl/completion/spawnctl.bash \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/spawnctl
 	install -D -m 644 tools/spawnctl/completion/_spawnctl \
-		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_spawnctl
+		$(DESTDIR)$(ZSHDIR)/_spawnctl
 
-# udev and systemd-sysusers look below /usr/local/lib, /usr/lib and /etc
+# udev and systemd-sysusers look below /usr/local/lib, /usr/lib and /etc; what is in
+# modules-load.d is a switch, and stays as somebody has set it
 install-udev:
 	install -D -m 644 udev/60-spawnctl.rules $(DESTDIR)$(UDEVDIR)/rules.d/60-spawnctl.rules
 	install -D -m 644 udev/spawnctl.sysusers $(DESTDIR)$(SYSUSERSDIR)/spawnctl.conf
+	[ -e $(DESTDIR)$(MODULESLOADDIR)/spawnctl.conf ] || \
+		install -D -m 644 udev/spawnctl.modules-load $(DESTDIR)$(MODULESLOADDIR)/spawnctl.conf
 
 # What the module's side needs, laid out as a package would
 dkms-tree:
 	install -d $(DESTDIR)/usr/src/spawnctl-$(VERSION)
 	cp -r Kbuild Makefile META dkms.conf module uapi LICENSES $(DESTDIR)/usr/src/spawnctl-$(VERSION)
+
+test: userlib
+	selftests/elf.sh $(O)
 
 check:
 	selftests/vm/check $(KERNEL)
@@ -145,6 +160,9 @@ bench:
 bench-native:
 	bench/native $(CASE)
 
+deb:
+	selftests/vm/deb $(SUITE)
+
 lint:
 	selftests/vm/lint
 
@@ -161,13 +179,18 @@ help:
 	@echo 'make install           install library, headers and manual pages; needs no kernel headers'
 	@echo '                       (PREFIX=/usr/local DESTDIR= LIBDIR=PREFIX/lib MANDIR=)'
 	@echo 'make install-udev      install the rule that lets group spawnctl open the device'
-	@echo '                       (UDEVDIR=PREFIX/lib/udev SYSUSERSDIR=PREFIX/lib/sysusers.d)'
+	@echo '                       (UDEVDIR=PREFIX/lib/udev SYSUSERSDIR=PREFIX/lib/sysusers.d),'
+	@echo '                       and the switch that has the module loaded at boot, off'
+	@echo '                       (MODULESLOADDIR=/etc/modules-load.d)'
 	@echo 'make tools             build the command spawnctl into build/tools; needs libmnl, json-c'
-	@echo 'make install-tools     install it, with its page (PREFIX=/usr/local DESTDIR= MANDIR=)'
+	@echo 'make install-tools     install it, with its page (PREFIX=/usr/local DESTDIR= ZSHDIR= MANDIR=)'
 	@echo 'make examples          build examples/ into build/examples; needs libseccomp'
 	@echo 'make modules           build the module for the running kernel, or KDIR=HEADERS'
 	@echo 'make dkms-tree         lay out /usr/src/spawnctl-$(VERSION) for dkms (DESTDIR=)'
+	@echo 'make deb               Debian packages into build/deb/trixie, looked at by lintian, installed'
+	@echo '                       and purged in a root of their own (SUITE=bookworm)'
 	@echo 'make demo              main job: the promise, shown in a guest'
+	@echo 'make test              what can be read back from the library, without a guest'
 	@echo 'make check             all tests on all kernels; KERNEL=6.1 for one of'
 	@echo '                       $(shell sed -n 's/^Linux-Tested: *//p' META)'
 	@echo 'make programs          of these, real programs under the preload library alone'

@@ -3,8 +3,8 @@
 #
 # elf.sh PREFIX: what the assembly of libspawnctl is marked with, read back from
 # the library that is installed under PREFIX; that what it exports is what its
-# map and its header say; and that the headers stand alone. In place of PREFIX
-# the directory of a build will do.
+# map, its headers and its Debian package say; and that the
+# headers stand alone. In place of PREFIX the directory of a build will do.
 #
 # TAP on stdout; status 1 if anything is not as it should be. READELF, OBJDUMP,
 # NM, AR, CC and CXX may name other tools.
@@ -137,6 +137,11 @@ in_map()
 		"$top/userlib/libspawnctl.map" | sort
 }
 
+in_symbols()
+{
+	sed -n 's/^ \([a-z0-9_]*\)@SPAWNCTL_0 .*/\1/p' "$top/debian/libspawnctl0.symbols" | sort
+}
+
 # What the compiler, and not a pattern, takes for declared in the header.
 declared()
 {
@@ -145,11 +150,12 @@ declared()
 		sed -n 's/.*[ *]\(spawnctl_[a-z0-9_]*\|rfork\|rfork_thread\) (.*/\1/p' "$dir/aux" | sort -u
 }
 
-# A call of libc's may be its first: ld.so then works on the child's small stack.
+# A call of libc's may be its first: ld.so then works on the child's small stack. But what
+# a compiler adds for a stack that is overwritten is the last that such a child does.
 calls_no_libc()
 {
 	$AR p "$archive" "$1" >"$dir/$1" && $NM -u "$dir/$1" >"$dir/undefined" &&
-		! grep -qvE ' U (spawnctl_[a-z_0-9]*|_GLOBAL_OFFSET_TABLE_)$' "$dir/undefined"
+		! grep -qvE ' U (spawnctl_[a-z_0-9]*|_GLOBAL_OFFSET_TABLE_|__stack_chk_fail)$' "$dir/undefined"
 }
 
 same()
@@ -199,6 +205,8 @@ same "$(exported "$so")" "$(in_map)"
 result "what is exported is what the map names"
 same "$(in_map)" "$(declared)"
 result "what the map names is what the headers declare"
+same "$(in_map)" "$(in_symbols)"
+result "what the map names is what the symbols file of the Debian package names"
 plain_dynamic "$so"
 result "it needs libc only, and is libspawnctl.so.0"
 for header in linux/spawnctl.h spawnctl.h spawnctl/spawn.h spawnctl/rfork.h; do
