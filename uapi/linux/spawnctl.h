@@ -138,7 +138,8 @@ struct spawnctl_info {
  *	call, and keeps it if another puts a filter on it by TSYNC just then, or
  *	changes its credentials (a domain of Landlock's, a session keyring)
  * @SPAWNCTL_LIMIT_RESET: No child ignores a signal: all are reset, as if
- *	@sig_default of struct spawnctl_clone named them all. To ask for
+ *	@sig_default of struct spawnctl_clone named them all: so the calling
+ *	thread blocks all of them until the call is over. To ask for
  *	@sig_ignore is EPERM
  * @SPAWNCTL_LIMIT_FILTERED: Tasks under a seccomp filter may use the descriptor.
  *	This one thing widens; only a task that is under none may say it (else
