@@ -164,12 +164,19 @@ static u64 block(u64 more)
 	return old;
 }
 
-/* Never blocks anything: there is nothing to hand to another thread */
+/*
+ * Never blocks anything: there is nothing to hand to another thread. What is flagged
+ * stays so, for a call that is to be restarted on the way to user space.
+ */
 static void unblock_to(u64 mask)
 {
+	u64 pending;
+
 	spin_lock_irq(siglock());
 	current->blocked.sig[0] = mask;
-	recalc_sigpending();
+	pending = current->pending.signal.sig[0] | current->signal->shared_pending.signal.sig[0];
+	if (pending & ~mask)
+		set_tsk_thread_flag(current, TIF_SIGPENDING);
 	spin_unlock_irq(siglock());
 }
 
@@ -227,14 +234,6 @@ static noinline pid_t spawnctl_clone_call(const struct spawnctl_signals *signals
 		old = current->blocked.sig[0];
 	if (nr <= 0 || !held(hold, old))
 		unblock_to(old);
-
-	/*
-	 * The restart is done on the way to user space if a signal is flagged.
-	 * The flag may just have been cleared: another thread can have taken
-	 * the signal before the mask was put back, which looks again.
-	 */
-	if (nr == -ERESTARTNOINTR)
-		set_tsk_thread_flag(current, TIF_SIGPENDING);
 	return nr;
 }
 

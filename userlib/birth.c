@@ -138,6 +138,15 @@ static bool is_absence(const struct device *device, int error)
 	return error == EACCES || (error == EPERM && device_is_ours(device));
 }
 
+/* 0 or a negative errno */
+static int get_device(struct birth *birth)
+{
+	if (birth->fd < 0)
+		return spawnctl_device_get(&birth->device, birth->transient);
+	birth->device = (struct device){ .fd = birth->fd, .from = DEVICE_CALLERS };
+	return 0;
+}
+
 /* @absent: it is not there for this caller, whatever is asked of it */
 static long by_device(struct birth *birth, bool *absent)
 {
@@ -154,8 +163,7 @@ static long by_device(struct birth *birth, bool *absent)
 	birth->hold.wanted = birth->hold_all;
 	/* That given by the environment and the kept one can both be gone */
 	for (tries = 0; tries < 3; tries++) {
-		*device = (struct device){ .fd = birth->fd, .from = DEVICE_CALLERS };
-		pid = birth->fd < 0 ? spawnctl_device_get(device, birth->transient) : 0;
+		pid = get_device(birth);
 		if (pid)
 			break;
 		gone = false;
@@ -299,9 +307,7 @@ static int probe_device(struct birth *birth, bool *absent)
 	if (spawnctl_arch_emulated())
 		return -ENOSYS;
 	for (tries = 0; tries < 3; tries++) {
-		*device = (struct device){ .fd = birth->fd, .from = DEVICE_CALLERS };
-		if (birth->fd < 0)
-			ret = spawnctl_device_get(device, birth->transient);
+		ret = get_device(birth);
 		if (ret)
 			return ret;
 		ret = spawnctl_device_check(device->fd, &refusal);
