@@ -237,7 +237,8 @@ static long by_clone(struct birth *birth)
 }
 
 /* With everything blocked in the caller, and so in the child, until the release */
-static long by_lower(struct birth *birth, enum spawnctl_backend wanted)
+static __attribute__((__noinline__)) long
+by_lower(struct birth *birth, enum spawnctl_backend wanted)
 {
 	const unsigned long long all = SPAWNCTL_SIGSET_ALL;
 	struct spawnctl_clone *clone = &birth->clone;

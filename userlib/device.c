@@ -200,6 +200,15 @@ static void __attribute__((__constructor__)) read_environment(void)
 	environment_read = true;
 }
 
+/* A vfork() child may have closed it, and the caller have it still */
+static __attribute__((__noinline__)) bool given_is_device(void)
+{
+	if (spawnctl_device_check(given_fd, NULL))
+		return false;
+	__atomic_store_n(&given_in_doubt, false, __ATOMIC_RELAXED);
+	return true;
+}
+
 static int given(void)
 {
 	/* The constructor of another library may be the first to spawn */
@@ -207,12 +216,8 @@ static int given(void)
 		read_environment();
 	if (given_fd < 0)
 		return NONE;
-	if (__atomic_load_n(&given_in_doubt, __ATOMIC_RELAXED)) {
-		/* A vfork() child may have closed it, and the caller have it still */
-		if (spawnctl_device_check(given_fd, NULL))
-			return NONE;
-		__atomic_store_n(&given_in_doubt, false, __ATOMIC_RELAXED);
-	}
+	if (__atomic_load_n(&given_in_doubt, __ATOMIC_RELAXED) && !given_is_device())
+		return NONE;
 	return given_fd;
 }
 
@@ -227,9 +232,10 @@ static int lift(int fd)
 	return high;
 }
 
-static int keep_device(struct device *device)
+/* Opened, and kept if no other thread was first */
+static __attribute__((__noinline__)) int keep_device(struct device *device)
 {
-	unsigned long old = __atomic_load_n(&kept_fd, __ATOMIC_ACQUIRE);
+	unsigned long old = device->kept;
 	int fd = NONE;
 
 	while (KEPT_FD(old) == NONE) {
@@ -244,7 +250,6 @@ static int keep_device(struct device *device)
 						__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 			return fd;
 	}
-	/* Another thread was first */
 	if (fd != NONE)
 		raw_syscall(SYS_close, fd);
 	device->kept = old;
@@ -253,7 +258,8 @@ static int keep_device(struct device *device)
 
 int spawnctl_device_get(struct device *device, bool transient)
 {
-	*device = (struct device){ .fd = given(), .from = DEVICE_GIVEN };
+	device->fd = given();
+	device->from = DEVICE_GIVEN;
 	if (device->fd >= 0)
 		return 0;
 	if (transient || table_shared) {
@@ -261,7 +267,10 @@ int spawnctl_device_get(struct device *device, bool transient)
 		device->fd = open_device();
 	} else {
 		device->from = DEVICE_KEPT;
-		device->fd = keep_device(device);
+		device->kept = __atomic_load_n(&kept_fd, __ATOMIC_ACQUIRE);
+		device->fd = KEPT_FD(device->kept);
+		if (device->fd == NONE)
+			device->fd = keep_device(device);
 	}
 	return device->fd < 0 ? device->fd : 0;
 }
@@ -273,15 +282,9 @@ void spawnctl_device_close(int fd)
 		raw_syscall(SYS_close, fd);
 }
 
-void spawnctl_device_put(const struct device *device)
-{
-	if (device->from == DEVICE_TRANSIENT)
-		spawnctl_device_close(device->fd);
-}
-
 void spawnctl_device_lost(const struct device *device, int error)
 {
-	unsigned long expected = device->kept;
+	unsigned long expected;
 
 	switch (device->from) {
 	case DEVICE_CALLERS:
@@ -290,6 +293,7 @@ void spawnctl_device_lost(const struct device *device, int error)
 		__atomic_store_n(&given_in_doubt, true, __ATOMIC_RELAXED);
 		break;
 	case DEVICE_KEPT:
+		expected = device->kept;
 		__atomic_compare_exchange_n(&kept_fd, &expected,
 					    KEPT(KEPT_COUNT(expected), NONE), false,
 					    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);

@@ -39,9 +39,6 @@ static inline bool device_is_ours(const struct device *device)
  */
 int spawnctl_device_get(struct device *device, bool transient);
 
-/** spawnctl_device_put() - done with one use of it */
-void spawnctl_device_put(const struct device *device);
-
 /**
  * spawnctl_device_lost() - it has turned out to be another file, or none
  * @device: which
@@ -54,6 +51,13 @@ void spawnctl_device_lost(const struct device *device, int error);
 
 /** spawnctl_device_close() - close a transient one, if it still is one */
 void spawnctl_device_close(int fd);
+
+/** spawnctl_device_put() - done with one use of it */
+static inline void spawnctl_device_put(const struct device *device)
+{
+	if (device->from == DEVICE_TRANSIENT)
+		spawnctl_device_close(device->fd);
+}
 
 /**
  * spawnctl_device_check() - whether a descriptor is one of the device
