@@ -20,9 +20,10 @@
 #endif
 
 /*
- * Each listener can be looked at when an event is sent, but not from 5.17 or so
- * (549017aa1bb7 "netlink: remove netlink_broadcast_filtered") to 6.6 (a3377386b564,
- * its revert).
+ * Each listener can be looked at when an event is sent, but not between 549017aa1bb7
+ * "netlink: remove netlink_broadcast_filtered" and a3377386b564, which brought it back
+ * in 6.6; 6.8 has it for generic netlink. What lies between and was not tried, from 5.11
+ * on, is taken to be without.
  */
 #define EVENT_FILTER	(LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0) || \
 			 LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0))
