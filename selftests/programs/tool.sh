@@ -16,12 +16,14 @@ checked() {
 		spawnctl "$@" </dev/null >"$WORK/said" || { cat "$WORK/said"; return 1; }
 }
 
-# A line for one event, which is there when it listens
+# Two events, which go on coming until it listens
 monitors() {
-	(for _ in 1 2 3 4 5 6 7 8 9 10; do sleep 1; spawnctl run -- true; done) &
+	(while :; do spawnctl run -- true; sleep 1; done) &
+	monitors_pid=$!
 	checked 0 monitor "$@" --count 2
 	monitors_status=$?
-	wait
+	kill "$monitors_pid"
+	wait "$monitors_pid"
 	return "$monitors_status"
 }
 
