@@ -217,13 +217,42 @@ TEST_F_TIMEOUT(events, none_is_lost, 240)
 	EXPECT_EQ(0, genl_event(&self->genl, &seen, SHORT));
 }
 
+/* All that has come by now, and how often it was said that something has not */
+struct heard {
+	uint64_t first;
+	uint64_t last;
+	uint64_t got;
+	int told;
+};
+
+static void hear_all(struct __test_metadata *_metadata, FIXTURE_SELF(events) self,
+		     struct heard *heard)
+{
+	struct seen seen;
+	int ret;
+
+	*heard = (struct heard){ 0 };
+	while ((ret = genl_event(&self->genl, &seen, SHORT))) {
+		if (ret == -ENOBUFS) {
+			heard->told++;
+			continue;
+		}
+		ASSERT_EQ(1, ret);
+		if (!heard->got++)
+			heard->first = seen.number[SPAWNCTL_A_EVENT_SEQ];
+		else
+			EXPECT_LT(heard->last, seen.number[SPAWNCTL_A_EVENT_SEQ]);
+		heard->last = seen.number[SPAWNCTL_A_EVENT_SEQ];
+	}
+}
+
 /* One that stops reading is told, can count what it has missed, and costs nobody a spawn */
 TEST_F(events, a_listener_that_does_not_read)
 {
 	struct many many = { .fd = self->fd, .count = 500 };
-	uint64_t first = 0, last = 0, got = 0;
-	int room = 4096, ret, told = 0;
+	struct heard heard;
 	struct seen seen;
+	int room = 4096;
 
 	ASSERT_EQ(0, setsockopt(mnl_socket_get_fd(self->genl.socket), SOL_SOCKET,
 				SO_RCVBUF, &room, sizeof(room)));
@@ -231,25 +260,26 @@ TEST_F(events, a_listener_that_does_not_read)
 	many_thread(&many);
 	EXPECT_EQ(0U, many.wrong);
 
-	while ((ret = genl_event(&self->genl, &seen, SHORT))) {
-		if (ret == -ENOBUFS) {
-			told++;
-			continue;
-		}
-		ASSERT_EQ(1, ret);
-		if (!got++)
-			first = seen.number[SPAWNCTL_A_EVENT_SEQ];
-		else
-			EXPECT_LT(last, seen.number[SPAWNCTL_A_EVENT_SEQ]);
-		last = seen.number[SPAWNCTL_A_EVENT_SEQ];
-	}
-	EXPECT_LT(0, told);
-	EXPECT_GT(500U, got);
+	hear_all(_metadata, self, &heard);
+	EXPECT_LT(0, heard.told);
+	EXPECT_GT(500U, heard.got);
 	/* The next one's number tells how many are gone */
 	many.count = 1;
 	many_thread(&many);
 	ASSERT_EQ(1, genl_event(&self->genl, &seen, PATIENT));
-	EXPECT_EQ(first + 500, seen.number[SPAWNCTL_A_EVENT_SEQ]);
+	EXPECT_EQ(heard.first + 500, seen.number[SPAWNCTL_A_EVENT_SEQ]);
+}
+
+/* No other task gets that processor */
+static int take_processor(long cpu)
+{
+	struct sched_param first = { .sched_priority = 1 };
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(cpu, &cpus);
+	return sched_setaffinity(0, sizeof(cpus), &cpus) ||
+	       sched_setscheduler(0, SCHED_FIFO, &first);
 }
 
 static unsigned int keeping;
@@ -257,13 +287,7 @@ static bool over;
 
 static void *keep_processor(void *arg)
 {
-	struct sched_param first = { .sched_priority = 1 };
-	cpu_set_t cpus;
-
-	CPU_ZERO(&cpus);
-	CPU_SET((long)arg, &cpus);
-	if (sched_setaffinity(0, sizeof(cpus), &cpus) ||
-	    sched_setscheduler(0, SCHED_FIFO, &first))
+	if (take_processor((long)arg))
 		return arg;
 	__atomic_add_fetch(&keeping, 1, __ATOMIC_SEQ_CST);
 	while (!READ_ONCE(over))
@@ -277,14 +301,14 @@ static void *keep_processor(void *arg)
  */
 TEST_F(events, more_than_can_wait)
 {
-	struct sched_param first = { .sched_priority = 1 }, none = { 0 };
 	long processors = sysconf(_SC_NPROCESSORS_ONLN), cpu;
-	int room = 64 << 20, ret, told = 0, i;
+	struct sched_param none = { 0 };
 	const unsigned int calls = 6000;
-	uint64_t begin, last = 0, got = 0;
 	pthread_t keepers[64];
+	int room = 64 << 20, i;
+	struct heard heard;
 	struct seen seen;
-	cpu_set_t cpus;
+	uint64_t begin;
 	void *failed;
 
 	ASSERT_GE(64, processors);
@@ -295,14 +319,11 @@ TEST_F(events, more_than_can_wait)
 	ASSERT_EQ(1, genl_event(&self->genl, &seen, PATIENT));
 	begin = seen.number[SPAWNCTL_A_EVENT_SEQ];
 
-	CPU_ZERO(&cpus);
-	CPU_SET(0, &cpus);
-	ASSERT_EQ(0, sched_setaffinity(0, sizeof(cpus), &cpus));
 	for (cpu = 1; cpu < processors; cpu++)
 		ASSERT_EQ(0, pthread_create(&keepers[cpu], NULL, keep_processor, (void *)cpu));
 	while (READ_ONCE(keeping) < processors - 1)
 		usleep(1000);
-	ASSERT_EQ(0, sched_setscheduler(0, SCHED_FIFO, &first));
+	ASSERT_EQ(0, take_processor(0));
 	for (i = 0; i < (int)calls; i++)
 		ASSERT_EQ(-EFAULT, raw_spawn_exit(self->fd, SPAWNCTL_IOC_SPAWN, NULL));
 	WRITE_ONCE(over, true);
@@ -312,23 +333,16 @@ TEST_F(events, more_than_can_wait)
 		ASSERT_EQ(NULL, failed);
 	}
 
-	while ((ret = genl_event(&self->genl, &seen, SHORT))) {
-		if (ret == -ENOBUFS) {
-			told++;
-			continue;
-		}
-		ASSERT_EQ(1, ret);
-		last = seen.number[SPAWNCTL_A_EVENT_SEQ];
-		got++;
-	}
-	EXPECT_LT(0, told);
-	EXPECT_GT(calls, got);
-	EXPECT_LE(4096U, got);
+	hear_all(_metadata, self, &heard);
+	EXPECT_LT(0, heard.told);
+	EXPECT_GT(calls, heard.got);
+	EXPECT_LE(4096U, heard.got);
 	ASSERT_EQ(-EFAULT, raw_spawn_exit(self->fd, SPAWNCTL_IOC_SPAWN, NULL));
 	ASSERT_EQ(1, genl_event(&self->genl, &seen, PATIENT));
 	EXPECT_EQ(begin + calls + 1, seen.number[SPAWNCTL_A_EVENT_SEQ]);
 	TH_LOG("%llu of %u events were sent, the last of them number %llu",
-	       (unsigned long long)got, calls, (unsigned long long)(last - begin));
+	       (unsigned long long)heard.got, calls,
+	       (unsigned long long)(heard.last - begin));
 }
 
 /* Whoever has not CAP_NET_ADMIN in the initial user namespace may not join */
