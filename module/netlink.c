@@ -19,10 +19,10 @@
 #include "netlink.h"
 #include "spawnctl.h"
 
-/* So many can wait to be sent; of a few hundred bytes each */
+/* So many can wait to be sent; of some hundred bytes each */
 #define MOST_WAITING	4096
 
-static bool mute __ro_after_init;	/* see spawnctl_netlink_init() */
+static bool mute __ro_after_init;	/* see register_unheard() */
 static bool ready;			/* what is asked for can outlast the call */
 
 /*
@@ -250,8 +250,6 @@ static int stats_start(struct netlink_callback *cb)
 	struct stats_dump *dump = dump_of(cb);
 	int ret;
 
-	BUILD_BUG_ON(EDQUOT > SPAWNCTL_LAST_ERRNO);
-
 	/* A module that fails to load goes without waiting for who still reads */
 	if (!READ_ONCE(ready))
 		return -EAGAIN;
@@ -293,6 +291,8 @@ static int put_count(struct sk_buff *skb, int type, u32 key, u64 value)
 static int put_totals(struct sk_buff *skb, const struct spawnctl_stats *stats)
 {
 	int i;
+
+	BUILD_BUG_ON(EDQUOT > SPAWNCTL_LAST_ERRNO);
 
 	if (put_u64(skb, SPAWNCTL_A_STATS_SPAWNS, stats->spawns) ||
 	    put_u64(skb, SPAWNCTL_A_STATS_FORKS, stats->forks) ||
