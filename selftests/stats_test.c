@@ -318,7 +318,6 @@ static void explained(struct __test_metadata *_metadata, FIXTURE_SELF(stats) sel
 	EXPECT_STREQ(kernel_at_least(6, 12) ? text : "", self->genl.told);
 }
 
-/* Whoever shows a descriptor that serves him, or has CAP_NET_ADMIN; nobody else */
 /*
  * A program that holds the device, and writes what it is given where it is told to,
  * shows its descriptor to nobody.
@@ -335,6 +334,7 @@ TEST_F(stats, shown_on_purpose)
 		  "a descriptor is shown by sendto(2) or sendmsg(2), with an address");
 }
 
+/* Whoever shows a descriptor that serves him, or has CAP_NET_ADMIN; nobody else */
 TEST_F(stats, who_may_read)
 {
 	struct counts now;

@@ -113,10 +113,16 @@ static bool is_in_file(const char *path, const char *what)
 /* perf and trace-cmd evaluate it, and have no header of ours */
 TEST_F(trace, format)
 {
-	EXPECT_TRUE(is_in_file(TRACING "events/spawnctl/spawnctl_clone/format", "\"SPAWN\""));
-	EXPECT_FALSE(is_in_file(TRACING "events/spawnctl/spawnctl_clone/format", "SPAWNCTL_CMD"));
-	EXPECT_FALSE(is_in_file(TRACING "events/spawnctl/spawnctl_refused/format",
-				"SPAWNCTL_CMD"));
+	static const char * const formats[] = {
+		TRACING "events/spawnctl/spawnctl_clone/format",
+		TRACING "events/spawnctl/spawnctl_refused/format",
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(formats); i++) {
+		EXPECT_TRUE(is_in_file(formats[i], "\"SPAWN\""));
+		EXPECT_FALSE(is_in_file(formats[i], "SPAWNCTL_CMD"));
+	}
 }
 
 /* Nobody else's child is in it: a fork that is none of the module's */

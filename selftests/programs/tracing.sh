@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# The tracepoints, by the commands that README gives, with perf, trace-cmd and bpftrace.
+# The tracepoints, as spawnctl(8) has them used by perf, trace-cmd and bpftrace.
 
 # shellcheck disable=SC2016,SC2317 # what others run: sh, functions that claim runs
 here=$(dirname "$(realpath "$0")")

@@ -6,7 +6,7 @@
 PROGRAM_PACKAGES=(bash binutils bpftrace bsdutils bubblewrap coreutils dash
 	default-jdk-headless findutils gcc gdb git grep kmod libc6-dev libelf-dev
 	libglib2.0-dev libjson-c5 libmnl0 libseccomp-dev linux-perf make mount
-	ninja-build pkg-config procps python3 rustc sed strace systemd tmux trace-cmd
+	ninja-build pkg-config procps python3 rustc sed strace systemd trace-cmd
 	udev util-linux valgrind)
 # No kernel but 6.1 and the newest: what differs is the C library, and these have
 # the two that are most unlike.
