@@ -253,7 +253,7 @@ static __no_kcsan void set_handlers(struct task_struct *child, u64 signals, __si
  */
 static __no_kcsan void set_blocked(struct task_struct *task, u64 mask)
 {
-	BUILD_BUG_ON(sizeof(task->blocked.sig[0]) != sizeof(mask));
+	BUILD_BUG_ON(sizeof(task->blocked) != sizeof(mask));
 
 	/*
 	 * The handlers that go with a mask are seen before it. (By who reads

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -233,7 +234,7 @@ static int lift(int fd)
 }
 
 /* Opened, and kept if no other thread was first */
-static __attribute__((__noinline__)) int keep_device(struct device *device)
+static int open_to_keep(struct device *device)
 {
 	unsigned long old = device->kept;
 	int fd = NONE;
@@ -254,6 +255,17 @@ static __attribute__((__noinline__)) int keep_device(struct device *device)
 		raw_syscall(SYS_close, fd);
 	device->kept = old;
 	return KEPT_FD(old);
+}
+
+/* This thread is not cancelled while it is the only one to know the descriptor */
+static __attribute__((__noinline__)) int keep_device(struct device *device)
+{
+	int cancel = PTHREAD_CANCEL_ENABLE, fd;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	fd = open_to_keep(device);
+	pthread_setcancelstate(cancel, NULL);
+	return fd;
 }
 
 int spawnctl_device_get(struct device *device, bool transient)

@@ -211,19 +211,24 @@ static long give_birth_and_reap(struct spawn *spawn)
 
 /*
  * Until the results are where they belong, and a child that has failed is waited
- * for, no handler of this thread runs, and it is not cancelled. The device's child
- * has stored them itself, if it has executed the program: handlers have run then.
+ * for, no handler of this thread runs, libc's for asynchronous cancellation
+ * included. The device's child has stored them itself, if it has executed the
+ * program: handlers have run then.
  */
 int spawnctl_spawn_run(struct spawn *spawn)
 {
 	static const struct spawnctl_attr none = { .fd = -1 };
 	int cancel = PTHREAD_CANCEL_ENABLE, error;
+	bool transient;
 	long pid;
 
 	/* cppcheck-suppress ctuuninitvar; it is set, but not as a whole */
 	if (!spawn->attr)
 		spawn->attr = &none;
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	/* The descriptor is open for longer than the signals are held back */
+	transient = spawn->attr->transient;
+	if (transient)
+		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	spawn->cannot_unshare = false;
 	pid = give_birth_and_reap(spawn);
 	if (spawn->cannot_unshare) {
@@ -242,7 +247,8 @@ int spawnctl_spawn_run(struct spawn *spawn)
 			*spawn->pid = pid;
 	}
 	spawnctl_birth_release(&spawn->birth);
-	pthread_setcancelstate(cancel, NULL);
+	if (transient)
+		pthread_setcancelstate(cancel, NULL);
 	return error;
 }
 
