@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# The command spawnctl(8) under valgrind: no invalid access, no leak.
+# The command spawnctl(8) under valgrind and built with sanitizers: no invalid access,
+# no leak. And its metrics, as Prometheus reads them.
 
 # shellcheck disable=SC2016,SC2317 # what others run: sh, functions that claim runs
 here=$(dirname "$(realpath "$0")")
@@ -10,10 +11,7 @@ here=$(dirname "$(realpath "$0")")
 checked() {
 	checked_status=$1
 	shift
-	gives "$checked_status" valgrind -q --error-exitcode=99 --leak-check=full \
-		--show-leak-kinds=definite,indirect,possible \
-		--errors-for-leak-kinds=definite,indirect,possible \
-		spawnctl "$@" </dev/null >"$WORK/said" || { cat "$WORK/said"; return 1; }
+	gives "$checked_status" watched "$@" </dev/null >"$WORK/said" || { cat "$WORK/said"; return 1; }
 }
 
 # Two events, which go on coming until it listens
@@ -27,24 +25,53 @@ monitors() {
 	return "$monitors_status"
 }
 
-claim "info" checked 0 info
-claim "info --json" checked 0 info --json
-claim "stats" checked 0 stats
-claim "stats --json" checked 0 stats --json
-claim "stats --openmetrics" checked 0 stats --openmetrics
-claim "stats --reset" checked 0 stats --reset
-claim "monitor" monitors
-claim "monitor --json" monitors --json
+# all BY DOCTOR: every command; DOCTOR is what doctor ends with
+all() {
+	claim "$1: info" checked 0 info
+	claim "$1: info --json" checked 0 info --json
+	claim "$1: stats" checked 0 stats
+	claim "$1: stats --json" checked 0 stats --json
+	claim "$1: stats --openmetrics" checked 0 stats --openmetrics
+	claim "$1: stats --reset" checked 0 stats --reset
+	claim "$1: monitor" monitors
+	claim "$1: monitor --json" monitors --json
+	claim "$1: doctor" checked "$2" doctor
+	claim "$1: doctor --json" checked "$2" doctor --json
+	claim "$1: run" checked 3 run -v -C / -i PIPE -m USR1 -f '' -n -s -- sh -c 'exit 3'
+	claim "$1: run of what is not there" checked 127 run -- /nonexistent
+	claim "$1: limit" checked 0 limit -N 1 -- true
+	claim "$1: misuse" checked 125 run --nonsense
+	claim "$1: help" checked 0 --help
+	modprobe -r spawnctl
+	claim "$1: info without the module" checked 3 info
+	claim "$1: doctor without the module" checked 3 doctor
+	modprobe spawnctl
+}
+
+watched() {
+	valgrind -q --error-exitcode=99 --leak-check=full \
+		--show-leak-kinds=definite,indirect,possible \
+		--errors-for-leak-kinds=definite,indirect,possible spawnctl "$@"
+}
 # Under valgrind programs do without the device, and it says so
-claim "doctor" checked 1 doctor
-claim "doctor --json" checked 1 doctor --json
-claim "run" checked 3 run -v -C / -i PIPE -m USR1 -f '' -n -s -- sh -c 'exit 3'
-claim "run of what is not there" checked 127 run -- /nonexistent
-claim "limit" checked 0 limit -N 1 -- true
-claim "misuse" checked 125 run --nonsense
-claim "help" checked 0 --help
-modprobe -r spawnctl
-claim "info without the module" checked 3 info
-claim "doctor without the module" checked 3 doctor
-modprobe spawnctl
+all valgrind 1
+
+export ASAN_OPTIONS=exitcode=99 UBSAN_OPTIONS=exitcode=99
+watched() {
+	spawnctl-sanitized "$@"
+}
+all sanitizers 0
+
+# Some of all there is to be seen: spawns, failures, waits
+spawnctl run -- true
+spawnctl limit -N 0 -- spawnctl run -- true 2>/dev/null
+promtool_is_content() {
+	spawnctl stats --openmetrics >"$WORK/metrics" && promtool check metrics <"$WORK/metrics"
+}
+promtool_complains() {
+	echo 'spawnctl_nonsense{' | promtool check metrics && return 1
+	:
+}
+claim "promtool has nothing to say of stats --openmetrics" promtool_is_content
+claim "promtool says so of what is no metric" promtool_complains
 finish
