@@ -147,13 +147,39 @@ static int get_device(struct birth *birth)
 	return 0;
 }
 
+/*
+ * @call: sets @gone if the descriptor is none of the device, whatever it answered.
+ * That given by the environment and the kept one can both be gone.
+ */
+static inline __attribute__((__always_inline__)) long
+on_descriptor(struct birth *birth, long (*call)(struct birth *birth, int fd, bool *gone),
+	      bool *gone)
+{
+	struct device *device = &birth->device;
+	long ret = 0;
+	int tries;
+
+	*gone = true;
+	for (tries = 0; tries < 3; tries++) {
+		ret = get_device(birth);
+		if (ret)
+			break;
+		*gone = false;
+		ret = call(birth, device->fd, gone);
+		if (!*gone)
+			break;
+		spawnctl_device_lost(device, ret);
+		if (device->from == DEVICE_CALLERS || device->from == DEVICE_TRANSIENT)
+			break;
+	}
+	return ret;
+}
+
 /* @absent: it is not there for this caller, whatever is asked of it */
 static long by_device(struct birth *birth, bool *absent)
 {
 	const __u32 asked = birth->clone.flags;
-	struct device *device = &birth->device;
-	bool gone = true;
-	int tries;
+	bool gone;
 	long pid;
 
 	*absent = true;
@@ -161,25 +187,13 @@ static long by_device(struct birth *birth, bool *absent)
 		return -ENOSYS;
 	set_device_clone(birth, &birth->clone);
 	birth->hold.wanted = birth->hold_all;
-	/* That given by the environment and the kept one can both be gone */
-	for (tries = 0; tries < 3; tries++) {
-		pid = get_device(birth);
-		if (pid)
-			break;
-		gone = false;
-		pid = by_descriptor(birth, device->fd, &gone);
-		if (!gone) {
-			spawnctl_device_put(device);
-			break;
-		}
-		spawnctl_device_lost(device, pid);
-		if (device->from == DEVICE_CALLERS || device->from == DEVICE_TRANSIENT)
-			break;
-	}
-	*absent = gone || is_absence(device, -pid);
+	pid = on_descriptor(birth, by_descriptor, &gone);
+	if (!gone)
+		spawnctl_device_put(&birth->device);
+	*absent = gone || is_absence(&birth->device, -pid);
 	birth->clone.flags = asked;
 	if (pid < 0) {
-		device->fd = -1;
+		birth->device.fd = -1;
 		/* The kernel has put the mask back */
 		birth->hold.wanted = false;
 	}
@@ -298,32 +312,30 @@ static int clone3_refused(void)
 	return ret == -EINVAL ? 0 : ret;
 }
 
+static long ask_descriptor(struct birth *birth, int fd, bool *gone)
+{
+	int refusal = 0;
+	long ret = spawnctl_device_check(fd, &refusal);
+
+	(void)birth;
+	*gone = ret;
+	return ret ? ret : -refusal;
+}
+
 /* @absent: as of by_device() */
 static int probe_device(struct birth *birth, bool *absent)
 {
-	struct device *device = &birth->device;
-	int tries, ret = 0, refusal = 0;
+	bool gone;
+	int ret;
 
 	*absent = true;
 	if (spawnctl_arch_emulated())
 		return -ENOSYS;
-	for (tries = 0; tries < 3; tries++) {
-		ret = get_device(birth);
-		if (ret)
-			return ret;
-		ret = spawnctl_device_check(device->fd, &refusal);
-		if (!ret)
-			break;
-		spawnctl_device_lost(device, ret);
-		if (device->from == DEVICE_CALLERS || device->from == DEVICE_TRANSIENT)
-			return ret;
-	}
-	if (ret)
-		return ret;
-	*absent = is_absence(device, refusal);
-	if (refusal)
-		spawnctl_device_put(device);
-	return -refusal;
+	ret = on_descriptor(birth, ask_descriptor, &gone);
+	if (ret && !gone)
+		spawnctl_device_put(&birth->device);
+	*absent = gone || is_absence(&birth->device, -ret);
+	return ret;
 }
 
 int spawnctl_birth_probe(struct birth *birth)
