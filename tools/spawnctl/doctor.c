@@ -98,6 +98,39 @@ static bool line_with(const char *path, const char *what, char *line, size_t siz
 	return found;
 }
 
+/*
+ * DKMS signs with a key of its own, which the kernel does not know until it is
+ * enrolled. The kernel shows the names of those it knows to root alone.
+ */
+static void look_at_signature(struct report *report)
+{
+	static const char signer[] = "DKMS module signing key";
+	static const char certificate[] = "/var/lib/dkms/mok.pub";
+	struct finding *finding;
+	char line[512];
+
+	if (!(line_of("/sys/module/module/parameters/sig_enforce", line, sizeof(line)) &&
+	      line[0] == 'Y') &&
+	    !(line_of("/sys/kernel/security/lockdown", line, sizeof(line)) &&
+	      !strstr(line, "[none]")))
+		return;
+	if (line_with("/proc/keys", signer, line, sizeof(line))) {
+		say(report, NOTE, "signature",
+		    "the kernel loads signed modules only, and knows a key of DKMS's");
+		return;
+	}
+	/* Without UEFI there is nowhere to enrol one. */
+	if (geteuid() || access(certificate, F_OK) || access("/sys/firmware/efi", F_OK)) {
+		say(report, NOTE, "signature", "the kernel loads only modules that are signed with "
+		    "a key it knows: root sees which in /proc/keys");
+		return;
+	}
+	finding = say(report, PROBLEM, "signature",
+		      "the kernel loads only modules that are signed with a key it knows, and "
+		      "DKMS's is none: have it enrolled, then reboot");
+	MEND(finding, "mokutil --import %s", certificate);
+}
+
 static void look_at_installed(struct report *report, const char *release)
 {
 	char path[512], line[512];
@@ -105,18 +138,11 @@ static void look_at_installed(struct report *report, const char *release)
 
 	snprintf(path, sizeof(path), "/lib/modules/%s/modules.dep", release);
 	if (line_with(path, "/spawnctl.ko", line, sizeof(line))) {
+		look_at_signature(report);
 		line[strcspn(line, ":")] = '\0';
 		finding = say(report, PROBLEM, "module",
 			      "installed for this kernel (%.150s), not loaded", line);
 		MEND(finding, "modprobe spawnctl");
-		if (line_of("/sys/kernel/security/lockdown", line, sizeof(line)) &&
-		    !strstr(line, "[none]"))
-			say(report, NOTE, "lockdown", "%.60s: the kernel loads signed modules only",
-			    line);
-		if (line_of("/sys/module/module/parameters/sig_enforce", line, sizeof(line)) &&
-		    line[0] == 'Y')
-			say(report, NOTE, "signature", "the kernel loads signed modules only: see "
-			    "what dmesg says after modprobe");
 		return;
 	}
 	finding = say(report, PROBLEM, "module", "not installed for this kernel, %.100s", release);
