@@ -3,7 +3,8 @@
 # Boots one guest from the pieces that build.sh left.
 
 # boot KERNEL DIR SECONDS [ARGUMENT...]: DIR holds boot/, the files put over the
-# image, and gets console.log, channel.log and data.tar; ARGUMENTs are QEMU's. Knobs:
+# image, and gets console.log, channel.log and data.tar; ARGUMENTs are QEMU's. If it
+# holds esp/, a disk with GRUB, that starts the kernel, and not QEMU. Knobs:
 # SPAWNCTL_QEMU_SMP, _MEM, _ARGS, _APPEND (-icount wants SPAWNCTL_QEMU_SMP=1).
 #
 # Now and then a kernel gets stuck on an emulated machine before it has come to its
@@ -37,8 +38,8 @@ watch_boot() {
 }
 
 boot_once() {
-	local b=$BUILD/$1 dir=$2 limit=$3 memory=1536M warn=1
-	local -a extra
+	local b=$BUILD/$1 dir=$2 limit=$3 memory=1536M warn=1 append
+	local -a extra start
 
 	# Shadow memory, and the detectors' own records
 	is_debug "$1" && memory=3072M
@@ -53,14 +54,20 @@ boot_once() {
 	pack "$dir/boot" "$dir/boot.cpio"
 	cat "$dir/boot.cpio" >>"$dir/initrd"
 	# TCG shares the machine with others: the watchdogs wait longer.
+	append="console=ttyS0 panic=-1 oops=panic panic_on_warn=$warn log_buf_len=4M watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=120 rdinit=/init ${SPAWNCTL_QEMU_APPEND:-}"
+	if [ -d "$dir/esp" ]; then
+		cp "$b/vmlinuz" "$dir/initrd" "$dir/esp/"
+		printf '%s\n' "linux /vmlinuz $append" 'initrd /initrd' boot >"$dir/esp/EFI/debian/grub.cfg"
+		start=(-drive "file=fat:$dir/esp,format=raw,if=virtio,readonly=on")
+	else
+		start=(-kernel "$b/vmlinuz" -initrd "$dir/initrd" -append "$append")
+	fi
 	timeout --foreground -k 5 "$limit" "${QEMU[@]}" -M q35 -accel tcg -cpu max \
 		-smp "${SPAWNCTL_QEMU_SMP:-2}" -m "${SPAWNCTL_QEMU_MEM:-$memory}" \
 		-display none -nodefaults -no-user-config -no-reboot -pidfile "$dir/qemu.pid" \
-		-kernel "$b/vmlinuz" -initrd "$dir/initrd" \
 		-serial "file:$dir/console.log" -serial "file:$dir/channel.log" \
 		-serial "file:$dir/data.tar" \
-		-append "console=ttyS0 panic=-1 oops=panic panic_on_warn=$warn log_buf_len=4M watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=120 rdinit=/init ${SPAWNCTL_QEMU_APPEND:-}" \
-		"$@" "${extra[@]}" </dev/null >"$dir/qemu.log" 2>&1
+		"${start[@]}" "$@" "${extra[@]}" </dev/null >"$dir/qemu.log" 2>&1
 }
 
 # boot_conf DIR TOKEN NAME=VALUE...: what the guest's init reads.
