@@ -43,7 +43,7 @@ TOOL_LIB ?= $(O)/libspawnctl.a
 EXAMPLES := $(patsubst examples/%.c,build/examples/%,$(wildcard examples/*.c))
 
 .PHONY: all userlib modules install install-udev install-tools tools examples clean help test check check-debug programs \
-	soak demo lint fuzz-parsers bench bench-native dkms-tree deb
+	soak demo lint fuzz-parsers bench bench-native dkms-tree deb secure-boot
 
 all: userlib
 
@@ -163,6 +163,9 @@ bench-native:
 deb:
 	selftests/vm/deb $(SUITE)
 
+secure-boot:
+	selftests/vm/secure-boot $(KERNEL)
+
 lint:
 	selftests/vm/lint
 
@@ -198,6 +201,8 @@ help:
 	@echo 'make soak              the same with full counts'
 	@echo 'make check-debug       all tests on debug kernels, built from source: KASAN, lockdep,'
 	@echo '                       kmemleak, coverage; KCSAN on PREEMPT_RT (KERNEL=debug or race)'
+	@echo 'make secure-boot       DKMS, its key enrolled or not, Secure Boot and lockdown, on 6.1 and 6.12'
+	@echo '                       (KERNEL=6.12)'
 	@echo 'make bench             what a spawn costs, beside libc, vfork and fork, in guests:'
 	@echo '                       tables, build/bench/report.md, results.json and plots'
 	@echo 'make bench-native      the same on this machine, with the module if it is loaded'
