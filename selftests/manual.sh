@@ -1,12 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck disable=SC2317 # functions that check runs
+# shellcheck disable=SC2016,SC2317 # Markdown's quotes; functions that check runs
 #
 # manual.sh: that the manual pages are well-formed, that what the headers, the map and
-# the command have is in them, and that their examples compile. Prints what is not so.
-#
-# In a page, what is between .Bd -literal and .Ed is code: C if its first line is an
-# #include, else of a shell. What is shown otherwise is .Bd -unfilled.
+# the command have is in them, and that their examples, the guide's and README's compile.
+# Prints what is not so.
 
 : "${CC:=cc}" "${MANDOC:=mandoc}"
 top=$(dirname "$(realpath "$0")")/..
@@ -59,30 +57,16 @@ references() {
 	done
 }
 
-# Each literal block of a page, by its number
-cut_examples() {
-	awk -v out="$2" '
-		/^\.Bd -literal/ { n++; on = 1; next }
-		/^\.Ed/ { on = 0 }
-		on { gsub(/\\e/, "\\"); gsub(/\\&/, ""); print >(out "." n) }' "$1"
+examples() {
+	CC=$CC CFLAGS="-std=gnu11 -Wall -Wextra -Iuapi -Iuserlib/include -c" LDLIBS='' \
+		selftests/examples.sh "$dir/examples" "$@"
 }
 
-examples() {
-	local page=$1 cut
-	cut=$dir/$(basename "$page")
-	rm -f "$cut".*
-	cut_examples "$page" "$cut"
-	if grep -q '^\.Sh EXAMPLES' "$page" && ! ls "$cut".* >"$dir/found" 2>&1; then
-		echo "$page: no example is found"
-	fi
-	for cut in "$cut".*; do
-		[ -e "$cut" ] || continue
-		if [[ $(head -n 1 "$cut") = '#include'* ]]; then
-			$CC -std=gnu11 -Wall -Wextra -Werror -Iuapi -Iuserlib/include -x c -c \
-				-o "$dir/object" "$cut" || echo "$page: it does not compile"
-		else
-			sh -n "$cut" || echo "$page: it is no shell script"
-		fi
+# What README has make(1) do, it can.
+made() {
+	sed -n 's/^    \(make [^#]*\).*/\1/p' "$@" | while read -r line; do
+		# shellcheck disable=SC2086 # words
+		make -n ${line#make } >"$dir/made" 2>&1 || cat "$dir/made"
 	done
 }
 
@@ -135,9 +119,8 @@ options() {
 
 check "well-formed" well_formed man/*
 check "references" references man/*
-for page in man/*; do
-	check "examples" examples "$page"
-done
+check "examples" examples man/* docs/guide.md README.md
+check "what README has made" made README.md
 check "what the map has is in pages" functions man/*.3
 check "what the ioctls have is in spawnctl(4)" interface man/spawnctl.4
 check "what the command has is in spawnctl(8)" command_line man/spawnctl.8
@@ -150,10 +133,23 @@ page() {
 
 page '.Sh EXAMPLES' '.Bd -literal' '#include <spawnctl.h>' 'int main(void) { return x; }' '.Ed'
 control "C that does not compile" examples "$dir/bad.3"
+page '.Sh EXAMPLES' '.Bd -literal' '#include <spawnctl.h>' 'int f(void);' '.Ed'
+control "C that nothing tries" examples "$dir/bad.3"
 page '.Sh EXAMPLES' '.Bd -literal' 'if true; do' '.Ed'
 control "what is no shell" examples "$dir/bad.3"
 page '.Sh EXAMPLES' '.Bd -unfilled' text '.Ed'
 control "a page without the example that it speaks of" examples "$dir/bad.3"
+page '.Sh EXAMPLES' '.Bd -literal' true '.Ed' '.Bd -literal -compact' true '.Ed'
+control "an example that is set otherwise" examples "$dir/bad.3"
+page '.Sh EXAMPLES' '.Bd -literal' 'printf a\\n' '.Ed'
+control "an example that is not as it is shown" examples "$dir/bad.3"
+for text in 'So:\n    true' '```\ntrue\n```' '\ttrue' '#include <spawnctl.h>' '    if true; do' \
+	'    #include <spawnctl.h>\n    int main(void) { return x; }'; do
+	printf 'text\n\n%b\n' "$text" >"$dir/bad.md"
+	control "in Markdown: $text" examples "$dir/bad.md"
+done
+echo '    make no_such_thing' >"$dir/bad.md"
+control "what cannot be made" made "$dir/bad.md"
 page '.Sh DESCRIPTION' '.Xr spawnctl_nothing 3' '.It none'
 control "what is not well-formed" well_formed "$dir/bad.3"
 control "a page that is not there" references "$dir/bad.3"

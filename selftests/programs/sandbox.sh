@@ -178,6 +178,16 @@ claim "example sandbox: no device for it" "$examples/sandbox" "$WORK/inside" ans
 claim "example sandbox: says what is wrong" says "sandbox: 'x' is no number of children" \
 	"$examples/sandbox" -n x true
 
+# For a filter whose default is to kill
+guide() {
+	LDLIBS='-lspawnctl -lseccomp' ONLY=guide_5 "$here/../examples.sh" "$WORK/guide" "$top/docs/guide.md"
+}
+claim "the guide's filter is built" guide
+for line in "no such program" "then no child"; do
+	claim "the guide's filter: $line" says "$line" "$WORK/guide/guide_5"
+done
+claim "the guide's filter: fork is killed" gives 159 "$WORK/guide/guide_5"
+
 socket=$WORK/rw/socket
 "$examples/supervisor" "$socket" 1000 3 >"$WORK/supervisor.log" 2>&1 &
 supervisor=$!

@@ -53,6 +53,27 @@ by_bpftrace_count() {
 	told count.txt '^@\[spawnctl, 122\]: 1$'
 }
 
+# page NAME: what spawnctl(8) has one type, while children are made and refused
+page() {
+	while sh "$WORK/both"; do sleep 0.2; done >both.txt 2>&1 &
+	sh "page/$1.sh" >page.txt 2>&1
+	page_status=$?
+	kill $!
+	cat page.txt
+	return "$page_status"
+}
+
+page_perf() {
+	page spawnctl_8_8 && told page.txt 'spawnctl:spawnctl_clone: child=' \
+		'spawnctl:spawnctl_release: child=' 'spawnctl:spawnctl_refused: command='
+}
+
+# There may be none of so long
+page_trace_cmd() {
+	page spawnctl_8_9 && told page.txt '^cpus=' &&
+	! grep -E 'spawnctl_(clone|refused)|wait=[0-9]{1,7}$' page.txt
+}
+
 echo 'spawnctl run -d -- true; spawnctl limit -N 0 -- spawnctl run -d -- true; exit 0' >both
 
 claim "one child, and one refusal" both
@@ -61,4 +82,8 @@ claim "perf stat counts children" by_perf_stat
 claim "trace-cmd tells all three" by_trace_cmd
 claim "bpftrace draws how long callers wait" by_bpftrace_hist
 claim "bpftrace counts refusals by program and errno" by_bpftrace_count
+claim "the page's examples are cut out" \
+	env ONLY=none "$here/../examples.sh" page "$here/../../man/spawnctl.8"
+claim "the page's perf record" page_perf
+claim "the page's trace-cmd record, of long waits alone" page_trace_cmd
 finish

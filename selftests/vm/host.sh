@@ -5,14 +5,14 @@
 HOST_TOOLS=(mmdebstrap:mmdebstrap cpio:cpio xz:xz-utils dpkg-deb:dpkg flock:util-linux
 	unshare:util-linux perl:perl-base mke2fs:e2fsprogs)
 
-# need_host [TOOL:PACKAGE...]: these too
+# need_host [TOOL:PACKAGE...]: these too; TOOL may be a file
 need_host() {
 	local t missing=()
 
 	[ "$(id -u)" = 0 ] || die "roots are made and entered with chroot: run this as root"
 	[ "$(dpkg --print-architecture)" = amd64 ] || die "the bench runs on amd64 only"
 	for t in "${HOST_TOOLS[@]}" "$@"; do
-		command -v "${t%%:*}" >/dev/null || missing+=("${t##*:}")
+		command -v "${t%%:*}" >/dev/null || [ -f "${t%%:*}" ] || missing+=("${t##*:}")
 	done
 	[ -e /usr/share/keyrings/debian-archive-keyring.gpg ] ||
 		missing+=(debian-archive-keyring)

@@ -1,0 +1,224 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck disable=SC2016,SC2317 # what others run: sh, functions that claim runs
+# Every example of the manual pages, of docs/guide.md and of README.md is run, and does
+# what is told of it here. examples.sh has cut them out and compiled them. One of which
+# nothing is told is a failure, and so is one that is told of and not there any more.
+
+export LC_ALL=C
+unset SPAWNCTL_FD SPAWNCTL_BACKEND
+here=$(dirname "$(realpath "$0")")
+examples=$here/examples
+work=$(mktemp -d)
+n=0 failed=0 told=()
+mkdir "$work/bin" "$work/cwd"
+cd "$work/cwd" || exit
+# What the examples name, and is nobody's
+PATH=$work/bin:$PATH
+cat >"$work/bin/program" <<-'END'
+	#!/bin/sh
+	spawnctl run -d -- grep NoNewPrivs /proc/self/status || exit
+	n=1
+	while [ $n -lt 20 ] && spawnctl run -d -- true; do n=$((n + 1)); done
+	echo "$n children"
+END
+cat >"$work/bin/daemon" <<-'END'
+	#!/bin/sh
+	cd /proc/$$/fd && [ "$(cut -d' ' -f6 /proc/$$/stat)" = $$ ] && echo "$1 in $OLDPWD"
+END
+chmod 755 "$work" "$work/bin"/*
+
+claim() {
+	local name=$1
+	shift
+	n=$((n + 1))
+	if "$@" >"$work/claim" 2>&1; then
+		echo "ok $n $name"
+	else
+		echo "not ok $n $name"
+		sed 's/^/# /' "$work/claim"
+		failed=1
+	fi
+}
+
+refused() {
+	! "$@"
+}
+
+# gives STATUS LINE COMMAND...: ends so, and says a line that is LINE, a pattern; if that
+# is empty, nothing
+gives() {
+	local wanted=$1 line=$2 got
+	shift 2
+	"$@" >"$work/out" 2>&1 </dev/null
+	got=$?
+	cat "$work/out"
+	echo "status $got, not $wanted, or no line '$line'"
+	[ "$got" = "$wanted" ] || return
+	if [ "$line" ]; then grep -qxE -- "$line" "$work/out"; else [ ! -s "$work/out" ]; fi
+}
+
+# on_and_on LINE COMMAND...: of a shell, whose command that says LINE does not end by itself
+on_and_on() {
+	local line=$1 pid
+	shift
+	"$@" >"$work/on" 2>&1 &
+	pid=$!
+	for _ in $(seq 600); do
+		grep -qE "$line" "$work/on" && break
+		sleep 0.1
+	done
+	pkill -P "$pid"
+	wait "$pid"
+	set -- $?
+	cat "$work/on"
+	return "$1"
+}
+
+# Children made and refused, for who listens, till they are ended
+stir() {
+	while :; do
+		setpriv --reuid 1000 --clear-groups spawnctl limit -N 0 -- spawnctl run -d -- true
+		for _ in 1 2 3 4 5; do
+			LD_PRELOAD=libspawnctl-preload.so SPAWNCTL_BACKEND=device sh -c \
+				'i=0; while [ $i -lt 20 ]; do /bin/true; i=$((i + 1)); done'
+		done
+	done >/dev/null 2>&1
+}
+
+stirred() {
+	local pid status
+	chmod 666 /dev/spawnctl
+	stir &
+	pid=$!
+	"$@"
+	status=$?
+	kill "$pid"
+	wait "$pid"
+	chmod 600 /dev/spawnctl
+	return "$status"
+}
+
+# c NAME STATUS LINE [ARGUMENT...], of a program
+c() {
+	told+=("$1")
+	claim "$1" gives "$2" "$3" "$examples/$1" "${@:4}"
+}
+
+# script NAME STATUS LINE [WRAPPER...], of a shell
+script() {
+	told+=("$1")
+	claim "$1" gives "$2" "$3" "${@:4}" sh "$examples/$1.sh"
+}
+
+# elsewhere NAME TEST PATTERN: what wants more than this guest has. TEST has a line so.
+elsewhere() {
+	told+=("$1")
+	claim "$1: ${2##*/}" grep -qE -- "$3" "$here/$2"
+}
+
+# shown NAME: what a command says, here
+shown() {
+	told+=("$1")
+	claim "$1" [ -s "$examples/$1.text" ]
+}
+
+# all_told DIR NAME...: the examples in DIR are these; tells which are not on both sides
+all_told() {
+	comm -3 <(cd "$1" && printf '%s\n' * | sed -E 's/\.(c|sh|text)$//' | sort -u) \
+		<(printf '%s\n' "${@:2}" | sort -u) >"$work/differ"
+	cat "$work/differ"
+	[ ! -s "$work/differ" ]
+}
+
+prometheus() {
+	mkdir -p /var/lib/prometheus/node-exporter
+	"$@" && cat /var/lib/prometheus/node-exporter/spawnctl.prom
+}
+
+traced() {
+	"$@"
+	set -- $?
+	echo 0 >/sys/kernel/tracing/events/spawnctl/enable
+	return "$1"
+}
+
+echo "TAP version 13"
+modprobe spawnctl
+library=$(find /usr/lib -name libspawnctl-preload.so)
+mkdir -p /usr/local/lib
+ln -sf "$library" /usr/local/lib/
+spawnctl limit -N 0 -- spawnctl run -d -- true 2>/dev/null
+
+c libspawnctl_3_2 0 'the device'
+c spawnctl_4_1 0 'SigBlk:.0000000000000200'
+c spawnctl_4_1 0 'no second child'
+c spawnctl_attr_init_3_1 0 ''
+c spawnctl_file_actions_init_3_1 0 ''
+claim "spawnctl_file_actions_init_3_1: the list" grep -qx proc list
+c spawnctl_fork_3_1 0 ''
+c spawnctl_open_3_1 0 '10 children' spawnctl run -d -- true
+c spawnctl_spawn_3_1 0 hello
+c spawnctl_thread_3_1 0 /
+
+script spawnctl_8_1 0 'this user +may open the device and make children'
+script spawnctl_8_2 0 ' *"EDQUOT": [0-9]+,?' on_and_on '^spawns'
+script spawnctl_8_3 0 'spawnctl_children_total\{command="spawn"\} [0-9]+' prometheus
+script spawnctl_8_4 0 ' *"wait_ns": [0-9]+,?' stirred on_and_on ' uid 1000 .*EDQUOT'
+script spawnctl_8_5 0 '--foreground in /'
+script spawnctl_8_6 0 '16 children'
+script spawnctl_8_7 143 '.* spawnctl_clone: child=[0-9]+ .*' traced stirred on_and_on spawnctl_clone
+
+c guide_1 0 '3 children'
+script guide_2 0 '16 children'
+script guide_2 0 'NoNewPrivs:.1'
+c guide_3 0 'the device has come'
+c guide_4 125 'by 20'
+c guide_6 0 3
+claim "guide_6: and no device" refused grep -qx 20 "$work/out"
+c guide_9 0 started
+c guide_10 0 logged
+c guide_11 0 logged
+c guide_12 0 logged
+for i in 13 14; do
+	c guide_$i 2 'SigIgn:.[0-9a-f]{12}0[0-9a-f]{3}'
+done
+c guide_15 0 clean
+c guide_16 0 clean
+claim "guide_16: both" [ "$(grep -cx clean "$work/out")" = 2 ]
+c guide_17 0 run
+
+script README_9 0 'spawnctl: vfork.*: device.*' env SPAWNCTL_DEBUG=1
+c README_10 0 'total 0'
+claim "README_10: no descriptor but 0 to 2, and ls's own" [ "$(grep -c -- '->' "$work/out")" = 4 ]
+script README_12 143 '.* spawnctl_clone: child=[0-9]+ .*' traced stirred on_and_on spawnctl_clone
+
+elsewhere libspawnctl_3_1 vm/chroot-deb 'gcc .*pkg-config --cflags --libs spawnctl'
+elsewhere spawnctl_8_8 programs/tracing.sh 'page spawnctl_8_8'
+elsewhere spawnctl_8_9 programs/tracing.sh 'page spawnctl_8_9'
+elsewhere spawnctl_8_10 programs/tracing.sh "bpftrace -e 'tracepoint:spawnctl:spawnctl_release"
+elsewhere guide_5 programs/sandbox.sh 'guide_5'
+elsewhere guide_7 programs/sandbox.sh 'launcher.* setpriv .* bwrap'
+elsewhere guide_8 programs/systemd.sh 'FileDescriptorStoreMax=1 NotifyAccess=all'
+elsewhere README_1 vm/check 'all tests on all kernels'
+shown README_2
+shown README_3
+elsewhere README_4 manual.sh 'make -n'
+elsewhere README_5 vm/chroot-deb 'install.* \./spawnctl-dkms_'
+elsewhere README_6 dkms.sh 'dkms status "spawnctl/\$version"'
+elsewhere README_7 vm/chroot-build 'make .* install install-tools'
+elsewhere README_8 programs/udev.sh 'udevadm trigger --sysname-match=spawnctl'
+elsewhere README_11 vm/chroot-build 'make .* install install-tools'
+
+claim "these are all" all_told "$examples" "${told[@]}"
+mkdir "$work/two"
+touch "$work/two/guide_1.sh" "$work/two/guide_2.c"
+claim "control: two that are told" all_told "$work/two" guide_1 guide_2
+claim "control: one that is not told is seen" refused all_told "$work/two" guide_2
+claim "control: one that is gone is seen" refused all_told "$work/two" guide_1 guide_2 guide_3
+claim "control: another status is seen" refused gives 0 said sh -c 'echo said; exit 1'
+claim "control: another line is seen" refused gives 0 said echo unsaid
+claim "control: a program that is not there is seen" refused gives 0 '' "$examples/guide_0"
+echo "1..$n"
+rm -rf "$work"
+exit $failed
