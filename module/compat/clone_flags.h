@@ -2,7 +2,7 @@
 /*
  * Flags of clone3() that are younger than the oldest kernel supported. Where
  * one is missing it is 0 here: a request for CLONE_AUTOREAP is refused then, and
- * what CLONE_NNP does is left to the fork probe.
+ * what CLONE_NNP does is done by no_new_privs.h.
  */
 #ifndef SPAWNCTL_COMPAT_CLONE_FLAGS_H
 #define SPAWNCTL_COMPAT_CLONE_FLAGS_H
