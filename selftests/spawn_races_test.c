@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <spawn.h>
+#include <spawnctl/rfork.h>
 #include <stdbool.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -193,16 +194,17 @@ static void *spawn_until_cancelled(void *arg)
 	return NULL;
 }
 
-/* A thread that is cancelled at any moment leaves no child that nobody knows. */
-TEST_F_TIMEOUT(spawn, cancelled, 120)
+/* How many children were left that nobody knew of */
+static unsigned int cancel_spawns(FIXTURE_SELF(spawn) self, unsigned int n)
 {
-	unsigned int i, unknown = 0, n = scaled(4000, 100, "cancellations");
+	unsigned int i, unknown = 0;
 
 	for (i = 0; i < n; i++) {
 		struct cancelled job = { .self = self };
 		pthread_t thread;
 
-		ASSERT_EQ(0, pthread_create(&thread, NULL, spawn_until_cancelled, &job));
+		if (pthread_create(&thread, NULL, spawn_until_cancelled, &job))
+			return n;
 		while (!READ_ONCE(job.begun))
 			sched_yield();
 		usleep(rand() % 20000);
@@ -213,7 +215,28 @@ TEST_F_TIMEOUT(spawn, cancelled, 120)
 		while (waitpid(-1, NULL, 0) > 0)
 			unknown++;
 	}
-	EXPECT_EQ(0U, unknown);
+	return unknown;
+}
+
+/* A thread that is cancelled at any moment leaves no child that nobody knows. */
+TEST_F_TIMEOUT(spawn, cancelled, 120)
+{
+	EXPECT_EQ(0U, cancel_spawns(self, scaled(4000, 100, "cancellations")));
+}
+
+/*
+ * And no descriptor, where each spawn opens one: the table is the parent's, who has
+ * not heard of it.
+ */
+TEST_F_TIMEOUT(spawn, cancelled_in_a_shared_table, 120)
+{
+	unsigned int n = scaled(2000, 100, "cancellations");
+	pid_t child = rfork(RFPROC);
+
+	ASSERT_LE(0, child);
+	if (!child)
+		_exit(cancel_spawns(self, n) != 0);
+	EXPECT_EQ(0, wait_status(child));
 }
 
 static int sigchlds;

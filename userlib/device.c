@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -43,7 +43,7 @@ static bool given_in_doubt = true;
 #define KEPT_COUNT(kept) ((unsigned int)((kept) >> 32))
 
 static unsigned long kept_fd = KEPT(0, NONE);
-static bool table_shared;
+bool spawnctl_table_shared;
 
 int spawnctl_info(int fd, struct spawnctl_info *info)
 {
@@ -257,14 +257,20 @@ static int open_to_keep(struct device *device)
 	return KEPT_FD(old);
 }
 
-/* This thread is not cancelled while it is the only one to know the descriptor */
+/*
+ * While this thread is the only one to know the descriptor it is not cancelled. Nothing
+ * less than its mask sees to that: glibc acts on a pthread_cancel() that was under way
+ * when pthread_setcancelstate() was called.
+ */
 static __attribute__((__noinline__)) int keep_device(struct device *device)
 {
-	int cancel = PTHREAD_CANCEL_ENABLE, fd;
+	const unsigned long long all = SPAWNCTL_SIGSET_ALL;
+	unsigned long long mask;
+	int fd;
 
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &mask, sizeof(mask));
 	fd = open_to_keep(device);
-	pthread_setcancelstate(cancel, NULL);
+	raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof(mask));
 	return fd;
 }
 
@@ -274,7 +280,7 @@ int spawnctl_device_get(struct device *device, bool transient)
 	device->from = DEVICE_GIVEN;
 	if (device->fd >= 0)
 		return 0;
-	if (transient || table_shared) {
+	if (transient || !spawnctl_device_keeps()) {
 		device->from = DEVICE_TRANSIENT;
 		device->fd = open_device();
 	} else {
@@ -316,9 +322,4 @@ void spawnctl_device_lost(const struct device *device, int error)
 			raw_syscall(SYS_close, device->fd);
 		break;
 	}
-}
-
-void spawnctl_device_table_shared(void)
-{
-	table_shared = true;
 }

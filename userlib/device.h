@@ -71,11 +71,22 @@ static inline void spawnctl_device_put(const struct device *device)
  */
 int spawnctl_device_check(int fd, int *refusal);
 
+extern bool spawnctl_table_shared;
+
 /**
  * spawnctl_device_table_shared() - in a child with the parent's descriptor table, and
  * a copy of its memory: nothing can be kept, as the parent does not hear of it
  */
-void spawnctl_device_table_shared(void);
+static inline void spawnctl_device_table_shared(void)
+{
+	spawnctl_table_shared = true;
+}
+
+/** spawnctl_device_keeps() - whether one that is opened can be kept */
+static inline bool spawnctl_device_keeps(void)
+{
+	return !spawnctl_table_shared;
+}
 
 #pragma GCC visibility pop
 

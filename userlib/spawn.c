@@ -4,7 +4,6 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -64,7 +63,7 @@ static void name_fd(struct spawn *spawn, int fd)
  */
 static bool may_share(struct spawn *spawn)
 {
-	bool first = !spawn->attr->pidfd && !spawn->attr->transient;
+	bool first = !spawn->attr->pidfd && !spawn->transient;
 	int i;
 
 	for (i = 0; i < spawn->used; i++) {
@@ -126,6 +125,10 @@ static void set_clone(struct spawn *spawn)
 	*clone = (struct spawnctl_clone){ .size = sizeof(*clone), .exit_signal = SIGCHLD };
 	if (spawn->share)
 		clone->flags |= SPAWNCTL_SHARE_FILES;
+	if (spawn->transient) {
+		clone->flags |= SPAWNCTL_EXEC_MASK;
+		clone->exec_mask = spawn->mask;
+	}
 	if (spawn->attr->flags)
 		set_attributes(clone, spawn->attr);
 	if (spawn->attr->pidfd) {
@@ -170,7 +173,7 @@ give_birth_in(struct spawn *spawn, unsigned long long *frame, size_t size)
 	spawn->birth.clone.stack_size = size - 2 * sizeof(frame[0]);
 	spawn->birth.backend = spawn->attr->backend;
 	spawn->birth.fd = spawn->attr->fd;
-	spawn->birth.transient = spawn->attr->transient;
+	spawn->birth.transient = spawn->transient;
 	spawn->birth.open_window = false;
 	spawn->birth.hold_all = true;
 	spawn->birth.fn = spawnctl_spawn_child;
@@ -218,17 +221,16 @@ static long give_birth_and_reap(struct spawn *spawn)
 int spawnctl_spawn_run(struct spawn *spawn)
 {
 	static const struct spawnctl_attr none = { .fd = -1 };
-	int cancel = PTHREAD_CANCEL_ENABLE, error;
-	bool transient;
+	const unsigned long long all = SPAWNCTL_SIGSET_ALL;
+	int error;
 	long pid;
 
 	/* cppcheck-suppress ctuuninitvar; it is set, but not as a whole */
 	if (!spawn->attr)
 		spawn->attr = &none;
-	/* The descriptor is open for longer than the signals are held back */
-	transient = spawn->attr->transient;
-	if (transient)
-		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	spawn->transient = spawn->attr->transient || !spawnctl_device_keeps();
+	if (spawn->transient)
+		raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &spawn->mask, sizeof(all));
 	spawn->cannot_unshare = false;
 	pid = give_birth_and_reap(spawn);
 	if (spawn->cannot_unshare) {
@@ -247,8 +249,8 @@ int spawnctl_spawn_run(struct spawn *spawn)
 			*spawn->pid = pid;
 	}
 	spawnctl_birth_release(&spawn->birth);
-	if (transient)
-		pthread_setcancelstate(cancel, NULL);
+	if (spawn->transient)
+		raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &spawn->mask, NULL, sizeof(all));
 	return error;
 }
 

@@ -99,6 +99,13 @@ struct spawn {
 	const struct spawnctl_attr *attr;
 	struct birth birth;
 
+	/*
+	 * The descriptor of the device is open for this spawn alone, in which all is
+	 * held back until it is closed, and @mask then put back
+	 */
+	bool transient;
+	unsigned long long mask;
+
 	/* Where the results go, or NULL: the pidfd's is that of @attr */
 	pid_t *pid;
 	pid_t old_pid;
