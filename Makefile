@@ -43,7 +43,7 @@ TOOL_LIB ?= $(O)/libspawnctl.a
 EXAMPLES := $(patsubst examples/%.c,build/examples/%,$(wildcard examples/*.c))
 
 .PHONY: all userlib modules install install-udev install-tools tools examples clean help test check check-debug programs \
-	soak demo lint fuzz-parsers bench bench-native dkms-tree deb secure-boot
+	soak demo lint fuzz-parsers bench bench-native dkms-tree deb deb-check secure-boot
 
 all: userlib
 
@@ -163,6 +163,9 @@ bench-native:
 deb:
 	selftests/vm/deb $(SUITE)
 
+deb-check:
+	selftests/vm/deb-check $(SUITE)
+
 secure-boot:
 	selftests/vm/secure-boot $(KERNEL)
 
@@ -192,6 +195,8 @@ help:
 	@echo 'make dkms-tree         lay out /usr/src/spawnctl-$(VERSION) for dkms (DESTDIR=)'
 	@echo 'make deb               Debian packages into build/deb/trixie, looked at by lintian, installed'
 	@echo '                       and purged in a root of their own (SUITE=bookworm)'
+	@echo 'make deb-check         these as an administrator meets them, on a disk that systemd boots:'
+	@echo '                       upgraded in use, purged (both suites, or SUITE=bookworm)'
 	@echo 'make demo              main job: the promise, shown in a guest'
 	@echo 'make test              what can be read back from the library, without a guest'
 	@echo 'make check             all tests on all kernels; KERNEL=6.1 for one of'

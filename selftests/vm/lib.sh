@@ -68,6 +68,14 @@ kernel_suite() {
 	die "no suite has kernel '$1'"
 }
 
+suite_kernel() {
+	local i
+	for i in "${!SUITES[@]}"; do
+		[ "${SUITES[i]}" = "$1" ] && { echo "${KERNELS[i]}"; return; }
+	done
+	die "no suite '$1' (there are: ${SUITES[*]})"
+}
+
 # A mirror has bad moments; three in a row are a failure, never a skip.
 retry() {
 	local i

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh disable=SC2317 # claim runs them
+# What the claims about packages share, beside selftests/programs/lib.sh: in the chroot
+# and in the guest. Descriptor 3 is where results go.
+
+export DEBIAN_FRONTEND=noninteractive
+exec 3>&1
+
+# typed COMMAND...: as an administrator would; the transcript has it and what it said
+typed() {
+	typed_status=0
+	"$@" >"$WORK/typed" 2>&1 3>&- </dev/null || typed_status=$?
+	{ echo "# $*"; cat "$WORK/typed"; } | tr '\r' '\n' | sed 's/^/| /' >&3
+	cat "$WORK/typed"
+	return $typed_status
+}
+
+# says TEXT COMMAND...: whatever its status
+says() {
+	says_text=$1
+	shift
+	typed "$@"
+	grep -qF -- "$says_text" "$WORK/typed"
+}
+
+refused() {
+	! "$@"
+}
+
+install_debs() {
+	typed apt-get install -y -q --no-install-recommends "$@"
+}
+
+absent() {
+	for p in "$@"; do
+		[ -z "$(dpkg-query -W -f '${Version}' "$p" 2>/dev/null)" ] || { echo "$p"; return 1; }
+	done
+}
+
+# Both version and place: DKMS's, for that kernel
+module_is() {
+	modinfo -k "$1" spawnctl &&
+		[ "$(modinfo -k "$1" -F version spawnctl)" = "$2" ] &&
+		modinfo -k "$1" -n spawnctl | grep -qF "/$1/updates/dkms/spawnctl.ko"
+}
+
+# Nothing broken or half-done in dpkg's eyes and apt's
+sound() {
+	[ -z "$(dpkg --audit)" ] && apt-get check
+}
+
+# All that has the name, but for what dpkg, apt and logs keep
+left() {
+	find / -xdev \( -path /var/lib/dpkg -o -path /var/lib/apt -o -path /var/cache -o -path /var/log \
+		-o -path /tmp -o -path /mnt -o -path /run -o -path /root \) -prune -o -name '*spawnctl*' -print
+	cat /lib/modules/*/modules.dep | grep spawnctl
+}
+
+nothing_left() {
+	left
+	[ -z "$(left)" ]
+}
