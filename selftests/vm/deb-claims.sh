@@ -6,11 +6,13 @@
 export DEBIAN_FRONTEND=noninteractive
 exec 3>&1
 
-# typed COMMAND...: as an administrator would; the transcript has it and what it said
+# typed COMMAND...: as an administrator would; the transcript has it and what it said, but
+# for how far dpkg had read
 typed() {
 	typed_status=0
 	"$@" >"$WORK/typed" 2>&1 3>&- </dev/null || typed_status=$?
-	{ echo "# $*"; cat "$WORK/typed"; } | tr '\r' '\n' | sed 's/^/| /' >&3
+	{ echo "# $*"; cat "$WORK/typed"; } | tr '\r' '\n' |
+		grep -vE '^$|^\(Reading database \.\.\. ([0-9]+%)?$' | sed 's/^/| /' >&3
 	cat "$WORK/typed"
 	return $typed_status
 }
