@@ -193,8 +193,9 @@ stops_and_goes_on() {
 	grep -qx 'first 147' "$work/terminal" && grep -qx 'woken up' "$work/terminal" &&
 	grep -qx 'then 3' "$work/terminal" || return
 	# All in the foreground
-	{ sleep 2; printf '\032'; sleep 5; } |
-		on_terminal 'spawnctl run sleep 4; echo first $?; fg; echo then $?'
+	{ for _ in $(seq 300); do pgrep -fx 'sleep 8' && break; sleep 0.1; done >/dev/null
+	  sleep 1; printf '\032'; sleep 9; } |
+		on_terminal 'spawnctl run sleep 8; echo first $?; fg; echo then $?'
 	grep -qx '.*first 148' "$work/terminal" && grep -qx 'then 0' "$work/terminal"
 }
 

@@ -44,16 +44,17 @@ make_programs() {
 	rm -rf --one-file-system "$dir"
 	apt_conf >"$dir.apt"
 	# The directory is for java, whose set-up fails without it. Of Prometheus, which is
-	# big, the one program.
+	# big, the one program: a package of its own from trixie on.
 	# shellcheck disable=SC2016 # commands of mmdebstrap's
 	bootstrap --mode=root --variant=apt --format=directory \
 		--keyring=/usr/share/keyrings/debian-archive-keyring.gpg \
 		--aptopt="$dir.apt" --aptopt='APT::Install-Recommends "false"' \
 		--dpkgopt=force-unsafe-io "${args[@]}" \
 		--essential-hook='mkdir -p "$1/usr/share/man/man1"' \
-		--customize-hook='chroot "$1" sh -euc "cd /tmp; apt-get -q download prometheus
-			dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x -C / ./usr/bin/promtool
-			rm prometheus_*.deb"' \
+		--customize-hook='chroot "$1" sh -euc "cd /tmp
+			apt-get -q download promtool || apt-get -q download prometheus
+			dpkg-deb --fsys-tarfile prom*.deb | tar -x -C / ./usr/bin/promtool
+			rm prom*.deb"' \
 		--include="$(IFS=,; echo "${PROGRAM_PACKAGES[*]}")" \
 		"$suite" "$dir" "deb $m $suite main" || return 1
 	cp -r "$OBJTOOL" "$dir/usr/src/linux" || return 1
