@@ -9,8 +9,9 @@ export LC_ALL=C
 unset SPAWNCTL_FD SPAWNCTL_BACKEND
 here=$(dirname "$(realpath "$0")")
 examples=$here/examples
-work=$(mktemp -d)
-n=0 failed=0 told=()
+# shellcheck source=claim.sh
+. "$here/claim.sh"
+told=()
 mkdir "$work/bin" "$work/cwd"
 cd "$work/cwd" || exit
 # What the examples name, and is nobody's
@@ -27,19 +28,6 @@ cat >"$work/bin/daemon" <<-'END'
 	cd /proc/$$/fd && [ "$(cut -d' ' -f6 /proc/$$/stat)" = $$ ] && echo "$1 in $OLDPWD"
 END
 chmod 755 "$work" "$work/bin"/*
-
-claim() {
-	local name=$1
-	shift
-	n=$((n + 1))
-	if "$@" >"$work/claim" 2>&1; then
-		echo "ok $n $name"
-	else
-		echo "not ok $n $name"
-		sed 's/^/# /' "$work/claim"
-		failed=1
-	fi
-}
 
 refused() {
 	! "$@"

@@ -6,21 +6,8 @@
 
 export LC_ALL=C COLUMNS=60
 unset SPAWNCTL_FD SPAWNCTL_BACKEND
-work=$(mktemp -d)
-n=0 failed=0
-
-claim() {
-	local name=$1
-	shift
-	n=$((n + 1))
-	if "$@" >"$work/claim" 2>&1; then
-		echo "ok $n $name"
-	else
-		echo "not ok $n $name"
-		sed 's/^/# /' "$work/claim"
-		failed=1
-	fi
-}
+# shellcheck source=claim.sh
+. "$(dirname "$(realpath "$0")")/claim.sh"
 
 # gives STATUS COMMAND...
 gives() {
