@@ -37,28 +37,13 @@ make_debug() {
 	return $rc
 }
 
-# need_debug KERNEL: puts the kernel over ROOT, and sets RELEASE. Descriptor 3
-# holds it.
+# need_debug KERNEL: puts the kernel over ROOT, and sets RELEASE.
 need_debug() {
-	local kernel=$1 dir tmp=$CACHE/tmp-debug-$1
+	local kernel=$1 dir
 	dir=$CACHE/debug-$kernel-$(debug_key "$kernel")
 
-	exec 3>"$CACHE/debug-$kernel.lock"
-	flock -s 3
-	if ! root_is_fresh "$dir"; then
-		flock -u 3
-		flock -n -x 3 || { say "$kernel: waiting for another maker of the kernel"; flock -x 3; }
-		if ! root_is_fresh "$dir"; then
-			say "$kernel: building the kernel (7 minutes on two processors)"
-			drop_old "debug-$kernel-????????????????"
-			rm -rf --one-file-system "$dir"
-			make_debug "$kernel" "$tmp" || die "$kernel: cannot build the kernel"
-			touch "$tmp/.complete"
-			mv "$tmp" "$dir"
-			say "$kernel: kernel built"
-		fi
-		flock -s 3
-	fi
+	need_cached "debug-$kernel" "$dir" "the kernel $kernel (7 minutes on two processors)" \
+		make_debug "$kernel"
 	RELEASE=$(basename "$dir"/usr/lib/modules/*)
 	ROOT=$dir:$ROOT
 }

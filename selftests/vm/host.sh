@@ -24,7 +24,7 @@ need_host() {
 		die "cannot install ${missing[*]}"
 }
 
-# mmdebstrap, without our locks' descriptors: it has a shell write to one of its
+# mmdebstrap, without our own descriptors: it has a shell write to one of its
 # own by number, and sh takes no number above 9. Its mounts are its own too, so
 # that none of the machine's /dev is left in what a killed run leaves behind.
 bootstrap() {

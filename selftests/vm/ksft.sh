@@ -56,18 +56,8 @@ make_ksft() {
 # need_ksft: sets KSFT, and OBJTOOL, a tree with nothing but that project.
 need_ksft() {
 	KSFT=$(ksft_dir)
-	mkdir -p "$CACHE"
-	exec 7>"$CACHE/ksft.lock"
-	flock 7
-	if [ ! -e "$KSFT/.complete" ]; then
-		say "fetching kselftest from $KSFT_SUITE's linux-source (about 40 s)"
-		drop_old "ksft-????????????????"
-		retry logged "$BUILD/log/ksft" make_ksft "$CACHE/tmp-ksft" ||
-			die "cannot get kselftest"
-		touch "$CACHE/tmp-ksft/.complete"
-		mv "$CACHE/tmp-ksft" "$KSFT"
-	fi
-	flock -u 7
+	need_cached ksft "$KSFT" "kselftest of $KSFT_SUITE's linux-source (about 40 s)" \
+		retry logged "$BUILD/log/ksft" make_ksft
 	OBJTOOL=$KSFT/linux
 	KSFT=$KSFT/tree
 }

@@ -99,12 +99,60 @@ logged() {
 	fi
 }
 
-# drop_old PATTERN: what of the cache nobody makes any more. By age: another
-# checkout, with another recipe, may be using it now.
-drop_old() {
-	find "$CACHE" -maxdepth 1 -name "$1" -mtime "+$CACHE_DAYS" -exec rm -rf --one-file-system {} +
-}
-
 hash_of() {
 	sha256sum | cut -c1-16
+}
+
+# What is half-made has another name; a directory is marked besides.
+is_there() {
+	[ -e "$1" ] && { [ ! -d "$1" ] || [ -e "$1/.complete" ]; }
+}
+
+is_fresh() {
+	local mark=$1
+	[ -d "$1" ] && mark=$1/.complete
+	is_there "$1" && [ -z "$(find "$mark" -mtime "+$CACHE_DAYS")" ]
+}
+
+# make_cached NAME PATH WHAT MAKE...: for who has PATH for himself
+make_cached() {
+	local name=$1 path=$2 what=$3 tmp=$CACHE/tmp-${2##*/} from=$SECONDS
+	shift 3
+
+	is_fresh "$path" && return
+	say "making $what"
+	# What nobody makes any more. By age: another checkout, with another recipe, may
+	# be using it now.
+	find "$CACHE" -maxdepth 1 ! -path "$path" -mtime "+$CACHE_DAYS" -regextype posix-extended \
+		-regex ".*/(tmp-)?$name-[0-9a-f]{16}(\.[a-z0-9]+)*" \
+		-exec rm -rf --one-file-system {} + || true
+	"$@" "$tmp" || die "cannot make ${what%% (*}"
+	[ ! -d "$tmp" ] || touch "$tmp/.complete" || die "cannot mark $tmp"
+	rm -rf --one-file-system "$path"
+	mv -T "$tmp" "$path" || die "cannot put $path there"
+	say "made ${what%% (*} in $((SECONDS - from)) s"
+}
+
+# need_cached NAME PATH WHAT MAKE...: the cache has PATH, which is NAME with a hash of its
+# recipe. "MAKE... FILE" makes it if it is not there, or old; WHAT tells a person what it
+# is. A descriptor holds it, so that nobody replaces it while this process lives. Who
+# makes is waited for, who uses never is: an old one that others have serves.
+need_cached() {
+	local lock
+
+	mkdir -p "$CACHE"
+	exec {lock}>"$CACHE/lock-${2##*/}"
+	flock -n -s "$lock" || { say "waiting for who makes ${3%% (*}"; flock -s "$lock"; } ||
+		die "cannot lock $2"
+	is_fresh "$2" && return
+	flock -u "$lock"
+	if flock -n -x "$lock"; then
+		make_cached "$@"
+	elif ! is_there "$2"; then
+		say "waiting for who makes ${3%% (*}"
+		flock -x "$lock" || die "cannot lock $2"
+		make_cached "$@"
+	fi
+	flock -s "$lock"
+	is_there "$2" || die "there is no ${3%% (*}"
 }

@@ -29,10 +29,6 @@ programs_image() {
 	} | hash_of).ext4"
 }
 
-image_is_fresh() {
-	[ -e "$1" ] && [ -z "$(find "$1" -mtime "+$CACHE_DAYS")" ]
-}
-
 # make_programs SUITE FILE
 make_programs() {
 	local suite=$1 image=$2 dir=$2.dir m x args=()
@@ -64,29 +60,14 @@ make_programs() {
 	rm -rf --one-file-system "$dir" "$dir.apt"
 }
 
-# need_programs KERNEL: sets IMAGE. Descriptor 4 holds it.
+# need_programs KERNEL: sets IMAGE.
 need_programs() {
-	local kernel=$1 suite
-	suite=$(programs_suite "$kernel")
+	local suite
+	suite=$(programs_suite "$1")
 	IMAGE=$(programs_image "$suite")
-
-	mkdir -p "$CACHE"
-	exec 4>"$CACHE/programs-$suite.lock"
-	flock -s 4
-	if ! image_is_fresh "$IMAGE"; then
-		flock -u 4
-		flock -x 4
-		if ! image_is_fresh "$IMAGE"; then
-			say "$kernel: making a disk of $suite with gcc, gdb, java, rust, ... (about 120 s)"
-			drop_old "programs-$suite-*"
-			retry logged "$BUILD/$kernel/log/programs" \
-				make_programs "$suite" "$CACHE/tmp-programs-$suite" ||
-				die "$kernel: cannot make the disk of $suite"
-			mv "$CACHE/tmp-programs-$suite" "$IMAGE"
-			say "$kernel: disk made"
-		fi
-		flock -s 4
-	fi
+	need_cached "programs-$suite" "$IMAGE" \
+		"a disk of $suite with gcc, gdb, java, rust, ... (about 120 s)" \
+		retry logged "$BUILD/log/programs-$suite" make_programs "$suite"
 }
 
 # run_programs KERNEL CASE...: one guest, in BUILD/KERNEL/programs; sets TOKEN.

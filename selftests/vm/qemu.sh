@@ -34,18 +34,8 @@ need_qemu() {
 		return
 	fi
 	dir=$(qemu_dir)
-	mkdir -p "$CACHE"
-	exec 5>"$CACHE/qemu.lock"
-	flock 5
-	if [ ! -e "$dir/.complete" ]; then
-		say "fetching qemu from $QEMU_SUITE (about 20 s)"
-		drop_old "qemu-????????????????"
-		retry logged "$BUILD/log/qemu" make_qemu "$CACHE/tmp-qemu" ||
-			die "cannot get qemu"
-		touch "$CACHE/tmp-qemu/.complete"
-		mv "$CACHE/tmp-qemu" "$dir"
-	fi
-	flock -u 5
+	need_cached qemu "$dir" "qemu of $QEMU_SUITE (about 20 s)" \
+		retry logged "$BUILD/log/qemu" make_qemu
 	lib=$dir/usr/lib/x86_64-linux-gnu
 	export QEMU_MODULE_DIR=$lib/qemu
 	QEMU=("$lib/ld-linux-x86-64.so.2" --library-path "$(qemu_libs "$dir")"

@@ -24,11 +24,6 @@ root_dir() {
 	echo "$CACHE/root-$1-$(root_key "$1")"
 }
 
-root_is_fresh() {
-	[ -e "$1/.complete" ] &&
-		[ -z "$(find "$1/.complete" -mtime "+$CACHE_DAYS")" ]
-}
-
 # make_root SUITE DIR
 make_root() {
 	local suite=$1 dir=$2 base=${1%-backports} m x
@@ -69,34 +64,17 @@ root_release() {
 	echo "$r"
 }
 
-# need_root KERNEL: sets ROOT and RELEASE, making the root if it must be made.
-# Descriptor 8 holds it, so that nobody replaces it while this process lives.
-need_root() {
-	local kernel=$1 suite tmp
-	suite=$(kernel_suite "$kernel")
-	ROOT=$(root_dir "$suite")
-	tmp=$CACHE/tmp-$suite
+make_stock_root() {
+	retry logged "$BUILD/log/root-$1" make_root "$1" "$2" || return 1
+	root_release "$2" >/dev/null
+	rm -f "$2.apt"
+}
 
-	mkdir -p "$CACHE"
-	exec 8>"$CACHE/root-$suite.lock"
-	flock -s 8
-	if ! root_is_fresh "$ROOT"; then
-		flock -u 8
-		flock -n -x 8 || { say "$kernel: waiting for another user of the root"; flock -x 8; }
-		if ! root_is_fresh "$ROOT"; then
-			say "$kernel: making the root of $suite (about 90 s)"
-			# Sixteen: trixie's are not those of trixie-backports.
-			drop_old "root-$suite-????????????????"
-			rm -rf --one-file-system "$ROOT"
-			retry logged "$BUILD/$kernel/log/root" make_root "$suite" "$tmp" ||
-				die "$kernel: cannot make the root of $suite"
-			root_release "$tmp" >/dev/null
-			rm -f "$tmp.apt"
-			touch "$tmp/.complete"
-			mv "$tmp" "$ROOT"
-			say "$kernel: root made"
-		fi
-		flock -s 8
-	fi
+# need_root KERNEL: sets ROOT and RELEASE, making the root if it must be made.
+need_root() {
+	local suite
+	suite=$(kernel_suite "$1")
+	ROOT=$(root_dir "$suite")
+	need_cached "root-$suite" "$ROOT" "the root of $suite (about 90 s)" make_stock_root "$suite"
 	RELEASE=$(root_release "$ROOT")
 }
