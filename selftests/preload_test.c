@@ -3,6 +3,7 @@
  * The preload library, by this program run again under it: with each backend the
  * same results as libc's, nothing left open, and glibc's objects taken as ours.
  */
+#include "filter.h"
 #include "spawnctl_test.h"
 
 #include <dlfcn.h>
@@ -248,6 +249,31 @@ static int inner_refused(int error)
 	return 0;
 }
 
+/* Killed at a call that a spawn by a descriptor that is given has no need of */
+static int inner_filtered(void)
+{
+	char *argv[] = { "true", NULL };
+	pid_t pid;
+
+	CHECK(!filter(SYS_rt_sigprocmask, SECCOMP_RET_KILL_PROCESS));
+	CHECK(!posix_spawn(&pid, "/bin/true", NULL, NULL, argv, environ));
+	CHECK(!wait_status(pid));
+	fputs("alive\n", stderr);
+	return 0;
+}
+
+static void give_device(void)
+{
+	struct spawnctl_limit limit = {
+		.size = sizeof(limit), .flags = SPAWNCTL_LIMIT_FILTERED };
+	int fd = open("/dev/spawnctl", O_RDWR);
+	char number[16];
+
+	CHECK(!ioctl(fd, SPAWNCTL_IOC_LIMIT, &limit));
+	snprintf(number, sizeof(number), "%d", fd);
+	setenv("SPAWNCTL_FD", number, 1);
+}
+
 static char said[65536];
 
 /* Itself, under the preload, with no descriptors but three; its exit status. */
@@ -264,6 +290,8 @@ static int run_self(const char *backend, const char *mode)
 		dup2(out[1], 2);
 		for (fd = 3; fd < 1024; fd++)
 			close(fd);
+		if (!strcmp(mode, "--given"))
+			give_device();
 		setenv("LD_PRELOAD", PRELOAD, 1);
 		setenv("SPAWNCTL_DEBUG", "1", 1);
 		if (backend)
@@ -303,6 +331,15 @@ TEST(environment_changes)
 	EXPECT_EQ(0, run_self(NULL, "--setenv")) TH_LOG("%s", said);
 }
 
+TEST(given_device)
+{
+	EXPECT_EQ(0, run_self("device", "--given")) TH_LOG("%s", said);
+	EXPECT_NE(NULL, strstr(said, "alive\n"));
+	/* One that is opened for the spawn is held back for */
+	run_self("device", "--filtered");
+	EXPECT_EQ(NULL, strstr(said, "alive\n"));
+}
+
 TEST(unknown)
 {
 	EXPECT_EQ(0, run_self("fastest", "--refused-EINVAL")) TH_LOG("%s", said);
@@ -325,6 +362,8 @@ int main(int argc, char **argv)
 		return inner();
 	if (argc == 2 && !strcmp(argv[1], "--setenv"))
 		return inner_setenv();
+	if (argc == 2 && (!strcmp(argv[1], "--given") || !strcmp(argv[1], "--filtered")))
+		return inner_filtered();
 	if (argc == 2 && !strcmp(argv[1], "--refused-EINVAL"))
 		return inner_refused(EINVAL);
 	if (argc == 2 && !strcmp(argv[1], "--refused-ENOENT"))

@@ -6,7 +6,9 @@
 #ifndef SPAWNCTL_ARCH_H
 #define SPAWNCTL_ARCH_H
 
+#include <signal.h>
 #include <stddef.h>
+#include <sys/syscall.h>
 
 #include "spawnctl.h"
 #include "syscall.h"	/* arch/ */
@@ -16,6 +18,19 @@
 
 /* raw_syscall() - system call with up to six arguments; the result, or -errno */
 #define raw_syscall(...) spawnctl_syscall_pick(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
+
+/* Of this thread, libc's own signals too: all the 64 that the kernel has */
+static inline void set_sigmask(const unsigned long long *mask)
+{
+	raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, mask, NULL, sizeof(*mask));
+}
+
+static inline void block_all_signals(unsigned long long *mask)
+{
+	const unsigned long long all = SPAWNCTL_SIGSET_ALL;
+
+	raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, mask, sizeof(all));
+}
 
 #pragma GCC visibility push(hidden)
 

@@ -88,8 +88,7 @@ static int start(void *arg)
 void spawnctl_birth_before_exec(const struct birth *birth)
 {
 	if (birth->backend != SPAWNCTL_BACKEND_DEVICE)
-		raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &birth->clone.exec_mask, NULL,
-			    SIGSET_SIZE);
+		set_sigmask(&birth->clone.exec_mask);
 }
 
 /*
@@ -254,13 +253,12 @@ static long by_clone(struct birth *birth)
 static __attribute__((__noinline__)) long
 by_lower(struct birth *birth, enum spawnctl_backend wanted)
 {
-	const unsigned long long all = SPAWNCTL_SIGSET_ALL;
 	struct spawnctl_clone *clone = &birth->clone;
 	long pid = -ENOSYS;
 
 	if (clone->sig_default & clone->sig_ignore)
 		return -EINVAL;
-	raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &birth->hold.mask, SIGSET_SIZE);
+	block_all_signals(&birth->hold.mask);
 	birth->hold.wanted = true;
 	if (!(clone->flags & SPAWNCTL_EXEC_MASK))
 		clone->exec_mask = birth->hold.mask;
@@ -280,7 +278,7 @@ void spawnctl_birth_release(struct birth *birth)
 	if (!birth->hold.wanted)
 		return;
 	birth->hold.wanted = false;
-	raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &birth->hold.mask, NULL, SIGSET_SIZE);
+	set_sigmask(&birth->hold.mask);
 }
 
 long spawnctl_birth(struct birth *birth)

@@ -222,6 +222,11 @@ static int given(void)
 	return given_fd;
 }
 
+bool spawnctl_device_is_given(void)
+{
+	return given() != NONE;
+}
+
 /* The same open file with a number that nobody counts on, if there is one */
 static int lift(int fd)
 {
@@ -264,13 +269,12 @@ static int open_to_keep(struct device *device)
  */
 static __attribute__((__noinline__)) int keep_device(struct device *device)
 {
-	const unsigned long long all = SPAWNCTL_SIGSET_ALL;
 	unsigned long long mask;
 	int fd;
 
-	raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &mask, sizeof(mask));
+	block_all_signals(&mask);
 	fd = open_to_keep(device);
-	raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof(mask));
+	set_sigmask(&mask);
 	return fd;
 }
 

@@ -29,6 +29,9 @@ static inline bool device_is_ours(const struct device *device)
 	       (device->from == DEVICE_KEPT || device->from == DEVICE_TRANSIENT);
 }
 
+/** spawnctl_device_is_given() - whether spawnctl_device_get() will open none */
+bool spawnctl_device_is_given(void);
+
 /**
  * spawnctl_device_get() - the descriptor given by the environment, or one opened
  * @device: where it goes

@@ -173,7 +173,7 @@ give_birth_in(struct spawn *spawn, unsigned long long *frame, size_t size)
 	spawn->birth.clone.stack_size = size - 2 * sizeof(frame[0]);
 	spawn->birth.backend = spawn->attr->backend;
 	spawn->birth.fd = spawn->attr->fd;
-	spawn->birth.transient = spawn->transient;
+	spawn->birth.transient = spawn->attr->transient;
 	spawn->birth.open_window = false;
 	spawn->birth.hold_all = true;
 	spawn->birth.fn = spawnctl_spawn_child;
@@ -221,16 +221,16 @@ static long give_birth_and_reap(struct spawn *spawn)
 int spawnctl_spawn_run(struct spawn *spawn)
 {
 	static const struct spawnctl_attr none = { .fd = -1 };
-	const unsigned long long all = SPAWNCTL_SIGSET_ALL;
 	int error;
 	long pid;
 
 	/* cppcheck-suppress ctuuninitvar; it is set, but not as a whole */
 	if (!spawn->attr)
 		spawn->attr = &none;
-	spawn->transient = spawn->attr->transient || !spawnctl_device_keeps();
+	spawn->transient = (spawn->attr->transient || !spawnctl_device_keeps()) &&
+			   spawn->attr->fd < 0 && !spawnctl_device_is_given();
 	if (spawn->transient)
-		raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &spawn->mask, sizeof(all));
+		block_all_signals(&spawn->mask);
 	spawn->cannot_unshare = false;
 	pid = give_birth_and_reap(spawn);
 	if (spawn->cannot_unshare) {
@@ -250,7 +250,7 @@ int spawnctl_spawn_run(struct spawn *spawn)
 	}
 	spawnctl_birth_release(&spawn->birth);
 	if (spawn->transient)
-		raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &spawn->mask, NULL, sizeof(all));
+		set_sigmask(&spawn->mask);
 	return error;
 }
 

@@ -33,7 +33,6 @@ pid_t spawnctl_error(long error)
 
 long spawnctl_vfork_prepare(struct vfork_call *call, struct birth *birth)
 {
-	const unsigned long long all = SPAWNCTL_SIGSET_ALL;
 	long ret = spawnctl_birth_probe(birth);
 
 	if (ret)
@@ -54,7 +53,7 @@ long spawnctl_vfork_prepare(struct vfork_call *call, struct birth *birth)
 		call->args[1] = sizeof(clone3_args);
 		break;
 	default:
-		raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &call->mask, sizeof(all));
+		block_all_signals(&call->mask);
 		call->nr = SYS_clone;
 		call->args[0] = CLONE_VM | CLONE_VFORK | SIGCHLD;
 		call->args[2] = 1;
@@ -68,5 +67,5 @@ void spawnctl_vfork_child(unsigned long long mask)
 	const struct birth birth = { .backend = SPAWNCTL_BACKEND_CLONE };
 
 	spawnctl_birth_set_handlers(&birth);
-	raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof(mask));
+	set_sigmask(&mask);
 }

@@ -87,8 +87,8 @@ enum {
  *	(1 << SPAWNCTL_CMD_*)
  * @refusal: Out: what this caller would be answered to every SPAWN and FORK on
  *	this descriptor, whatever it asked, and so why: 0 (not refused), EACCES
- *	(a seccomp filter), EPERM (LIMIT has taken both away) or EDQUOT (no child
- *	is left)
+ *	(a seccomp filter), EPERM (LIMIT has taken both away, or the caller is a
+ *	thread of the kernel's or io_uring's) or EDQUOT (no child is left)
  * @spawn_flags: Out: flags that SPAWN serves on this kernel and this descriptor
  *	allows
  * @fork_flags: Out: the same for FORK

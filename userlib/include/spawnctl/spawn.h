@@ -38,7 +38,7 @@ typedef struct spawnctl_attr spawnctl_attr_t;
  *	SPAWNCTL_SPAWN_SETCGROUP and SPAWNCTL_SPAWN_AUTOREAP are EOPNOTSUPP
  *
  * With all of them no handler of the caller runs in the child. The lower two
- * block all signals in the calling thread, and need up to five system calls more.
+ * block all signals in the calling thread, and need some system calls more.
  */
 enum spawnctl_backend {
 	SPAWNCTL_BACKEND_ANY,
