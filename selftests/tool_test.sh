@@ -173,17 +173,87 @@ on_terminal() {
 		tee "$work/terminal"
 }
 
+# ctrl_z_when COMMAND...: types it as soon as COMMAND has no failure to tell
+ctrl_z_when() {
+	for _ in $(seq 300); do "$@" && break; sleep 0.1; done >/dev/null
+	printf '\032'
+}
+
 stops_and_goes_on() {
 	local same='spawnctl run sh -c "kill -STOP \$\$; echo woken up; exit 3"'
 	# The program alone, where nobody but its parent sees it
 	on_terminal "$same; echo first \$?; fg; echo then \$?" </dev/null
-	grep -qx 'first 147' "$work/terminal" && grep -qx 'woken up' "$work/terminal" &&
+	grep -qx 'first 148' "$work/terminal" && grep -qx 'woken up' "$work/terminal" &&
 	grep -qx 'then 3' "$work/terminal" || return
 	# All in the foreground
-	{ for _ in $(seq 300); do pgrep -fx 'sleep 8' && break; sleep 0.1; done >/dev/null
-	  sleep 1; printf '\032'; sleep 9; } |
+	{ ctrl_z_when pgrep -fx 'sleep 8'; sleep 9; } |
 		on_terminal 'spawnctl run sleep 8; echo first $?; fg; echo then $?'
 	grep -qx '.*first 148' "$work/terminal" && grep -qx 'then 0' "$work/terminal"
+}
+
+# A program that puts the terminal in order first, and one that does not stop
+stops_when_the_program_has() {
+	# With no child, which would stop for itself
+	mkfifo "$work/silent"
+	cat >"$work/slow" <<-END
+		#!/bin/bash
+		exec 9<>"$work/silent"
+		trap 'told=1' TSTP
+		touch "$work/there"
+		while [ -z "\$told" ]; do read -t 0.1 -u 9; done
+		read -t 2 -u 9
+		echo in order
+		kill -STOP \$\$
+		exit 5
+	END
+	chmod +x "$work/slow"
+	{ ctrl_z_when test -e "$work/there"; sleep 6; } |
+		on_terminal "spawnctl run $work/slow; echo first \$?; fg; echo then \$?"
+	[ "$(grep -xoE '(\^Z)?in order|first 148|then 5' "$work/terminal" | sed 's/^^Z//' | tr '\n' ,)" = \
+		'in order,first 148,then 5,' ] || return
+	{ ctrl_z_when pgrep -fx 'sleep 3'; sleep 4; } |
+		on_terminal 'spawnctl run -i TSTP sleep 3; echo first $?'
+	grep -qx '.*first 0' "$work/terminal"
+}
+
+# A job in the background; a signal for the parent alone; one that passes it on
+stops_in_the_background() {
+	local to run=
+	for to in %1 '$!' %1; do
+		on_terminal "$run spawnctl run sh -c \"sleep 2; exit 4\" & sleep 0.5; kill -TSTP $to
+			sleep 0.5; jobs; sleep 3; fg; echo then \$?" </dev/null
+		grep -q Stopped "$work/terminal" && grep -qx 'then 4' "$work/terminal" || return
+		[ "$to" = %1 ] || run='spawnctl run'
+	done
+	on_terminal 'for i in 1 2 3 4 5 6 7 8 9; do
+		spawnctl run sh -c "sleep 1; exit 4" & kill -TSTP %%; kill -CONT %%; wait %%; echo then $?
+	done' </dev/null
+	[ "$(grep -cx 'then 4' "$work/terminal")" = 9 ]
+}
+
+# A process group of its own, which the terminal knows nothing of
+signals_for_another_group() {
+	local key
+	cat >"$work/apart" <<-'END'
+		#!/usr/bin/perl
+		setpgrp;
+		$SIG{INT} = sub { exit 9 };
+		$0 = 'apart';
+		sleep 30;
+	END
+	chmod +x "$work/apart"
+	for key in 003 032; do
+		{ for _ in $(seq 300); do pgrep -fx apart && break; sleep 0.1; done >/dev/null
+		  printf '%b' "\\$key"; sleep 2; } |
+			on_terminal "spawnctl run $work/apart; echo first \$?"
+		mv "$work/terminal" "$work/terminal.$key"
+	done
+	pkill -KILL -fx apart
+	grep -qx '.*first 9' "$work/terminal.003" && grep -qx '.*first 148' "$work/terminal.032"
+}
+
+alarm_goes_on() {
+	gives 142 perl -e 'alarm 1; exec @ARGV' spawnctl run -d -- sleep 20
 }
 
 # Whoever wakes up a service's program has not to know of its parent
@@ -252,16 +322,21 @@ nothing_loaded() {
 }
 
 misused() {
+	local uids=({1..32})
 	gives 2 spawnctl && gives 2 spawnctl nonsense && gives 2 spawnctl stats --nonsense &&
 	gives 2 spawnctl stats extra && gives 2 spawnctl stats --json --openmetrics &&
 	gives 2 spawnctl stats --watch=x && gives 2 spawnctl monitor --errno ENONSENSE &&
 	gives 2 spawnctl monitor --count 0 && gives 2 spawnctl monitor --uid no-such-user &&
+	gives 2 spawnctl monitor "${uids[@]/#/-u}" -u 33 &&
+	spawnctl monitor "${uids[@]/#/-u}" --count 0 2>&1 | grep -q 'number of lines' &&
 	gives 0 spawnctl --help && gives 0 spawnctl run --help && gives 0 spawnctl --version &&
-	gives 1 sh -c 'spawnctl info >/dev/full'
+	gives 1 sh -c 'spawnctl info >/dev/full' && gives 1 sh -c 'spawnctl info >&-' &&
+	gives 7 sh -c 'spawnctl run sh -c "exit 7" >&-' && gives 125 spawnctl run -f 4294967296 -- true &&
+	gives 125 spawnctl run -i 4294967311 -- true
 }
 
 echo "TAP version 13"
-echo "1..26"
+echo "1..30"
 modprobe spawnctl
 claim "info tells what is loaded" info_is_true
 claim "stats counts what was done" adds_up
@@ -281,6 +356,10 @@ claim "run gives the signal state that is asked for" signals_as_asked
 claim "run ends as its program does" ends_alike
 claim "run passes signals on" passes_on
 claim "run stops with its program in a shell's foreground, and goes on" stops_and_goes_on
+claim "run stops when the program has, if that does" stops_when_the_program_has
+claim "run stops with its program in the background" stops_in_the_background
+claim "run passes keys on to another process group" signals_for_another_group
+claim "run passes an alarm on" alarm_goes_on
 claim "run does not stop in a service" stops_without_terminal
 claim "run passes only these descriptors" only_these
 claim "run sets directory, no_new_privs, session and cgroup" elsewhere

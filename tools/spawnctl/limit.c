@@ -75,7 +75,7 @@ static int parse(struct spawnctl_limit *limit, int argc, char **argv)
 	};
 	bool final = false;
 	const char *wrong;
-	char *end;
+	uint64_t children;
 	int c;
 
 	opterr = 0;
@@ -95,11 +95,10 @@ static int parse(struct spawnctl_limit *limit, int argc, char **argv)
 			break;
 		case 'N':
 			limit->flags |= SPAWNCTL_LIMIT_CHILDREN;
-			errno = 0;
-			limit->children = strtoull(optarg, &end, 10);
-			if (*optarg < '0' || *optarg > '9' || *end || errno)
+			if (!read_number(optarg, UINT64_MAX, &children))
 				return bad_usage("limit", "'%s' is no number of children",
 						 optarg);
+			limit->children = children;
 			break;
 		case 'n':
 			limit->flags |= SPAWNCTL_LIMIT_NO_NEW_PRIVS;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <locale.h>
 #include <stdarg.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,9 +75,10 @@ int say_cannot(const char *command, const char *what, const struct nl *nl, int e
 /* What could not be written has not been said */
 static int finish(int status)
 {
-	int failed = ferror(stdout);
+	bool failed = ferror(stdout), said = __fpending(stdout);
 
-	if (!fclose(stdout) && !failed)
+	/* It may be closed where nothing was to be said */
+	if ((!fclose(stdout) || (errno == EBADF && !said)) && !failed)
 		return status;
 	if (errno != EPIPE)
 		fprintf(stderr, "spawnctl: cannot write: %s\n", strerror(errno));

@@ -40,9 +40,9 @@ const char usage_monitor[] =
 
 struct filter {
 	unsigned int uids, comms, errors;
-	uint32_t uid[MOST];
-	const char *comm[MOST];
-	int error[MOST];	/* 0: any */
+	uint32_t uid[MOST + 1];
+	const char *comm[MOST + 1];
+	int error[MOST + 1];	/* 0: any */
 };
 
 static bool wanted(const struct filter *filter, const struct nl_event *event)
@@ -185,16 +185,13 @@ static int follow(struct nl *nl, struct monitor *monitor)
 static int user_id(const char *text, uint32_t *uid)
 {
 	struct passwd *user = getpwnam(text);
-	unsigned long number;
-	char *end;
+	uint64_t number;
 
 	if (user) {
 		*uid = user->pw_uid;
 		return 0;
 	}
-	errno = 0;
-	number = strtoul(text, &end, 10);
-	if (!*text || *end || errno || number > UINT32_MAX)
+	if (!read_number(text, UINT32_MAX, &number))
 		return -1;
 	*uid = number;
 	return 0;
@@ -214,12 +211,9 @@ int cmd_monitor(int argc, char **argv)
 	struct nl_info module;
 	int c, ret, room = ROOM, fd;
 	struct nl nl;
-	char *end;
 
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, "ju:c:e:n:", options, NULL)) != -1) {
-		if (filter->uids == MOST || filter->comms == MOST || filter->errors == MOST)
-			return bad_usage("monitor", "more than %d of an option", MOST - 1);
 		switch (c) {
 		case 'j':
 			monitor.json = true;
@@ -238,16 +232,16 @@ int cmd_monitor(int argc, char **argv)
 			filter->error[filter->errors++] = ret;
 			break;
 		case 'n':
-			monitor.left = strtoull(optarg, &end, 10);
-			if (*optarg == '-' || *end || !monitor.left)
+			if (!read_number(optarg, UINT64_MAX, &monitor.left) || !monitor.left)
 				return bad_usage("monitor", "'%s' is not a number of lines",
 						 optarg);
 			break;
-		case '?':
 		default:
 			return bad_usage("monitor", "no option '%s', or no value for it",
 					 argv[optind - 1]);
 		}
+		if (filter->uids > MOST || filter->comms > MOST || filter->errors > MOST)
+			return bad_usage("monitor", "more than %d of an option", MOST);
 	}
 	if (optind < argc)
 		return bad_usage("monitor", "no argument '%s' is known", argv[optind]);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <spawnctl/spawn.h>
 #include <stdlib.h>
@@ -33,10 +34,10 @@ const char usage_run[] =
 	"  -d, --device                 by the device, or not at all\n"
 	"  -v, --verbose                say on stderr what it is made by\n"
 	"\n"
-	"Signals that are sent to spawnctl go on to COMMAND; if that stops in the terminal's\n"
-	"foreground, spawnctl stops too. Exit status: COMMAND's; if a signal ends it,\n"
-	"spawnctl ends by the same. 125: spawnctl failed. 126: COMMAND\n"
-	"cannot be executed. 127: there is none.\n";
+	"Signals that are sent to spawnctl go on to COMMAND; if that stops and a shell is to\n"
+	"see it, spawnctl stops too. Exit status: COMMAND's; if a signal ends it, spawnctl\n"
+	"ends by the same. 125: spawnctl failed. 126: COMMAND cannot be executed. 127: there\n"
+	"is none.\n";
 
 struct run {
 	spawnctl_file_actions_t *actions;
@@ -64,10 +65,9 @@ static bool add_signal(const char *part, void *data)
 static bool keep_fd(const char *part, void *data)
 {
 	struct run *run = data;
-	char *end;
-	long fd = strtol(part, &end, 10);
+	uint64_t fd;
 
-	return *part && !*end && fd >= 0 && fcntl(fd, F_GETFD) != -1 &&
+	return read_number(part, INT_MAX, &fd) && fcntl(fd, F_GETFD) != -1 &&
 	       !spawnctl_file_actions_adddup2(run->actions, fd, fd);
 }
 
@@ -198,7 +198,7 @@ static void set_signals(struct run *run)
 }
 
 static const int passed_on[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM,
-				 SIGCONT };
+				 SIGCONT, SIGTSTP };
 
 /* Blocked from before the child is there, so that none of them is lost */
 static void block_signals(sigset_t *set)
@@ -209,40 +209,82 @@ static void block_signals(sigset_t *set)
 	sigaddset(set, SIGCHLD);
 	for (i = 0; i < ARRAY_SIZE(passed_on); i++)
 		sigaddset(set, passed_on[i]);
-	/* Ignored, it would leave nothing to wait for */
+	/* Ignored, they would leave nothing to wait for, and not stop */
 	signal(SIGCHLD, SIG_DFL);
+	signal(SIGTSTP, SIG_DFL);
 	sigprocmask(SIG_BLOCK, set, NULL);
 }
 
-static bool in_foreground(void)
+/*
+ * By a signal that stops nobody in an orphaned process group, where no shell could
+ * wake it up, and that a SIGCONT takes away; unless @pid has gone on meanwhile. That
+ * SIGCONT has been taken away from here.
+ */
+static void stop(pid_t pid)
 {
-	int tty = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
-	bool is = tty >= 0 && tcgetpgrp(tty) == getpgrp();
+	siginfo_t since = { 0 };
+	sigset_t set;
 
-	if (tty >= 0)
-		close(tty);
-	return is;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTSTP);
+	kill(getpid(), SIGTSTP);
+	if (pid)
+		waitid(P_PID, pid, &since, WEXITED | WCONTINUED | WNOHANG | WNOWAIT);
+	if (since.si_pid) {
+		sigtimedwait(&set, NULL, &(struct timespec){ 0 });
+	} else {
+		sigprocmask(SIG_UNBLOCK, &set, NULL);
+		sigprocmask(SIG_BLOCK, &set, NULL);
+	}
 }
 
 /*
  * Where a shell waits for this process, it has to see that the child has stopped. In
- * a service nobody would wake this process up who wakes up the child. Nor if all are
- * being woken up already.
+ * a service, which has no terminal, nobody would wake this process up who wakes up
+ * the child. Nor if this process is being woken up already.
  */
-static void stop_too(void)
+static void stop_too(pid_t pid)
 {
+	int tty = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
 	sigset_t pending;
 
+	if (tty < 0)
+		return;
+	close(tty);
 	sigpending(&pending);
-	if (in_foreground() && !sigismember(&pending, SIGCONT))
-		raise(SIGSTOP);
+	if (!sigismember(&pending, SIGCONT))
+		stop(pid);
 }
 
 /*
- * The child's status. What comes from the terminal has come to the child as well,
- * unless that has a session of its own.
+ * What the terminal sends comes to a process group, which the child may have left, and
+ * its hangup to the session's leader alone. A child that stops its group is in it.
  */
-static int wait_for(pid_t pid, const sigset_t *set, bool own_session)
+static bool has_come_to_child(pid_t pid, const siginfo_t *info)
+{
+	bool together = getpgid(pid) == getpgrp();
+
+	if (info->si_code <= 0)
+		return info->si_signo == SIGTSTP && info->si_pid == pid;
+	switch (info->si_signo) {
+	case SIGINT:
+	case SIGQUIT:
+	case SIGTSTP:
+		return together;
+	case SIGHUP:
+	case SIGCONT:
+		return together && getsid(0) != getpid();
+	default:
+		return false;
+	}
+}
+
+/*
+ * The child's status. At a Ctrl-Z this process waits for the child to stop, which may
+ * put the terminal in order first, or not stop at all; but in another session it
+ * would not hear of that.
+ */
+static int wait_for(pid_t pid, const sigset_t *set)
 {
 	siginfo_t info;
 	int status;
@@ -251,7 +293,9 @@ static int wait_for(pid_t pid, const sigset_t *set, bool own_session)
 		if (sigwaitinfo(set, &info) < 0)
 			continue;
 		if (info.si_signo != SIGCHLD) {
-			if (info.si_code <= 0 || own_session)
+			if (info.si_signo == SIGTSTP && getsid(pid) != getsid(0))
+				stop(0);
+			else if (!has_come_to_child(pid, &info))
 				kill(pid, info.si_signo);
 			continue;
 		}
@@ -259,8 +303,8 @@ static int wait_for(pid_t pid, const sigset_t *set, bool own_session)
 			continue;
 		if (!WIFSTOPPED(status))
 			return status;
-		if (!own_session)
-			stop_too();
+		if (getsid(pid) == getsid(0))
+			stop_too(pid);
 	}
 }
 
@@ -307,7 +351,7 @@ static int run_command(struct run *run, char **argv)
 	block_signals(&blocked);
 	error = spawnctl_spawnp(&pid, argv[0], run->actions, run->attr, argv, environ);
 	if (!error)
-		return end_as(wait_for(pid, &blocked, run->flags & SPAWNCTL_SPAWN_SETSID));
+		return end_as(wait_for(pid, &blocked));
 	if (failure.step != SPAWNCTL_STEP_EXEC)
 		return fail(failure.step == SPAWNCTL_STEP_ACTION ? "cannot set up the child" :
 			    failure.step == SPAWNCTL_STEP_CLONE ? "cannot make a child" :

@@ -284,7 +284,7 @@ int cmd_stats(int argc, char **argv)
 	ret = show(&nl, form, pause);
 	if (ret) {
 		ret = say_cannot("stats", "read the statistics", &nl, ret);
-	} else if (reset) {
+	} else if (reset && !ferror(stdout)) {
 		ret = nl_reset_stats(&nl);
 		if (ret)
 			ret = say_cannot("stats", "reset the statistics", &nl, ret);

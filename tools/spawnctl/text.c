@@ -10,6 +10,15 @@
 
 #include "tool.h"
 
+bool read_number(const char *text, uint64_t most, uint64_t *number)
+{
+	char *end;
+
+	errno = 0;
+	*number = strtoull(text, &end, 10);
+	return *text >= '0' && *text <= '9' && !*end && !errno && *number <= most;
+}
+
 const char *command_name(uint32_t command)
 {
 	static char text[16];
@@ -50,15 +59,13 @@ const char *errno_name(uint32_t error)
 
 int errno_by_name(const char *text)
 {
+	uint64_t number;
 	unsigned int i;
-	char *end;
-	long number;
 
 	for (i = 0; i < ARRAY_SIZE(errors); i++)
 		if (!strcasecmp(errors[i].name, text))
 			return errors[i].error;
-	number = strtol(text, &end, 10);
-	return *text && !*end && number > 0 && number < 4096 ? number : -1;
+	return read_number(text, 4095, &number) && number ? (int)number : -1;
 }
 
 const char *flag_name(unsigned int i)
@@ -95,8 +102,8 @@ int signal_by_name(const char *text)
 		SIGNAL(XCPU), SIGNAL(XFSZ), SIGNAL(VTALRM), SIGNAL(PROF), SIGNAL(WINCH),
 		SIGNAL(IO), SIGNAL(PWR), SIGNAL(SYS),
 	};
-	int from = 0, number = -1, end = 0;
-	unsigned int i;
+	unsigned int i, from = 0;
+	uint64_t number;
 
 	if (!strncasecmp(text, "SIG", 3))
 		text += 3;
@@ -109,9 +116,9 @@ int signal_by_name(const char *text)
 		from = SIGRTMIN;
 		text += 6;
 	}
-	if (sscanf(text, "%d%n", &number, &end) != 1 || text[end] || number < !from)
+	if (!read_number(text, SIGRTMAX - from, &number) || from + number == 0)
 		return -1;
-	return from + number <= SIGRTMAX ? from + number : -1;
+	return from + number;
 }
 
 const char *each(char *list, bool (*fn)(const char *part, void *data), void *data)
