@@ -140,12 +140,6 @@ static void set_kargs(struct kernel_clone_args *kargs, const struct spawnctl_clo
 	}
 }
 
-/* Stays what it is while the caller is in the kernel */
-static spinlock_t *siglock(void)
-{
-	return &rcu_dereference_protected(current->sighand, true)->siglock;
-}
-
 /* Blocks @more in the caller too. Returns the mask as it was. */
 static u64 block(u64 more)
 {
@@ -153,11 +147,11 @@ static u64 block(u64 more)
 	sigset_t wide = { .sig = { old | more } };
 	bool flagged;
 
-	spin_lock_irq(siglock());
+	spin_lock_irq(siglock_of_current());
 	flagged = signal_pending(current);
 	if (!flagged)
 		current->blocked = wide;
-	spin_unlock_irq(siglock());
+	spin_unlock_irq(siglock_of_current());
 	/* What this thread was to take, and does not any more, may be another's */
 	if (flagged)
 		sigprocmask(SIG_SETMASK, &wide, NULL);
@@ -172,12 +166,12 @@ static void unblock_to(u64 mask)
 {
 	u64 pending;
 
-	spin_lock_irq(siglock());
+	spin_lock_irq(siglock_of_current());
 	current->blocked.sig[0] = mask;
 	pending = current->pending.signal.sig[0] | current->signal->shared_pending.signal.sig[0];
 	if (pending & ~mask)
 		set_tsk_thread_flag(current, TIF_SIGPENDING);
-	spin_unlock_irq(siglock());
+	spin_unlock_irq(siglock_of_current());
 }
 
 /*

@@ -36,7 +36,7 @@ static inline const void *seccomp_filter_of_current(void)
 #endif
 }
 
-/* The caller's own, until it exits */
+/* The caller's own: stays what it is while the caller is in the kernel */
 static inline spinlock_t *siglock_of_current(void)
 {
 	return &rcu_dereference_protected(current->sighand, true)->siglock;

@@ -280,7 +280,6 @@ static void look_at_environment(struct report *report)
 
 static void look_at_backend(struct report *report)
 {
-	static const char * const names[] = { "", "the device", "clone3(2)", "clone(2)" };
 	enum spawnctl_backend backend;
 	spawnctl_attr_t *attr;
 	int error;
@@ -295,7 +294,7 @@ static void look_at_backend(struct report *report)
 		say(report, OK, "programs", "get the device");
 	else if (!spawnctl_backend(NULL, &backend))
 		say(report, PROBLEM, "programs", "get %s in place of the device: %s",
-		    names[backend], strerror(error));
+		    backend_name(backend), strerror(error));
 	else
 		say(report, PROBLEM, "programs", "get nothing: %s", strerror(error));
 }

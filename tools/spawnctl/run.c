@@ -328,11 +328,10 @@ static int end_as(int status)
 
 static void say_backend(const struct run *run)
 {
-	static const char * const names[] = { "", "the device", "clone3(2)", "clone(2)" };
 	enum spawnctl_backend backend;
 
 	if (!spawnctl_backend(run->attr, &backend))
-		fprintf(stderr, "spawnctl run: by %s\n", names[backend]);
+		fprintf(stderr, "spawnctl run: by %s\n", backend_name(backend));
 }
 
 static int run_command(struct run *run, char **argv)

@@ -10,6 +10,13 @@
 
 #include "tool.h"
 
+const char *backend_name(unsigned int backend)
+{
+	static const char * const names[] = { "", "the device", "clone3(2)", "clone(2)" };
+
+	return names[backend];
+}
+
 bool read_number(const char *text, uint64_t most, uint64_t *number)
 {
 	char *end;

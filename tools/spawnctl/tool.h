@@ -49,6 +49,8 @@ int errno_by_name(const char *text);
 const char *flag_name(unsigned int i);
 /* Or of one flag by name; 0 for none */
 uint32_t flag_by_name(const char *text);
+/* As it is told of enum spawnctl_backend */
+const char *backend_name(unsigned int backend);
 /* Decimal digits and nothing else, up to @most */
 bool read_number(const char *text, uint64_t most, uint64_t *number);
 /* "TERM", "SIGTERM", "15", "RTMIN+2": -1 for neither */
