@@ -249,13 +249,13 @@ static int inner_refused(int error)
 	return 0;
 }
 
-/* Killed at a call that a spawn by a descriptor that is given has no need of */
-static int inner_filtered(void)
+/* Killed at call @nr, of which its spawn is to have no need */
+static int inner_filtered(unsigned int nr)
 {
 	char *argv[] = { "true", NULL };
 	pid_t pid;
 
-	CHECK(!filter(SYS_rt_sigprocmask, SECCOMP_RET_KILL_PROCESS));
+	CHECK(!filter(nr, SECCOMP_RET_KILL_PROCESS));
 	CHECK(!posix_spawn(&pid, "/bin/true", NULL, NULL, argv, environ));
 	CHECK(!wait_status(pid));
 	fputs("alive\n", stderr);
@@ -290,7 +290,7 @@ static int run_self(const char *backend, const char *mode)
 		dup2(out[1], 2);
 		for (fd = 3; fd < 1024; fd++)
 			close(fd);
-		if (!strcmp(mode, "--given"))
+		if (!strncmp(mode, "--given", 7))
 			give_device();
 		setenv("LD_PRELOAD", PRELOAD, 1);
 		setenv("SPAWNCTL_DEBUG", "1", 1);
@@ -335,6 +335,8 @@ TEST(given_device)
 {
 	EXPECT_EQ(0, run_self("device", "--given")) TH_LOG("%s", said);
 	EXPECT_NE(NULL, strstr(said, "alive\n"));
+	EXPECT_EQ(0, run_self("clone", "--given-unused")) TH_LOG("%s", said);
+	EXPECT_NE(NULL, strstr(said, "alive\n"));
 	/* One that is opened for the spawn is held back for */
 	run_self("device", "--filtered");
 	EXPECT_EQ(NULL, strstr(said, "alive\n"));
@@ -363,7 +365,9 @@ int main(int argc, char **argv)
 	if (argc == 2 && !strcmp(argv[1], "--setenv"))
 		return inner_setenv();
 	if (argc == 2 && (!strcmp(argv[1], "--given") || !strcmp(argv[1], "--filtered")))
-		return inner_filtered();
+		return inner_filtered(SYS_rt_sigprocmask);
+	if (argc == 2 && !strcmp(argv[1], "--given-unused"))
+		return inner_filtered(SYS_ioctl);
 	if (argc == 2 && !strcmp(argv[1], "--refused-EINVAL"))
 		return inner_refused(EINVAL);
 	if (argc == 2 && !strcmp(argv[1], "--refused-ENOENT"))

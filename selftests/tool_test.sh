@@ -255,6 +255,24 @@ signals_for_another_group() {
 	grep -qx '.*first 9' "$work/terminal.003" && grep -qx '.*first 148' "$work/terminal.032"
 }
 
+# One that stops again as soon as it has gone on: a second SIGCONT would undo that
+stops_again() {
+	local of
+	cat >"$work/again" <<-'END'
+		#!/usr/bin/perl
+		kill STOP => $$ for 1 .. 20;
+		exit 4;
+	END
+	chmod +x "$work/again"
+	for of in '' 'spawnctl run'; do
+		on_terminal "$of spawnctl run $work/again; $(for _ in {1..20}; do
+			echo 'echo at $?; fg;'
+		done) echo then \$?" </dev/null
+		[ "$(grep -cx 'at 148' "$work/terminal")" = 20 ] && grep -qx 'then 4' "$work/terminal" ||
+			return
+	done
+}
+
 alarm_goes_on() {
 	gives 142 perl -e 'alarm 1; exec @ARGV' spawnctl run -d -- sleep 20
 }
@@ -334,12 +352,13 @@ misused() {
 	spawnctl monitor "${uids[@]/#/-u}" --count 0 2>&1 | grep -q 'number of lines' &&
 	gives 0 spawnctl --help && gives 0 spawnctl run --help && gives 0 spawnctl --version &&
 	gives 1 sh -c 'spawnctl info >/dev/full' && gives 1 sh -c 'spawnctl info >&-' &&
+	gives 1 sh -c 'spawnctl stats >&-' &&
 	gives 7 sh -c 'spawnctl run sh -c "exit 7" >&-' && gives 125 spawnctl run -f 4294967296 -- true &&
 	gives 125 spawnctl run -i 4294967311 -- true
 }
 
 echo "TAP version 13"
-echo "1..30"
+echo "1..31"
 modprobe spawnctl
 claim "info tells what is loaded" info_is_true
 claim "stats counts what was done" adds_up
@@ -361,6 +380,7 @@ claim "run passes signals on" passes_on
 claim "run stops with its program in a shell's foreground, and goes on" stops_and_goes_on
 claim "run stops when the program has, if that does" stops_when_the_program_has
 claim "run stops with its program in the background" stops_in_the_background
+claim "run stops as often as its program does" stops_again
 claim "run passes keys on to another process group" signals_for_another_group
 claim "run passes an alarm on" alarm_goes_on
 claim "run does not stop in a service" stops_without_terminal

@@ -228,7 +228,8 @@ int spawnctl_spawn_run(struct spawn *spawn)
 	if (!spawn->attr)
 		spawn->attr = &none;
 	spawn->transient = (spawn->attr->transient || !spawnctl_device_keeps()) &&
-			   spawn->attr->fd < 0 && !spawnctl_device_is_given();
+			   spawn->attr->fd < 0 && spawn->attr->backend <= SPAWNCTL_BACKEND_DEVICE &&
+			   !spawnctl_device_is_given();
 	if (spawn->transient)
 		block_all_signals(&spawn->mask);
 	spawn->cannot_unshare = false;

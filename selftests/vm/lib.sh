@@ -116,18 +116,22 @@ is_fresh() {
 
 # make_cached NAME PATH WHAT MAKE...: for who has PATH for himself
 make_cached() {
-	local name=$1 path=$2 what=$3 tmp=$CACHE/tmp-${2##*/} from=$SECONDS
+	local name=$1 path=$2 what=$3 tmp=$CACHE/tmp-${2##*/} from=$SECONDS old
 	shift 3
 
 	is_fresh "$path" && return
 	say "making $what"
-	# What nobody makes any more. By age: another checkout, with another recipe, may
-	# be using it now.
+	# What nobody makes any more, by age, nor uses now: another checkout may have
+	# another recipe.
 	find "$CACHE" -maxdepth 1 ! -path "$path" -mtime "+$CACHE_DAYS" -regextype posix-extended \
-		-regex ".*/(tmp-)?$name-[0-9a-f]{16}(\.[a-z0-9]+)*" \
-		-exec rm -rf --one-file-system {} + || true
+		-regex ".*/(tmp-)?$name-[0-9a-f]{16}(\.[a-z0-9]+)*" -print |
+		while read -r old; do
+			flock -n "$CACHE/lock-$(basename "${old/\/tmp-/\/}")" \
+				rm -rf --one-file-system "$old" || true
+		done
 	"$@" "$tmp" || die "cannot make ${what%% (*}"
 	[ ! -d "$tmp" ] || touch "$tmp/.complete" || die "cannot mark $tmp"
+	[ ! -d "$path" ] || rm -f "$path/.complete"
 	rm -rf --one-file-system "$path"
 	mv -T "$tmp" "$path" || die "cannot put $path there"
 	say "made ${what%% (*} in $((SECONDS - from)) s"

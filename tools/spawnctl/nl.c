@@ -3,10 +3,13 @@
  * The module's netlink family: requests, and what answers and events say.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <libmnl/libmnl.h>
 #include <linux/genetlink.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "nl.h"
 
@@ -294,15 +297,32 @@ static void take_family(const struct nlmsghdr *answer, void *data)
 	}
 }
 
+/* Not with the number of a standard output that is closed: it would take what is printed */
+static int open_socket(void)
+{
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC);
+	int high = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+
+	if (fd >= 0)
+		close(fd);
+	return high;
+}
+
 int nl_open(struct nl *nl)
 {
 	union request request;
-	int one = 1, ret;
+	int one = 1, ret, fd;
 
 	memset(nl, 0, sizeof(*nl));
-	nl->socket = mnl_socket_open2(NETLINK_GENERIC, SOCK_CLOEXEC);
-	if (!nl->socket)
+	fd = open_socket();
+	if (fd < 0)
 		return -errno;
+	nl->socket = mnl_socket_fdopen(fd);
+	if (!nl->socket) {
+		ret = -errno;
+		close(fd);
+		return ret;
+	}
 	if (mnl_socket_bind(nl->socket, 0, MNL_SOCKET_AUTOPID)) {
 		ret = -errno;
 		nl_close(nl);

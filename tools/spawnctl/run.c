@@ -280,30 +280,58 @@ static bool has_come_to_child(pid_t pid, const siginfo_t *info)
 }
 
 /*
+ * Whether the child has stopped, gone on or ended since this was asked last. Twice, as
+ * one that goes on and stops at once can slip between what the kernel looks at.
+ */
+static bool has_news(pid_t pid, int *status)
+{
+	const int options = WNOHANG | WUNTRACED | WCONTINUED;
+
+	return waitpid(pid, status, options) == pid || waitpid(pid, status, options) == pid;
+}
+
+/*
  * The child's status. At a Ctrl-Z this process waits for the child to stop, which may
  * put the terminal in order first, or not stop at all; but in another session it
- * would not hear of that.
+ * would not hear of that. A SIGCONT that has woken up both is not passed on: it would
+ * undo the child's next stop.
  */
 static int wait_for(pid_t pid, const sigset_t *set)
 {
+	bool stopped = false, news, woken, come;
+	sigset_t cont, early;
 	siginfo_t info;
 	int status;
 
+	sigemptyset(&cont);
+	sigaddset(&cont, SIGCONT);
+	/* The terminal may have sent them when there was no child yet */
+	sigpending(&early);
 	for (;;) {
-		if (sigwaitinfo(set, &info) < 0)
+		int sig = sigwaitinfo(set, &info);
+
+		if (sig < 0)
 			continue;
-		if (info.si_signo != SIGCHLD) {
-			if (info.si_signo == SIGTSTP && getsid(pid) != getsid(0))
-				stop(0);
-			else if (!has_come_to_child(pid, &info))
-				kill(pid, info.si_signo);
-			continue;
-		}
-		if (waitpid(pid, &status, WNOHANG | WUNTRACED) != pid)
-			continue;
-		if (!WIFSTOPPED(status))
+		news = (sig == SIGCHLD || sig == SIGCONT) && has_news(pid, &status);
+		if (news && !WIFSTOPPED(status) && !WIFCONTINUED(status))
 			return status;
-		if (getsid(pid) == getsid(0))
+		woken = news && stopped;
+		if (news)
+			stopped = WIFSTOPPED(status);
+		come = woken || (!sigismember(&early, sig) && has_come_to_child(pid, &info));
+		sigdelset(&early, sig);
+
+		if (sig == SIGCHLD) {
+			if (woken)
+				sigtimedwait(&cont, NULL, &(struct timespec){ 0 });
+		} else if (sig == SIGTSTP && getsid(pid) != getsid(0)) {
+			stop(0);
+		} else if (!come) {
+			kill(pid, sig);
+			if (sig == SIGCONT)
+				continue;
+		}
+		if (news && stopped && getsid(pid) == getsid(0))
 			stop_too(pid);
 	}
 }
