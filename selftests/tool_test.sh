@@ -173,10 +173,12 @@ on_terminal() {
 		tee "$work/terminal"
 }
 
-# ctrl_z_when COMMAND...: types it as soon as COMMAND has no failure to tell
-ctrl_z_when() {
+# key_when OCTAL COMMAND...: types it as soon as COMMAND has no failure to tell
+key_when() {
+	local key=$1
+	shift
 	for _ in $(seq 300); do "$@" && break; sleep 0.1; done >/dev/null
-	printf '\032'
+	printf '%b' "\\$key"
 }
 
 stops_and_goes_on() {
@@ -186,7 +188,7 @@ stops_and_goes_on() {
 	grep -qx 'first 148' "$work/terminal" && grep -qx 'woken up' "$work/terminal" &&
 	grep -qx 'then 3' "$work/terminal" || return
 	# All in the foreground
-	{ ctrl_z_when pgrep -fx 'sleep 8'; sleep 9; } |
+	{ key_when 032 pgrep -fx 'sleep 8'; sleep 9; } |
 		on_terminal 'spawnctl run sleep 8; echo first $?; fg; echo then $?'
 	grep -qx '.*first 148' "$work/terminal" && grep -qx 'then 0' "$work/terminal"
 }
@@ -207,11 +209,11 @@ stops_when_the_program_has() {
 		exit 5
 	END
 	chmod +x "$work/slow"
-	{ ctrl_z_when test -e "$work/there"; sleep 6; } |
+	{ key_when 032 test -e "$work/there"; sleep 6; } |
 		on_terminal "spawnctl run $work/slow; echo first \$?; fg; echo then \$?"
 	[ "$(grep -xoE '(\^Z)?in order|first 148|then 5' "$work/terminal" | sed 's/^^Z//' | tr '\n' ,)" = \
 		'in order,first 148,then 5,' ] || return
-	{ ctrl_z_when pgrep -fx 'sleep 3'; sleep 4; } |
+	{ key_when 032 pgrep -fx 'sleep 3'; sleep 4; } |
 		on_terminal 'spawnctl run -i TSTP sleep 3; echo first $?'
 	grep -qx '.*first 0' "$work/terminal"
 }
@@ -246,8 +248,7 @@ signals_for_another_group() {
 	END
 	chmod +x "$work/apart"
 	for key in 003 032; do
-		{ for _ in $(seq 300); do pgrep -fx apart && break; sleep 0.1; done >/dev/null
-		  printf '%b' "\\$key"; sleep 2; } |
+		{ key_when "$key" pgrep -fx apart; sleep 2; } |
 			on_terminal "spawnctl run $work/apart; echo first \$?"
 		mv "$work/terminal" "$work/terminal.$key"
 	done
