@@ -3,6 +3,8 @@
 # "make help" lists what there is. The module's own build is in Kbuild.
 
 VERSION := $(shell sed -n 's/^Version: *//p' META)
+LINUX_MINIMUM := $(shell sed -n 's/^Linux-Minimum: *//p' META)
+LINUX_TESTED := $(shell sed -n 's/^Linux-Tested: *//p' META)
 SOVERSION := 0
 
 PREFIX ?= /usr/local
@@ -79,11 +81,12 @@ $(O)/libspawnctl.a: $(LIB_OBJ)
 
 tools: $(TOOL)
 
-$(TOOL): $(wildcard tools/spawnctl/*.[ch] uapi/linux/*.h) $(TOOL_LIB)
+$(TOOL): $(wildcard tools/spawnctl/*.[ch] uapi/linux/*.h) META $(TOOL_LIB)
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -Wall -Wextra -Wshadow -D_GNU_SOURCE -Iuapi -Iuserlib/include -DVERSION='"$(VERSION)"' \
+		-DLINUX_MINIMUM='"$(LINUX_MINIMUM)"' -DLINUX_TESTED='"$(LINUX_TESTED)"' \
 		$$(pkg-config --cflags libmnl json-c) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ \
-		$(filter-out %.h,$^) $$(pkg-config --libs libmnl json-c)
+		$(filter-out %.h META,$^) $$(pkg-config --libs libmnl json-c)
 
 examples: $(EXAMPLES)
 

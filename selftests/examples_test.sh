@@ -9,6 +9,7 @@ export LC_ALL=C
 unset SPAWNCTL_FD SPAWNCTL_BACKEND
 here=$(dirname "$(realpath "$0")")
 examples=$here/examples
+export HELPER=$here/tool_helper
 # shellcheck source=claim.sh
 . "$here/claim.sh"
 told=()
@@ -18,9 +19,9 @@ cd "$work/cwd" || exit
 PATH=$work/bin:$PATH
 cat >"$work/bin/program" <<-'END'
 	#!/bin/sh
-	spawnctl run -d -- grep NoNewPrivs /proc/self/status || exit
+	"$HELPER" device grep NoNewPrivs /proc/self/status || exit
 	n=1
-	while [ $n -lt 20 ] && spawnctl run -d -- true; do n=$((n + 1)); done
+	while [ $n -lt 20 ] && "$HELPER" device true; do n=$((n + 1)); done
 	echo "$n children"
 END
 cat >"$work/bin/daemon" <<-'END'
@@ -66,7 +67,7 @@ on_and_on() {
 # Children made and refused, for who listens, till they are ended
 stir() {
 	while :; do
-		setpriv --reuid 1000 --clear-groups spawnctl limit -N 0 -- spawnctl run -d -- true
+		setpriv --reuid 1000 --clear-groups spawnctl limit -N 0 -- "$HELPER" device true
 		for _ in 1 2 3 4 5; do
 			LD_PRELOAD=libspawnctl-preload.so SPAWNCTL_BACKEND=device sh -c \
 				'i=0; while [ $i -lt 20 ]; do /bin/true; i=$((i + 1)); done'
@@ -136,7 +137,7 @@ modprobe spawnctl
 library=$(find /usr/lib -name libspawnctl-preload.so)
 mkdir -p /usr/local/lib
 ln -sf "$library" /usr/local/lib/
-spawnctl limit -N 0 -- spawnctl run -d -- true 2>/dev/null
+spawnctl limit -N 0 -- "$HELPER" device true 2>/dev/null
 
 c libspawnctl_3_2 0 'the device'
 c spawnctl_4_1 0 'SigBlk:.0000000000000200'
@@ -145,23 +146,27 @@ c spawnctl_attr_init_3_1 0 ''
 c spawnctl_file_actions_init_3_1 0 ''
 claim "spawnctl_file_actions_init_3_1: the list" grep -qx proc list
 c spawnctl_fork_3_1 0 ''
-c spawnctl_open_3_1 0 '10 children' spawnctl run -d -- true
+c spawnctl_open_3_1 0 '10 children' "$HELPER" device true
 c spawnctl_spawn_3_1 0 hello
 c spawnctl_thread_3_1 0 /
 
 script spawnctl_8_1 0 'this user +may open the device and make children'
-script spawnctl_8_2 0 ' *"EDQUOT": [0-9]+,?' on_and_on '^spawns'
-script spawnctl_8_3 0 'spawnctl_children_total\{command="spawn"\} [0-9]+' prometheus
-script spawnctl_8_4 0 ' *"wait_ns": [0-9]+,?' stirred on_and_on ' uid 1000 .*EDQUOT'
-script spawnctl_8_5 0 '--foreground in /'
-script spawnctl_8_6 0 '16 children'
-script spawnctl_8_7 143 '.* spawnctl_clone: child=[0-9]+ .*' traced stirred on_and_on spawnctl_clone
+script spawnctl_8_2 0 exec_mask
+script spawnctl_8_3 0 ' *"EDQUOT": [0-9]+,?' on_and_on '^spawns'
+script spawnctl_8_4 0 'spawnctl_children_total\{command="spawn"\} [0-9]+' prometheus
+script spawnctl_8_5 0 ' *"wait_ns": [0-9]+,?' stirred on_and_on ' uid 1000 .*EDQUOT'
+script spawnctl_8_6 0 true
+script spawnctl_8_7 0 '--foreground in /'
+script spawnctl_8_8 0 'SigBlk:.0000000000000200'
+claim "spawnctl_8_8: SIGHUP is ignored" grep -qx 'SigIgn:.0000000000000001' "$work/out"
+script spawnctl_8_9 0 '16 children'
+script spawnctl_8_10 143 '.* spawnctl_clone: child=[0-9]+ .*' traced stirred on_and_on spawnctl_clone
 
 c guide_1 0 '3 children'
 script guide_2 0 '16 children'
 script guide_2 0 'NoNewPrivs:.1'
 c guide_3 0 'the device has come'
-c guide_4 125 'by 20'
+c guide_4 200 'by 20'
 c guide_6 0 3
 claim "guide_6: and no device" refused grep -qx 20 "$work/out"
 c guide_9 0 started
@@ -182,9 +187,9 @@ claim "README_10: no descriptor but 0 to 2, and ls's own" [ "$(grep -c -- '->' "
 script README_12 143 '.* spawnctl_clone: child=[0-9]+ .*' traced stirred on_and_on spawnctl_clone
 
 elsewhere libspawnctl_3_1 vm/chroot-deb 'gcc .*pkg-config --cflags --libs spawnctl'
-elsewhere spawnctl_8_8 programs/tracing.sh 'page spawnctl_8_8'
-elsewhere spawnctl_8_9 programs/tracing.sh 'page spawnctl_8_9'
-elsewhere spawnctl_8_10 programs/tracing.sh "bpftrace -e 'tracepoint:spawnctl:spawnctl_release"
+elsewhere spawnctl_8_11 programs/tracing.sh 'page spawnctl_8_11'
+elsewhere spawnctl_8_12 programs/tracing.sh 'page spawnctl_8_12'
+elsewhere spawnctl_8_13 programs/tracing.sh "bpftrace -e 'tracepoint:spawnctl:spawnctl_release"
 elsewhere guide_5 programs/sandbox.sh 'guide_5'
 elsewhere guide_7 programs/sandbox.sh 'launcher.* setpriv .* bwrap'
 elsewhere guide_8 programs/systemd.sh 'FileDescriptorStoreMax=1 NotifyAccess=all'

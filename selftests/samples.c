@@ -88,7 +88,7 @@ int main(void)
 	if (spawnctl_limit(fd, &limit) || pass_on(fd, 20))
 		err(1, "it is not passed on");
 	execlp("sh", "sh", "-c",
-	       "for i in 1 2; do spawnctl run -d -- echo by $SPAWNCTL_FD; done", NULL);
+	       "for i in 1 2; do $HELPER device echo by $SPAWNCTL_FD; done", NULL);
 	err(127, "sh");
 }
 

@@ -6,8 +6,11 @@
 
 export LC_ALL=C COLUMNS=60
 unset SPAWNCTL_FD SPAWNCTL_BACKEND
+here=$(dirname "$(realpath "$0")")
+helper=$here/tool_helper
 # shellcheck source=claim.sh
-. "$(dirname "$(realpath "$0")")/claim.sh"
+. "$here/claim.sh"
+chmod 755 "$work"
 
 # gives STATUS COMMAND...
 gives() {
@@ -17,6 +20,36 @@ gives() {
 	got=$?
 	echo "status $got, not $wanted: $*"
 	[ "$got" = "$wanted" ]
+}
+
+# says STATUS PATTERN COMMAND...: a line of its output is the pattern
+says() {
+	local wanted=$1 pattern=$2 got
+	shift 2
+	"$@" >"$work/says" 2>&1
+	got=$?
+	cat "$work/says"
+	echo "status $got, not $wanted, or no line '$pattern': $*"
+	[ "$got" = "$wanted" ] && grep -qxE -- "$pattern" "$work/says"
+}
+
+# until_so COMMAND...: has no failure to tell
+until_so() {
+	for _ in $(seq 600); do
+		"$@" && return
+		sleep 0.1
+	done 2>/dev/null
+	echo "never: $*"
+	return 1
+}
+
+ended() {
+	! grep -q '^State:.[^Z]' "/proc/$1/status" 2>/dev/null
+}
+
+# device COMMAND...: a child that the device has made
+device() {
+	"$helper" device "$@"
 }
 
 count() {
@@ -36,7 +69,7 @@ info_is_true() {
 adds_up() {
 	local spawns
 	spawns=$(count .spawns) || return
-	for _ in 1 2 3 4 5; do spawnctl run -d -- true; done
+	for _ in 1 2 3 4 5; do device true; done
 	echo "from $spawns to $(count .spawns)"
 	[ "$(count .spawns)" = $((spawns + 5)) ]
 }
@@ -44,8 +77,9 @@ adds_up() {
 edquot_is_counted() {
 	local before
 	before=$(count '.failures.EDQUOT // 0')
-	gives 125 spawnctl limit -N 0 -- spawnctl run -d -- true &&
-		[ "$(count .failures.EDQUOT)" = $((before + 1)) ] && [ "$(count .budget_refused)" -gt 0 ]
+	gives 200 spawnctl limit -N 0 -- "$helper" device true &&
+		[ "$(count .failures.EDQUOT)" = $((before + 1)) ] &&
+		spawnctl stats -o | grep -qx "spawnctl_failures_total{errno=\"EDQUOT\"} $((before + 1))"
 }
 
 metrics() {
@@ -65,11 +99,6 @@ narrow_enough() {
 watched() {
 	timeout 60 spawnctl stats --watch=0.2 | grep -m 2 '^spawns' >"$work/watched"
 	[ "${PIPESTATUS[0]}" != 124 ] && [ "$(grep -c /s "$work/watched")" = 1 ]
-}
-
-reset_works() {
-	spawnctl stats --reset >/dev/null && [ "$(count .spawns)" = 0 ] &&
-		gives 1 as_nobody spawnctl stats --reset
 }
 
 # Until somebody has joined a group of generic netlink
@@ -96,270 +125,465 @@ monitored() {
 }
 
 monitor_tells() {
-	monitored --json --count 3 -- sh -c 'for i in 1 2 3; do spawnctl run -d -- true; done' || return
+	monitored --json --count 3 -- sh -c 'for i in 1 2 3; do "$0" device true; done' "$helper" || return
 	cat "$work/seen"
-	[ "$(jq -s 'map(select(.command == "SPAWN" and .comm == "spawnctl" and .uid == 0 and
+	[ "$(jq -s 'map(select(.command == "SPAWN" and .comm == "tool_helper" and .uid == 0 and
 		.child > 1 and .wait_ns > 0 and .pid == .tgid)) | length' "$work/seen")" = 3 ] &&
 	[ "$(jq -s '.[2].seq - .[0].seq' "$work/seen")" = 2 ]
 }
 
 monitor_filters() {
-	local try='spawnctl run -d -- true; spawnctl limit -N 0 -- spawnctl run -d -- true; :'
+	local try="$helper device true; spawnctl limit -N 0 -- $helper device true; :"
 	monitored --json --errno EDQUOT --count 1 -- sh -c "$try" &&
 		[ "$(jq -r .error "$work/seen")" = EDQUOT ] &&
 	monitored --json --errno any --count 1 -- sh -c "$try" && [ "$(jq .errno "$work/seen")" = 122 ] &&
 	monitored --uid 7 --count 1 -- sh -c "$try; chmod 666 /dev/spawnctl
-		setpriv --reuid 7 --clear-groups spawnctl run -d -- true; chmod 600 /dev/spawnctl" &&
+		setpriv --reuid 7 --clear-groups $helper device true; chmod 600 /dev/spawnctl" &&
 		grep -q ' uid 7 SPAWN child ' "$work/seen" &&
-	cp "$(command -v spawnctl)" "$work/other" &&
-	monitored --comm other --count 1 -- sh -c "$try; $work/other run -d -- true" &&
+	cp "$helper" "$work/other" &&
+	monitored --comm other --count 1 -- sh -c "$try; $work/other device true" &&
 		grep -q ' other uid 0 SPAWN' "$work/seen"
 }
 
 no_escapes() {
 	local odd
 	odd=$work/$(printf 'a\033[31mb')
-	cp "$(command -v spawnctl)" "$odd"
-	monitored --count 1 -- "$odd" run -d -- true && cat -v "$work/seen" &&
+	cp "$helper" "$odd"
+	monitored --count 1 -- "$odd" device true && cat -v "$work/seen" &&
 		grep -qF ' a\x1b[31mb uid 0' "$work/seen" && ! grep -q "$(printf '\033')" "$work/seen"
 }
 
 monitor_to_head() {
-	timeout 60 spawnctl monitor 2>"$work/said" | head -n 1 >"$work/seen" &
+	{
+		timeout 60 spawnctl monitor 2>"$work/said"
+		echo $? >"$work/status"
+	} | head -n 1 >"$work/seen" &
 	somebody_listens
-	for _ in 1 2 3 4; do spawnctl run -d -- true; sleep 0.2; done
-	wait $!
-	[ -s "$work/seen" ] && [ ! -s "$work/said" ]
+	# Each child is an event: the second finds that nobody reads
+	until [ -s "$work/status" ]; do device true; done
+	cat "$work/status" "$work/said"
+	[ "$(cat "$work/status")" != 124 ] && [ -s "$work/seen" ] && [ ! -s "$work/said" ]
+}
+
+# KILL and STOP cannot be ignored or blocked: what remains is all of these
+all_signals=fffffffffffbfeff
+
+# has SIGNALS OF COMMAND...: a mask of it in /proc/PID/status
+has() {
+	local wanted=$1 of=$2 got
+	shift 2
+	got=$("$@" cat /proc/self/status | sed -n "s/^$of:.//p")
+	echo "$of $got, not $wanted: $*"
+	[ "$got" = "$wanted" ]
 }
 
 is_clean() {
-	(
-		trap '' PIPE TERM HUP
-		[ "$(grep SigIgn /proc/self/status)" = "$(printf 'SigIgn:\t%016x' $((0x5001)))" ] &&
-		[ "$(spawnctl run -d -- grep SigIgn /proc/self/status)" = "$(printf 'SigIgn:\t%016x' 0)" ] &&
-		[ "$(spawnctl run -d -k -- grep SigIgn /proc/self/status)" = \
-			"$(printf 'SigIgn:\t%016x' $((0x5001)))" ]
-	)
+	has $all_signals SigIgn "$helper" ignoring && has $all_signals SigBlk "$helper" ignoring &&
+	has 0000000000000000 SigIgn "$helper" ignoring spawnctl run &&
+	has 0000000000000000 SigBlk "$helper" ignoring spawnctl run --
 }
 
+keeps_signals() {
+	has $all_signals SigIgn "$helper" ignoring spawnctl run -k &&
+	has $all_signals SigBlk "$helper" ignoring spawnctl run --keep-signals &&
+	has 0000000000000200 SigBlk "$helper" ignoring spawnctl run -k -m USR1 &&
+	has $all_signals SigIgn "$helper" ignoring spawnctl run -k -m USR1 &&
+	has 0000000000001001 SigIgn spawnctl run -k -i PIPE,HUP &&
+	has 0000000000000000 SigBlk spawnctl run -k -i PIPE,HUP
+}
+
+# By name, alias and number, with 32 and 33, which libc keeps for itself, and the last
 signals_as_asked() {
-	spawnctl run -d -i PIPE,SIGHUP -m TERM,10,RTMIN+6 -- grep -E 'Sig(Blk|Ign)' /proc/self/status |
-		tee "$work/signals"
-	grep -q "SigBlk:.$(printf '%016x' $(((1 << 14) | (1 << 9) | (1 << 39))))" "$work/signals" &&
-		grep -q "SigIgn:.$(printf '%016x' $(((1 << 12) | 1)))" "$work/signals"
+	local list=PIPE,sighup,SIGTERM,10,POLL,32,33,RTMIN,RTMIN+2,SIGRTMAX-1,64
+	has c000000b90005201 SigIgn spawnctl run -i $list && has c000000b90005201 SigBlk spawnctl run -m $list &&
+	has 0000000000001001 SigIgn spawnctl run --ignore-signal=PIPE -i 1 --mask=USR1 &&
+	has 0000000000000200 SigBlk spawnctl run --ignore-signal=PIPE -i 1 --mask=USR1
+}
+
+in_place() {
+	[ "$(sh -c 'echo $$; exec spawnctl run -- sh -c "echo \$\$"' | uniq | wc -l)" = 1 ] &&
+	sh -c 'LISTEN_PID=$$ WATCHDOG_PID=$$ exec spawnctl run -- sh -c \
+		"echo \$\$ \$LISTEN_PID \$WATCHDOG_PID
+		[ \$LISTEN_PID = \$\$ ] && [ \$WATCHDOG_PID = \$\$ ]"' &&
+	[ "$(unshare --pid --fork spawnctl run -- sh -c 'echo $$')" = 1 ]
+}
+
+# received SIGNAL: the program that run has executed is the process that it is sent to
+received() {
+	local pid
+	rm -f "$work/pid"
+	spawnctl run -- "$helper" receives "$1" "$work/pid" &
+	pid=$!
+	until_so [ -s "$work/pid" ] || return
+	kill "-$1" $pid
+	gives 0 wait $pid
+}
+
+# All that can be received, also those that end, stop or are ignored by default
+signals_reach_it() {
+	local sig
+	for sig in {1..8} {10..18} {20..31} {34..64}; do
+		received "$sig" || { echo "signal $sig"; return 1; }
+	done
+}
+
+killed_with_it() {
+	local pid
+	spawnctl run -- "$helper" receives 10 "$work/victim" &
+	pid=$!
+	until_so [ -s "$work/victim" ] || return
+	kill -KILL $pid
+	gives 137 wait $pid
+	until_so ended "$(cat "$work/victim")"
+}
+
+dies_with_parent() {
+	local parent
+	sh -c 'setpriv --pdeathsig KILL spawnctl run -- "$0" receives 10 "$1" & wait' \
+		"$helper" "$work/orphan" &
+	parent=$!
+	until_so [ -s "$work/orphan" ] || return
+	kill -KILL $parent
+	wait $parent
+	until_so ended "$(cat "$work/orphan")"
 }
 
 ends_alike() {
-	gives 7 spawnctl run -d -- sh -c 'exit 7' && gives 143 spawnctl run -d -- sh -c 'kill -TERM $$' &&
-	gives 137 spawnctl run -d -- sh -c 'kill -KILL $$' && gives 127 spawnctl run -d -- no-such &&
-	gives 126 spawnctl run -d -- /etc/passwd && gives 125 spawnctl run -d -f 77 -- true &&
-	gives 125 spawnctl run --nonsense -- true && gives 125 spawnctl run -i KILL -- true &&
-	gives 125 spawnctl run -d -C /no-such -- true && (trap '' CHLD; gives 3 spawnctl run -d -- sh -c 'exit 3')
+	gives 7 spawnctl run -- sh -c 'exit 7' && gives 143 spawnctl run -- sh -c 'kill -TERM $$' &&
+	gives 137 spawnctl run -- sh -c 'kill -KILL $$' &&
+	(trap '' CHLD; gives 3 spawnctl run -- sh -c 'exit 3') &&
+	says 127 "spawnctl run: cannot execute 'no-such': not in PATH, or .*" spawnctl run -- no-such &&
+	says 127 "spawnctl run: cannot execute '/no/such': No such file or directory" \
+		spawnctl run -- /no/such &&
+	says 126 "spawnctl run: cannot execute '/etc/passwd': Permission denied" \
+		spawnctl run -- /etc/passwd &&
+	printf '#!/no/such\n' >"$work/script" && chmod +x "$work/script" &&
+	says 127 "spawnctl run: cannot execute '.*/script': its interpreter does not exist" \
+		spawnctl run -- "$work/script"
 }
 
-passes_on() {
-	local pid
-	spawnctl run -d -- sh -c 'trap "exit 9" TERM; echo ready; while :; do sleep 0.1; done' >"$work/ready" &
-	pid=$!
-	while ! grep -q ready "$work/ready"; do sleep 0.1; done
-	kill -TERM $pid
-	wait $pid
-	[ $? = 9 ]
-}
-
-# on_terminal COMMAND...: typed into a shell with job control, what comes on stdin is keys
-on_terminal() {
-	timeout -k 1 60 script -qec "bash -c 'set -m; $*'" /dev/null | tr -d '\r' |
-		tee "$work/terminal"
-}
-
-# key_when OCTAL COMMAND...: types it as soon as COMMAND has no failure to tell
-key_when() {
-	local key=$1
-	shift
-	for _ in $(seq 300); do "$@" && break; sleep 0.1; done >/dev/null
-	printf '%b' "\\$key"
-}
-
-stops_and_goes_on() {
-	local same='spawnctl run sh -c "kill -STOP \$\$; echo woken up; exit 3"'
-	# The program alone, where nobody but its parent sees it
-	on_terminal "$same; echo first \$?; fg; echo then \$?" </dev/null
-	grep -qx 'first 148' "$work/terminal" && grep -qx 'woken up' "$work/terminal" &&
-	grep -qx 'then 3' "$work/terminal" || return
-	# All in the foreground
-	{ key_when 032 pgrep -fx 'sleep 8'; sleep 9; } |
-		on_terminal 'spawnctl run sleep 8; echo first $?; fg; echo then $?'
-	grep -qx '.*first 148' "$work/terminal" && grep -qx 'then 0' "$work/terminal"
-}
-
-# A program that puts the terminal in order first, and one that does not stop
-stops_when_the_program_has() {
-	# With no child, which would stop for itself
-	mkfifo "$work/silent"
-	cat >"$work/slow" <<-END
-		#!/bin/bash
-		exec 9<>"$work/silent"
-		trap 'told=1' TSTP
-		touch "$work/there"
-		while [ -z "\$told" ]; do read -t 0.1 -u 9; done
-		read -t 2 -u 9
-		echo in order
-		kill -STOP \$\$
-		exit 5
-	END
-	chmod +x "$work/slow"
-	{ key_when 032 test -e "$work/there"; sleep 6; } |
-		on_terminal "spawnctl run $work/slow; echo first \$?; fg; echo then \$?"
-	[ "$(grep -xoE '(\^Z)?in order|first 148|then 5' "$work/terminal" | sed 's/^^Z//' | tr '\n' ,)" = \
-		'in order,first 148,then 5,' ] || return
-	{ key_when 032 pgrep -fx 'sleep 3'; sleep 4; } |
-		on_terminal 'spawnctl run -i TSTP sleep 3; echo first $?'
-	grep -qx '.*first 0' "$work/terminal"
-}
-
-# A job in the background; a signal for the parent alone; one that passes it on
-stops_in_the_background() {
-	local to run=
-	for to in %1 '$!' %1; do
-		on_terminal "$run spawnctl run sh -c \"sleep 2; exit 4\" & sleep 0.5; kill -TSTP $to
-			sleep 0.5; jobs; sleep 3; fg; echo then \$?" </dev/null
-		grep -q Stopped "$work/terminal" && grep -qx 'then 4' "$work/terminal" || return
-		[ "$to" = %1 ] || run='spawnctl run'
-	done
-	# And not for ever, if it is woken up at once. A loop is left by bash at a stop.
-	for to in 1 2 3 4 5 6 7 8 9; do
-		echo "{ spawnctl run sh -c \"sleep 1; exit 4\"; echo then \$?; } &
-			sleep 0.$to; kill -TSTP %%; kill -CONT %%"
-	done >"$work/jobs"
-	on_terminal ". $work/jobs; sleep 10" </dev/null
-	[ "$(grep -cx 'then 4' "$work/terminal")" = 9 ]
-}
-
-# A process group of its own, which the terminal knows nothing of
-signals_for_another_group() {
-	local key
-	cat >"$work/apart" <<-'END'
-		#!/usr/bin/perl
-		setpgrp;
-		$SIG{INT} = sub { exit 9 };
-		$0 = 'apart';
-		sleep 30;
-	END
-	chmod +x "$work/apart"
-	for key in 003 032; do
-		{ key_when "$key" pgrep -fx apart; sleep 2; } |
-			on_terminal "spawnctl run $work/apart; echo first \$?"
-		mv "$work/terminal" "$work/terminal.$key"
-	done
-	pkill -KILL -fx apart
-	grep -qx '.*first 9' "$work/terminal.003" && grep -qx '.*first 148' "$work/terminal.032"
-}
-
-# One that stops again as soon as it has gone on: a second SIGCONT would undo that
-stops_again() {
-	local of
-	cat >"$work/again" <<-'END'
-		#!/usr/bin/perl
-		kill STOP => $$ for 1 .. 20;
-		exit 4;
-	END
-	chmod +x "$work/again"
-	for of in '' 'spawnctl run'; do
-		on_terminal "$of spawnctl run $work/again; $(for _ in {1..20}; do
-			echo 'echo at $?; fg;'
-		done) echo then \$?" </dev/null
-		[ "$(grep -cx 'at 148' "$work/terminal")" = 20 ] && grep -qx 'then 4' "$work/terminal" ||
-			return
-	done
-}
-
-alarm_goes_on() {
-	gives 142 perl -e 'alarm 1; exec @ARGV' spawnctl run -d -- sleep 20
-}
-
-# Whoever wakes up a service's program has not to know of its parent
-stops_without_terminal() {
-	local pid child state
-	setsid spawnctl run sh -c 'kill -STOP $$; exit 3' &
-	pid=$!
-	for _ in $(seq 100); do
-		child=$(pgrep -P "$pid") && state=$(ps -o stat= -p "$child") && [ "${state:0:1}" = T ] &&
-			break
-		sleep 0.1
-	done
-	sleep 0.5
-	[ "${state:0:1}" = T ] && [ "$(ps -o stat= -p "$pid" | cut -c 1)" = S ] &&
-	kill -CONT "$child" && gives 3 wait "$pid"
-}
-
+# only_these WRAPPER...: -f closes what is in front of, between and behind what it keeps
 only_these() {
-	exec 7</dev/null 8</dev/null
-	spawnctl run -d -f 8 -- sh -c 'echo /proc/$$/fd/*; ls -l /proc/$$/fd' | tee "$work/fds"
-	grep -q '/fd/8' "$work/fds" && ! grep -q '/fd/7' "$work/fds"
+	(
+		exec 5</dev/null 7</dev/null 8</dev/null 9</dev/null
+		"$@" spawnctl run -f 8,1,7,8 -- sh -c 'cd /proc/$$/fd && echo *' >"$work/fds"
+		"$@" spawnctl run --keep-fd= -- sh -c 'cd /proc/$$/fd && echo *' >>"$work/fds"
+		"$@" spawnctl run -- sh -c 'cd /proc/$$/fd && echo *' >>"$work/fds"
+	)
+	cat "$work/fds"
+	# The shell has one more, by which it reads the folder
+	[ "$(sed -n '1s/ 3//p' "$work/fds")" = '0 1 2 7 8' ] &&
+	[ "$(sed -n '2s/ 3//p' "$work/fds")" = '0 1 2' ] && sed -n 3p "$work/fds" | grep -q '5.* 9'
 }
 
 elsewhere() {
 	local cgroup=/sys/fs/cgroup/tool_test
-	[ "$(spawnctl run -d -C /tmp -- pwd)" = /tmp ] &&
-	spawnctl run -d -n -- grep -q 'NoNewPrivs:.1' /proc/self/status &&
-	spawnctl run -d -s -- sh -c '[ "$(cut -d" " -f6 /proc/$$/stat)" = $$ ]' &&
-	mkdir $cgroup && spawnctl run -d -g $cgroup -- grep -q ':/tool_test$' /proc/self/cgroup &&
+	[ "$(spawnctl run -C /tmp -- pwd)" = /tmp ] &&
+	gives 0 spawnctl run -n -- grep -q 'NoNewPrivs:.1' /proc/self/status &&
+	gives 1 spawnctl run -- grep -q 'NoNewPrivs:.1' /proc/self/status &&
+	mkdir $cgroup && gives 0 spawnctl run -g $cgroup -- grep -q ':/tool_test$' /proc/self/cgroup &&
 	rmdir $cgroup
 }
 
-limits() {
-	[ "$(spawnctl limit -N 2 -- sh -c 'for i in 1 2 3; do spawnctl run -d -- echo yes; done' 2>/dev/null |
-		grep -c yes)" = 2 ] &&
-	gives 0 spawnctl limit -n -- spawnctl run -d -- grep -q 'NoNewPrivs:.1' /proc/self/status &&
-	gives 125 spawnctl limit -c fork -- spawnctl run -d -- true &&
-	gives 125 spawnctl limit -F nonsense -- true && gives 125 spawnctl limit -N -1 -- true &&
-	gives 127 spawnctl limit -- no-such && gives 125 as_nobody spawnctl limit -- true
+leads='[ "$(cut -d" " -f6 /proc/$$/stat)" = $$ ]'
+
+# Of a process that leads its group setsid(2) fails: one of a shell with job control
+leads_session() {
+	gives 0 spawnctl run -s -- sh -c "$leads" && gives 1 spawnctl run -- sh -c "$leads" &&
+	gives 0 setsid -w spawnctl run -s -- sh -c "$leads" &&
+	says 125 'spawnctl run: cannot start a session: .* use setsid\(1\), which forks' \
+		perl -e 'setpgrp; exec @ARGV' spawnctl run -s -- true
+}
+
+run_names_causes() {
+	local cgroup=/sys/fs/cgroup/tool_test
+	says 125 "spawnctl run: cannot change to directory '/no/such': No such file or directory" \
+		spawnctl run -C /no/such -- true &&
+	says 125 "spawnctl run: file descriptor '77' is not open" spawnctl run -f 1,77 -- true &&
+	says 125 "spawnctl run: file descriptor 'x' is not open" spawnctl run -f x -- true &&
+	says 125 "spawnctl run: file descriptor '4294967296' .*" spawnctl run -f 4294967296 -- true &&
+	says 125 "spawnctl run: unknown signal 'NONE'" spawnctl run -i PIPE,NONE -- true &&
+	says 125 "spawnctl run: unknown signal '4294967311'" spawnctl run -m 4294967311 -- true &&
+	says 125 "spawnctl run: unknown signal '65'" spawnctl run -m 65 -- true &&
+	says 125 "spawnctl run: unknown signal 'RTMAX-31'" spawnctl run -m RTMAX-31 -- true &&
+	says 125 "spawnctl run: KILL cannot be ignored" spawnctl run -i KILL -- true &&
+	says 125 "spawnctl run: STOP cannot be blocked" spawnctl run -m STOP -- true &&
+	says 125 "spawnctl run: option '-i' needs a value" spawnctl run -ki &&
+	says 125 "spawnctl run: option '--mask' needs a value" spawnctl run --mask &&
+	says 125 "spawnctl run: option '--setsid=1' takes no value" spawnctl run --setsid=1 true &&
+	says 125 "spawnctl run: unknown option '-d'" spawnctl run -kd -- true &&
+	says 125 "spawnctl run: unknown option '--nonsense'" spawnctl run --nonsense -- true &&
+	says 125 "spawnctl run: no command to execute" spawnctl run -k &&
+	says 125 "spawnctl run: cannot open cgroup '/no/such': No such file or directory" \
+		spawnctl run -g /no/such -- true &&
+	says 125 "spawnctl run: '/tmp' is not a cgroup \(v2\) directory" spawnctl run -g /tmp -- true ||
+		return
+	mkdir -p $cgroup/threaded $cgroup/invalid || return
+	says 125 "spawnctl run: cannot move into cgroup '$cgroup': this user may not write to .*" \
+		as_nobody spawnctl run -g $cgroup -- true &&
+	echo threaded >$cgroup/threaded/cgroup.type &&
+	says 125 "spawnctl run: cannot move into cgroup '.*/invalid': its cgroup.type does not .*" \
+		spawnctl run -g $cgroup/invalid -- true &&
+	rmdir $cgroup/threaded && echo +memory >/sys/fs/cgroup/cgroup.subtree_control &&
+	echo +memory >$cgroup/cgroup.subtree_control &&
+	says 125 "spawnctl run: cannot move into cgroup '$cgroup': it has controllers in .*" \
+		spawnctl run -g $cgroup -- true
+	set -- $?
+	rmdir $cgroup/* $cgroup
+	return "$1"
+}
+
+# allows LINE OPTION...: what LIMIT has left
+allows() {
+	local line=$1
+	shift
+	says 0 "$line" spawnctl limit "$@" -- "$helper" allowed
+}
+
+limit_commands() {
+	allows 'commands f .* limits 0 children -1' && allows 'commands 3 .*' -c spawn &&
+	allows 'commands d .*' --commands=fork,LIMIT && allows 'commands 1 .*' -c '' &&
+	gives 200 spawnctl limit -c fork -- "$helper" device true &&
+	gives 0 spawnctl limit -c spawn -- "$helper" device true
+}
+
+limit_flags() {
+	allows 'commands f flags 401 .*' -F window_mask,hold &&
+	gives 200 spawnctl limit --flags=window_mask -- "$helper" device true
+}
+
+limit_children() {
+	allows '.* children 2' -N 2 && allows '.* children 0' --children=0 &&
+	[ "$(spawnctl limit -N 2 -- sh -c 'for i in 1 2 3; do "$0" device echo yes; done' "$helper" 2>/dev/null |
+		grep -c yes)" = 2 ]
+}
+
+limit_no_new_privs() {
+	allows '.* limits 8 .*' -n && allows '.* limits 8 .*' --no-new-privs &&
+	gives 0 spawnctl limit -n -- "$helper" device grep -q 'NoNewPrivs:.1' /proc/self/status &&
+	gives 1 spawnctl limit -- "$helper" device grep -q 'NoNewPrivs:.1' /proc/self/status
+}
+
+limit_reset() {
+	allows '.* limits 10 .*' -r && allows '.* limits 10 .*' --reset-signals &&
+	has $all_signals SigIgn "$helper" ignoring spawnctl limit -- "$helper" device &&
+	has 0000000000000000 SigIgn "$helper" ignoring spawnctl limit -r -- "$helper" device
+}
+
+# Under a filter that answers a number of no system call
+limit_filtered() {
+	allows '.* limits 20 .*' -p && allows '.* limits 20 .*' --filtered &&
+	gives 0 spawnctl limit -p -- "$helper" without 9999 "$helper" device true &&
+	gives 200 spawnctl limit -- "$helper" without 9999 "$helper" device true
+}
+
+limit_final() {
+	allows 'commands 7 .*' -x && allows 'commands 3 .*' --final -c spawn,limit &&
+	gives 0 spawnctl limit -x -- "$helper" final && gives 1 spawnctl limit -- "$helper" final
+}
+
+limit_names_causes() {
+	says 125 "spawnctl limit: unknown command 'nonsense', .*" spawnctl limit -c nonsense -- true &&
+	says 125 "spawnctl limit: unknown flag 'nonsense': .*" spawnctl limit -F nonsense -- true &&
+	says 125 "spawnctl limit: '-1' is not a number of children" spawnctl limit -N -1 -- true &&
+	says 125 "spawnctl limit: option '--flags' needs a value" spawnctl limit --flags &&
+	says 125 "spawnctl limit: unknown option '-Z'" spawnctl limit -Z -- true &&
+	says 125 "spawnctl limit: no command to execute" spawnctl limit -r &&
+	says 127 "spawnctl limit: cannot execute 'no-such': .*" spawnctl limit -- no-such &&
+	says 126 "spawnctl limit: cannot execute '/tmp': .*" spawnctl limit -- /tmp &&
+	says 125 "spawnctl limit: cannot open the device .*: this user may not open it, .*" \
+		as_nobody spawnctl limit -- true
+}
+
+# finding ABOUT PATTERN: of the doctor's findings in $work/doctor
+finding() {
+	grep -qE "^[a-zA-Z]+ +$1 +$2" "$work/doctor" && return
+	echo "no finding '$1 $2' in:"
+	cat "$work/doctor"
+	return 1
+}
+
+# doctor STATUS COMMAND...: what it says, into $work/doctor
+doctor() {
+	local status=$1
+	shift
+	gives "$status" "$@" >"$work/doctor" 2>&1
+}
+
+# The commands that it proposes
+proposed() {
+	"$@" spawnctl doctor --json | jq -r '.findings[].mend // empty'
 }
 
 doctor_is_content() {
-	gives 0 spawnctl doctor && spawnctl doctor --json | jq -e '.device and .loaded and
-		([.findings[] | select(.state == "problem")] | length == 0)'
+	local spawns
+	spawns=$(count .spawns)
+	gives 0 spawnctl doctor --json >"$work/doctor" || return
+	[ "$(count .spawns)" = $((spawns + 1)) ] &&
+	sed '$d' "$work/doctor" | jq -e '.device and .loaded and .backend == "device" and
+		([.findings[] | select(.state != "ok")] | length == 0)' &&
+	doctor 0 spawnctl doctor && finding programs 'get the device: a test program was started by it'
 }
 
+# A program that a guest does not have, but other systems do
+lacks() {
+	! PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin command -v "$1"
+}
+
+provide() {
+	mkdir -p /usr/local/sbin && : >"/usr/local/sbin/$1" && chmod 755 "/usr/local/sbin/$1"
+}
+
+withdraw() {
+	rm -f "/usr/local/sbin/$1"
+}
+
+# Where another way serves, what is in the way of the device is a note
 doctor_finds() {
-	gives 1 as_nobody spawnctl doctor >"$work/doctor" && cat "$work/doctor" &&
-		grep -q "PROBLEM *access *the device is root's alone" "$work/doctor" &&
-		grep -q 'PROBLEM *programs *get clone' "$work/doctor" || return
+	doctor 0 as_nobody spawnctl doctor && finding access "the device is root's alone" &&
+	finding programs 'get clone.*, in place of the device: this user may not' &&
+	! grep PROBLEM "$work/doctor" &&
+	as_nobody spawnctl doctor --json | jq -e '(.device | not) and .loaded and (.backend | test("^clone"))' &&
+	doctor 1 as_nobody env SPAWNCTL_BACKEND=device spawnctl doctor &&
+	finding environment 'SPAWNCTL_BACKEND=device: .* no program can be started' &&
+	doctor 0 env SPAWNCTL_BACKEND=device spawnctl doctor &&
+	doctor 0 "$helper" without 9999 spawnctl doctor && finding access 'the module refuses' &&
+	finding filter 'one on this process' || return
+	local as_daemon=(setpriv --reuid daemon --regid daemon --clear-groups)
 	chown :nogroup /dev/spawnctl && chmod 660 /dev/spawnctl
-	setpriv --reuid 7 --regid 7 --clear-groups spawnctl doctor >"$work/doctor"
+	doctor 0 "${as_daemon[@]}" spawnctl doctor && finding group 'this user is not in group nogroup' &&
+	lacks usermod && [ -z "$(proposed "${as_daemon[@]}")" ] && provide usermod &&
+	[ "$(proposed "${as_daemon[@]}")" = 'usermod -aG nogroup daemon' ]
+	set -- $?
+	withdraw usermod
 	chown :root /dev/spawnctl && chmod 600 /dev/spawnctl
-	cat "$work/doctor"
-	grep -q '# usermod -aG nogroup ' "$work/doctor"
+	return "$1"
+}
+
+doctor_sees_limits() {
+	doctor 0 spawnctl limit -N 3 -n -c spawn -- spawnctl doctor &&
+	finding descriptor 'SPAWNCTL_FD=[0-9]+ is used; it allows spawn, each with no_new_privs; children left: 3' &&
+	doctor 1 spawnctl limit -N 0 -- spawnctl doctor &&
+	finding programs 'cannot be started by the device: the number of children that LIMIT allows is used up' &&
+	doctor 0 env SPAWNCTL_FD=0 spawnctl doctor && finding descriptor 'SPAWNCTL_FD=0 is not an open .*'
+	spawnctl limit -F window_mask -- spawnctl doctor >"$work/doctor"
+	finding programs '.*LIMIT has taken away the command or a flag'
+}
+
+doctor_knows_kernels() {
+	doctor 0 "$helper" release 6.11.99-none spawnctl doctor && finding kernel '6.11.99-none: untested' &&
+	doctor 0 "$helper" release 5.1.0 spawnctl doctor && finding kernel '5.1.0: the module needs' &&
+	doctor 0 "$helper" release 6.12.0 spawnctl doctor && finding kernel '6.12.0$' &&
+	grep -q '^ok *kernel' "$work/doctor"
+}
+
+# What it proposes is done, and mends
+doctor_mends_the_node() {
+	rm /dev/spawnctl
+	[ -z "$(proposed unshare --user --map-root-user)" ] && proposed >"$work/mend" &&
+	cat "$work/mend" && sh -e "$work/mend" && device true &&
+	rm /dev/spawnctl && : >/dev/spawnctl &&
+	proposed >"$work/mend" && cat "$work/mend" && sh -e "$work/mend" && device true
+	set -- $?
+	# The kernel removes a node that it has made itself only
+	rm -f /dev/spawnctl
+	modprobe -r spawnctl && modprobe spawnctl
+	return "$1"
 }
 
 nothing_loaded() {
 	modprobe -r spawnctl || return
-	gives 3 spawnctl doctor >"$work/doctor"
-	cat "$work/doctor"
-	grep -q 'installed for this kernel (.*), not loaded' "$work/doctor" &&
-	grep -q '# modprobe spawnctl' "$work/doctor" && gives 3 spawnctl info && gives 3 spawnctl stats &&
-	gives 3 spawnctl monitor && gives 3 spawnctl stats --json && gives 0 spawnctl run -- true &&
-	gives 125 spawnctl run -d -- true && gives 125 spawnctl limit -- true
+	doctor 0 spawnctl doctor && finding module 'installed for this kernel \(.*\), not loaded' &&
+	finding programs 'get clone.*: the module is not loaded' &&
+	spawnctl doctor --json | jq -e '(.device | not) and (.loaded | not)' &&
+	[ "$(proposed)" = 'modprobe spawnctl' ] && [ -z "$(proposed unshare --user --map-root-user)" ] &&
+	[ -z "$(proposed setpriv --bounding-set=-sys_module)" ] &&
+	[ "$(proposed as_nobody)" = 'modprobe spawnctl' ] &&
+	[ -z "$(proposed setpriv --no-new-privs --reuid 7 --clear-groups)" ] &&
+	says 3 'spawnctl info: .*: the module is not loaded: see spawnctl doctor' spawnctl info &&
+	gives 3 spawnctl stats && gives 3 spawnctl monitor && gives 0 spawnctl run -- true &&
+	says 125 'spawnctl limit: cannot open the device .*: the module is not loaded, or .*' \
+		spawnctl limit -- true &&
+	failure 3 ENOENT spawnctl info -j && failure 3 ENOENT spawnctl stats -jw &&
+	failure 3 ENOENT spawnctl monitor --json
+}
+
+# What builds it is proposed only where it is, with the source and the headers
+doctor_knows_dkms() {
+	local old=6.12.99-none version
+	local on_old=("$helper" release "$old") source headers=/lib/modules/$old/build
+	version=$(modinfo -F version spawnctl)
+	source=/usr/src/spawnctl-$version
+	modprobe -r spawnctl && lacks dkms && [ ! -e "$source" ] || return
+	doctor 0 "${on_old[@]}" spawnctl doctor && finding module 'not loaded, and not installed' &&
+	provide dkms && mkdir -p $headers && : >$headers/Makefile && [ -z "$(proposed "${on_old[@]}")" ] &&
+	mkdir -p "$source" && : >"$source/dkms.conf" &&
+	[ "$(proposed "${on_old[@]}")" = "dkms install spawnctl/$version -k $old && modprobe spawnctl" ] &&
+	withdraw dkms && [ -z "$(proposed "${on_old[@]}")" ] && provide dkms && rm $headers/Makefile &&
+	[ -z "$(proposed "${on_old[@]}")" ]
+	set -- $?
+	withdraw dkms
+	rm -rf "$source" "/lib/modules/$old"
+	return "$1"
+}
+
+# failure STATUS ERRNO COMMAND...: the object that --json prints for it
+failure() {
+	local status=$1 error=$2
+	shift 2
+	gives "$status" "$@" 2>"$work/said" | sed '$d' | tee "$work/failure"
+	jq -se --arg error "$error" --argjson status "$status" 'length == 1 and (.[0].failure |
+		.status == $status and .error == $error and .errno > 0 and (.text | length > 0))' \
+		"$work/failure" && [ "$(wc -l <"$work/said")" = 1 ]
+}
+
+fails_in_json() {
+	failure 1 EPERM as_nobody spawnctl stats --json && failure 1 EPERM as_nobody spawnctl monitor -j &&
+	spawnctl stats --nonsense --json | jq -e '.failure.status == 2 and .failure.errno == null' &&
+	spawnctl info -jj "$(printf 'a\033\377')" | jq -e '.failure.text | test("a.x1b.xff")' &&
+	[ -z "$(spawnctl stats --nonsense 2>/dev/null)" ]
 }
 
 misused() {
 	local uids=({1..32})
-	gives 2 spawnctl && gives 2 spawnctl nonsense && gives 2 spawnctl stats --nonsense &&
-	gives 2 spawnctl stats extra && gives 2 spawnctl stats --json --openmetrics &&
-	gives 2 spawnctl stats --watch=x && gives 2 spawnctl monitor --errno ENONSENSE &&
-	gives 2 spawnctl monitor --count 0 && gives 2 spawnctl monitor --uid no-such-user &&
-	gives 2 spawnctl monitor "${uids[@]/#/-u}" -u 33 &&
-	spawnctl monitor "${uids[@]/#/-u}" --count 0 2>&1 | grep -q 'number of lines' &&
-	gives 0 spawnctl --help && gives 0 spawnctl run --help && gives 0 spawnctl --version &&
-	gives 1 sh -c 'spawnctl info >/dev/full' && gives 1 sh -c 'spawnctl info >&-' &&
-	gives 1 sh -c 'spawnctl stats >&-' &&
-	gives 7 sh -c 'spawnctl run sh -c "exit 7" >&-' && gives 125 spawnctl run -f 4294967296 -- true &&
-	gives 125 spawnctl run -i 4294967311 -- true
+	gives 2 spawnctl && says 2 "spawnctl: unknown command 'nonsense'" spawnctl nonsense &&
+	says 2 "spawnctl: unknown command 'nonsense'" spawnctl help nonsense &&
+	says 2 "spawnctl stats: unknown option '--nonsense'" spawnctl stats --nonsense &&
+	says 2 "spawnctl stats: unknown option '--reset'" spawnctl stats --reset &&
+	says 2 "spawnctl stats: unexpected argument 'extra'" spawnctl stats extra &&
+	gives 2 spawnctl stats --json --openmetrics && gives 2 spawnctl stats --watch --openmetrics &&
+	says 2 "spawnctl stats: 'x' is not 0.1 to .*" spawnctl stats --watch=x &&
+	says 2 "spawnctl monitor: unknown errno 'ENONSENSE'" spawnctl monitor --errno ENONSENSE &&
+	says 2 "spawnctl monitor: '0' is not a number of lines.*" spawnctl monitor --count 0 &&
+	says 2 "spawnctl monitor: unknown user 'no-such-user'" spawnctl monitor --uid no-such-user &&
+	says 2 "spawnctl monitor: 'a234567890123456' matches no program.*" \
+		spawnctl monitor --comm a234567890123456 &&
+	says 2 "spawnctl monitor: more than 32 values of option '--uid'" \
+		spawnctl monitor "${uids[@]/#/-u}" -u 33 &&
+	says 2 '.* is not a number of lines.*' spawnctl monitor "${uids[@]/#/-u}" --count 0 &&
+	says 2 "spawnctl doctor: unexpected argument 'extra'" spawnctl doctor extra &&
+	says 2 "spawnctl info: unknown option '-x'" spawnctl info -jx
+}
+
+helps() {
+	local command
+	gives 0 spawnctl --help && [ "$(spawnctl help)" = "$(spawnctl --help)" ] &&
+	[ "$(spawnctl version)" = "$(spawnctl --version)" ] &&
+	[ "$(spawnctl version)" = "spawnctl $(modinfo -F version spawnctl)" ] || return
+	for command in info stats monitor doctor run limit; do
+		spawnctl help $command | grep -q "^Usage: spawnctl $command" &&
+		[ "$(spawnctl help $command)" = "$(spawnctl $command --help)" ] || return
+	done
+}
+
+cannot_write() {
+	says 1 'spawnctl: cannot write to the standard output: .*' sh -c 'spawnctl info >/dev/full' &&
+	gives 1 sh -c 'spawnctl info >&-' && gives 1 sh -c 'spawnctl stats >&-' &&
+	gives 7 sh -c 'spawnctl run sh -c "exit 7" >&-'
 }
 
 echo "TAP version 13"
-echo "1..31"
+echo "1..44"
 modprobe spawnctl
 claim "info tells what is loaded" info_is_true
 claim "stats counts what was done" adds_up
@@ -371,27 +595,43 @@ claim "monitor tells each child, in order" monitor_tells
 claim "monitor tells only what is asked for" monitor_filters
 claim "monitor passes no escape sequence on" no_escapes
 claim "monitor ends with its reader" monitor_to_head
-claim "monitor is refused without CAP_NET_ADMIN" gives 1 as_nobody spawnctl monitor
-claim "stats is refused without the device" gives 1 as_nobody spawnctl stats
-claim "stats --reset begins anew, for the administrator" reset_works
+claim "monitor is refused without CAP_NET_ADMIN" says 1 \
+	'spawnctl monitor: cannot listen to events: CAP_NET_ADMIN .* is needed' as_nobody spawnctl monitor
+claim "stats is refused without the device" says 1 \
+	'spawnctl stats: .*: a descriptor of the device is needed, or CAP_NET_ADMIN: .*' \
+	as_nobody spawnctl stats
 claim "run gives a clean signal state" is_clean
+claim "run keeps the signal state, if that is asked for" keeps_signals
 claim "run gives the signal state that is asked for" signals_as_asked
+claim "run is in place: the process id stays, and is 1 in a new namespace" in_place
+claim "run: signals reach the program" signals_reach_it
+claim "run: SIGKILL ends the program" killed_with_it
+claim "run: the program ends with its parent, if that is asked for" dies_with_parent
 claim "run ends as its program does" ends_alike
-claim "run passes signals on" passes_on
-claim "run stops with its program in a shell's foreground, and goes on" stops_and_goes_on
-claim "run stops when the program has, if that does" stops_when_the_program_has
-claim "run stops with its program in the background" stops_in_the_background
-claim "run stops as often as its program does" stops_again
-claim "run passes keys on to another process group" signals_for_another_group
-claim "run passes an alarm on" alarm_goes_on
-claim "run does not stop in a service" stops_without_terminal
 claim "run passes only these descriptors" only_these
-claim "run sets directory, no_new_privs, session and cgroup" elsewhere
-claim "limit narrows what its program gets" limits
-claim "doctor finds nothing" doctor_is_content
+claim "run passes only these descriptors, without close_range()" only_these "$helper" without 436
+claim "run sets directory, no_new_privs and cgroup" elsewhere
+claim "run leads a session" leads_session
+claim "run names causes and objects" run_names_causes
+claim "limit --commands" limit_commands
+claim "limit --flags" limit_flags
+claim "limit --children" limit_children
+claim "limit --no-new-privs" limit_no_new_privs
+claim "limit --reset-signals" limit_reset
+claim "limit --filtered" limit_filtered
+claim "limit --final" limit_final
+claim "limit names causes and objects" limit_names_causes
+claim "doctor finds nothing, and starts a program by the device" doctor_is_content
 claim "doctor finds why a user does not get the device" doctor_finds
+claim "doctor sees what LIMIT has left" doctor_sees_limits
+claim "doctor knows on which kernels there are tests" doctor_knows_kernels
+claim "doctor proposes what makes the node anew" doctor_mends_the_node
 claim "without the module all say so" nothing_loaded
+claim "doctor proposes dkms where it can build the module" doctor_knows_dkms
 modprobe spawnctl
+claim "with --json a failure is an object" fails_in_json
 claim "misuse is told from failure" misused
+claim "help and version" helps
+claim "output that cannot be written is a failure" cannot_write
 rm -rf "$work"
 exit $failed

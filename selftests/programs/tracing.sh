@@ -10,7 +10,7 @@ cd "$WORK" || exit
 
 # One child that is made, and one that is refused
 both() {
-	spawnctl run -d -- true && gives 125 spawnctl limit -N 0 -- spawnctl run -d -- true
+	spawnctl doctor && gives 1 spawnctl limit -N 0 -- spawnctl doctor
 }
 
 # told FILE PATTERN...: each of them
@@ -64,17 +64,18 @@ page() {
 }
 
 page_perf() {
-	page spawnctl_8_8 && told page.txt 'spawnctl:spawnctl_clone: child=' \
+	page spawnctl_8_11 && told page.txt 'spawnctl:spawnctl_clone: child=' \
 		'spawnctl:spawnctl_release: child=' 'spawnctl:spawnctl_refused: command='
 }
 
 # There may be none of so long
 page_trace_cmd() {
-	page spawnctl_8_9 && told page.txt '^cpus=' &&
+	page spawnctl_8_12 && told page.txt '^cpus=' &&
 	! grep -E 'spawnctl_(clone|refused)|wait=[0-9]{1,7}$' page.txt
 }
 
-echo 'spawnctl run -d -- true; spawnctl limit -N 0 -- spawnctl run -d -- true; exit 0' >both
+# The doctor's test program is the child
+echo 'spawnctl doctor; spawnctl limit -N 0 -- spawnctl doctor; exit 0' >both
 
 claim "one child, and one refusal" both
 claim "perf record tells all three" by_perf

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * spawnctl doctor: whether programs get the device, and what to do if they do not.
+ * spawnctl doctor: whether programs get the device, and if not, why and what to do.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <spawnctl/spawn.h>
 #include <stdarg.h>
@@ -14,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "json.h"
@@ -23,32 +25,41 @@
 const char usage_doctor[] =
 	"Usage: spawnctl doctor [--json]\n"
 	"\n"
-	"Looks at all that a program needs to get the device, as this user and in this\n"
-	"place, and says what would mend what is not well.\n"
+	"Start a test program by the device, and look at all that a program needs to get\n"
+	"the device, as this user and in this place. Where it does not get it, show why, and\n"
+	"the command for root that mends it, if there is one that works here.\n"
 	"\n"
-	"  -j, --json  as one JSON object\n"
+	"  -j, --json  print one JSON object, also for a failure\n"
 	"\n"
-	"Exit status: 0: programs get the device; 3: the module is not loaded; 1: something\n"
-	"else is in the way.\n";
+	"Exit status: 0: programs can be started, by the device or by clone3(2) or clone(2),\n"
+	"which serve without it. 1: they cannot.\n";
 
 #define NODE	"/dev/spawnctl"
 #define SYSFS	"/sys/module/spawnctl/"
+#define NUMBER	"/sys/class/misc/spawnctl/dev"	/* of the node, MAJOR:MINOR */
 
+/* A note does not keep programs from being started, a problem does */
 enum state { OK, NOTE, PROBLEM };
 
 struct finding {
 	enum state state;
 	const char *about;
-	char text[256];
-	char mend[128];		/* a command, or nothing */
+	char text[320];
+	char mend[160];		/* a command, or nothing */
 };
 
 struct report {
 	struct finding finding[24];
 	unsigned int count;
+	bool mendable;		/* by commands of root's, here */
 	bool loaded;
 	bool device;		/* programs get it */
+	enum spawnctl_backend backend;	/* what programs get; ANY: nothing */
 };
+
+/* Of enum spawnctl_backend: for JSON, and for a person */
+static const char * const backends[] = { "none", "device", "clone3", "clone" };
+static const char * const backend_names[] = { "nothing", "the device", "clone3(2)", "clone(2)" };
 
 static struct finding *say(struct report *report, enum state state, const char *about,
 			   const char *format, ...) __attribute__((__format__(__printf__, 4, 5)));
@@ -70,7 +81,38 @@ static struct finding *say(struct report *report, enum state state, const char *
 	return finding;
 }
 
-#define MEND(finding, ...) snprintf((finding)->mend, sizeof((finding)->mend), __VA_ARGS__)
+/* Whether @tool is where root has its programs */
+static bool have(const char *tool)
+{
+	static const char * const folders[] = {
+		"/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin",
+	};
+	char path[128];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(folders); i++) {
+		snprintf(path, sizeof(path), "%s/%s", folders[i], tool);
+		if (!access(path, X_OK))
+			return true;
+	}
+	return false;
+}
+
+/* Proposes a command, whose first word is @tool, if that can be run here */
+static void mend(const struct report *report, struct finding *finding, const char *tool,
+		 const char *format, ...) __attribute__((__format__(__printf__, 4, 5)));
+
+static void mend(const struct report *report, struct finding *finding, const char *tool,
+		 const char *format, ...)
+{
+	va_list args;
+
+	if (!report->mendable || !have(tool))
+		return;
+	va_start(args, format);
+	vsnprintf(finding->mend, sizeof(finding->mend), format, args);
+	va_end(args);
+}
 
 /* The first line of a file, or false */
 static bool line_of(const char *path, char *line, size_t size)
@@ -98,6 +140,36 @@ static bool line_with(const char *path, const char *what, char *line, size_t siz
 	return found;
 }
 
+/* A hexadecimal mask of capabilities in /proc/self/status */
+static bool has_module_capability(const char *key)
+{
+	const int cap_sys_module = 16;
+	unsigned long long mask = 0;
+	char line[128];
+
+	return line_with("/proc/self/status", key, line, sizeof(line)) &&
+	       sscanf(line + strlen(key), "%llx", &mask) == 1 &&
+	       mask & (1ULL << cap_sys_module);
+}
+
+/*
+ * Whether root, or a user by becoming root, can administer the machine from here. In a
+ * user namespace root cannot, nor in a container, whose capabilities are bounded.
+ */
+static bool can_administer(void)
+{
+	unsigned long from, to, count;
+	char line[128];
+
+	if (!line_of("/proc/self/uid_map", line, sizeof(line)) ||
+	    sscanf(line, "%lu %lu %lu", &from, &to, &count) != 3 || from || to ||
+	    count != UINT32_MAX || !has_module_capability("CapBnd:"))
+		return false;
+	if (!geteuid())
+		return has_module_capability("CapEff:");
+	return !line_with("/proc/self/status", "NoNewPrivs:\t1", line, sizeof(line));
+}
+
 /*
  * DKMS signs with a key of its own, which the kernel does not know until it is
  * enrolled. The kernel shows the names of those it knows to root alone.
@@ -119,16 +191,32 @@ static void look_at_signature(struct report *report)
 		    "the kernel loads signed modules only, and knows a key of DKMS's");
 		return;
 	}
-	/* Without UEFI there is nowhere to enrol one. */
+	/* Without UEFI there is nowhere to enrol one */
 	if (geteuid() || access(certificate, F_OK) || access("/sys/firmware/efi", F_OK)) {
 		say(report, NOTE, "signature", "the kernel loads only modules that are signed with "
 		    "a key it knows: root sees which in /proc/keys");
 		return;
 	}
-	finding = say(report, PROBLEM, "signature",
+	finding = say(report, NOTE, "signature",
 		      "the kernel loads only modules that are signed with a key it knows, and "
 		      "DKMS's is none: have it enrolled, then reboot");
-	MEND(finding, "mokutil --import %s", certificate);
+	mend(report, finding, "mokutil", "mokutil --import %s", certificate);
+}
+
+/* DKMS builds it, if it has the source and the kernel's headers */
+static void mend_by_dkms(const struct report *report, struct finding *finding, const char *release)
+{
+	char headers[160];
+
+	snprintf(headers, sizeof(headers), "/lib/modules/%.100s/build/Makefile", release);
+	if (access(headers, F_OK))
+		return;
+	if (!access("/var/lib/dkms/spawnctl", F_OK))
+		mend(report, finding, "dkms", "dkms autoinstall -k %.60s && modprobe spawnctl",
+		     release);
+	else if (!access("/usr/src/spawnctl-" VERSION "/dkms.conf", F_OK))
+		mend(report, finding, "dkms",
+		     "dkms install spawnctl/" VERSION " -k %.60s && modprobe spawnctl", release);
 }
 
 static void look_at_installed(struct report *report, const char *release)
@@ -140,40 +228,59 @@ static void look_at_installed(struct report *report, const char *release)
 	if (line_with(path, "/spawnctl.ko", line, sizeof(line))) {
 		look_at_signature(report);
 		line[strcspn(line, ":")] = '\0';
-		finding = say(report, PROBLEM, "module",
+		finding = say(report, NOTE, "module",
 			      "installed for this kernel (%.150s), not loaded", line);
-		MEND(finding, "modprobe spawnctl");
+		mend(report, finding, "modprobe", "modprobe spawnctl");
 		return;
 	}
-	finding = say(report, PROBLEM, "module", "not installed for this kernel, %.100s", release);
-	if (!access("/var/lib/dkms/spawnctl", F_OK))
-		MEND(finding, "dkms autoinstall -k %.80s && modprobe spawnctl", release);
+	finding = say(report, NOTE, "module",
+		      "not loaded, and not installed for this kernel, %.100s", release);
+	mend_by_dkms(report, finding, release);
+}
+
+/* Whether @major.@minor is a word of the kernels in META */
+static bool is_tested(int major, int minor)
+{
+	char version[32], tested[] = LINUX_TESTED;
+	char *rest, *word;
+
+	snprintf(version, sizeof(version), "%d.%d", major, minor);
+	for (word = strtok_r(tested, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
+		if (!strcmp(word, version))
+			return true;
+	return false;
+}
+
+static void look_at_kernel(struct report *report, const struct utsname *kernel)
+{
+	int major, minor, oldest_major, oldest_minor;
+
+	if (strcmp(kernel->machine, "x86_64"))
+		say(report, NOTE, "machine", "%s: the module is for x86_64 so far",
+		    kernel->machine);
+	if (sscanf(LINUX_MINIMUM, "%d.%d", &oldest_major, &oldest_minor) != 2 ||
+	    sscanf(kernel->release, "%d.%d", &major, &minor) != 2 || major < oldest_major ||
+	    (major == oldest_major && minor < oldest_minor))
+		say(report, NOTE, "kernel", "%s: the module needs " LINUX_MINIMUM " or later",
+		    kernel->release);
+	else if (!is_tested(major, minor))
+		say(report, NOTE, "kernel", "%s: untested; the tests are run on " LINUX_TESTED,
+		    kernel->release);
 	else
-		MEND(finding, "dkms install spawnctl/" VERSION " -k %.60s && modprobe spawnctl",
-		     release);
+		say(report, OK, "kernel", "%s", kernel->release);
 }
 
 static void look_at_module(struct report *report)
 {
 	struct utsname kernel;
 	char line[64];
-	int major = 0, minor = 0;
 
 	uname(&kernel);
-	if (strcmp(kernel.machine, "x86_64"))
-		say(report, PROBLEM, "machine", "%s: the module is for x86_64 so far",
-		    kernel.machine);
-	if (sscanf(kernel.release, "%d.%d", &major, &minor) != 2 || major < 5 ||
-	    (major == 5 && minor < 10))
-		say(report, PROBLEM, "kernel", "%s: the module needs 5.10", kernel.release);
-	else
-		say(report, OK, "kernel", "%s", kernel.release);
+	look_at_kernel(report, &kernel);
 	report->loaded = !access(SYSFS, F_OK);
-	if (!report->loaded) {
+	if (!report->loaded)
 		look_at_installed(report, kernel.release);
-		return;
-	}
-	if (!line_of(SYSFS "version", line, sizeof(line)))
+	else if (!line_of(SYSFS "version", line, sizeof(line)))
 		say(report, NOTE, "module", "loaded, of unknown version");
 	else if (strcmp(line, VERSION))
 		say(report, NOTE, "module", "loaded, %s; this command is " VERSION, line);
@@ -181,27 +288,89 @@ static void look_at_module(struct report *report)
 		say(report, OK, "module", "loaded, %s", line);
 }
 
-/* Whether the group database has this user in it, and whether this process is */
+/* Why group @name, which may open the device, does not have this process in it */
 static void look_at_group(struct report *report, const char *name, gid_t gid)
 {
 	const struct passwd *user = getpwuid(getuid());
-	struct group *group = getgrgid(gid);
-	gid_t groups[256];
+	const struct group *group = getgrgid(gid);
 	struct finding *finding;
-	int n = getgroups(ARRAY_SIZE(groups), groups), i;
+	unsigned int i;
 
-	for (i = 0; i < n; i++)
-		if (groups[i] == gid)
-			return;
 	for (i = 0; group && user && group->gr_mem[i]; i++) {
 		if (strcmp(group->gr_mem[i], user->pw_name))
 			continue;
-		say(report, PROBLEM, "group", "%s is in group %s, but this session began before: "
+		say(report, NOTE, "group", "%s is in group %s, but this session began before: "
 		    "log in again", user->pw_name, name);
 		return;
 	}
-	finding = say(report, PROBLEM, "group", "this user is not in group %s", name);
-	MEND(finding, "usermod -aG %s %s", name, user ? user->pw_name : "USER");
+	finding = say(report, NOTE, "group", "this user is not in group %s; that takes effect from "
+		      "the next login on", name);
+	if (group && user)
+		mend(report, finding, "usermod", "usermod -aG %s %s", name, user->pw_name);
+}
+
+/* The rule that gives the device to a group, as packages and make install-udev install it */
+static bool has_rule(void)
+{
+	static const char rule[] = "udev/rules.d/60-spawnctl.rules";
+	static const char * const folders[] = { "/etc", "/usr/lib", "/usr/local/lib", "/lib" };
+	char path[128];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(folders); i++) {
+		snprintf(path, sizeof(path), "%s/%s", folders[i], rule);
+		if (!access(path, F_OK))
+			return true;
+	}
+	return false;
+}
+
+static bool udev_runs(void)
+{
+	return !access("/run/udev/control", F_OK) && have("udevadm");
+}
+
+#define TRIGGER	"udevadm trigger --settle --sysname-match=spawnctl"
+
+/* udev sets the owner and mode of a node, but does not make one */
+static void mend_node(const struct report *report, struct finding *finding, const char *before)
+{
+	unsigned int number[2];
+	char line[32];
+
+	if (line_of(NUMBER, line, sizeof(line)) &&
+	    sscanf(line, "%u:%u", &number[0], &number[1]) == 2)
+		mend(report, finding, "mknod", "%smknod -m 600 " NODE " c %u %u%s", before,
+		     number[0], number[1], udev_runs() ? " && " TRIGGER : "");
+}
+
+static void look_at_access(struct report *report, const struct stat *node, const char *group)
+{
+	int fd = open(NODE, O_RDWR | O_CLOEXEC), error = errno;
+	struct finding *finding;
+
+	if (fd >= 0) {
+		close(fd);
+	} else if (error == EACCES && !access(NODE, R_OK | W_OK)) {
+		say(report, NOTE, "access", "the module refuses to open the device to a task "
+		    "under a seccomp filter");
+	} else if (error == EPERM) {
+		say(report, NOTE, "access", "the device is not allowed to this cgroup, as in a "
+		    "container or a service with DeviceAllow=");
+	} else if (error != EACCES) {
+		say(report, NOTE, "access", "cannot open %s: %s", NODE, strerror(error));
+	} else if ((node->st_mode & 0060) == 0060 && node->st_gid) {
+		look_at_group(report, group, node->st_gid);
+	} else if (!has_rule()) {
+		say(report, NOTE, "access", "the device is root's alone: no udev rule gives it "
+		    "to a group; make install-udev installs one");
+	} else {
+		finding = say(report, NOTE, "access", "the device is root's alone: the udev rule "
+			      "that gives it to a group has not been applied");
+		if (udev_runs())
+			mend(report, finding, "udevadm", "%sudevadm control --reload && " TRIGGER,
+			     getgrnam("spawnctl") ? "" : "systemd-sysusers && ");
+	}
 }
 
 static void look_at_node(struct report *report)
@@ -213,34 +382,24 @@ static void look_at_node(struct report *report)
 	char name[64];
 
 	if (stat(NODE, &node)) {
-		finding = say(report, PROBLEM, "node", "%s: %s", NODE, strerror(errno));
-		if (report->loaded)
-			MEND(finding, "udevadm trigger --sysname-match=spawnctl");
+		finding = say(report, NOTE, "node", "%s: %s", NODE, strerror(errno));
+		if (errno == ENOENT)
+			mend_node(report, finding, "");
 		return;
 	}
 	snprintf(number, sizeof(number), "%u:%u", major(node.st_rdev), minor(node.st_rdev));
 	if (!S_ISCHR(node.st_mode) ||
-	    (line_of("/sys/class/misc/spawnctl/dev", line, sizeof(line)) && strcmp(line, number))) {
-		finding = say(report, PROBLEM, "node", "%s is not the device", NODE);
-		MEND(finding, "rm %s && udevadm trigger --sysname-match=spawnctl", NODE);
+	    (line_of(NUMBER, line, sizeof(line)) && strcmp(line, number))) {
+		finding = say(report, NOTE, "node", "%s is something else than the device", NODE);
+		if (!S_ISDIR(node.st_mode))
+			mend_node(report, finding, "rm " NODE " && ");
 		return;
 	}
 	group = getgrgid(node.st_gid);
 	snprintf(name, sizeof(name), "%s", group ? group->gr_name : "?");
 	say(report, OK, "node", "%s, mode %04o, uid %u, group %s", NODE, node.st_mode & 07777,
 	    node.st_uid, name);
-	if (!access(NODE, R_OK | W_OK))
-		return;
-	if (errno != EACCES) {
-		say(report, PROBLEM, "access", "%s", strerror(errno));
-	} else if ((node.st_mode & 0060) == 0060 && node.st_gid) {
-		look_at_group(report, name, node.st_gid);
-	} else {
-		finding = say(report, PROBLEM, "access", "the device is root's alone: "
-			      "there is no udev rule that gives it to a group");
-		MEND(finding, "make install-udev; udevadm control --reload; "
-		     "udevadm trigger --sysname-match=spawnctl");
-	}
+	look_at_access(report, &node, name);
 }
 
 static void look_at_filters(struct report *report)
@@ -261,42 +420,156 @@ static void look_at_filters(struct report *report)
 		    "marked for such serves (spawnctl limit --filtered, outside)");
 }
 
-static void look_at_environment(struct report *report)
+/* What LIMIT has left of a descriptor of the device */
+static void look_at_descriptor(struct report *report, int fd)
 {
-	static const char * const names[] = {
-		"SPAWNCTL_FD", "SPAWNCTL_BACKEND", "LISTEN_FDNAMES",
-	};
-	unsigned int i;
+	struct spawnctl_info info = { .size = sizeof(info) };
+	char children[32] = "any number";
 
-	for (i = 0; i < ARRAY_SIZE(names); i++) {
-		char text[128];
+	if (spawnctl_info(fd, &info)) {
+		say(report, NOTE, "descriptor", "SPAWNCTL_FD=%d cannot be asked what it allows: %s",
+		    fd, strerror(errno));
+		return;
+	}
+	if (info.children != SPAWNCTL_NO_LIMIT)
+		snprintf(children, sizeof(children), "%llu", (unsigned long long)info.children);
+	say(report, OK, "descriptor",
+	    "SPAWNCTL_FD=%d is used; it allows%s%s%s%s%s%s; children left: %s", fd,
+	    info.commands & (1U << SPAWNCTL_CMD_SPAWN) ? " spawn" : " no spawn",
+	    info.commands & (1U << SPAWNCTL_CMD_FORK) ? ", fork" : "",
+	    info.commands & (1U << SPAWNCTL_CMD_LIMIT) ? ", limit" : "",
+	    info.limits & SPAWNCTL_LIMIT_NO_NEW_PRIVS ? ", each with no_new_privs" : "",
+	    info.limits & SPAWNCTL_LIMIT_RESET ? ", each with its signals reset" : "",
+	    info.limits & SPAWNCTL_LIMIT_FILTERED ? ", also under a seccomp filter" : "", children);
+}
 
-		if (!getenv(names[i]))
-			continue;
-		plain(getenv(names[i]), text, sizeof(text));
-		say(report, NOTE, "environment", "%s=%s", names[i], text);
+/* Other drivers may act on an ioctl that they are sent */
+static bool is_device(int fd)
+{
+	char line[32], number[32];
+	struct stat file;
+
+	if (fstat(fd, &file) || !S_ISCHR(file.st_mode))
+		return false;
+	snprintf(number, sizeof(number), "%u:%u", major(file.st_rdev), minor(file.st_rdev));
+	return line_of(NUMBER, line, sizeof(line)) && !strcmp(line, number);
+}
+
+static void look_at_given(struct report *report)
+{
+	const char *text = getenv("SPAWNCTL_FD");
+	uint64_t fd;
+
+	if (!text)
+		return;
+	if (read_number(text, INT_MAX, &fd) && is_device(fd)) {
+		look_at_descriptor(report, fd);
+	} else {
+		char clean[64];
+
+		plain(text, clean, sizeof(clean));
+		say(report, NOTE, "descriptor",
+		    "SPAWNCTL_FD=%s is not an open descriptor of the device, and is passed over",
+		    clean);
 	}
 }
 
-static void look_at_backend(struct report *report)
+/* What the preload library makes of its variable: with it a demand can fail */
+static void look_at_environment(struct report *report)
 {
-	enum spawnctl_backend backend;
-	spawnctl_attr_t *attr;
-	int error;
+	static const char * const names[] = { "SPAWNCTL_BACKEND", "LISTEN_FDNAMES" };
+	const char *demanded = getenv(names[0]);
+	enum state state = NOTE;
+	unsigned int i;
+	char text[128];
 
-	if (spawnctl_attr_init(&attr))
-		return;
-	spawnctl_attr_setbackend(attr, SPAWNCTL_BACKEND_DEVICE);
-	error = spawnctl_backend(attr, &backend);
-	spawnctl_attr_destroy(attr);
-	report->device = !error;
+	if (demanded && !strcmp(demanded, "device") && !report->device)
+		state = PROBLEM;
+	for (i = 0; i < ARRAY_SIZE(names); i++, state = NOTE) {
+		if (!getenv(names[i]))
+			continue;
+		plain(getenv(names[i]), text, sizeof(text));
+		say(report, state, "environment", "%s=%s%s", names[i], text, state == PROBLEM ?
+		    ": with the preload library no program can be started" : "");
+	}
+}
+
+/* A program is started as others would start theirs: 0, or an errno and what it is about */
+static int test_spawn(spawnctl_attr_t *attr, const char **about)
+{
+	char *const words[] = { "spawnctl", "version", NULL };
+	spawnctl_file_actions_t *actions;
+	struct spawnctl_failure failure = { 0 };
+	int status = 0, error;
+	pid_t pid;
+
+	*about = NULL;
+	if (spawnctl_file_actions_init(&actions))
+		return ENOMEM;
+	error = spawnctl_file_actions_addopen(actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+	spawnctl_attr_setfailure(attr, &failure);
 	if (!error)
-		say(report, OK, "programs", "get the device");
-	else if (!spawnctl_backend(NULL, &backend))
-		say(report, PROBLEM, "programs", "get %s in place of the device: %s",
-		    backend_name(backend), strerror(error));
+		error = spawnctl_spawn(&pid, "/proc/self/exe", actions, attr, words, environ);
+	spawnctl_file_actions_destroy(actions);
+	if (failure.step == SPAWNCTL_STEP_ACTION)
+		*about = "the test program: /dev/null";
+	else if (failure.step == SPAWNCTL_STEP_EXEC)
+		*about = "the test program: /proc/self/exe";
+	/* Where SIGCHLD is ignored it leaves no status */
+	if (!error && waitpid(pid, &status, 0) == pid && status) {
+		*about = "the test program has failed";
+		error = EIO;
+	}
+	return error;
+}
+
+static const char *words_of(int error)
+{
+	const char *text = device_error(error);
+
+	return text ? text : strerror(error);
+}
+
+/* By @backend, or by what programs get */
+static void start_one(struct report *report, spawnctl_attr_t *attr, int missing)
+{
+	const char *about, *by = backend_names[report->backend];
+	int error = test_spawn(attr, &about);
+
+	if (error) {
+		say(report, PROBLEM, "programs", "cannot be started by %s: %s%s%s", by,
+		    about ? about : words_of(error), about ? ": " : "",
+		    about ? strerror(error) : "");
+		report->backend = SPAWNCTL_BACKEND_ANY;
+	} else if (report->backend == SPAWNCTL_BACKEND_DEVICE) {
+		report->device = true;
+		say(report, OK, "programs", "get the device: a test program was started by it");
+	} else {
+		say(report, NOTE, "programs", "get %s, which served a test program, in place of "
+		    "the device: %s", by, words_of(missing));
+	}
+}
+
+static void look_at_programs(struct report *report)
+{
+	spawnctl_attr_t *attr;
+	int missing, error;
+
+	if (spawnctl_attr_init(&attr)) {
+		say(report, PROBLEM, "programs", "%s", strerror(ENOMEM));
+		return;
+	}
+	spawnctl_attr_setbackend(attr, SPAWNCTL_BACKEND_DEVICE);
+	missing = spawnctl_backend(attr, &report->backend);
+	if (missing) {
+		spawnctl_attr_setbackend(attr, SPAWNCTL_BACKEND_ANY);
+		error = spawnctl_backend(attr, &report->backend);
+	}
+	if (missing && error)
+		say(report, PROBLEM, "programs", "cannot be started: %s", words_of(error));
 	else
-		say(report, PROBLEM, "programs", "get nothing: %s", strerror(error));
+		start_one(report, attr, missing);
+	spawnctl_attr_destroy(attr);
 }
 
 static void print_text(const struct report *report)
@@ -324,6 +597,7 @@ static void print_json(const struct report *report)
 	unsigned int i;
 
 	add_bool(all, "device", report->device);
+	add_text(all, "backend", backends[report->backend]);
 	add_bool(all, "loaded", report->loaded);
 	for (i = 0; i < report->count; i++) {
 		const struct finding *finding = &report->finding[i];
@@ -342,24 +616,32 @@ static void print_json(const struct report *report)
 
 int cmd_doctor(int argc, char **argv)
 {
+	static const char letters[] = ":j";
 	static const struct option options[] = { { "json", no_argument, NULL, 'j' }, { } };
 	struct report report = { 0 };
-	bool json = false;
+	unsigned int i;
 	int c;
 
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, "j", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, letters, options, NULL)) != -1) {
 		if (c != 'j')
-			return bad_usage("doctor", "no option '%s'", argv[optind - 1]);
-		json = true;
+			return bad_option(c, argv, letters);
+		json_wanted = true;
 	}
 	if (optind < argc)
-		return bad_usage("doctor", "no argument '%s' is known", argv[optind]);
+		return bad_usage("unexpected argument '%s'", argv[optind]);
+	report.mendable = can_administer();
 	look_at_module(&report);
 	look_at_node(&report);
 	look_at_filters(&report);
+	look_at_given(&report);
+	look_at_programs(&report);
 	look_at_environment(&report);
-	look_at_backend(&report);
-	(json ? print_json : print_text)(&report);
-	return report.device ? EXIT_SUCCESS : report.loaded ? EXIT_FAILURE : EXIT_NO_MODULE;
+	if (!report.device && !report.mendable)
+		say(&report, NOTE, "place", "a container, a sandbox or a user namespace: what is "
+		    "missing can be mended outside only");
+	(json_wanted ? print_json : print_text)(&report);
+	for (i = 0; i < report.count; i++)
+		if (report.finding[i].state == PROBLEM)
+			return EXIT_FAILURE;
+	return EXIT_SUCCESS;
 }

@@ -16,9 +16,9 @@
 const char usage_info[] =
 	"Usage: spawnctl info [--json]\n"
 	"\n"
-	"The module that is loaded, and what a descriptor that this user opens allows.\n"
+	"Show the module that is loaded, and what a descriptor that this user opens allows.\n"
 	"\n"
-	"  -j, --json  as one JSON object\n";
+	"  -j, --json  print one JSON object, also for a failure\n";
 
 /* @info->size 0: the device could not be opened, for @error */
 static void ask_device(struct spawnctl_info *info, int *error)
@@ -48,6 +48,13 @@ static void print_flags(const char *title, uint32_t flags)
 	putchar('\n');
 }
 
+static const char *words(int error)
+{
+	const char *text = device_error(error);
+
+	return text ? text : strerror(error);
+}
+
 static void print_text(const struct nl_info *module, const struct spawnctl_info *device, int error)
 {
 	printf("module           %s, interface %u\n", module->version, module->abi);
@@ -63,9 +70,9 @@ static void print_text(const struct nl_info *module, const struct spawnctl_info 
 	       "sent to listeners with CAP_NET_ADMIN" :
 	       "not sent: somebody kept joining their group while the module was loaded");
 	if (!device->size)
-		printf("this user        cannot open the device: %s\n", strerror(error));
+		printf("this user        cannot open the device: %s\n", words(error));
 	else if (device->refusal)
-		printf("this user        is refused: %s\n", errno_name(device->refusal));
+		printf("this user        is refused: %s\n", words(device->refusal));
 	else
 		printf("this user        may open the device and make children\n");
 }
@@ -103,29 +110,28 @@ static void print_json(const struct nl_info *module, const struct spawnctl_info 
 
 int cmd_info(int argc, char **argv)
 {
+	static const char letters[] = ":j";
 	static const struct option options[] = { { "json", no_argument, NULL, 'j' }, { } };
 	struct spawnctl_info device;
 	struct nl_info module;
-	bool json = false;
 	struct nl nl;
 	int c, error, ret;
 
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, "j", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, letters, options, NULL)) != -1) {
 		if (c != 'j')
-			return bad_usage("info", "no option '%s'", argv[optind - 1]);
-		json = true;
+			return bad_option(c, argv, letters);
+		json_wanted = true;
 	}
 	if (optind < argc)
-		return bad_usage("info", "no argument '%s' is known", argv[optind]);
+		return bad_usage("unexpected argument '%s'", argv[optind]);
 	ret = nl_open(&nl);
 	if (ret)
-		return say_cannot("info", "open the netlink family", &nl, ret);
+		return nl_failed("open the netlink family", NULL, &nl, ret);
 	ret = nl_get_info(&nl, &module);
 	nl_close(&nl);
 	if (ret)
-		return say_cannot("info", "ask the module", &nl, ret);
+		return nl_failed("ask the module", NULL, &nl, ret);
 	ask_device(&device, &error);
-	(json ? print_json : print_text)(&module, &device, error);
+	(json_wanted ? print_json : print_text)(&module, &device, error);
 	return EXIT_SUCCESS;
 }

@@ -15,19 +15,20 @@
 const char usage_limit[] =
 	"Usage: spawnctl limit [OPTION]... [--] COMMAND [ARGUMENT]...\n"
 	"\n"
-	"Opens the device, narrows that descriptor for ever, and executes COMMAND with it,\n"
-	"its number in the environment as SPAWNCTL_FD, where libspawnctl looks for it.\n"
+	"Open the device, narrow that descriptor for ever, and execute COMMAND with it in\n"
+	"place of spawnctl. The descriptor's number is in the environment as SPAWNCTL_FD,\n"
+	"where libspawnctl looks for it.\n"
 	"\n"
-	"  -c, --commands=NAME,...  only these: spawn, fork, limit\n"
-	"  -F, --flags=NAME,...     only these flags of theirs, as info tells them\n"
-	"  -N, --children=N         so many children in all\n"
-	"  -n, --no-new-privs       every child has no_new_privs\n"
-	"  -r, --reset-signals      no child ignores a signal\n"
-	"  -p, --filtered           tasks under a seccomp filter may use it\n"
-	"  -x, --final              it cannot be narrowed further\n"
+	"  -c, --commands=NAME,...  allow only these commands: spawn, fork, limit\n"
+	"  -F, --flags=NAME,...     allow only these flags, named as by spawnctl info\n"
+	"  -N, --children=N         allow N children in all\n"
+	"  -n, --no-new-privs       set no_new_privs in every child\n"
+	"  -r, --reset-signals      let no child ignore a signal\n"
+	"  -p, --filtered           let tasks under a seccomp filter use the descriptor\n"
+	"  -x, --final              do not let it be narrowed further\n"
 	"\n"
-	"Exit status: COMMAND's. 125: the device cannot be opened or narrowed. 126: COMMAND\n"
-	"cannot be executed. 127: there is none.\n";
+	"Exit status: that of COMMAND. 125: the device cannot be opened or narrowed. 126:\n"
+	"COMMAND cannot be executed. 127: COMMAND was not found.\n";
 
 #define LIMIT_COMMAND	(1U << SPAWNCTL_CMD_LIMIT)
 
@@ -61,9 +62,10 @@ static bool add_flag(const char *part, void *data)
 	return flag;
 }
 
-/* Up to COMMAND: 0, or the exit status */
+/* Parse the options, up to COMMAND. Return 0, or the exit status. */
 static int parse(struct spawnctl_limit *limit, int argc, char **argv)
 {
+	static const char letters[] = "+:c:F:N:nrpx";
 	static const struct option options[] = {
 		{ "commands", required_argument, NULL, 'c' },
 		{ "flags", required_argument, NULL, 'F' },
@@ -78,26 +80,26 @@ static int parse(struct spawnctl_limit *limit, int argc, char **argv)
 	uint64_t children;
 	int c;
 
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, "+c:F:N:nrpx", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, letters, options, NULL)) != -1) {
 		switch (c) {
 		case 'c':
 			limit->flags |= SPAWNCTL_LIMIT_COMMANDS;
 			wrong = each(optarg, add_command, limit);
 			if (wrong)
-				return bad_usage("limit", "no command '%s'", wrong);
+				return bad_usage("unknown command '%s', not spawn, fork or limit",
+						 wrong);
 			break;
 		case 'F':
 			limit->flags |= SPAWNCTL_LIMIT_FLAGS;
 			wrong = each(optarg, add_flag, limit);
 			if (wrong)
-				return bad_usage("limit", "no flag '%s'", wrong);
+				return bad_usage("unknown flag '%s': spawnctl info lists them",
+						 wrong);
 			break;
 		case 'N':
 			limit->flags |= SPAWNCTL_LIMIT_CHILDREN;
 			if (!read_number(optarg, UINT64_MAX, &children))
-				return bad_usage("limit", "'%s' is no number of children",
-						 optarg);
+				return bad_usage("'%s' is not a number of children", optarg);
 			limit->children = children;
 			break;
 		case 'n':
@@ -113,12 +115,11 @@ static int parse(struct spawnctl_limit *limit, int argc, char **argv)
 			final = true;
 			break;
 		default:
-			return bad_usage("limit", "no option '%s', or no value for it",
-					 argv[optind - 1]);
+			return bad_option(c, argv, letters);
 		}
 	}
 	if (optind == argc)
-		return bad_usage("limit", "no command to execute");
+		return bad_usage("no command to execute");
 	if (final) {
 		if (!(limit->flags & SPAWNCTL_LIMIT_COMMANDS))
 			limit->commands = (1U << SPAWNCTL_CMD_SPAWN) | (1U << SPAWNCTL_CMD_FORK);
@@ -128,10 +129,11 @@ static int parse(struct spawnctl_limit *limit, int argc, char **argv)
 	return 0;
 }
 
-static int fail(const char *what)
+/* The kernel's reasons to refuse LIMIT on a descriptor that was just opened */
+static const char *limit_error(int error)
 {
-	fprintf(stderr, "spawnctl limit: %s: %s\n", what, strerror(errno));
-	return EXIT_OURS;
+	return error == EINVAL ? "this module does not know one of the limits, or a flag of "
+				 "--flags: see spawnctl info" : device_error(error);
 }
 
 int cmd_limit(int argc, char **argv)
@@ -144,15 +146,12 @@ int cmd_limit(int argc, char **argv)
 		return ret;
 	fd = spawnctl_open();
 	if (fd < 0)
-		return fail("cannot open the device (see spawnctl doctor)");
+		return fail(EXIT_OURS, errno, device_error(errno),
+			    "cannot open the device (spawnctl doctor says more)");
 	if (spawnctl_limit(fd, &limit))
-		return fail("cannot narrow the descriptor");
+		return fail(EXIT_OURS, errno, limit_error(errno), "cannot narrow the descriptor");
 	snprintf(number, sizeof(number), "%d", fd);
 	if (fcntl(fd, F_SETFD, 0) || setenv("SPAWNCTL_FD", number, 1))
-		return fail("cannot pass it on");
-	argv += optind;
-	execvp(argv[0], argv);
-	ret = errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
-	fail(argv[0]);
-	return ret;
+		return fail(EXIT_OURS, errno, NULL, "cannot pass on descriptor %d", fd);
+	return exec_command(argv + optind);
 }

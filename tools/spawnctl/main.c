@@ -8,21 +8,25 @@
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "json.h"
 #include "nl.h"
 #include "tool.h"
 
-static const struct {
+struct command {
 	const char *name;
 	int (*run)(int argc, char **argv);
 	const char *usage;
 	int misused;	/* exit status */
-} commands[] = {
+};
+
+static const struct command commands[] = {
 	{ "info", cmd_info, usage_info, EXIT_USAGE },
 	{ "stats", cmd_stats, usage_stats, EXIT_USAGE },
 	{ "monitor", cmd_monitor, usage_monitor, EXIT_USAGE },
 	{ "doctor", cmd_doctor, usage_doctor, EXIT_USAGE },
-	/* Whose own exit statuses end at 124 */
+	/* These end with the status of COMMAND, so their own are 125 and above */
 	{ "run", cmd_run, usage_run, EXIT_OURS },
 	{ "limit", cmd_limit, usage_limit, EXIT_OURS },
 };
@@ -30,58 +34,137 @@ static const struct {
 static const char usage[] =
 	"Usage: spawnctl COMMAND [OPTION]...\n"
 	"\n"
-	"What is done through /dev/spawnctl, the device that makes processes.\n"
+	"Show and use /dev/spawnctl, the device that makes processes.\n"
 	"\n"
-	"  info      what is loaded, and what this user's descriptor allows\n"
-	"  stats     how much, how often in vain, and how long callers wait\n"
-	"  monitor   each child that is made or refused, as it happens\n"
-	"  doctor    whether programs get the device, and what to do if they do not\n"
-	"  run       start a program with a clean signal state\n"
-	"  limit     start a program with a narrowed descriptor of the device\n"
+	"  info      show what is loaded, and what this user may do\n"
+	"  stats     show how many children were made, why calls failed, how long callers wait\n"
+	"  monitor   print each child that is made or refused, as it happens\n"
+	"  doctor    find out whether programs get the device, and if not, why\n"
+	"  run       execute a program with a clean signal state\n"
+	"  limit     execute a program with a narrowed descriptor of the device\n"
+	"  help      print this text, or with COMMAND that of the command\n"
+	"  version   print the version\n"
 	"\n"
-	"spawnctl COMMAND --help says more. Exit status: 0, 1 if it failed, 2 if it was\n"
-	"not understood, 3 if the module is not loaded. run and limit: the program's own,\n"
-	"or 125 if they failed, 126 if it cannot be executed, 127 if there is none.\n";
+	"Exit status: 0, 1 for a failure, 2 for a wrong command line, 3 if the module is not\n"
+	"loaded. Of run and limit: that of the program, 125 if they failed, 126 if the\n"
+	"program cannot be executed, 127 if it was not found.\n";
 
-int bad_usage(const char *command, const char *format, ...)
+bool json_wanted;
+
+/* The command that runs, NULL before one is known */
+static const struct command *current;
+
+/* One object, told from a result and from an event by its only member */
+static void put_failure(int status, int error, const char *text)
 {
-	int status = EXIT_USAGE;
-	unsigned int i;
-	va_list args;
+	struct json_object *all = json_object_new_object(), *failure = json_object_new_object();
+	char clean[1024];
 
-	fprintf(stderr, "spawnctl %s: ", command);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fprintf(stderr, "\nTry 'spawnctl %s --help'.\n", command);
-	for (i = 0; i < ARRAY_SIZE(commands); i++)
-		if (!strcmp(commands[i].name, command))
-			status = commands[i].misused;
+	plain(text, clean, sizeof(clean));
+	add_text(failure, "text", clean);
+	if (error) {
+		add_number(failure, "errno", error);
+		add_text(failure, "error", errno_name(error));
+	}
+	add_number(failure, "status", status);
+	json_object_object_add(all, "failure", failure);
+	put_json(all, true);
+}
+
+static int say(int status, int error, const char *text)
+{
+	fprintf(stderr, "spawnctl%s%s: %s\n", current ? " " : "", current ? current->name : "",
+		text);
+	if (json_wanted)
+		put_failure(status, error, text);
 	return status;
 }
 
-int say_cannot(const char *command, const char *what, const struct nl *nl, int error)
+int fail(int status, int error, const char *why, const char *format, ...)
 {
-	if (error == -ENOENT) {
-		fprintf(stderr, "spawnctl %s: the module is not loaded (modprobe spawnctl), "
-			"or this is not the host's network namespace\n", command);
-		return EXIT_NO_MODULE;
-	}
-	fprintf(stderr, "spawnctl %s: cannot %s: %s%s%s%s\n", command, what, strerror(-error),
-		nl->message[0] ? " (" : "", nl->message, nl->message[0] ? ")" : "");
-	return EXIT_FAILURE;
+	char text[1024];
+	va_list args;
+	size_t used;
+
+	if (error && !why)
+		why = strerror(error);
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	used = strlen(text);
+	if (why)
+		snprintf(text + used, sizeof(text) - used, ": %s", why);
+	return say(status, error, text);
 }
 
-/* What could not be written has not been said */
+int bad_usage(const char *format, ...)
+{
+	int status = current ? current->misused : EXIT_USAGE;
+	char text[1024];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	say(status, 0, text);
+	fprintf(stderr, "Try 'spawnctl %s%s--help'.\n", current ? current->name : "",
+		current ? " " : "");
+	return status;
+}
+
+int bad_option(int c, char **argv, const char *letters)
+{
+	const char *word = argv[optind - 1];
+	char letter[3] = { '-', optopt };
+
+	/* Within a cluster of letters, the word before is the last that getopt(3) has passed */
+	if (c == ':')
+		return bad_usage("option '%s' needs a value",
+				 strncmp(word, "--", 2) ? letter : word);
+	if (optopt && strchr(letters, optopt))
+		return bad_usage("option '%s' takes no value", word);
+	return bad_usage("unknown option '%s'", optopt ? letter : word);
+}
+
+int nl_failed(const char *what, const char *why, const struct nl *nl, int error)
+{
+	if (error == -ENOENT)
+		return fail(EXIT_NO_MODULE, -error, access("/sys/module/spawnctl", F_OK) ?
+			    "the module is not loaded: see spawnctl doctor" :
+			    "the module answers in the initial network namespace only",
+			    "cannot %s", what);
+	if (nl->message[0])
+		return fail(EXIT_FAILURE, -error, NULL, "cannot %s: %s", what, nl->message);
+	return fail(EXIT_FAILURE, -error, why, "cannot %s", what);
+}
+
+int exec_command(char **argv)
+{
+	const char *name = argv[0], *why = NULL;
+	int error;
+
+	execvp(name, argv);
+	error = errno;
+	/* execve(2) has the same error for a script or program whose interpreter is missing */
+	if (error == ENOENT && !strchr(name, '/'))
+		why = "not in PATH, or its interpreter does not exist";
+	else if (error == ENOENT && !access(name, F_OK))
+		why = "its interpreter does not exist";
+	return fail(error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN, error, why,
+		    "cannot execute '%s'", name);
+}
+
+/* Output that could not be written is a failure */
 static int finish(int status)
 {
 	bool failed = ferror(stdout), said = __fpending(stdout);
 
-	/* It may be closed where nothing was to be said */
+	/* It may be closed where nothing was to be printed */
 	if ((!fclose(stdout) || (errno == EBADF && !said)) && !failed)
 		return status;
 	if (errno != EPIPE)
-		fprintf(stderr, "spawnctl: cannot write: %s\n", strerror(errno));
+		fprintf(stderr, "spawnctl: cannot write to the standard output: %s\n",
+			strerror(errno));
 	return EXIT_FAILURE;
 }
 
@@ -90,32 +173,58 @@ static bool is_help(const char *text)
 	return !strcmp(text, "--help") || !strcmp(text, "-h");
 }
 
-int main(int argc, char **argv)
+static const struct command *command_by_name(const char *name)
 {
 	unsigned int i;
 
+	for (i = 0; i < ARRAY_SIZE(commands); i++)
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}
+
+/* As far as it can be told before the options are parsed: one may be wrong */
+static bool asks_for_json(char **argv)
+{
+	for (; *argv; argv++)
+		if (!strcmp(*argv, "--json") || !strcmp(*argv, "-j"))
+			return true;
+	return false;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *command;
+	const char *name;
+	bool help;
+
 	setlocale(LC_ALL, "");
+	/* getopt_long(3) shall say nothing: bad_option() does */
+	opterr = 0;
 	if (argc < 2) {
 		fputs(usage, stderr);
 		return EXIT_USAGE;
 	}
-	if (is_help(argv[1]) || !strcmp(argv[1], "help")) {
+	name = argv[1];
+	help = is_help(name) || !strcmp(name, "help");
+	if (help && (argc < 3 || is_help(argv[2]))) {
 		fputs(usage, stdout);
 		return finish(EXIT_SUCCESS);
 	}
-	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
+	if (!strcmp(name, "--version") || !strcmp(name, "-V") || !strcmp(name, "version")) {
 		puts("spawnctl " VERSION);
 		return finish(EXIT_SUCCESS);
 	}
-	for (i = 0; i < ARRAY_SIZE(commands); i++) {
-		if (strcmp(argv[1], commands[i].name))
-			continue;
-		if (argc > 2 && is_help(argv[2])) {
-			fputs(commands[i].usage, stdout);
-			return finish(EXIT_SUCCESS);
-		}
-		return finish(commands[i].run(argc - 1, argv + 1));
+	if (help)
+		name = argv[2];
+	command = command_by_name(name);
+	if (!command)
+		return bad_usage("unknown command '%s'", name);
+	if (help || (argc > 2 && is_help(argv[2]))) {
+		fputs(command->usage, stdout);
+		return finish(EXIT_SUCCESS);
 	}
-	fprintf(stderr, "spawnctl: no command '%s'\nTry 'spawnctl --help'.\n", argv[1]);
-	return EXIT_USAGE;
+	current = command;
+	json_wanted = command->misused == EXIT_USAGE && asks_for_json(argv + 2);
+	return finish(command->run(argc - 1, argv + 1));
 }

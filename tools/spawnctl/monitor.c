@@ -21,19 +21,20 @@ const char usage_monitor[] =
 	"Usage: spawnctl monitor [--json] [--uid USER]... [--comm NAME]... [--errno ERRNO]...\n"
 	"                        [--count N]\n"
 	"\n"
-	"A line for each child that is made or refused. Needs CAP_NET_ADMIN in the initial\n"
-	"user namespace. Process ids are those of the initial pid namespace.\n"
+	"Print a line for each child that is made or refused. This needs CAP_NET_ADMIN in the\n"
+	"initial user namespace. Process ids are those of the initial pid namespace.\n"
 	"\n"
-	"  -j, --json         as JSON, an object a line\n"
-	"  -u, --uid USER     only of this user (name or number)\n"
-	"  -c, --comm NAME    only of programs of this name, as in /proc/PID/comm\n"
-	"  -e, --errno ERRNO  only what was refused for this (EINVAL, 22, or any)\n"
+	"  -j, --json         print a JSON object per line, also for a failure\n"
+	"  -u, --uid USER     print only calls of this user (name or number)\n"
+	"  -c, --comm NAME    print only calls of programs of this name, as in /proc/PID/comm\n"
+	"  -e, --errno ERRNO  print only calls that were refused for ERRNO (EINVAL, 22, or any)\n"
 	"  -n, --count N      end after N lines\n"
 	"\n"
-	"Given more than once, any of an option's values will do. Events that were lost on\n"
-	"the way here are told on stderr. In names, what is not printable is \\xNN.\n";
+	"Of an option that is given more than once, any of the values matches. Lost events\n"
+	"are reported on the standard error. In names, \\xNN is a byte that is not printable.\n";
 
 #define MOST		32	/* values of an option */
+#define COMM_LENGTH	15	/* TASK_COMM_LEN - 1 */
 #define BATCH		64
 #define MESSAGE_SIZE	1024	/* an event has some 200 */
 #define ROOM		(16 << 20)
@@ -123,7 +124,6 @@ static void print_json(const struct nl_event *event)
 
 struct monitor {
 	struct filter filter;
-	bool json;
 	bool colours;
 	uint64_t left;		/* lines to print yet */
 	uint64_t next;		/* the number that the next event has, if @begun */
@@ -140,7 +140,7 @@ static void one_event(struct monitor *monitor, const struct nl_event *event)
 	if (!monitor->left || !wanted(&monitor->filter, event))
 		return;
 	monitor->left--;
-	if (monitor->json)
+	if (json_wanted)
 		print_json(event);
 	else
 		print_text(event, monitor->colours);
@@ -199,56 +199,58 @@ static int user_id(const char *text, uint32_t *uid)
 
 int cmd_monitor(int argc, char **argv)
 {
+	static const char letters[] = ":ju:c:e:n:";
 	static const struct option options[] = {
 		{ "json", no_argument, NULL, 'j' }, { "uid", required_argument, NULL, 'u' },
 		{ "comm", required_argument, NULL, 'c' }, { "errno", required_argument, NULL, 'e' },
 		{ "count", required_argument, NULL, 'n' }, { }
 	};
-	static const char without[] =
-		"listen without CAP_NET_ADMIN in the initial user namespace";
 	struct monitor monitor = { .left = UINT64_MAX };
 	struct filter *filter = &monitor.filter;
 	struct nl_info module;
 	int c, ret, room = ROOM, fd;
 	struct nl nl;
 
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, "ju:c:e:n:", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, letters, options, NULL)) != -1) {
 		switch (c) {
 		case 'j':
-			monitor.json = true;
+			json_wanted = true;
 			break;
 		case 'u':
 			if (user_id(optarg, &filter->uid[filter->uids++]))
-				return bad_usage("monitor", "no user '%s'", optarg);
+				return bad_usage("unknown user '%s'", optarg);
 			break;
 		case 'c':
+			if (strlen(optarg) > COMM_LENGTH)
+				return bad_usage("'%s' matches no program: more than %d bytes",
+						 optarg, COMM_LENGTH);
 			filter->comm[filter->comms++] = optarg;
 			break;
 		case 'e':
 			ret = strcmp(optarg, "any") ? errno_by_name(optarg) : 0;
 			if (ret < 0)
-				return bad_usage("monitor", "no errno '%s'", optarg);
+				return bad_usage("unknown errno '%s'", optarg);
 			filter->error[filter->errors++] = ret;
 			break;
 		case 'n':
 			if (!read_number(optarg, UINT64_MAX, &monitor.left) || !monitor.left)
-				return bad_usage("monitor", "'%s' is not a number of lines",
+				return bad_usage("'%s' is not a number of lines, 1 or more",
 						 optarg);
 			break;
 		default:
-			return bad_usage("monitor", "no option '%s', or no value for it",
-					 argv[optind - 1]);
+			return bad_option(c, argv, letters);
 		}
 		if (filter->uids > MOST || filter->comms > MOST || filter->errors > MOST)
-			return bad_usage("monitor", "more than %d of an option", MOST);
+			return bad_usage("more than %d values of option '%s'", MOST,
+					 filter->uids > MOST ? "--uid" :
+					 filter->comms > MOST ? "--comm" : "--errno");
 	}
 	if (optind < argc)
-		return bad_usage("monitor", "no argument '%s' is known", argv[optind]);
+		return bad_usage("unexpected argument '%s'", argv[optind]);
 	monitor.colours = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
 	ret = nl_open(&nl);
 	if (ret)
-		return say_cannot("monitor", "open the netlink family", &nl, ret);
+		return nl_failed("open the netlink family", NULL, &nl, ret);
 	fd = mnl_socket_get_fd(nl.socket);
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)))
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
@@ -261,7 +263,9 @@ int cmd_monitor(int argc, char **argv)
 	if (!ret)
 		ret = follow(&nl, &monitor);
 	if (ret)
-		ret = say_cannot("monitor", ret == -EPERM ? without : "listen", &nl, ret);
+		ret = nl_failed("listen to events", ret == -EPERM ?
+			     "CAP_NET_ADMIN in the initial user namespace is needed" : NULL,
+			     &nl, ret);
 	nl_close(&nl);
 	return ret;
 }

@@ -120,9 +120,6 @@ bool nl_parse_stats(const struct nlmsghdr *message, struct nl_stats *stats)
 		case SPAWNCTL_A_STATS_IN_FLIGHT:
 			stats->in_flight = u64_of(attr);
 			break;
-		case SPAWNCTL_A_STATS_BUDGET_REFUSED:
-			stats->budget_refused = u64_of(attr);
-			break;
 		case SPAWNCTL_A_STATS_OPENS_REFUSED:
 			stats->opens_refused = u64_of(attr);
 			break;
@@ -374,20 +371,6 @@ int nl_get_stats(struct nl *nl, int descriptor, struct nl_stats *stats)
 	if (descriptor >= 0)
 		mnl_attr_put_u32(&request.header, SPAWNCTL_A_STATS_DESCRIPTOR, descriptor);
 	return talk(nl, &request, take_stats, stats);
-}
-
-static void take_nothing(const struct nlmsghdr *answer, void *data)
-{
-	(void)answer;
-	(void)data;
-}
-
-int nl_reset_stats(struct nl *nl)
-{
-	union request request;
-
-	begin(nl, &request, nl->family, SPAWNCTL_NL_CMD_STATS_RESET, 0);
-	return talk(nl, &request, take_nothing, NULL);
 }
 
 int nl_join(struct nl *nl)

@@ -35,7 +35,6 @@ struct nl_stats {
 	uint64_t spawns;
 	uint64_t forks;
 	uint64_t in_flight;
-	uint64_t budget_refused;
 	uint64_t opens_refused;
 	uint64_t wait_sum;
 	uint64_t waits[SPAWNCTL_WAIT_BUCKETS];
@@ -67,7 +66,6 @@ void nl_close(struct nl *nl);
 int nl_get_info(struct nl *nl, struct nl_info *info);
 /* @descriptor: of the device, or -1 */
 int nl_get_stats(struct nl *nl, int descriptor, struct nl_stats *stats);
-int nl_reset_stats(struct nl *nl);
 int nl_join(struct nl *nl);
 
 /* Of a whole message, whose length has been looked at; false: it is none */

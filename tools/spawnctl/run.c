@@ -1,112 +1,105 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * spawnctl run: start a program with a clean signal state.
+ * spawnctl run: set signals and more on this process, and execute a program in place.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <signal.h>
-#include <spawnctl/spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
+#include <sys/prctl.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "tool.h"
 
+#ifndef SYS_close_range
+#define SYS_close_range	436
+#endif
+
 const char usage_run[] =
 	"Usage: spawnctl run [OPTION]... [--] COMMAND [ARGUMENT]...\n"
 	"\n"
-	"Runs COMMAND with every signal at its default action and none blocked, whatever\n"
-	"this process was started with: the cure for an inherited ignored SIGPIPE or a\n"
-	"blocked SIGTERM. By the device if this user has it, else by clone3(2) or clone(2).\n"
+	"Execute COMMAND in place of spawnctl, under the same process id, with every signal\n"
+	"at its default action and none blocked: the cure for an inherited ignored SIGPIPE\n"
+	"or a blocked SIGTERM. This needs neither the module nor the device.\n"
 	"\n"
-	"  -i, --ignore-signal=SIG,...  these are ignored\n"
-	"  -m, --mask=SIG,...           these are blocked\n"
-	"  -k, --keep-signals           as this process has them, but for -i and -m\n"
-	"  -f, --keep-fd=N,...          no descriptor but these, and 0 to 2; '' for none\n"
-	"  -C, --chdir=DIR              in this directory\n"
-	"  -n, --no-new-privs           with no_new_privs set, prctl(2)\n"
-	"  -s, --setsid                 in a session of its own\n"
-	"  -g, --cgroup=DIR             born in this cgroup (v2)\n"
-	"  -d, --device                 by the device, or not at all\n"
-	"  -v, --verbose                say on stderr what it is made by\n"
+	"  -i, --ignore-signal=SIG,...  ignore these signals: PIPE, SIGPIPE, 13, RTMIN+1\n"
+	"  -m, --mask=SIG,...           block these signals\n"
+	"  -k, --keep-signals           leave actions and mask as they are, but for -i and -m\n"
+	"  -f, --keep-fd=N,...          close every file descriptor but these and 0 to 2;\n"
+	"                               '' closes all others\n"
+	"  -C, --chdir=DIR              change to this directory\n"
+	"  -n, --no-new-privs           set no_new_privs, prctl(2)\n"
+	"  -s, --setsid                 lead a session, setsid(2); fails if started as a job\n"
+	"                               by an interactive shell: use setsid(1), which forks\n"
+	"  -g, --cgroup=DIR             move into this cgroup (v2)\n"
 	"\n"
-	"Signals that are sent to spawnctl go on to COMMAND; if that stops and a shell is to\n"
-	"see it, spawnctl stops too. Exit status: COMMAND's; if a signal ends it, spawnctl\n"
-	"ends by the same. 125: spawnctl failed. 126: COMMAND cannot be executed. 127: there\n"
-	"is none.\n";
+	"Exit status: that of COMMAND. 125: spawnctl failed. 126: COMMAND cannot be executed.\n"
+	"127: COMMAND was not found.\n";
+
+/* Bit n - 1 stands for signal n: libc's sigset_t functions leave out 32 and 33 */
+#define BIT_OF(sig)	(1ULL << ((sig) - 1))
+#define LAST_SIGNAL	64
 
 struct run {
-	spawnctl_file_actions_t *actions;
-	spawnctl_attr_t *attr;
-	sigset_t ignore;
-	sigset_t mask;
+	uint64_t ignore;
+	uint64_t mask;
+	const char *directory;
+	const char *cgroup;
+	unsigned int *fds;	/* to keep, if @only_fds */
+	size_t n_fds;
 	bool has_mask;
-	unsigned int flags;
-	bool verbose;
+	bool keep_signals;
+	bool only_fds;
+	bool no_new_privs;
+	bool setsid;
 };
-
-static int fail(const char *what, int error)
-{
-	fprintf(stderr, "spawnctl run: %s: %s\n", what, strerror(error));
-	return EXIT_OURS;
-}
 
 static bool add_signal(const char *part, void *data)
 {
 	int sig = signal_by_name(part);
 
-	return sig > 0 && !sigaddset(data, sig);
+	if (sig > 0)
+		*(uint64_t *)data |= BIT_OF(sig);
+	return sig > 0;
 }
 
-static bool keep_fd(const char *part, void *data)
+static int parse_signals(char *list, uint64_t *set, const char *what)
+{
+	const char *wrong = each(list, add_signal, set);
+
+	if (wrong)
+		return bad_usage("unknown signal '%s'", wrong);
+	if (*set & (BIT_OF(SIGKILL) | BIT_OF(SIGSTOP)))
+		return bad_usage("%s cannot be %s",
+				 *set & BIT_OF(SIGKILL) ? "KILL" : "STOP", what);
+	return 0;
+}
+
+static bool add_fd(const char *part, void *data)
 {
 	struct run *run = data;
 	uint64_t fd;
 
-	return read_number(part, INT_MAX, &fd) && fcntl(fd, F_GETFD) != -1 &&
-	       !spawnctl_file_actions_adddup2(run->actions, fd, fd);
+	if (!read_number(part, INT_MAX, &fd) || fcntl(fd, F_GETFD) == -1)
+		return false;
+	run->fds = realloc(run->fds, (run->n_fds + 1) * sizeof(*run->fds));
+	if (!run->fds)
+		exit(fail(EXIT_OURS, ENOMEM, NULL, "cannot read the options"));
+	run->fds[run->n_fds++] = fd;
+	return true;
 }
 
-static void keep_only(struct run *run)
-{
-	int fd;
-
-	run->flags |= SPAWNCTL_SPAWN_CLOEXEC_DEFAULT;
-	for (fd = 0; fd <= 2; fd++)
-		if (fcntl(fd, F_GETFD) != -1)
-			spawnctl_file_actions_adddup2(run->actions, fd, fd);
-}
-
-static int set_cgroup(struct run *run, const char *path)
-{
-	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0)
-		return -1;
-	run->flags |= SPAWNCTL_SPAWN_SETCGROUP;
-	return spawnctl_attr_setcgroup(run->attr, fd);
-}
-
-/* What this process ignores is to be ignored, as far as nothing else is said of it */
-static void keep_signals(struct run *run)
-{
-	struct sigaction action;
-	int sig;
-
-	for (sig = 1; sig <= SIGRTMAX; sig++)
-		if (!sigaction(sig, NULL, &action) && action.sa_handler == SIG_IGN)
-			sigaddset(&run->ignore, sig);
-	if (!run->has_mask)
-		sigprocmask(SIG_SETMASK, NULL, &run->mask);
-}
-
-/* Parsed up to COMMAND: 0, or the exit status */
+/* Parse the options, up to COMMAND. Return 0, or the exit status. */
 static int parse(struct run *run, int argc, char **argv)
 {
+	static const char letters[] = "+:i:m:kf:C:nsg:";
 	static const struct option options[] = {
 		{ "ignore-signal", required_argument, NULL, 'i' },
 		{ "mask", required_argument, NULL, 'm' },
@@ -115,291 +108,206 @@ static int parse(struct run *run, int argc, char **argv)
 		{ "chdir", required_argument, NULL, 'C' },
 		{ "no-new-privs", no_argument, NULL, 'n' },
 		{ "setsid", no_argument, NULL, 's' },
-		{ "cgroup", required_argument, NULL, 'g' },
-		{ "device", no_argument, NULL, 'd' },
-		{ "verbose", no_argument, NULL, 'v' }, { }
+		{ "cgroup", required_argument, NULL, 'g' }, { }
 	};
-	bool keep = false;
-	int c;
+	const char *wrong;
+	int c, ret = 0;
 
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, "+i:m:kf:C:nsg:dv", options, NULL)) != -1) {
-		const char *wrong = NULL;
-
+	while (!ret && (c = getopt_long(argc, argv, letters, options, NULL)) != -1) {
 		switch (c) {
 		case 'i':
-			wrong = each(optarg, add_signal, &run->ignore);
+			ret = parse_signals(optarg, &run->ignore, "ignored");
 			break;
 		case 'm':
 			run->has_mask = true;
-			wrong = each(optarg, add_signal, &run->mask);
+			ret = parse_signals(optarg, &run->mask, "blocked");
 			break;
 		case 'k':
-			keep = true;
+			run->keep_signals = true;
 			break;
 		case 'f':
-			if (!(run->flags & SPAWNCTL_SPAWN_CLOEXEC_DEFAULT))
-				keep_only(run);
-			wrong = each(optarg, keep_fd, run);
+			run->only_fds = true;
+			wrong = each(optarg, add_fd, run);
 			if (wrong)
-				return bad_usage("run", "'%s' is no open descriptor", wrong);
+				ret = bad_usage("file descriptor '%s' is not open", wrong);
 			break;
 		case 'C':
-			if (spawnctl_file_actions_addchdir(run->actions, optarg))
-				return fail(optarg, ENOMEM);
+			run->directory = optarg;
 			break;
 		case 'n':
-			run->flags |= SPAWNCTL_SPAWN_NO_NEW_PRIVS;
+			run->no_new_privs = true;
 			break;
 		case 's':
-			run->flags |= SPAWNCTL_SPAWN_SETSID;
+			run->setsid = true;
 			break;
 		case 'g':
-			if (set_cgroup(run, optarg))
-				return fail(optarg, errno);
-			break;
-		case 'd':
-			spawnctl_attr_setbackend(run->attr, SPAWNCTL_BACKEND_DEVICE);
-			break;
-		case 'v':
-			run->verbose = true;
+			run->cgroup = optarg;
 			break;
 		default:
-			return bad_usage("run", "no option '%s', or no value for it",
-					 argv[optind - 1]);
+			ret = bad_option(c, argv, letters);
 		}
-		if (wrong)
-			return bad_usage("run", "no signal '%s'", wrong);
 	}
-	if (optind == argc)
-		return bad_usage("run", "no command");
-	if (sigismember(&run->ignore, SIGKILL) || sigismember(&run->ignore, SIGSTOP))
-		return bad_usage("run", "KILL and STOP cannot be ignored");
-	if (keep)
-		keep_signals(run);
+	if (!ret && optind == argc)
+		ret = bad_usage("no command to execute");
+	return ret;
+}
+
+/* The kernel's reasons to refuse a write to cgroup.procs, cgroups(7) */
+static const char *cgroup_error(int error)
+{
+	switch (error) {
+	case EACCES:
+		return "this user may not write to its cgroup.procs, or not to that of a "
+		       "cgroup above both it and the present one";
+	case EBUSY:
+		return "it has controllers in cgroup.subtree_control, so it cannot hold processes";
+	case EOPNOTSUPP:
+		return "its cgroup.type does not let it hold processes";
+	case ENODEV:
+		return "it has been removed";
+	case ENOENT:
+		return "it, or the present cgroup, is outside this cgroup namespace";
+	default:
+		return NULL;
+	}
+}
+
+static int enter_cgroup(const char *path)
+{
+	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd, error = 0;
+	struct statfs fs;
+
+	if (dir < 0)
+		return fail(EXIT_OURS, errno, NULL, "cannot open cgroup '%s'", path);
+	if (fstatfs(dir, &fs) || fs.f_type != CGROUP2_SUPER_MAGIC)
+		return fail(EXIT_OURS, 0, NULL, "'%s' is not a cgroup (v2) directory", path);
+	fd = openat(dir, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, "0", 1) != 1)
+		error = errno;
+	close(fd);
+	close(dir);
+	if (error)
+		return fail(EXIT_OURS, error, cgroup_error(error), "cannot move into cgroup '%s'",
+			    path);
 	return 0;
 }
 
-/* All that is not ignored is reset */
-static void set_signals(struct run *run)
+/* A process that leads its session already has what was asked for */
+static int lead_session(void)
 {
-	sigset_t reset;
-	int sig;
-
-	sigfillset(&reset);
-	for (sig = 1; sig <= SIGRTMAX; sig++)
-		if (sigismember(&run->ignore, sig) == 1)
-			sigdelset(&reset, sig);
-	spawnctl_attr_setsigdefault(run->attr, &reset);
-	spawnctl_attr_setsigignore(run->attr, &run->ignore);
-	spawnctl_attr_setsigmask(run->attr, &run->mask);
-	run->flags |= SPAWNCTL_SPAWN_SETSIGDEF | SPAWNCTL_SPAWN_SETSIGIGN |
-		      SPAWNCTL_SPAWN_SETSIGMASK;
+	if (setsid() >= 0 || getsid(0) == getpid())
+		return 0;
+	return fail(EXIT_OURS, errno,
+		    "this process leads a process group, as a shell with job control has it: "
+		    "use setsid(1), which forks", "cannot start a session");
 }
 
-static const int passed_on[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM,
-				 SIGCONT, SIGTSTP };
-
-/* Blocked from before the child is there, so that none of them is lost */
-static void block_signals(sigset_t *set)
+/* Where close_range(2) is not to be called: before Linux 5.9, or under a filter */
+static bool close_by_list(unsigned int from, unsigned int to)
 {
-	unsigned int i;
+	DIR *dir = opendir("/proc/self/fd");
+	struct dirent *entry;
+	uint64_t fd;
 
-	sigemptyset(set);
-	sigaddset(set, SIGCHLD);
-	for (i = 0; i < ARRAY_SIZE(passed_on); i++)
-		sigaddset(set, passed_on[i]);
-	/* Ignored, they would leave nothing to wait for, and not stop */
-	signal(SIGCHLD, SIG_DFL);
-	signal(SIGTSTP, SIG_DFL);
-	sigprocmask(SIG_BLOCK, set, NULL);
-}
-
-/*
- * By a signal that stops nobody in an orphaned process group, where no shell could
- * wake it up, and that a SIGCONT takes away; unless @pid has gone on meanwhile. That
- * SIGCONT has been taken away from here.
- */
-static void stop(pid_t pid)
-{
-	siginfo_t since = { 0 };
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTSTP);
-	kill(getpid(), SIGTSTP);
-	if (pid)
-		waitid(P_PID, pid, &since, WEXITED | WCONTINUED | WNOHANG | WNOWAIT);
-	if (since.si_pid) {
-		sigtimedwait(&set, NULL, &(struct timespec){ 0 });
-	} else {
-		sigprocmask(SIG_UNBLOCK, &set, NULL);
-		sigprocmask(SIG_BLOCK, &set, NULL);
-	}
-}
-
-/*
- * Where a shell waits for this process, it has to see that the child has stopped. In
- * a service, which has no terminal, nobody would wake this process up who wakes up
- * the child. Nor if this process is being woken up already.
- */
-static void stop_too(pid_t pid)
-{
-	int tty = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
-	sigset_t pending;
-
-	if (tty < 0)
-		return;
-	close(tty);
-	sigpending(&pending);
-	if (!sigismember(&pending, SIGCONT))
-		stop(pid);
-}
-
-/*
- * What the terminal sends comes to a process group, which the child may have left, and
- * its hangup to the session's leader alone. A child that stops its group is in it.
- */
-static bool has_come_to_child(pid_t pid, const siginfo_t *info)
-{
-	bool together = getpgid(pid) == getpgrp();
-
-	if (info->si_code <= 0)
-		return info->si_signo == SIGTSTP && info->si_pid == pid;
-	switch (info->si_signo) {
-	case SIGINT:
-	case SIGQUIT:
-	case SIGTSTP:
-		return together;
-	case SIGHUP:
-	case SIGCONT:
-		return together && getsid(0) != getpid();
-	default:
+	if (!dir)
 		return false;
+	while ((entry = readdir(dir)))
+		if (read_number(entry->d_name, INT_MAX, &fd) && fd >= from && fd <= to &&
+		    (int)fd != dirfd(dir))
+			close(fd);
+	closedir(dir);
+	return true;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	unsigned int left = *(const unsigned int *)a, right = *(const unsigned int *)b;
+
+	return left < right ? -1 : left > right;
+}
+
+static int close_from_to(unsigned int from, unsigned int to)
+{
+	if (!syscall(SYS_close_range, from, to, 0) || close_by_list(from, to))
+		return 0;
+	return fail(EXIT_OURS, errno, NULL, "cannot close the other descriptors: /proc/self/fd");
+}
+
+/* Close what lies between the descriptors to keep, and after the last of them */
+static int close_others(struct run *run)
+{
+	unsigned int from = STDERR_FILENO + 1;
+	int ret = 0;
+	size_t i;
+
+	if (run->n_fds)
+		qsort(run->fds, run->n_fds, sizeof(*run->fds), by_number);
+	for (i = 0; !ret && i < run->n_fds; i++) {
+		if (run->fds[i] > from)
+			ret = close_from_to(from, run->fds[i] - 1);
+		if (run->fds[i] >= from)
+			from = run->fds[i] + 1;
 	}
+	return ret ? ret : close_from_to(from, ~0U);
 }
 
 /*
- * Whether the child has stopped, gone on or ended since this was asked last. Twice, as
- * one that goes on and stops at once can slip between what the kernel looks at.
+ * By system calls: sigaction(3) refuses 32 and 33, which an ignoring parent hands down
+ * like any other. Of struct kernel_sigaction only the first member is not 0.
  */
-static bool has_news(pid_t pid, int *status)
+static int set_signals(const struct run *run)
 {
-	const int options = WNOHANG | WUNTRACED | WCONTINUED;
-
-	return waitpid(pid, status, options) == pid || waitpid(pid, status, options) == pid;
-}
-
-/*
- * The child's status. At a Ctrl-Z this process waits for the child to stop, which may
- * put the terminal in order first, or not stop at all; but in another session it
- * would not hear of that. A SIGCONT that has woken up both is not passed on: it would
- * undo the child's next stop.
- */
-static int wait_for(pid_t pid, const sigset_t *set)
-{
-	bool stopped = false, news, woken, come;
-	sigset_t cont, early;
-	siginfo_t info;
-	int status;
-
-	sigemptyset(&cont);
-	sigaddset(&cont, SIGCONT);
-	/* The terminal may have sent them when there was no child yet */
-	sigpending(&early);
-	for (;;) {
-		int sig = sigwaitinfo(set, &info);
-
-		if (sig < 0)
-			continue;
-		news = (sig == SIGCHLD || sig == SIGCONT) && has_news(pid, &status);
-		if (news && !WIFSTOPPED(status) && !WIFCONTINUED(status))
-			return status;
-		woken = news && stopped;
-		if (news)
-			stopped = WIFSTOPPED(status);
-		come = woken || (!sigismember(&early, sig) && has_come_to_child(pid, &info));
-		sigdelset(&early, sig);
-
-		if (sig == SIGCHLD) {
-			if (woken)
-				sigtimedwait(&cont, NULL, &(struct timespec){ 0 });
-		} else if (sig == SIGTSTP && getsid(pid) != getsid(0)) {
-			stop(0);
-		} else if (!come) {
-			kill(pid, sig);
-			if (sig == SIGCONT)
-				continue;
-		}
-		if (news && stopped && getsid(pid) == getsid(0))
-			stop_too(pid);
-	}
-}
-
-static int end_as(int status)
-{
-	sigset_t set;
+	const size_t size = sizeof(run->mask);
 	int sig;
 
-	if (WIFEXITED(status))
-		return WEXITSTATUS(status);
-	sig = WTERMSIG(status);
-	/* The core is the child's, if there is one */
-	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
-	signal(sig, SIG_DFL);
-	sigemptyset(&set);
-	sigaddset(&set, sig);
-	sigprocmask(SIG_UNBLOCK, &set, NULL);
-	raise(sig);
-	return 128 + sig;
+	for (sig = 1; sig <= LAST_SIGNAL; sig++) {
+		bool ignore = run->ignore & BIT_OF(sig);
+		struct {
+			void (*handler)(int sig);
+			unsigned long rest[7];
+		} action = { .handler = ignore ? SIG_IGN : SIG_DFL };
+
+		if (sig == SIGKILL || sig == SIGSTOP || (run->keep_signals && !ignore))
+			continue;
+		if (syscall(SYS_rt_sigaction, sig, &action, NULL, size))
+			return fail(EXIT_OURS, errno, NULL, "cannot set the action of signal %d",
+				    sig);
+	}
+	if (run->keep_signals && !run->has_mask)
+		return 0;
+	if (syscall(SYS_rt_sigprocmask, SIG_SETMASK, &run->mask, NULL, size))
+		return fail(EXIT_OURS, errno, NULL, "cannot set the signal mask");
+	return 0;
 }
 
-static void say_backend(const struct run *run)
+/* Paths are looked up before --chdir, and before a privilege is given up */
+static int set_all(struct run *run)
 {
-	enum spawnctl_backend backend;
+	int ret = 0;
 
-	if (!spawnctl_backend(run->attr, &backend))
-		fprintf(stderr, "spawnctl run: by %s\n", backend_name(backend));
-}
-
-static int run_command(struct run *run, char **argv)
-{
-	extern char **environ;
-	struct spawnctl_failure failure = { 0 };
-	sigset_t blocked;
-	int error;
-	pid_t pid;
-
-	set_signals(run);
-	spawnctl_attr_setflags(run->attr, run->flags);
-	spawnctl_attr_setfailure(run->attr, &failure);
-	if (run->verbose)
-		say_backend(run);
-	block_signals(&blocked);
-	error = spawnctl_spawnp(&pid, argv[0], run->actions, run->attr, argv, environ);
-	if (!error)
-		return end_as(wait_for(pid, &blocked));
-	if (failure.step != SPAWNCTL_STEP_EXEC)
-		return fail(failure.step == SPAWNCTL_STEP_ACTION ? "cannot set up the child" :
-			    failure.step == SPAWNCTL_STEP_CLONE ? "cannot make a child" :
-			    "cannot set the child's attributes", error);
-	fail(argv[0], error);
-	return error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
+	if (run->cgroup)
+		ret = enter_cgroup(run->cgroup);
+	if (!ret && run->setsid)
+		ret = lead_session();
+	if (!ret && run->directory && chdir(run->directory))
+		ret = fail(EXIT_OURS, errno, NULL, "cannot change to directory '%s'",
+			   run->directory);
+	if (!ret && run->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		ret = fail(EXIT_OURS, errno, NULL, "cannot set no_new_privs");
+	if (!ret && run->only_fds)
+		ret = close_others(run);
+	return ret ? ret : set_signals(run);
 }
 
 int cmd_run(int argc, char **argv)
 {
 	struct run run = { 0 };
-	int ret;
+	int ret = parse(&run, argc, argv);
 
-	sigemptyset(&run.ignore);
-	sigemptyset(&run.mask);
-	if (spawnctl_file_actions_init(&run.actions) || spawnctl_attr_init(&run.attr))
-		return fail("cannot begin", ENOMEM);
-	ret = parse(&run, argc, argv);
 	if (!ret)
-		ret = run_command(&run, argv + optind);
-	spawnctl_file_actions_destroy(run.actions);
-	spawnctl_attr_destroy(run.attr);
+		ret = set_all(&run);
+	if (!ret)
+		ret = exec_command(argv + optind);
+	free(run.fds);
 	return ret;
 }

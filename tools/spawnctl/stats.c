@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * spawnctl stats: how much, how often in vain, and how long callers wait.
+ * spawnctl stats: children made, failures by errno, and how long callers wait.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -17,17 +17,17 @@
 #include "tool.h"
 
 const char usage_stats[] =
-	"Usage: spawnctl stats [--watch[=SECONDS]] [--json | --openmetrics] [--reset]\n"
+	"Usage: spawnctl stats [--watch[=SECONDS]] [--json | --openmetrics]\n"
 	"\n"
-	"What the module has counted since it was loaded, or since the last --reset. For\n"
-	"whoever may open the device, or has CAP_NET_ADMIN.\n"
+	"Show what the module has counted since it was loaded. This needs the right to open\n"
+	"the device, or CAP_NET_ADMIN in the initial user namespace.\n"
 	"\n"
-	"  -w, --watch[=SECONDS]  again and again, with rates; every 2 seconds if not said\n"
-	"  -j, --json             as a JSON object (a line each, with --watch)\n"
-	"  -o, --openmetrics      for Prometheus, by node_exporter's textfile collector:\n"
-	"                         spawnctl stats -o >FILE.$$ && mv FILE.$$ FILE.prom\n"
-	"  -r, --reset            begin to count anew, after this has been shown; needs\n"
-	"                         CAP_NET_ADMIN\n";
+	"  -w, --watch[=SECONDS]  repeat every 2 seconds, or as given; show rates\n"
+	"  -j, --json             print a JSON object, also for a failure; with --watch, one\n"
+	"                         per line\n"
+	"  -o, --openmetrics      print metrics for Prometheus, by node_exporter's textfile\n"
+	"                         collector:\n"
+	"                         spawnctl stats -o >FILE.$$ && mv FILE.$$ FILE.prom\n";
 
 enum output { TEXT, JSON, OPENMETRICS };
 
@@ -92,7 +92,7 @@ static void print_waits(const struct nl_stats *stats)
 static void print_number(const char *title, uint64_t now, const uint64_t *before, double seconds)
 {
 	printf("%-16s %12llu", title, (unsigned long long)now);
-	/* It may have been reset in between */
+	/* The module may have been loaded anew in between */
 	if (before && now >= *before)
 		printf("  %10.1f/s", (now - *before) / seconds);
 	putchar('\n');
@@ -130,7 +130,6 @@ static void print_json(const struct nl_stats *stats, bool line)
 	add_number(all, "spawns", stats->spawns);
 	add_number(all, "forks", stats->forks);
 	add_number(all, "in_flight", stats->in_flight);
-	add_number(all, "budget_refused", stats->budget_refused);
 	add_number(all, "opens_refused", stats->opens_refused);
 	add_number(all, "wait_ns", stats->wait_sum);
 	for (i = 0; i <= NL_LAST_ERRNO; i++)
@@ -240,55 +239,45 @@ static int show(struct nl *nl, enum output form, double pause)
 
 int cmd_stats(int argc, char **argv)
 {
+	static const char letters[] = ":w::jo";
 	static const struct option options[] = {
 		{ "watch", optional_argument, NULL, 'w' }, { "json", no_argument, NULL, 'j' },
-		{ "openmetrics", no_argument, NULL, 'o' }, { "reset", no_argument, NULL, 'r' },
-		{ }
+		{ "openmetrics", no_argument, NULL, 'o' }, { }
 	};
 	enum output form = TEXT;
-	bool reset = false;
 	double pause = 0;
 	struct nl nl;
 	int c, ret;
 	char *end;
 
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, "w::jor", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, letters, options, NULL)) != -1) {
 		switch (c) {
 		case 'w':
 			pause = optarg ? strtod(optarg, &end) : 2;
 			if (optarg && (*end || !(pause >= 0.1 && pause <= 86400)))
-				return bad_usage("stats", "'%s' is not 0.1 to 86400 seconds",
-						 optarg);
+				return bad_usage("'%s' is not 0.1 to 86400 seconds", optarg);
 			break;
 		case 'j':
 		case 'o':
-			if (form != TEXT)
-				return bad_usage("stats", "one form at a time");
+			if (form != TEXT && form != (c == 'j' ? JSON : OPENMETRICS))
+				return bad_usage("--json and --openmetrics exclude each other");
 			form = c == 'j' ? JSON : OPENMETRICS;
-			break;
-		case 'r':
-			reset = true;
+			json_wanted |= form == JSON;
 			break;
 		default:
-			return bad_usage("stats", "no option '%s'", argv[optind - 1]);
+			return bad_option(c, argv, letters);
 		}
 	}
 	if (optind < argc)
-		return bad_usage("stats", "no argument '%s' is known", argv[optind]);
-	if (pause > 0 && (reset || form == OPENMETRICS))
-		return bad_usage("stats", "--watch goes with text and --json alone");
+		return bad_usage("unexpected argument '%s'", argv[optind]);
+	if (pause > 0 && form == OPENMETRICS)
+		return bad_usage("--watch and --openmetrics exclude each other");
 	ret = nl_open(&nl);
 	if (ret)
-		return say_cannot("stats", "open the netlink family", &nl, ret);
+		return nl_failed("open the netlink family", NULL, &nl, ret);
 	ret = show(&nl, form, pause);
-	if (ret) {
-		ret = say_cannot("stats", "read the statistics", &nl, ret);
-	} else if (reset && !ferror(stdout)) {
-		ret = nl_reset_stats(&nl);
-		if (ret)
-			ret = say_cannot("stats", "reset the statistics", &nl, ret);
-	}
+	if (ret)
+		ret = nl_failed("read the statistics", NULL, &nl, ret);
 	nl_close(&nl);
 	return ret;
 }

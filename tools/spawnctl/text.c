@@ -10,11 +10,25 @@
 
 #include "tool.h"
 
-const char *backend_name(unsigned int backend)
+const char *device_error(int error)
 {
-	static const char * const names[] = { "", "the device", "clone3(2)", "clone(2)" };
-
-	return names[backend];
+	switch (error) {
+	case ENOENT:
+	case ENODEV:
+	case ENXIO:
+		return "the module is not loaded, or /dev/spawnctl is not there";
+	case EACCES:
+		return "this user may not open it, or a seccomp filter is in force";
+	case EDQUOT:
+		return "the number of children that LIMIT allows is used up";
+	case EPERM:
+		return "LIMIT has taken away the command or a flag that it needs, "
+		       "or the system does not let this process open it";
+	case ENOTTY:
+		return "/dev/spawnctl is something else";
+	default:
+		return NULL;
+	}
 }
 
 bool read_number(const char *text, uint64_t most, uint64_t *number)
@@ -108,6 +122,8 @@ int signal_by_name(const char *text)
 		SIGNAL(CONT), SIGNAL(STOP), SIGNAL(TSTP), SIGNAL(TTIN), SIGNAL(TTOU), SIGNAL(URG),
 		SIGNAL(XCPU), SIGNAL(XFSZ), SIGNAL(VTALRM), SIGNAL(PROF), SIGNAL(WINCH),
 		SIGNAL(IO), SIGNAL(PWR), SIGNAL(SYS),
+		/* Other names of these */
+		SIGNAL(IOT), SIGNAL(CLD), SIGNAL(POLL),
 	};
 	unsigned int i, from = 0;
 	uint64_t number;
@@ -119,6 +135,11 @@ int signal_by_name(const char *text)
 			return signals[i].number;
 	if (!strcasecmp(text, "RTMIN"))
 		return SIGRTMIN;
+	if (!strcasecmp(text, "RTMAX"))
+		return SIGRTMAX;
+	if (!strncasecmp(text, "RTMAX-", 6))
+		return read_number(text + 6, SIGRTMAX - SIGRTMIN, &number) ?
+		       SIGRTMAX - (int)number : -1;
 	if (!strncasecmp(text, "RTMIN+", 6)) {
 		from = SIGRTMIN;
 		text += 6;

@@ -14,7 +14,7 @@
 /* Exit statuses beside 0 and 1, which is EXIT_FAILURE */
 enum { EXIT_USAGE = 2, EXIT_NO_MODULE = 3 };
 
-/* Those of who runs a COMMAND, as env(1) and timeout(1) have them */
+/* Those of a command that executes another, as env(1) and timeout(1) have them */
 enum { EXIT_OURS = 125, EXIT_CANNOT_RUN = 126, EXIT_NOT_FOUND = 127 };
 
 /* A file each: cmd_NAME() is given argv from the subcommand's name on */
@@ -28,16 +28,29 @@ int cmd_doctor(int argc, char **argv);
 extern const char usage_info[], usage_stats[], usage_monitor[];
 extern const char usage_run[], usage_limit[], usage_doctor[];
 
-/* main.c: says so, and where to look: the exit status */
-int bad_usage(const char *command, const char *format, ...)
-	__attribute__((__format__(__printf__, 2, 3)));
+/* main.c */
+
+/* A failure is printed as a JSON object too; set by --json */
+extern bool json_wanted;
+
+/*
+ * Each of these prints a message, and returns the exit status. @error is an errno, or 0;
+ * @why explains it in place of strerror(3), unless it is NULL.
+ */
+int fail(int status, int error, const char *why, const char *format, ...)
+	__attribute__((__format__(__printf__, 4, 5)));
+int bad_usage(const char *format, ...) __attribute__((__format__(__printf__, 1, 2)));
+/* @c: what getopt_long(3) returned for it, '?' or ':'; @letters: what it was called with */
+int bad_option(int c, char **argv, const char *letters);
 
 struct nl;
 
-/* main.c: what the module's family could not do, and why: the exit status */
-int say_cannot(const char *command, const char *what, const struct nl *nl, int error);
+/* @error: negative, of the module's netlink family */
+int nl_failed(const char *what, const char *why, const struct nl *nl, int error);
+/* Execute a program in place of this process; returns only if that failed */
+int exec_command(char **argv);
 
-/* text.c: what a person reads */
+/* text.c */
 
 /* "SPAWN", or a number */
 const char *command_name(uint32_t command);
@@ -49,11 +62,11 @@ int errno_by_name(const char *text);
 const char *flag_name(unsigned int i);
 /* Or of one flag by name; 0 for none */
 uint32_t flag_by_name(const char *text);
-/* As it is told of enum spawnctl_backend */
-const char *backend_name(unsigned int backend);
+/* What an errno of the device means to its user: NULL where strerror(3) says it */
+const char *device_error(int error);
 /* Decimal digits and nothing else, up to @most */
 bool read_number(const char *text, uint64_t most, uint64_t *number);
-/* "TERM", "SIGTERM", "15", "RTMIN+2": -1 for neither */
+/* "TERM", "SIGTERM", "15", "RTMIN+2", "RTMAX-1": -1 for none of these */
 int signal_by_name(const char *text);
 /*
  * Each part of @list, which commas part, to @fn: NULL, or the first part that @fn

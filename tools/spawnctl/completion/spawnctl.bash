@@ -6,7 +6,7 @@ _spawnctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} i words=
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
-		mapfile -t COMPREPLY < <(compgen -W 'info stats monitor doctor run limit --help --version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'info stats monitor doctor run limit help version --help --version' -- "$cur")
 		return
 	fi
 	case ${COMP_WORDS[1]} in
@@ -21,6 +21,10 @@ _spawnctl() {
 		;;
 	esac
 	case ${COMP_WORDS[1]}:$prev in
+	help:*)
+		mapfile -t COMPREPLY < <(compgen -W 'info stats monitor doctor run limit' -- "$cur")
+		return
+		;;
 	run:-C|run:--chdir|run:-g|run:--cgroup)
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 		return
@@ -32,9 +36,9 @@ _spawnctl() {
 	esac
 	case ${COMP_WORDS[1]} in
 	info|doctor) words='--json' ;;
-	stats) words='--watch --json --openmetrics --reset' ;;
+	stats) words='--watch --json --openmetrics' ;;
 	monitor) words='--json --uid --comm --errno --count' ;;
-	run) words='--ignore-signal= --mask= --keep-signals --keep-fd= --chdir= --no-new-privs --setsid --cgroup= --device --verbose --' ;;
+	run) words='--ignore-signal= --mask= --keep-signals --keep-fd= --chdir= --no-new-privs --setsid --cgroup= --' ;;
 	limit) words='--commands= --flags= --children= --no-new-privs --reset-signals --filtered --final --' ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words --help" -- "$cur")

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * tool_helper MODE [ARGUMENT...]: callers of the command spawnctl, and programs that it
+ * starts, as a shell cannot be one.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <signal.h>
+#include <spawnctl/spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "filter.h"
+
+#define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
+
+static int execute(char **argv)
+{
+	execvp(argv[0], argv);
+	perror(argv[0]);
+	return 127;
+}
+
+/* device PROGRAM...: starts it by the device and nothing else; 200: it was not started */
+static int device(char **argv)
+{
+	spawnctl_attr_t *attr;
+	int status, error;
+	pid_t pid;
+
+	if (spawnctl_attr_init(&attr))
+		return 200;
+	spawnctl_attr_setbackend(attr, SPAWNCTL_BACKEND_DEVICE);
+	error = spawnctl_spawnp(&pid, argv[0], NULL, attr, argv, environ);
+	spawnctl_attr_destroy(attr);
+	if (error) {
+		fprintf(stderr, "%s: %s\n", argv[0], strerror(error));
+		return 200;
+	}
+	if (waitpid(pid, &status, 0) != pid)
+		return 200;
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* allowed: what LIMIT has left of SPAWNCTL_FD */
+static int allowed(char **argv)
+{
+	const char *number = getenv("SPAWNCTL_FD");
+	struct spawnctl_info info;
+
+	if (!number || spawnctl_info(atoi(number), &info))
+		return 1;
+	printf("commands %x flags %x limits %x children %lld\n", info.commands,
+	       info.spawn_flags | info.fork_flags, info.limits, (long long)info.children);
+	return 0;
+}
+
+/* final: LIMIT is refused to a caller that has SPAWNCTL_FD */
+static int final(char **argv)
+{
+	const struct spawnctl_limit limit = { .size = sizeof(limit) };
+	const char *number = getenv("SPAWNCTL_FD");
+
+	return number && spawnctl_limit(atoi(number), &limit) && errno == EPERM ? 0 : 1;
+}
+
+/* For every signal; KILL and STOP are let pass by the kernel */
+static int set_all(void (*handler)(int sig), unsigned long long mask)
+{
+	struct {
+		void (*handler)(int sig);
+		unsigned long rest[7];
+	} action = { .handler = handler };
+	int sig;
+
+	for (sig = 1; sig <= 64; sig++)
+		if (sig != SIGKILL && sig != SIGSTOP &&
+		    syscall(SYS_rt_sigaction, sig, &action, NULL, 8))
+			return -1;
+	return syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, 8);
+}
+
+/* ignoring PROGRAM...: executes it with every signal ignored and blocked */
+static int ignoring(char **argv)
+{
+	return set_all(SIG_IGN, ~0ULL) ? 1 : execute(argv);
+}
+
+/* without NUMBER PROGRAM...: executes it where this system call is answered ENOSYS */
+static int without(char **argv)
+{
+	return filter(atoi(argv[0]), SECCOMP_RET_ERRNO | ENOSYS) ? 1 : execute(argv + 1);
+}
+
+/* receives SIGNAL FILE: ends well as soon as SIGNAL has come; FILE is made before */
+static int receives(char **argv)
+{
+	FILE *file;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, atoi(argv[0]));
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	file = fopen(argv[1], "w");
+	if (!file || fprintf(file, "%d\n", getpid()) < 0 || fclose(file))
+		return 1;
+	return sigwaitinfo(&set, NULL) == atoi(argv[0]) ? 0 : 1;
+}
+
+/* At a stop of @pid: writes @release into what uname(2) has just returned */
+static void change_release(pid_t pid, const char *release)
+{
+	struct __ptrace_syscall_info entry;
+	static unsigned long buffer;
+	struct utsname name;
+	unsigned int i;
+
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(entry), &entry) <= 0)
+		return;
+	if (entry.op == PTRACE_SYSCALL_INFO_ENTRY)
+		buffer = entry.entry.nr == SYS_uname ? entry.entry.args[0] : 0;
+	if (entry.op != PTRACE_SYSCALL_INFO_EXIT || !buffer)
+		return;
+	memset(&name, 0, sizeof(name));
+	snprintf(name.release, sizeof(name.release), "%s", release);
+	for (i = 0; i < sizeof(name.release) / sizeof(long); i++) {
+		unsigned long at = buffer + offsetof(struct utsname, release) + i * sizeof(long);
+		long word;
+
+		memcpy(&word, name.release + i * sizeof(long), sizeof(word));
+		ptrace(PTRACE_POKEDATA, pid, at, word);
+	}
+}
+
+/* release RELEASE PROGRAM...: on another kernel, as far as uname(2) tells it */
+static int on_release(char **argv)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		ptrace(PTRACE_TRACEME, 0, 0, 0);
+		_exit(execute(argv + 1));
+	}
+	while (waitpid(pid, &status, 0) == pid) {
+		int sig = WIFSTOPPED(status) ? WSTOPSIG(status) : 0;
+
+		if (!WIFSTOPPED(status))
+			return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+		if (sig == (SIGTRAP | 0x80))
+			change_release(pid, argv[0]);
+		else if (sig == SIGTRAP)
+			ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESYSGOOD);
+		ptrace(PTRACE_SYSCALL, pid, 0, sig & 0x80 || sig == SIGTRAP ? 0 : sig);
+	}
+	return 1;
+}
+
+static const struct {
+	const char *name;
+	int arguments;
+	int (*run)(char **argv);
+} modes[] = {
+	{ "device", 1, device },
+	{ "allowed", 0, allowed },
+	{ "final", 0, final },
+	{ "ignoring", 1, ignoring },
+	{ "without", 2, without },
+	{ "receives", 2, receives },
+	{ "release", 2, on_release },
+};
+
+int main(int argc, char **argv)
+{
+	unsigned int i;
+
+	for (i = 0; argc > 1 && i < ARRAY_SIZE(modes); i++)
+		if (!strcmp(argv[1], modes[i].name) && argc - 2 >= modes[i].arguments)
+			return modes[i].run(argv + 2);
+	fprintf(stderr, "tool_helper: unknown mode\n");
+	return 2;
+}
