@@ -6,8 +6,13 @@
 
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/rcupdate.h>
 
 #include "spawnctl.h"
+
+#if defined(CONFIG_PREEMPTION) && !defined(CONFIG_TASKS_RCU)
+#error "unloading needs CONFIG_TASKS_RCU on a preemptible kernel; see spawnctl_exit()"
+#endif
 
 static int spawnctl_open(struct inode *inode, struct file *file)
 {
@@ -85,6 +90,17 @@ err_stats:
 static void __exit spawnctl_exit(void)
 {
 	misc_deregister(&spawnctl_misc);
+	/*
+	 * A caller may still be about to return through the module: make_child()
+	 * drops a reference to the open file, and a child that shares the
+	 * descriptor table can drop the last one while the caller is preempted
+	 * between its fput() and the return to the system call. Such a caller
+	 * does not sleep, so it is outside the module once every task has switched
+	 * voluntarily or has been in user mode. RCU-tasks waits for that; without
+	 * CONFIG_PREEMPTION it is plain RCU, which suffices as nothing preempts the
+	 * caller there. No caller comes after this: the device cannot be opened.
+	 */
+	synchronize_rcu_tasks();
 	spawnctl_netlink_exit();
 	spawnctl_child_exit();
 	spawnctl_stats_exit();

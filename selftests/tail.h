@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The last steps of a caller in the module: the child has closed the device, the
+ * caller has dropped its own reference but not yet returned, and a task of a higher
+ * priority takes its CPU away just there. The module's reference count is 0, and it
+ * can be unloaded; its text must stay until the caller has left it.
+ *
+ * The instant is made wider by a probe on the return of the command, and found by
+ * trying: a caller that is interrupted too early is interrupted later the next time,
+ * and the other way round. Only a kernel that preempts tasks in the kernel does so.
+ */
+#ifndef SPAWNCTL_TAIL_H
+#define SPAWNCTL_TAIL_H
+
+#include <sched.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include "spawnctl_test.h"
+
+#define TAIL_REFCOUNT	"/sys/module/spawnctl/refcnt"
+#define TAIL_TRACING	"/sys/kernel/tracing/"
+
+struct tail {
+	unsigned long command;
+	int device;
+	__s32 child;		/* stored before the child runs */
+	int ready;		/* the caller is about to call */
+	int returned;
+	int go;			/* the child may close the device */
+	int closed;
+	__u64 call_at;		/* nanoseconds: when the caller calls, or is killed */
+	__u64 interrupt_at;
+	int interrupted;
+	int let_go;
+	int stop;
+};
+
+static inline __u64 tail_now(void)
+{
+	struct timespec now;
+
+	raw_syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+static inline int tail_pin(pid_t pid, int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return sched_setaffinity(pid, sizeof(set), &set);
+}
+
+/* All of a file that the kernel makes; empty if it cannot be read. */
+static inline const char *tail_read(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, text, size - 1);
+
+	text[n > 0 ? n : 0] = '\0';
+	if (fd >= 0)
+		close(fd);
+	return text;
+}
+
+static inline int tail_write(const char *path, int flags, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC | flags);
+	int ok = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+	if (fd >= 0)
+		close(fd);
+	return ok ? 0 : -1;
+}
+
+/* The functions that @pid is in, as the kernel has them. */
+static inline int tail_is_in(pid_t pid, const char *function)
+{
+	char path[32], text[4096];
+
+	snprintf(path, sizeof(path), "/proc/%d/stack", pid);
+	return !!strstr(tail_read(path, text, sizeof(text)), function);
+}
+
+/* Whether a task in the kernel can lose its CPU anywhere there. */
+static inline int tail_kernel_preempts(void)
+{
+	char text[64];
+
+	return tail_read("/sys/kernel/realtime", text, sizeof(text))[0] == '1' ||
+	       strstr(tail_read("/sys/kernel/debug/sched/preempt", text, sizeof(text)),
+		      "(full)") ||
+	       strstr(text, "(lazy)");
+}
+
+/* The probe records so much that it takes some time. */
+static inline int tail_widen(unsigned long command)
+{
+	char text[2048];
+	int n, i;
+
+	n = snprintf(text, sizeof(text), "r:spawnctl_tail spawnctl:spawnctl_%s",
+		     command == SPAWNCTL_IOC_FORK ? "fork" : "spawn");
+	for (i = 0; i < 100; i++)
+		n += snprintf(text + n, sizeof(text) - n, " a%d=$comm", i);
+	return tail_write(TAIL_TRACING "kprobe_events", O_APPEND, text) ||
+	       tail_write(TAIL_TRACING "events/kprobes/spawnctl_tail/enable", 0, "1");
+}
+
+static inline void tail_narrow(void)
+{
+	tail_write(TAIL_TRACING "events/kprobes/spawnctl_tail/enable", 0, "0");
+	tail_write(TAIL_TRACING "kprobe_events", O_APPEND, "-:spawnctl_tail");
+}
+
+static inline int tail_child(void *arg)
+{
+	struct tail *tail = arg;
+
+	while (!READ_ONCE(tail->go))
+		raw_sleep_us(100);
+	raw_syscall(SYS_close, tail->device);
+	WRITE_ONCE(tail->closed, 1);
+	return 0;
+}
+
+/* On the first CPU. SPAWN's is killed in its sleep, and so goes on while its child lives. */
+static inline void tail_caller(struct tail *tail)
+{
+	struct spawnctl_clone clone = {
+		.size = sizeof(clone),
+		.flags = SPAWNCTL_SHARE_FILES | SPAWNCTL_PARENT_SETTID,
+		.parent_tid = (uintptr_t)&tail->child,
+		.exit_signal = SIGCHLD,
+	};
+
+	tail->device = open("/dev/spawnctl", O_RDWR | O_CLOEXEC);
+	if (tail->device < 0 || tail_pin(0, 0))
+		_exit(1);
+	WRITE_ONCE(tail->ready, 1);
+	while (!READ_ONCE(tail->call_at) ||
+	       (tail->command == SPAWNCTL_IOC_FORK && tail_now() < tail->call_at))
+		;
+	start_child(tail->device, tail->command, &clone, tail_child, tail);
+	WRITE_ONCE(tail->returned, 1);
+	for (;;)
+		pause();
+}
+
+/* Takes the first CPU at the moment that it is told, and keeps it until it is let go. */
+static inline void tail_interrupter(struct tail *tail)
+{
+	const struct sched_param first = { .sched_priority = 1 };
+	struct timespec at;
+
+	if (tail_pin(0, 0) || sched_setscheduler(0, SCHED_FIFO, &first))
+		_exit(1);
+	for (;;) {
+		while (!READ_ONCE(tail->interrupt_at)) {
+			if (READ_ONCE(tail->stop))
+				_exit(0);
+			raw_sleep_us(200);
+		}
+		at.tv_sec = tail->interrupt_at / 1000000000;
+		at.tv_nsec = tail->interrupt_at % 1000000000;
+		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
+		WRITE_ONCE(tail->interrupt_at, 0);
+		WRITE_ONCE(tail->interrupted, 1);
+		while (!READ_ONCE(tail->let_go))
+			;
+		WRITE_ONCE(tail->interrupted, 0);
+	}
+}
+
+/*
+ * The module is unloaded under a caller that is still in it: that must wait for the
+ * caller. 0, or what is wrong.
+ */
+static inline const char *tail_unload(struct tail *tail)
+{
+	const char *wrong = NULL;
+	pid_t unloader = fork();
+	int status, i;
+
+	if (!unloader)
+		_exit(raw_syscall(SYS_delete_module, "spawnctl", O_NONBLOCK) != 0);
+	for (i = 0; !wrong && !tail_is_in(unloader, "rcu_tasks"); i++) {
+		if (waitpid(unloader, &status, WNOHANG)) {
+			fprintf(stderr, "# unloaded under a caller: status %#x\n", status);
+			unloader = 0;
+			wrong = "the module was unloaded under a caller";
+		} else if (i == 10000) {
+			wrong = "unloading waits for something else";
+		}
+		raw_sleep_us(1000);
+	}
+	/* A kernel that goes on in text that is gone panics here. */
+	WRITE_ONCE(tail->let_go, 1);
+	if (unloader && !exited_with(unloader, 0))
+		wrong = "the module was not unloaded";
+	if (system("modprobe spawnctl"))
+		wrong = "the module cannot be loaded again";
+	return wrong;
+}
+
+enum tail_moment { TAIL_EARLY, TAIL_CAUGHT, TAIL_LATE };
+
+/* Where the caller is, while it cannot run; if it is in its tail the child closes. */
+static inline enum tail_moment tail_look(struct tail *tail, pid_t caller)
+{
+	char text[16];
+	int i;
+
+	if (READ_ONCE(tail->returned) || !tail_is_in(caller, "[spawnctl]"))
+		return tail->child ? TAIL_LATE : TAIL_EARLY;
+	if (!READ_ONCE(tail->child) || tail_is_in(caller, "kernel_clone"))
+		return TAIL_EARLY;
+	tail_pin(tail->child, 1);
+	WRITE_ONCE(tail->go, 1);
+	for (i = 0; i < 10000 && !READ_ONCE(tail->closed); i++)
+		raw_sleep_us(100);
+	return atoi(tail_read(TAIL_REFCOUNT, text, sizeof(text))) ? TAIL_EARLY : TAIL_CAUGHT;
+}
+
+static inline void tail_race(struct __test_metadata *_metadata, unsigned long command)
+{
+	int preempts = tail_kernel_preempts(), status;
+	unsigned int count = preempts ? scaled(5000, 100, "callers interrupted") : 20;
+	unsigned int i, moments[3] = { 0 };
+	struct tail *tail = shared_alloc(sizeof(*tail));
+	__u64 delay = 300000, step = 20000;
+	const char *wrong = NULL;
+	pid_t caller, interrupter;
+	cpu_set_t cpus;
+
+	ASSERT_NE(NULL, tail);
+	ASSERT_EQ(0, sched_getaffinity(0, sizeof(cpus), &cpus));
+	if (CPU_COUNT(&cpus) < 2)
+		return;
+	ASSERT_EQ(0, prctl(PR_SET_CHILD_SUBREAPER, 1));
+	ASSERT_EQ(0, tail_pin(0, 1));
+	ASSERT_EQ(0, tail_widen(command));
+	interrupter = fork();
+	ASSERT_LE(0, interrupter);
+	if (!interrupter)
+		tail_interrupter(tail);
+	for (i = 0; i < count && !wrong; i++) {
+		enum tail_moment moment;
+
+		*tail = (struct tail){ .command = command };
+		caller = fork();
+		ASSERT_LE(0, caller);
+		if (!caller)
+			tail_caller(tail);
+		while (!READ_ONCE(tail->ready))
+			raw_sleep_us(100);
+		if (command == SPAWNCTL_IOC_SPAWN) {
+			WRITE_ONCE(tail->call_at, 1);
+			while (!READ_ONCE(tail->child) || !tail_is_in(caller, "kernel_clone"))
+				raw_sleep_us(100);
+		}
+		tail->call_at = tail_now() + 3000000;
+		WRITE_ONCE(tail->interrupt_at, tail->call_at + delay);
+		if (command == SPAWNCTL_IOC_SPAWN) {
+			while (tail_now() < tail->call_at)
+				;
+			kill(caller, SIGKILL);
+		}
+		while (!READ_ONCE(tail->interrupted))
+			raw_sleep_us(50);
+		moment = tail_look(tail, caller);
+		moments[moment]++;
+		if (moment == TAIL_CAUGHT)
+			wrong = tail_unload(tail);
+		WRITE_ONCE(tail->let_go, 1);
+		WRITE_ONCE(tail->go, 1);
+		while (READ_ONCE(tail->interrupted))
+			raw_sleep_us(50);
+		if (moment == TAIL_EARLY)
+			delay += random() % step;
+		else if (moment == TAIL_LATE)
+			delay -= delay > step ? random() % step : 0;
+		while (!READ_ONCE(tail->returned) && command == SPAWNCTL_IOC_FORK)
+			raw_sleep_us(100);
+		kill(caller, SIGKILL);
+		while (waitpid(-1, &status, WNOHANG | __WALL) >= 0 || errno == EINTR) {
+			if (kill(caller, 0) && kill(tail->child, 0))
+				break;
+			raw_sleep_us(100);
+		}
+	}
+	WRITE_ONCE(tail->stop, 1);
+	EXPECT_TRUE(exited_with(interrupter, 0));
+	tail_narrow();
+	TH_LOG("of %u callers %u were caught on their way out, %u before, %u after; kernel %s",
+	       i, moments[TAIL_CAUGHT], moments[TAIL_EARLY], moments[TAIL_LATE],
+	       preempts ? "preempts" : "does not preempt");
+	EXPECT_EQ(NULL, wrong)
+		TH_LOG("%s", wrong);
+	/* Else nothing was shown. */
+	EXPECT_EQ(preempts, moments[TAIL_CAUGHT] > 0);
+}
+
+#endif /* SPAWNCTL_TAIL_H */
