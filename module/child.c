@@ -267,9 +267,10 @@ static __no_kcsan void set_blocked(struct task_struct *task, u64 mask)
  * The child can be seen by kill(2) already, and has been since before it left
  * copy_process(): with caught signals at SIG_DFL, and under the mask that the
  * parent widened for it, so that nothing that is to be blocked, reset or
- * ignored has been acted on (see spawn.c). So the mask is only narrowed here,
- * and after the handlers are set. What has become deliverable is found by
- * schedule_tail(), in the child, under the siglock.
+ * ignored has been acted on (see block() in spawn.c). The mask is set after the
+ * handlers. It loses what is too much; what schedule_tail() then finds
+ * deliverable, in the child and under the siglock, meets the new handlers. It
+ * gains only signals that the child ignores: one that comes before is dropped.
  *
  * A signal of @sig_ignore that came in between is not flushed. If the child's
  * mask does not block it, the child drops it before its first instruction;

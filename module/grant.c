@@ -27,6 +27,15 @@ MODULE_PARM_DESC(allow_filtered,
 #define ALL_LIMITS	(SPAWNCTL_LIMIT_COMMANDS | SPAWNCTL_LIMIT_FLAGS | \
 			 SPAWNCTL_LIMIT_CHILDREN | IN_FORCE)
 
+/*
+ * What a LIMIT that names no commands or no flags leaves allowed, at most: the
+ * ones of ABI 1. Never add to these. A program narrows a descriptor by what it
+ * knows, and must not leave open what a later version brings.
+ */
+#define FIRST_COMMANDS	(BIT(SPAWNCTL_CMD_INFO) | BIT(SPAWNCTL_CMD_SPAWN) | \
+			 BIT(SPAWNCTL_CMD_FORK) | BIT(SPAWNCTL_CMD_LIMIT))
+#define FIRST_FLAGS	(SPAWNCTL_HOLD | (SPAWNCTL_HOLD - 1))
+
 /**
  * struct spawnctl_grant - what one open file of the device still grants
  * @lock: protects the rest, which is written with it held. Not held over a
@@ -55,17 +64,22 @@ static struct spawnctl_grant *grant_of(struct file *file)
 	return file->private_data;
 }
 
+/** spawnctl_caller_is_filtered() - whether the caller is under a seccomp filter */
+bool spawnctl_caller_is_filtered(void)
+{
+	return seccomp_mode(&current->seccomp) != SECCOMP_MODE_DISABLED;
+}
+
 /*
- * Asked at each call, not only at open: else a library that opened the device
- * before the filter was put on would leave the process a fork that the
+ * Checked at each call, not only at open: else a library that opened the device
+ * before the filter was installed would leave the process a fork that the
  * filter's author never heard of.
  */
 static int caller_refusal(bool filtered)
 {
 	if (current->flags & (PF_KTHREAD | PF_IO_WORKER | PF_USER_WORKER))
 		return -EPERM;
-	if (seccomp_mode(&current->seccomp) != SECCOMP_MODE_DISABLED &&
-	    !filtered && !READ_ONCE(allow_filtered))
+	if (spawnctl_caller_is_filtered() && !filtered && !READ_ONCE(allow_filtered))
 		return -EACCES;
 	return 0;
 }
@@ -185,7 +199,15 @@ void spawnctl_grant_settle(struct file *file, bool born)
 	spin_unlock(&grant->lock);
 }
 
-/** spawnctl_grant_info() - the part of INFO that is about the open file */
+/**
+ * spawnctl_grant_info() - the part of INFO that is about the open file
+ * @file: the open file
+ * @info: has what is the same for all open files; what this one does not allow
+ *	is taken out
+ *
+ * A filtered caller is told nothing of other open files: the number of this one
+ * is a count of all opens.
+ */
 void spawnctl_grant_info(struct file *file, struct spawnctl_info *info)
 {
 	struct spawnctl_grant *grant = grant_of(file);
@@ -200,7 +222,9 @@ void spawnctl_grant_info(struct file *file, struct spawnctl_info *info)
 		info->children -= min(grant->under_way, grant->children);
 	spin_unlock(&grant->lock);
 
-	info->id = grant->id;
+	info->limit_flags = ALL_LIMITS;
+	if (!spawnctl_caller_is_filtered())
+		info->id = grant->id;
 
 	info->refusal = -caller_refusal(info->limits & SPAWNCTL_LIMIT_FILTERED);
 	if (!info->refusal &&
@@ -215,9 +239,19 @@ u64 spawnctl_grant_id(struct file *file)
 	return grant_of(file)->id;
 }
 
-/** spawnctl_grant_serves() - whether the caller may use the descriptor at all */
-int spawnctl_grant_serves(struct file *file)
+/**
+ * spawnctl_grant_statistics() - whether the descriptor gives the caller the statistics
+ * @file: an open file of the device
+ *
+ * They are of the whole system, so a filtered caller does not get them, even by
+ * a descriptor that is marked for it.
+ *
+ * Return: 0, -EACCES or -EPERM.
+ */
+int spawnctl_grant_statistics(struct file *file)
 {
+	if (spawnctl_caller_is_filtered())
+		return -EACCES;
 	return caller_refusal(READ_ONCE(grant_of(file)->in_force) & SPAWNCTL_LIMIT_FILTERED);
 }
 
@@ -236,9 +270,8 @@ static int check_limit(const struct spawnctl_limit *limit)
 		return -EINVAL;
 	if ((limit->commands & ~ALL_COMMANDS) || (limit->clone_flags & ~SPAWNCTL_ALL_FLAGS))
 		return -EINVAL;
-	/* Who is under a filter himself does not say that this is well */
-	if ((limit->flags & SPAWNCTL_LIMIT_FILTERED) &&
-	    seccomp_mode(&current->seccomp) != SECCOMP_MODE_DISABLED)
+	/* A filtered task must not open the door that its filter closes */
+	if ((limit->flags & SPAWNCTL_LIMIT_FILTERED) && spawnctl_caller_is_filtered())
 		return -EACCES;
 	return 0;
 }
@@ -247,20 +280,23 @@ long spawnctl_limit(struct file *file, void *arg)
 {
 	struct spawnctl_grant *grant = grant_of(file);
 	const struct spawnctl_limit *limit = arg;
+	u32 commands = FIRST_COMMANDS, flags = FIRST_FLAGS;
 	int ret = check_limit(limit);
 
 	if (ret)
 		return ret;
+	if (limit->flags & SPAWNCTL_LIMIT_COMMANDS)
+		commands = limit->commands | BIT(SPAWNCTL_CMD_INFO);
+	if (limit->flags & SPAWNCTL_LIMIT_FLAGS)
+		flags = limit->clone_flags;
+
 	spin_lock(&grant->lock);
-	/* Once more: of two who take LIMIT away, one is late */
+	/* Recheck under the lock: another LIMIT may have taken LIMIT away */
 	ret = refusal(grant->commands, grant->in_force, SPAWNCTL_CMD_LIMIT);
 	if (ret)
 		goto out;
-	if (limit->flags & SPAWNCTL_LIMIT_COMMANDS)
-		WRITE_ONCE(grant->commands,
-			   grant->commands & (limit->commands | BIT(SPAWNCTL_CMD_INFO)));
-	if (limit->flags & SPAWNCTL_LIMIT_FLAGS)
-		grant->flags &= limit->clone_flags;
+	WRITE_ONCE(grant->commands, grant->commands & commands);
+	grant->flags &= flags;
 	if (limit->flags & SPAWNCTL_LIMIT_CHILDREN)
 		grant->children = min_t(u64, grant->children, limit->children);
 	/* After the commands: see spawnctl_grant_refusal() */

@@ -16,8 +16,10 @@ static long spawnctl_info(struct file *file, void *arg)
 		.abi		= SPAWNCTL_ABI,
 		.spawn_flags	= spawnctl_spawn_flags(),
 		.fork_flags	= spawnctl_fork_flags(),
-		.exec_pending	= spawnctl_child_exec_pending(),
 	};
+	/* It is of the whole system */
+	if (!spawnctl_caller_is_filtered())
+		info->exec_pending = spawnctl_child_exec_pending();
 	spawnctl_grant_info(file, info);
 	return 0;
 }

@@ -162,6 +162,14 @@ void spawnctl_event_send(const struct spawnctl_event *event)
 	queue_work(queue, &sender);
 }
 
+/* A filtered caller is told nothing of the other users, but as an administrator */
+static u64 exec_pending(const struct sk_buff *request)
+{
+	if (spawnctl_caller_is_filtered() && !netlink_capable(request, CAP_NET_ADMIN))
+		return 0;
+	return spawnctl_child_exec_pending();
+}
+
 static int info_get(struct sk_buff *request, struct genl_info *info)
 {
 	struct sk_buff *skb = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_KERNEL);
@@ -175,7 +183,7 @@ static int info_get(struct sk_buff *request, struct genl_info *info)
 	    nla_put_u32(skb, SPAWNCTL_A_INFO_ABI, SPAWNCTL_ABI) ||
 	    nla_put_u32(skb, SPAWNCTL_A_INFO_SPAWN_FLAGS, spawnctl_spawn_flags()) ||
 	    nla_put_u32(skb, SPAWNCTL_A_INFO_FORK_FLAGS, spawnctl_fork_flags()) ||
-	    put_u64(skb, SPAWNCTL_A_INFO_EXEC_PENDING, spawnctl_child_exec_pending()) ||
+	    put_u64(skb, SPAWNCTL_A_INFO_EXEC_PENDING, exec_pending(request)) ||
 	    nla_put_u8(skb, SPAWNCTL_A_INFO_ALLOW_FILTERED, spawnctl_grant_allow_filtered()) ||
 	    nla_put_u8(skb, SPAWNCTL_A_INFO_EVENTS, !mute)) {
 		nlmsg_free(skb);
@@ -219,7 +227,7 @@ static int may_read(const struct netlink_callback *cb)
 	file = fget(nla_get_s32(descriptor));
 	ret = -EBADF;
 	if (file && spawnctl_is_device(file))
-		ret = spawnctl_grant_serves(file);
+		ret = spawnctl_grant_statistics(file);
 	if (file)
 		fput(file);
 	if (ret == -EBADF)
@@ -292,12 +300,9 @@ static int put_totals(struct sk_buff *skb, const struct spawnctl_stats *stats)
 {
 	int i;
 
-	BUILD_BUG_ON(EDQUOT > SPAWNCTL_LAST_ERRNO);
-
 	if (put_u64(skb, SPAWNCTL_A_STATS_SPAWNS, stats->spawns) ||
 	    put_u64(skb, SPAWNCTL_A_STATS_FORKS, stats->forks) ||
 	    put_u64(skb, SPAWNCTL_A_STATS_IN_FLIGHT, stats->in_flight) ||
-	    put_u64(skb, SPAWNCTL_A_STATS_BUDGET_REFUSED, stats->failures[EDQUOT]) ||
 	    put_u64(skb, SPAWNCTL_A_STATS_OPENS_REFUSED, stats->opens_refused) ||
 	    put_u64(skb, SPAWNCTL_A_STATS_WAIT_SUM, stats->wait_sum))
 		return -EMSGSIZE;
@@ -334,12 +339,6 @@ static int stats_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	return skb->len;
 }
 
-static int stats_reset(struct sk_buff *request, struct genl_info *info)
-{
-	spawnctl_stats_reset();
-	return 0;
-}
-
 /* No attribute but those of an operation's own policy */
 static const struct nla_policy no_attributes[] = {
 	[1] = { .type = NLA_REJECT },
@@ -356,10 +355,6 @@ static const struct genl_ops ops[] = {
 		.done		= stats_done,
 		.policy		= stats_policy,
 		.maxattr	= ARRAY_SIZE(stats_policy) - 1,
-	}, {
-		.cmd		= SPAWNCTL_NL_CMD_STATS_RESET,
-		.doit		= stats_reset,
-		.flags		= GENL_ADMIN_PERM,
 	},
 };
 

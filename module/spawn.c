@@ -82,20 +82,40 @@ static int check_arg(const struct spawnctl_clone *arg, u32 known_flags)
 	return 0;
 }
 
-/* The child's stack pointer, 0 for the caller's, or an error */
+/*
+ * The child's stack pointer, 0 for the caller's, or an error. The checks are
+ * those of clone3(): access_ok() accepts a tagged address where the
+ * architecture has them.
+ */
 static long stack_top(const struct spawnctl_clone *arg)
 {
-	const unsigned long limit = TASK_SIZE;
 	unsigned long top;
 
 	if (!arg->stack && !arg->stack_size)
 		return 0;
 	if (!arg->stack || !arg->stack_size)
 		return -EINVAL;
-	if (arg->stack_size > limit || arg->stack > limit - arg->stack_size)
+	if (!access_ok(u64_to_user_ptr(arg->stack), arg->stack_size))
 		return -EINVAL;
 	top = round_down(arg->stack + arg->stack_size, STACK_ALIGN);
 	return top > arg->stack ? top : -EINVAL;
+}
+
+/*
+ * A hold that cannot be served is refused while there is no child: afterwards
+ * the caller's handlers would run before the caller expects them. Nothing is
+ * changed.
+ */
+static int check_hold(const struct spawnctl_clone *arg)
+{
+	struct spawnctl_hold __user *user = u64_to_user_ptr(arg->hold);
+	struct spawnctl_hold hold;
+
+	if (!given(arg, SPAWNCTL_HOLD))
+		return 0;
+	if (copy_from_user(&hold, user, sizeof(hold)) || put_user(hold.mask, &user->mask))
+		return -EFAULT;
+	return 0;
 }
 
 static void set_signals(struct spawnctl_signals *signals, const struct spawnctl_clone *arg)
@@ -140,19 +160,57 @@ static void set_kargs(struct kernel_clone_args *kargs, const struct spawnctl_clo
 	}
 }
 
-/* Blocks @more in the caller too. Returns the mask as it was. */
-static u64 block(u64 more)
+/*
+ * Those of @set that the kernel drops when they are sent to the caller's process,
+ * and that the child will ignore too: at SIG_IGN, unless the child has them
+ * reset, or without an action by default, which a child ignores in any case.
+ * With the siglock held.
+ */
+static u64 ignored_by_both(u64 set, u64 reset)
 {
+	const struct k_sigaction *action =
+		rcu_dereference_protected(current->sighand, true)->action;
+	u64 ignored = 0;
+
+	while (set) {
+		u64 bit = set & -set;
+		__sighandler_t handler = action[__ffs64(set)].sa.sa_handler;
+
+		if (handler == SIG_IGN && (bit & (~reset | SIG_KERNEL_IGNORE_MASK)))
+			ignored |= bit;
+		if (handler == SIG_DFL)
+			ignored |= bit & SIG_KERNEL_IGNORE_MASK;
+		set &= ~bit;
+	}
+	return ignored;
+}
+
+/*
+ * Blocks in the caller too what the child is to block, reset or ignore. Returns
+ * the mask as it was.
+ *
+ * A blocked signal is never dropped for being ignored: it is queued, and another
+ * thread is woken for it, whose epoll_wait(2) then fails with EINTR though the
+ * program has no handler. So a caller with other threads does not block what it
+ * ignores, if the child ignores it too: such a signal has no effect on a child
+ * that is being made. probe_fork() blocks it in the child.
+ */
+static u64 block(const struct spawnctl_signals *signals)
+{
+	u64 more = signals->mask | signals->sig_default | signals->sig_ignore;
 	u64 old = current->blocked.sig[0];
-	sigset_t wide = { .sig = { old | more } };
+	sigset_t wide;
 	bool flagged;
 
 	spin_lock_irq(siglock_of_current());
+	if (!thread_group_empty(current))
+		more &= ~ignored_by_both(more & ~old, signals->sig_default);
+	wide.sig[0] = old | more;
 	flagged = signal_pending(current);
 	if (!flagged)
 		current->blocked = wide;
 	spin_unlock_irq(siglock_of_current());
-	/* What this thread was to take, and does not any more, may be another's */
+	/* Hands signals that this thread was to take to another thread */
 	if (flagged)
 		sigprocmask(SIG_SETMASK, &wide, NULL);
 	return old;
@@ -189,10 +247,11 @@ static bool held(struct spawnctl_hold __user *hold, u64 mask)
 /*
  * Born blocked. kill(2) sees the child from inside copy_process() on, before
  * the fork probe has given it its mask and handlers, and under the mask that it
- * copied: a fatal signal in that stretch would kill it, an ignored one would be
- * dropped, and setting the mask afterwards would undo neither. So the caller
- * itself blocks whatever the child is to block, reset or ignore, before; the
- * probe then only narrows.
+ * copied: a fatal signal in that stretch would kill it, one that the caller
+ * ignores and the child has reset would be dropped, and setting the mask
+ * afterwards would undo neither. So the caller itself blocks whatever the child
+ * is to block, reset or ignore before it makes the call, but for block()'s
+ * exception, and the probe takes away what is too much.
  *
  * The caller's mask is never narrowed: a signal that is pending, and blocked by
  * the caller, would become deliverable, copy_process() would answer
@@ -204,7 +263,7 @@ static noinline pid_t spawnctl_clone_call(const struct spawnctl_signals *signals
 					  struct kernel_clone_args *kargs,
 					  struct spawnctl_hold __user *hold)
 {
-	u64 old = block(signals->mask | signals->sig_default | signals->sig_ignore);
+	u64 old = block(signals);
 	u64 wide = current->blocked.sig[0];
 	bool missed;
 	pid_t nr;
@@ -252,7 +311,9 @@ static long make_child(struct file *file, unsigned int nr, struct spawnctl_clone
 	if (ret)
 		return ret;
 	set_signals(&signals, arg);
-	ret = spawnctl_child_expect(&signals, nr, arg->flags, &born);
+	ret = check_hold(arg);
+	if (!ret)
+		ret = spawnctl_child_expect(&signals, nr, arg->flags, &born);
 	if (ret) {
 		spawnctl_grant_settle(file, false);
 		return ret;

@@ -18,6 +18,9 @@
 #include <linux/spawnctl.h>
 #include <linux/spawnctl_netlink.h>
 
+/* MIPS has 128: a mask of the interface has room for 64 */
+static_assert(_NSIG == 64);
+
 /* kclone.c: kernel_clone(), called directly */
 DECLARE_STATIC_CALL(spawnctl_kernel_clone, kernel_clone);
 int spawnctl_kclone_init(void);
@@ -72,7 +75,8 @@ int spawnctl_grant_take(struct file *file, unsigned int nr, struct spawnctl_clon
 void spawnctl_grant_settle(struct file *file, bool born);
 void spawnctl_grant_info(struct file *file, struct spawnctl_info *info);
 u64 spawnctl_grant_id(struct file *file);
-int spawnctl_grant_serves(struct file *file);
+int spawnctl_grant_statistics(struct file *file);
+bool spawnctl_caller_is_filtered(void);
 bool spawnctl_grant_allow_filtered(void);
 long spawnctl_limit(struct file *file, void *arg);
 
@@ -109,7 +113,6 @@ void spawnctl_call_failed(struct file *file, unsigned int command,
 			  const struct spawnctl_clone *clone, long error);
 void spawnctl_open_refused(void);
 void spawnctl_stats_get(struct spawnctl_stats *stats);
-void spawnctl_stats_reset(void);
 
 /**
  * struct spawnctl_event - what a listener is told of one call

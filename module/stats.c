@@ -5,7 +5,6 @@
  */
 #include <linux/errno.h>
 #include <linux/log2.h>
-#include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -19,51 +18,28 @@
 /* Each CPU counts for itself; in_flight can be less than nothing on one */
 static struct spawnctl_stats __percpu *counts;
 
-/* What a reset leaves out from then on */
-static struct spawnctl_stats before;
-static DEFINE_MUTEX(before_lock);	/* protects before */
-
 #define N_COUNTS (sizeof(struct spawnctl_stats) / sizeof(u64))
 
-static void sum_up(u64 *sum)
+/**
+ * spawnctl_stats_get() - all counts since the module was loaded
+ * @stats: for them
+ *
+ * Each is read once on each CPU, one CPU after another, while calls count on.
+ */
+void spawnctl_stats_get(struct spawnctl_stats *stats)
 {
+	u64 *sum = (u64 *)stats;
 	int cpu, i;
 
-	memset(sum, 0, sizeof(struct spawnctl_stats));
+	memset(stats, 0, sizeof(*stats));
 	for_each_possible_cpu(cpu) {
 		const u64 *count = (const u64 *)per_cpu_ptr(counts, cpu);
 
 		for (i = 0; i < N_COUNTS; i++)
 			sum[i] += READ_ONCE(count[i]);
 	}
-}
-
-/**
- * spawnctl_stats_get() - all counts since the last reset
- * @stats: for them
- *
- * Each is read once on each CPU, one CPU after another, while they go on.
- */
-void spawnctl_stats_get(struct spawnctl_stats *stats)
-{
-	u64 *sum = (u64 *)stats;
-	int i;
-
-	mutex_lock(&before_lock);
-	sum_up(sum);
-	for (i = 0; i < N_COUNTS; i++)
-		sum[i] -= ((const u64 *)&before)[i];
-	mutex_unlock(&before_lock);
-	/* A caller may have come on a CPU already read, and gone on another */
+	/* A call may have begun on a CPU already read and ended on another */
 	stats->in_flight = max_t(s64, stats->in_flight, 0);
-}
-
-void spawnctl_stats_reset(void)
-{
-	mutex_lock(&before_lock);
-	sum_up((u64 *)&before);
-	before.in_flight = 0;
-	mutex_unlock(&before_lock);
 }
 
 /** spawnctl_call_begins() - the caller is about to make a child */
@@ -156,8 +132,7 @@ void spawnctl_open_refused(void)
 int __init spawnctl_stats_init(void)
 {
 	/* All are of one kind, and are added up as such */
-	BUILD_BUG_ON(offsetof(struct spawnctl_stats, failures) + sizeof(before.failures) !=
-		     N_COUNTS * sizeof(u64));
+	BUILD_BUG_ON(offsetofend(struct spawnctl_stats, failures) != N_COUNTS * sizeof(u64));
 
 	counts = alloc_percpu(struct spawnctl_stats);
 	return counts ? 0 : -ENOMEM;

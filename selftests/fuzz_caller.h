@@ -248,7 +248,7 @@ static void look_after(struct caller *caller, struct call *call, long ret)
 			complain(caller, "no pidfd", ret);
 		if (tid_here && scratch->parent_tid != ret)
 			complain(caller, "no parent_tid", ret);
-		if (clone->pidfd && writable(&caller->maker, clone->pidfd) == 1)
+		if (clone->pidfd && writable(&caller->maker, clone->pidfd, 4) == 1)
 			close(*(int *)clone->pidfd);
 		if (hold_here && scratch->hold.wanted)
 			mask = scratch->hold.mask;

@@ -86,13 +86,14 @@ static inline struct outcome anything(unsigned int command)
 	return outcome;
 }
 
-/* Whether four bytes can be written there: 0, 1, or 2 for "now and then". */
-static inline int writable(const struct maker *maker, __u64 address)
+/* Whether @size bytes can be written there: 0, 1, or 2 for "now and then". */
+static inline int writable(const struct maker *maker, __u64 address, unsigned int size)
 {
 	__u64 base = (uintptr_t)maker->arena;
-	int result = 1, i;
+	unsigned int i;
+	int result = 1;
 
-	for (i = 0; i < 4; i += 3) {
+	for (i = 0; i < size; i += size - 1) {
 		if (address + i < base || address + i >= base + ARENA_PAGES * FUZZ_PAGE)
 			return 0;
 		switch ((address + i - base) / FUZZ_PAGE) {
@@ -170,6 +171,8 @@ static inline struct outcome birth_outcome(const struct call *call, const struct
 {
 	const struct spawnctl_clone *clone = &call->image.clone;
 	const __u32 two = SPAWNCTL_PIDFD | SPAWNCTL_PARENT_SETTID;
+	int hold = clone->flags & SPAWNCTL_HOLD ?
+		   writable(maker, clone->hold, sizeof(struct spawnctl_hold)) : 1;
 	struct outcome outcome = must(0);
 
 	if (bad_stack(clone))
@@ -179,19 +182,23 @@ static inline struct outcome birth_outcome(const struct call *call, const struct
 		outcome = must(EPERM);
 	else if (!model->children)
 		outcome = must(EDQUOT);
+	else if (!hold)
+		outcome = must(EFAULT);
 	else if ((clone->flags & two) == two && clone->pidfd == clone->parent_tid)
 		outcome = must(EINVAL);
 	else if (model->time_namespace && model->no_spawn &&
 		 call->command == SPAWNCTL_IOC_SPAWN)
 		outcome = must(EINVAL);
+	if (hold == 2)
+		may(&outcome, EFAULT);
 	if (!outcome.success) {
 		if (bad_stack(clone))
 			may(&outcome, EINVAL);
 		return outcome;
 	}
-	if ((clone->flags & SPAWNCTL_PIDFD) && writable(maker, clone->pidfd) != 1) {
+	if ((clone->flags & SPAWNCTL_PIDFD) && writable(maker, clone->pidfd, 4) != 1) {
 		may(&outcome, EFAULT);
-		outcome.success = writable(maker, clone->pidfd);
+		outcome.success = writable(maker, clone->pidfd, 4);
 	}
 	if (clone->flags & SPAWNCTL_CGROUP) {
 		may(&outcome, EBADF);
@@ -299,7 +306,8 @@ static inline int info_is_true(const struct spawnctl_info *info, const struct mo
 		refusal = EDQUOT;
 	return info->abi == SPAWNCTL_ABI && info->commands == model->commands &&
 	       info->refusal == refusal && info->children == model->children &&
-	       info->limits == model->in_force && !info->reserved &&
+	       info->limits == model->in_force && info->limit_flags == FUZZ_LIMITS &&
+	       (model->filtered ? !info->id : info->id) &&
 	       info->spawn_flags == (served & model->flags & ~FUZZ_FORK_ONLY) &&
 	       info->fork_flags == (served & model->flags & ~FUZZ_SPAWN_ONLY);
 }

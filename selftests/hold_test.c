@@ -93,17 +93,67 @@ TEST_F(hold, not_wanted)
 	EXPECT_TRUE(exited_with(pid, 3));
 }
 
-/* Where it cannot be, it is not, and nothing else is amiss */
+/* A read-only page, and one that nothing follows */
+static char *bad_pages(void)
+{
+	char *page = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			  -1, 0);
+
+	memset(page, 1, 3 * 4096);
+	if (mprotect(page, 4096, PROT_READ) || munmap(page + 2 * 4096, 4096))
+		return NULL;
+	return page;
+}
+
+/* A hold that cannot be served is refused before there is a child. */
 TEST_F(hold, bad_addresses)
 {
-	char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	const unsigned long bad[] = { 0, 8, 1UL << 63, ~0UL - 7, (uintptr_t)page + 1 };
+	char *page = bad_pages();
+	const unsigned long bad[] = {
+		0, 8, 1UL << 63, ~0UL - 7, (uintptr_t)page + 1,
+		/* Its first word can be read, its second is not there */
+		(uintptr_t)page + 2 * 4096 - 8,
+	};
 	unsigned int i;
 
-	memset(page, 1, 4096);
-	ASSERT_EQ(0, mprotect(page, 4096, PROT_READ));
+	ASSERT_NE(NULL, page);
 	for (i = 0; i < ARRAY_SIZE(bad); i++) {
 		self->clone.hold = bad[i];
+		EXPECT_EQ(-1, spawnctl_thread(self->fd, &self->clone, child, NULL));
+		EXPECT_EQ(EFAULT, errno);
+		EXPECT_EQ(BEFORE, current_mask());
+		EXPECT_EQ(0, shared->tid);
+	}
+	EXPECT_EQ(-1, waitpid(-1, NULL, __WALL | WNOHANG));
+	EXPECT_EQ(ECHILD, errno);
+}
+
+/* A child that takes the place away, though it wants a hold, has none. */
+static int child_unmaps(void *arg)
+{
+	raw_syscall(SYS_munmap, arg, 4096);
+	return 3;
+}
+
+TEST_F(hold, taken_away_by_the_child)
+{
+	struct spawnctl_hold *hold = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+					  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ASSERT_NE(MAP_FAILED, hold);
+	hold->wanted = 1;
+	self->clone.hold = (uintptr_t)hold;
+	EXPECT_TRUE(exited_with(spawnctl_thread(self->fd, &self->clone, child_unmaps, hold), 3));
+	EXPECT_EQ(BEFORE, current_mask());
+}
+
+/* As with clone(2), a process id that cannot be stored is no error. */
+TEST_F(hold, bad_parent_tid)
+{
+	const unsigned long bad[] = { 0, 8, 1UL << 63, ~0UL - 7 };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
 		self->clone.parent_tid = bad[i];
 		EXPECT_TRUE(exited_with(spawnctl_thread(self->fd, &self->clone, child, NULL), 3));
 		EXPECT_EQ(BEFORE, current_mask());

@@ -162,6 +162,36 @@ TEST_F(contract, flags)
 	}
 }
 
+/*
+ * A descriptor that was narrowed at all is closed to commands and flags that came
+ * after the first version of the interface and were not named: so a program that does
+ * not know them leaves none of them open.
+ */
+TEST_F(contract, closed_to_what_came_later)
+{
+	const __u32 first_commands = 2 * COMMAND(LIMIT) - 1;
+	const __u32 first_flags = 2 * SPAWNCTL_HOLD - 1;
+	unsigned int flag, all = SPAWNCTL_LIMIT_FILTERED * 2 - 1;
+	struct spawnctl_info info;
+
+	for (flag = 1; flag <= all; flag <<= 1) {
+		int fd = open("/dev/spawnctl", O_RDWR | O_CLOEXEC);
+
+		ASSERT_EQ(0, limit(fd, LIMIT(.flags = flag)));
+		info = info_of(fd);
+		EXPECT_EQ(0U, info.commands & ~first_commands)
+			TH_LOG("limit %#x", flag);
+		EXPECT_EQ(0U, (info.spawn_flags | info.fork_flags) & ~first_flags)
+			TH_LOG("limit %#x", flag);
+		/* Of the first version nothing is lost that the call does not name. */
+		if (flag != SPAWNCTL_LIMIT_COMMANDS)
+			EXPECT_EQ(first_commands, info.commands);
+		if (flag != SPAWNCTL_LIMIT_FLAGS)
+			EXPECT_EQ(info_of(self->fd).spawn_flags & first_flags, info.spawn_flags);
+		close(fd);
+	}
+}
+
 /* @fd as it arrives at the other end of a socket */
 static int passed_on(int fd)
 {

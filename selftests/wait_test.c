@@ -4,6 +4,8 @@
  * and what becomes of the child if SIGKILL ends the wait.
  */
 #include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 
 #include "storm.h"
 
@@ -307,6 +309,130 @@ TEST_F(wait, signals_taken_by_other_threads)
 	EXPECT_EQ(0, wait_status(pid));
 	WRITE_ONCE(counting, 0);
 	ASSERT_EQ(0, pthread_join(thread, NULL));
+}
+
+/*
+ * Another thread of the caller, in a system call that any signal ends, whatever is
+ * done about it.
+ */
+struct sleeper {
+	int epoll;
+	int wake;
+	pid_t tid;
+	long ret;
+};
+
+static void *sleep_in_epoll(void *arg)
+{
+	struct sleeper *sleeper = arg;
+	struct epoll_event event;
+
+	WRITE_ONCE(sleeper->tid, raw_syscall(SYS_gettid));
+	sleeper->ret = raw_syscall(SYS_epoll_wait, sleeper->epoll, &event, 1, -1);
+	return NULL;
+}
+
+/* Whether @tid is in epoll_wait(2), which stands in its own file of /proc. */
+static int is_in_epoll(pid_t tid)
+{
+	char path[64], text[32] = "";
+	int fd, nr;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0 || sscanf(text, "%d ", &nr) != 1)
+		nr = -1;
+	close(fd);
+	return nr == SYS_epoll_wait;
+}
+
+static int start_sleeper(struct sleeper *sleeper, pthread_t *thread)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	sleeper->tid = 0;
+	sleeper->epoll = epoll_create1(EPOLL_CLOEXEC);
+	sleeper->wake = eventfd(0, EFD_CLOEXEC);
+	if (epoll_ctl(sleeper->epoll, EPOLL_CTL_ADD, sleeper->wake, &event) ||
+	    pthread_create(thread, NULL, sleep_in_epoll, sleeper))
+		return -1;
+	while (!READ_ONCE(sleeper->tid) || !is_in_epoll(sleeper->tid))
+		raw_sleep_us(1000);
+	return 0;
+}
+
+struct barrage {
+	pid_t parent;
+	__u64 signals;
+	struct signal_status own;
+	int failed;
+};
+
+#define AT_DEFAULT	(SIGBIT(SIGCHLD) | SIGBIT(SIGCONT) | SIGBIT(SIGURG) | SIGBIT(SIGWINCH))
+#define AT_IGNORE	(SIGBIT(SIGPIPE) | SIGBIT(SIGUSR1) | SIGBIT(50))
+
+static int send_barrage(void *arg)
+{
+	struct barrage *barrage = arg;
+	pid_t self = raw_syscall(SYS_getpid);
+	int sig, i;
+
+	for (i = 0; i < 20; i++)
+		for (sig = 1; sig <= NSIGNALS; sig++)
+			if (barrage->signals & SIGBIT(sig))
+				barrage->failed |= raw_syscall(SYS_kill, barrage->parent, sig) != 0;
+	/* What is blocked in this child is kept, though it ignores it too. */
+	for (sig = 1; sig <= NSIGNALS; sig++)
+		if (barrage->signals & SIGBIT(sig))
+			barrage->failed |= raw_syscall(SYS_kill, self, sig) != 0;
+	barrage->failed |= read_signal_status("/proc/self/status", &barrage->own);
+	return 0;
+}
+
+/* What the process ignores is dropped, as ever: no other thread is woken for it. */
+static void barrage(struct __test_metadata *_metadata, int fd, struct spawnctl_clone *clone,
+		    __u64 signals, long expected)
+{
+	struct barrage barrage = { .parent = getpid(), .signals = signals };
+	struct sleeper sleeper;
+	pthread_t thread;
+	pid_t pid;
+
+	ASSERT_EQ(0, start_sleeper(&sleeper, &thread));
+	pid = spawnctl_thread(fd, clone, send_barrage, &barrage);
+	ASSERT_LT(0, pid);
+	EXPECT_EQ(0, wait_status(pid));
+	EXPECT_EQ(0, barrage.failed);
+	EXPECT_EQ(clone->window_mask & ~UNBLOCKABLE, barrage.own.blocked);
+	EXPECT_EQ(signals & clone->window_mask, barrage.own.shared_pending & signals);
+	ASSERT_EQ(8, write(sleeper.wake, &(__u64){ 1 }, 8));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(expected, sleeper.ret);
+	EXPECT_EQ(0, current_mask());
+	close(sleeper.epoll);
+	close(sleeper.wake);
+}
+
+TEST_F(wait, ignored_signals_wake_nobody)
+{
+	struct spawnctl_clone clone = {
+		.size = sizeof(clone),
+		.flags = SPAWNCTL_WINDOW_MASK,
+		.window_mask = SPAWNCTL_SIGSET_ALL,
+		.exit_signal = SIGCHLD,
+	};
+
+	ASSERT_EQ(0, set_handlers(AT_IGNORE, SIG_IGN, 0));
+	barrage(_metadata, self->fd, &clone, AT_DEFAULT, 1);
+	barrage(_metadata, self->fd, &clone, AT_IGNORE, 1);
+	/* Reset in the child, they have no action there either. */
+	clone.sig_default = AT_DEFAULT;
+	barrage(_metadata, self->fd, &clone, AT_DEFAULT, 1);
+	ASSERT_EQ(0, set_handlers(AT_DEFAULT & ~SIGBIT(SIGCHLD), SIG_IGN, 0));
+	barrage(_metadata, self->fd, &clone, AT_DEFAULT, 1);
+	/* The control: what has an action in the child is kept for it, and so queued. */
+	clone.sig_default = SIGBIT(SIGUSR1);
+	barrage(_metadata, self->fd, &clone, SIGBIT(SIGUSR1), -EINTR);
 }
 
 int main(int argc, char **argv)

@@ -23,7 +23,8 @@
  * be stored in the place for the pidfd. EACCES and EPERM for who asks are answered
  * before the struct is looked at. Errors:
  *
- *  - EFAULT: The struct, or the place for the pidfd, cannot be read or written.
+ *  - EFAULT: The struct, the place for the pidfd, or the struct spawnctl_hold
+ *    cannot be read or written.
  *  - EINVAL: @size is below the first version's (the VER0 value); a flag or
  *    command is unknown, or is not one of this command's; a member is set whose
  *    flag is not; @exit_signal is above 64, or not 0 with
@@ -94,17 +95,20 @@ enum {
  * @fork_flags: Out: the same for FORK
  * @exec_pending: Out: children of SPAWN, on the whole system, that were given
  *	an exec mask and have neither executed a program nor ended. Each holds
- *	the module, so this explains an rmmod(8) that says it is in use.
+ *	the module, so this explains an rmmod(8) that says it is in use. 0 for a
+ *	caller under a seccomp filter
  * @children: Out: how many more children this descriptor may make, without those
  *	that are being made; SPAWNCTL_NO_LIMIT if that was never limited
  * @limits: Out: which of SPAWNCTL_LIMIT_NO_NEW_PRIVS, _RESET and _FILTERED are
  *	in force
- * @reserved: Out: 0
+ * @limit_flags: Out: the flags of enum spawnctl_limit_flags that LIMIT knows
  * @id: Out: number of the open file behind this descriptor, as events tell it
  *	(linux/spawnctl_netlink.h): each open(2) of the device gets another, and
- *	all who share the file see the same
+ *	all who share the file see the same. 0 for a caller under a seccomp
+ *	filter
  *
- * Needs no right but the descriptor, and answers under a seccomp filter too.
+ * Needs no right but the descriptor. Works under a seccomp filter too, and then
+ * tells nothing of other descriptors, whether allow_filtered is set or not.
  * @size stays as it was, and no more than that is written; what this kernel does
  * not know stays 0.
  */
@@ -118,7 +122,7 @@ struct spawnctl_info {
 	__aligned_u64 exec_pending;
 	__aligned_u64 children;
 	__u32 limits;
-	__u32 reserved;
+	__u32 limit_flags;
 	__aligned_u64 id;
 };
 
@@ -133,10 +137,7 @@ struct spawnctl_info {
  * @SPAWNCTL_LIMIT_FLAGS: @clone_flags is given
  * @SPAWNCTL_LIMIT_CHILDREN: @children is given
  * @SPAWNCTL_LIMIT_NO_NEW_PRIVS: Every child has no_new_privs from its birth on, as
- *	if SPAWNCTL_NO_NEW_PRIVS were asked for. There is none without. On a
- *	kernel without CLONE_NNP the caller's thread has it for the time of the
- *	call, and keeps it if another puts a filter on it by TSYNC just then, or
- *	changes its credentials (a domain of Landlock's, a session keyring)
+ *	if SPAWNCTL_NO_NEW_PRIVS were asked for. There is none without
  * @SPAWNCTL_LIMIT_RESET: No child ignores a signal: all are reset, as if
  *	@sig_default of struct spawnctl_clone named them all: so the calling
  *	thread blocks all of them until the call is over. To ask for
@@ -169,7 +170,10 @@ enum spawnctl_limit_flags {
  *
  * Narrows the open file description behind the descriptor for ever, for all who
  * share it: by dup(2), fork(2), SCM_RIGHTS. What is allowed after it is what was
- * allowed before and is here too, and the smaller number of children. A call that
+ * allowed before and is here too, and the smaller number of children. Where
+ * @commands or @clone_flags are not given, only those of the first version of this
+ * interface stay allowed (up to SPAWNCTL_CMD_LIMIT and SPAWNCTL_HOLD): a descriptor
+ * that was narrowed at all is closed to later ones that were not named. A call that
  * is making its child already is not stopped, but its child is counted, and so is
  * one that says LIMIT itself before its parent has come back from the call. Opening
  * the device again gives a description without limits to whoever may open it.
@@ -194,7 +198,11 @@ struct spawnctl_limit {
  * @SPAWNCTL_SHARE_FILES: The child shares the caller's descriptor table, in
  *	place of getting a copy, as with CLONE_FILES of clone(2)
  * @SPAWNCTL_NO_NEW_PRIVS: no_new_privs is set in the child, as by
- *	PR_SET_NO_NEW_PRIVS of prctl(2)
+ *	PR_SET_NO_NEW_PRIVS of prctl(2). On a kernel without CLONE_NNP the
+ *	calling thread has it too until the call returns, the sleep of SPAWN
+ *	included, as /proc shows. The thread keeps it if another one puts a filter
+ *	on it by TSYNC just then, or changes its credentials (a domain of
+ *	Landlock's, a session keyring)
  * @SPAWNCTL_AUTOREAP: The child is reaped by the kernel when it ends and
  *	leaves no zombie; needs @exit_signal 0. EOPNOTSUPP where the kernel has
  *	no CLONE_AUTOREAP
@@ -264,7 +272,8 @@ struct spawnctl_hold {
  * @parent_tid: Address of an __s32; the child's process id is stored there, in
  *	the caller's memory, before the child runs. As with clone(2), that it
  *	cannot be stored is no error
- * @hold: Address of a struct spawnctl_hold. If that cannot be read or written,
+ * @hold: Address of a struct spawnctl_hold, which the call must be able to read
+ *	and write before it makes the child (EFAULT). If the child takes it away,
  *	nothing is held back
  *
  * SPAWN: the child shares the caller's memory, and the calling thread sleeps
@@ -292,7 +301,11 @@ struct spawnctl_hold {
  *
  * While SPAWN sleeps, the caller's thread defers the signals of @window_mask,
  * @sig_default and @sig_ignore; it has its own mask back on return, unless
- * SPAWNCTL_HOLD has it otherwise.
+ * SPAWNCTL_HOLD has it otherwise. If the process has other threads, a signal that
+ * it ignores and this thread does not block is not deferred but dropped, as
+ * ever; one that is queued would wake another thread and fail its system call
+ * with EINTR. That exception does not cover a signal at SIG_IGN that is in
+ * @sig_default, other than SIGCHLD, SIGCONT, SIGURG and SIGWINCH.
  */
 struct spawnctl_clone {
 	__u32 size;
