@@ -228,6 +228,7 @@ static inline void tail_race(struct __test_metadata *_metadata, unsigned long co
 	int preempts = tail_kernel_preempts(), status;
 	unsigned int count = preempts ? scaled(5000, 100, "callers interrupted") : 20;
 	unsigned int i, moments[3] = { 0 };
+	enum tail_moment last = TAIL_LATE;
 	struct tail *tail = shared_alloc(sizeof(*tail));
 	__u64 delay = 300000, step = 20000;
 	const char *wrong = NULL;
@@ -277,6 +278,12 @@ static inline void tail_race(struct __test_metadata *_metadata, unsigned long co
 		WRITE_ONCE(tail->go, 1);
 		while (READ_ONCE(tail->interrupted))
 			raw_sleep_us(50);
+		/* Wider steps in the one direction, smaller ones after a turn. */
+		if (moment == last)
+			step += step / 4;
+		else if (step > 20000)
+			step /= 2;
+		last = moment;
 		if (moment == TAIL_EARLY)
 			delay += random() % step;
 		else if (moment == TAIL_LATE)
