@@ -165,6 +165,8 @@ limited() {
 	)
 	limited_status=$?
 	cat "$group/pids.events"
+	# The last processes of the sandbox may still be exiting
+	until grep -qx 'populated 0' "$group/cgroup.events"; do sleep 0.1; done
 	rmdir "$group"
 	return "$limited_status"
 }
@@ -191,8 +193,12 @@ claim "the guide's filter: fork is killed" gives 159 "$WORK/guide/guide_5"
 socket=$WORK/rw/socket
 "$examples/supervisor" "$socket" 1000 3 >"$WORK/supervisor.log" 2>&1 &
 supervisor=$!
+# A socket that is bound and does not listen yet refuses connections
+listens() {
+	grep -q " 00010000 .* $socket\$" /proc/net/unix
+}
 i=0
-until [ -S "$socket" ] || [ $((i += 1)) -gt 100 ]; do sleep 0.1; done
+until listens || [ $((i += 1)) -gt 100 ]; do sleep 0.1; done
 claim "a client cannot open the device" nobody "$WORK/inside" answers /dev/spawnctl 13
 claim "a client is given 3 children" says "3 children, then: Disk quota exceeded" \
 	nobody "$examples/client" "$socket" true
