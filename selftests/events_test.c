@@ -217,7 +217,7 @@ TEST_F_TIMEOUT(events, none_is_lost, 240)
 	EXPECT_EQ(0, genl_event(&self->genl, &seen, SHORT));
 }
 
-/* All that has come by now, and how often it was said that something has not */
+/* What has come, and how often it was said that something has not */
 struct heard {
 	uint64_t first;
 	uint64_t last;
@@ -225,25 +225,52 @@ struct heard {
 	int told;
 };
 
+/*
+ * All that comes of @calls calls. That the sender is done is seen by the event of one
+ * more call; if that one is lost too, of the next.
+ */
 static void hear_all(struct __test_metadata *_metadata, FIXTURE_SELF(events) self,
-		     struct heard *heard)
+		     unsigned int calls, struct heard *heard)
 {
 	struct seen seen;
 	int ret;
 
 	*heard = (struct heard){ 0 };
-	while ((ret = genl_event(&self->genl, &seen, SHORT))) {
-		if (ret == -ENOBUFS) {
-			heard->told++;
-			continue;
+	do {
+		ASSERT_EQ(-EFAULT, raw_spawn_exit(self->fd, SPAWNCTL_IOC_SPAWN, NULL));
+		calls++;
+		while ((ret = genl_event(&self->genl, &seen, SHORT))) {
+			if (ret == -ENOBUFS) {
+				heard->told++;
+				continue;
+			}
+			ASSERT_EQ(1, ret);
+			if (!heard->got++)
+				heard->first = seen.number[SPAWNCTL_A_EVENT_SEQ];
+			else
+				ASSERT_LT(heard->last, seen.number[SPAWNCTL_A_EVENT_SEQ]);
+			heard->last = seen.number[SPAWNCTL_A_EVENT_SEQ];
 		}
-		ASSERT_EQ(1, ret);
-		if (!heard->got++)
-			heard->first = seen.number[SPAWNCTL_A_EVENT_SEQ];
-		else
-			EXPECT_LT(heard->last, seen.number[SPAWNCTL_A_EVENT_SEQ]);
-		heard->last = seen.number[SPAWNCTL_A_EVENT_SEQ];
-	}
+		/* The numbers tell how many are gone: this one is the last call's */
+		ASSERT_GE(heard->first + calls - 1, heard->last);
+	} while (heard->last != heard->first + calls - 1);
+}
+
+/* Whether the kernel has had to drop something for this socket */
+static bool has_dropped(struct genl *genl)
+{
+	unsigned int protocol, port, drops;
+	bool dropped = false;
+	char line[256];
+	FILE *file = fopen("/proc/net/netlink", "r");
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "%*s %u %u %*s %*s %*s %*s %*s %u", &protocol, &port, &drops) == 3)
+			dropped |= protocol == NETLINK_GENERIC && drops &&
+				   port == mnl_socket_get_portid(genl->socket);
+	if (file)
+		fclose(file);
+	return dropped;
 }
 
 /* One that stops reading is told, can count what it has missed, and costs nobody a spawn */
@@ -251,7 +278,6 @@ TEST_F(events, a_listener_that_does_not_read)
 {
 	struct many many = { .fd = self->fd, .count = 500 };
 	struct heard heard;
-	struct seen seen;
 	int room = 4096;
 
 	ASSERT_EQ(0, setsockopt(mnl_socket_get_fd(self->genl.socket), SOL_SOCKET,
@@ -259,15 +285,13 @@ TEST_F(events, a_listener_that_does_not_read)
 	ASSERT_EQ(0, genl_join(&self->genl));
 	many_thread(&many);
 	EXPECT_EQ(0U, many.wrong);
+	/* Before it reads, or it might keep up with a sender that is late */
+	while (!has_dropped(&self->genl))
+		usleep(1000);
 
-	hear_all(_metadata, self, &heard);
+	hear_all(_metadata, self, 500, &heard);
 	EXPECT_LT(0, heard.told);
 	EXPECT_GT(500U, heard.got);
-	/* The next one's number tells how many are gone */
-	many.count = 1;
-	many_thread(&many);
-	ASSERT_EQ(1, genl_event(&self->genl, &seen, PATIENT));
-	EXPECT_EQ(heard.first + 500, seen.number[SPAWNCTL_A_EVENT_SEQ]);
 }
 
 /* No other task gets that processor */
@@ -307,17 +331,12 @@ TEST_F(events, more_than_can_wait)
 	pthread_t keepers[64];
 	int room = 64 << 20, i;
 	struct heard heard;
-	struct seen seen;
-	uint64_t begin;
 	void *failed;
 
 	ASSERT_GE(64, processors);
 	ASSERT_EQ(0, setsockopt(mnl_socket_get_fd(self->genl.socket), SOL_SOCKET,
 				SO_RCVBUFFORCE, &room, sizeof(room)));
 	ASSERT_EQ(0, genl_join(&self->genl));
-	ASSERT_EQ(-EFAULT, raw_spawn_exit(self->fd, SPAWNCTL_IOC_SPAWN, NULL));
-	ASSERT_EQ(1, genl_event(&self->genl, &seen, PATIENT));
-	begin = seen.number[SPAWNCTL_A_EVENT_SEQ];
 
 	for (cpu = 1; cpu < processors; cpu++)
 		ASSERT_EQ(0, pthread_create(&keepers[cpu], NULL, keep_processor, (void *)cpu));
@@ -333,16 +352,11 @@ TEST_F(events, more_than_can_wait)
 		ASSERT_EQ(NULL, failed);
 	}
 
-	hear_all(_metadata, self, &heard);
+	hear_all(_metadata, self, calls, &heard);
 	EXPECT_LT(0, heard.told);
 	EXPECT_GT(calls, heard.got);
 	EXPECT_LE(4096U, heard.got);
-	ASSERT_EQ(-EFAULT, raw_spawn_exit(self->fd, SPAWNCTL_IOC_SPAWN, NULL));
-	ASSERT_EQ(1, genl_event(&self->genl, &seen, PATIENT));
-	EXPECT_EQ(begin + calls + 1, seen.number[SPAWNCTL_A_EVENT_SEQ]);
-	TH_LOG("%llu of %u events were sent, the last of them number %llu",
-	       (unsigned long long)heard.got, calls,
-	       (unsigned long long)(heard.last - begin));
+	TH_LOG("%llu of %u events were sent", (unsigned long long)heard.got, calls);
 }
 
 /* Whoever has not CAP_NET_ADMIN in the initial user namespace may not join */
@@ -390,13 +404,16 @@ static int unload(void)
 	return system("modprobe -r spawnctl");
 }
 
-/* Sockets hold no module; and who listened before has to ask again after */
-TEST_F(events, reload_with_sockets_open)
+/*
+ * Sockets hold no module; and who listened before has to ask again after. Each unloading
+ * waits for grace periods, which take seconds on a busy machine.
+ */
+TEST_F_TIMEOUT(events, reload_with_sockets_open, 120)
 {
 	struct seen seen;
 	int round;
 
-	for (round = 0; round < 5; round++) {
+	for (round = 0; round < 2; round++) {
 		ASSERT_EQ(0, genl_join(&self->genl));
 		close(self->fd);
 		ASSERT_EQ(0, unload());
@@ -420,14 +437,14 @@ static unsigned int join_all(struct genl *genl)
 	return joined;
 }
 
-/* Joins before there is anything to join, and listens: what it has come to */
-static int listen_early(int ready, bool insist)
+/* Joins before there is anything to join, and listens until @over ends: what it has come to */
+static int listen_early(int ready, int over, bool insist)
 {
+	struct pollfd end = { .fd = over, .events = POLLIN };
 	struct genl early = { 0 };
 	struct seen seen;
 	char byte = 0;
-	time_t end;
-	int ret;
+	int last, ret;
 
 	if (setresuid(UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED))
 		return 1;
@@ -436,15 +453,15 @@ static int listen_early(int ready, bool insist)
 		return 2;
 	if (!join_all(&early) || write(ready, &byte, 1) != 1)
 		return 3;
-	end = time(NULL) + 3 * PATIENCE;
 	do {
+		last = poll(&end, 1, insist ? 0 : -1);
 		if (insist)
 			join_all(&early);
-		ret = genl_event(&early, &seen, insist ? 0 : SHORT);
 		/* Others' groups are among them; none of theirs has a descriptor */
-		if (ret == 1 && seen.has[SPAWNCTL_A_EVENT_DESCRIPTOR])
-			return 4;
-	} while (time(NULL) < end);
+		while ((ret = genl_event(&early, &seen, last ? SHORT : 0)))
+			if (ret == 1 && seen.has[SPAWNCTL_A_EVENT_DESCRIPTOR])
+				return 4;
+	} while (!last);
 	return 0;
 }
 
@@ -454,18 +471,22 @@ static int listen_early(int ready, bool insist)
  */
 static void early_bird(struct __test_metadata *_metadata, FIXTURE_SELF(events) self, bool insist)
 {
+	int ready[2], over[2];
 	struct seen seen;
-	pid_t child;
-	int ready[2], heard;
 	char byte = 0;
+	pid_t child;
+	bool sends;
 
 	ASSERT_EQ(0, pipe(ready));
+	ASSERT_EQ(0, pipe(over));
 	close(self->fd);
 	ASSERT_EQ(0, unload());
 	child = fork();
 	ASSERT_LE(0, child);
-	if (!child)
-		_exit(listen_early(ready[1], insist));
+	if (!child) {
+		close(over[1]);
+		_exit(listen_early(ready[1], over[0], insist));
+	}
 	ASSERT_EQ(1, read(ready[0], &byte, 1));
 	ASSERT_EQ(0, load());
 	self->fd = open("/dev/spawnctl", O_RDWR);
@@ -474,13 +495,14 @@ static void early_bird(struct __test_metadata *_metadata, FIXTURE_SELF(events) s
 	ASSERT_EQ(0, genl_join(&self->genl));
 	ASSERT_TRUE(exited_with(raw_spawn_exit(self->fd, SPAWNCTL_IOC_FORK, &sigchld), 0));
 	/*
-	 * Who has asked does hear, unless the other did not let the family begin, where
-	 * a kernel cannot choose among listeners
+	 * A listener with the right to it hears the event, unless the other one kept the
+	 * module from sending any, where a kernel cannot choose among listeners
 	 */
-	heard = genl_event(&self->genl, &seen, PATIENT);
+	sends = !system("spawnctl info --json | jq -e .events >/dev/null");
 	if (!insist || !kernel_at_least(5, 11) || kernel_at_least(6, 8))
-		EXPECT_EQ(1, heard);
-	EXPECT_EQ(heard != 1, !!system("spawnctl info --json | jq -e .events >/dev/null"));
+		EXPECT_TRUE(sends);
+	EXPECT_EQ(sends, genl_event(&self->genl, &seen, sends ? PATIENT : SHORT));
+	close(over[1]);
 	EXPECT_EQ(0, wait_status(child));
 	close(self->fd);
 	ASSERT_EQ(0, unload());
@@ -488,12 +510,12 @@ static void early_bird(struct __test_metadata *_metadata, FIXTURE_SELF(events) s
 	self->fd = open("/dev/spawnctl", O_RDWR);
 }
 
-TEST_F(events, a_listener_from_before)
+TEST_F_TIMEOUT(events, a_listener_from_before, 120)
 {
 	early_bird(_metadata, self, false);
 }
 
-TEST_F(events, a_listener_that_insists)
+TEST_F_TIMEOUT(events, a_listener_that_insists, 120)
 {
 	early_bird(_metadata, self, true);
 }
