@@ -270,17 +270,21 @@ static void do_work(struct __test_metadata *_metadata, int fd, const struct work
  * An object left behind for each call of one kind shows as a growth of the whole
  * count. A cache differs by some for other reasons: the kernel's own threads and
  * timers work on, and each CPU may have a slab or two at hand that counts as in
- * use. Two fifths of the count, and those slabs, are between the two.
+ * use. Two fifths of the count, and those slabs, are between the two. Result: how
+ * many things have grown by more.
  */
-static void compare(struct __test_metadata *_metadata, const struct usage *before,
-		    const struct usage *after, unsigned int count)
+static unsigned int grown(const struct usage *before, const struct usage *after,
+			  unsigned int count)
 {
 	long most = count * 2 / 5;
-	unsigned int i;
+	unsigned int i, n = 0;
 
-	TH_LOG("growth: task_struct %ld, mm_struct %ld, filp %ld, kernel stacks %ld KiB",
-	       growth_of(before, after, "task_struct"), growth_of(before, after, "mm_struct"),
-	       growth_of(before, after, "filp"), after->kernel_stack - before->kernel_stack);
+	fprintf(stderr, "# growth: task_struct %ld, mm_struct %ld, filp %ld\n",
+		growth_of(before, after, "task_struct"), growth_of(before, after, "mm_struct"),
+		growth_of(before, after, "filp"));
+	fprintf(stderr, "# files %ld, kernel stacks %ld KiB, page tables %ld KiB\n",
+		after->files - before->files, after->kernel_stack - before->kernel_stack,
+		after->page_tables - before->page_tables);
 	for (i = 0; i < after->caches; i++) {
 		/*
 		 * Areas of stacks that are freed are kept until there are many,
@@ -291,21 +295,22 @@ static void compare(struct __test_metadata *_metadata, const struct usage *befor
 		    !strcmp(after->cache[i].name, "debug_objects_cache") ||
 		    !strncmp(after->cache[i].name, "kmemleak_", strlen("kmemleak_")))
 			continue;
-		EXPECT_GT(allowed(after, after->cache[i].name, most), growth(before, after, i)) {
-			TH_LOG("cache %s: %ld more objects after %u calls", after->cache[i].name,
-			       growth(before, after, i), count);
-		}
+		if (growth(before, after, i) < allowed(after, after->cache[i].name, most))
+			continue;
+		fprintf(stderr, "# cache %s: %ld more objects after %u calls\n",
+			after->cache[i].name, growth(before, after, i), count);
+		n++;
 	}
-	EXPECT_GT(most, after->files - before->files);
+	n += after->files - before->files >= most;
 	/* A kernel stack takes 16 KiB, a page table at the least 4. */
-	EXPECT_GT(most * 16, after->kernel_stack - before->kernel_stack);
-	EXPECT_GT(most * 4, after->page_tables - before->page_tables);
-	EXPECT_EQ(before->references, after->references);
+	n += after->kernel_stack - before->kernel_stack >= most * 16;
+	n += after->page_tables - before->page_tables >= most * 4;
+	return n + (before->references != after->references);
 }
 
 TEST_F_TIMEOUT(leak, nothing_is_left, 1800)
 {
-	unsigned int least = ~0U, i;
+	unsigned int least = ~0U, i, n;
 
 	for (i = 0; i < ARRAY_SIZE(works); i++)
 		do_work(_metadata, self->fd, &works[i], 50);
@@ -318,8 +323,14 @@ TEST_F_TIMEOUT(leak, nothing_is_left, 1800)
 		if (count < least)
 			least = count;
 	}
-	measure(_metadata, self->after);
-	compare(_metadata, self->before, self->after, least);
+	/* What is freed after a grace period, by a worker, is freed when these get to it. */
+	for (i = 0; i < 5; i++) {
+		measure(_metadata, self->after);
+		n = grown(self->before, self->after, least);
+		if (!n)
+			break;
+	}
+	EXPECT_EQ(0U, n);
 }
 
 /* The same measure finds more than it allows where children are kept, with a pidfd each. */
