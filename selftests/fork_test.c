@@ -137,7 +137,7 @@ TEST_F(fork, handlers_of_libc_stay)
  * Such a signal from elsewhere is one that libc's handler drops. It must not
  * find the child before that has the handler: it would be its end.
  */
-TEST_F(fork, stray_signal_of_libc)
+TEST_F_TIMEOUT(fork, stray_signal_of_libc, 600)
 {
 	unsigned int i, count = scaled(2000, 100, "forks under signal 33");
 	struct kernel_sigaction action = {};

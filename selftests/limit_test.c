@@ -502,7 +502,7 @@ static void *narrower(void *arg)
 	return NULL;
 }
 
-TEST_F(contract, of_the_last_limits_one_is_it)
+TEST_F_TIMEOUT(contract, of_the_last_limits_one_is_it, 300)
 {
 	unsigned int rounds = scaled(4000, 100, "races"), round, i;
 

@@ -146,7 +146,7 @@ static void *change_environment(void *arg)
 	char name[32];
 	int i;
 
-	for (i = 0; i < 3000; i++) {
+	for (i = 0; i < 300; i++) {
 		snprintf(name, sizeof(name), "VAR%d", i);
 		setenv(name, "x", 1);
 	}

@@ -348,12 +348,12 @@ TEST_F(files, known_lists)
 	EXPECT_EQ(0, compare(_metadata, self, two_closefroms, 4, 1, 1));
 }
 
-TEST_F_TIMEOUT(files, as_one_by_one, 120)
+TEST_F_TIMEOUT(files, as_one_by_one, 600)
 {
 	compare_random(_metadata, self, 0);
 }
 
-TEST_F_TIMEOUT(files, only_named, 120)
+TEST_F_TIMEOUT(files, only_named, 600)
 {
 	compare_random(_metadata, self, 1);
 }
