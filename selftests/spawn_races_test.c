@@ -40,7 +40,7 @@ static void reap_any(int sig)
  * A handler of SIGCHLD finds no child of a spawn that fails, and of one that
  * succeeds the process id where it was to be stored.
  */
-TEST_F_TIMEOUT(spawn, handlers_hear_late, 120)
+TEST_F_TIMEOUT(spawn, handlers_hear_late, 600)
 {
 	struct sigaction action = { .sa_handler = reap_any };
 	unsigned int i, n = scaled(20000, 300, "spawns");
@@ -89,8 +89,8 @@ static void forget_child(int sig)
 	errno = saved;
 }
 
-/* In a vfork wait, which nothing else of this test's looks like */
-static bool waits_for_child(pid_t pid)
+/* As /proc tells it */
+static char state_of(pid_t pid)
 {
 	char path[32], text[256] = "", *end;
 	int fd;
@@ -101,7 +101,7 @@ static bool waits_for_child(pid_t pid)
 		_exit(2);
 	close(fd);
 	end = strrchr(text, ')');
-	return end && end[1] && end[2] == 'D';
+	return end && end[1] ? end[2] : '?';
 }
 
 /*
@@ -128,7 +128,8 @@ TEST_F(spawn, handlers_may_forget)
 		forgotten_fd = -1;
 		helper = fork();
 		if (!helper) {
-			while (!waits_for_child(parent))
+			/* In a vfork wait, which nothing else of this test's looks like */
+			while (state_of(parent) != 'D')
 				usleep(1000);
 			kill(parent, SIGALRM);
 			_exit(open(fifo, O_WRONLY) < 0);
@@ -219,7 +220,7 @@ static unsigned int cancel_spawns(FIXTURE_SELF(spawn) self, unsigned int n)
 }
 
 /* A thread that is cancelled at any moment leaves no child that nobody knows. */
-TEST_F_TIMEOUT(spawn, cancelled, 120)
+TEST_F_TIMEOUT(spawn, cancelled, 600)
 {
 	EXPECT_EQ(0U, cancel_spawns(self, scaled(4000, 100, "cancellations")));
 }
@@ -228,7 +229,7 @@ TEST_F_TIMEOUT(spawn, cancelled, 120)
  * And no descriptor, where each spawn opens one: the table is the parent's, who has
  * not heard of it.
  */
-TEST_F_TIMEOUT(spawn, cancelled_in_a_shared_table, 120)
+TEST_F_TIMEOUT(spawn, cancelled_in_a_shared_table, 600)
 {
 	unsigned int n = scaled(2000, 100, "cancellations");
 	pid_t child = rfork(RFPROC);
@@ -247,7 +248,7 @@ static void count(int sig)
 }
 
 /* Signals all the time: no call is interrupted, and no handler runs in a child. */
-TEST_F_TIMEOUT(spawn, interrupted, 120)
+TEST_F_TIMEOUT(spawn, interrupted, 600)
 {
 	const struct itimerval fast = { { 0, 2000 }, { 0, 2000 } }, off = { { 0, 0 }, { 0, 0 } };
 	struct sigaction action = { .sa_handler = count };
@@ -314,13 +315,13 @@ static void weather_a_storm(struct __test_metadata *_metadata, FIXTURE_SELF(spaw
 	EXPECT_EQ(0, ran->in_child);
 }
 
-TEST_F_TIMEOUT(spawn, no_handler_in_the_child, 120)
+TEST_F_TIMEOUT(spawn, no_handler_in_the_child, 600)
 {
 	weather_a_storm(_metadata, self);
 }
 
 /* Where clone3() is not to be had, as under RestrictNamespaces= of systemd */
-TEST_F_TIMEOUT(spawn, no_handler_in_a_filtered_child, 120)
+TEST_F_TIMEOUT(spawn, no_handler_in_a_filtered_child, 600)
 {
 	const struct spawnctl_limit marked = {
 		.size = sizeof(marked), .flags = SPAWNCTL_LIMIT_FILTERED,
@@ -369,7 +370,7 @@ static void *work(void *arg)
 }
 
 /* Threads with the same objects, and a fork(2) now and then, whose child spawns too */
-TEST_F_TIMEOUT(spawn, threads, 120)
+TEST_F_TIMEOUT(spawn, threads, 600)
 {
 	unsigned int i, n = scaled(8000, 160, "spawns in 8 threads");
 	struct worker workers[8];
@@ -417,9 +418,7 @@ TEST_F(spawn, stop)
 	/* The helper finds the child waiting for a writer, stops it, and lets it go on */
 	helper = fork();
 	if (!helper) {
-		int i;
-
-		for (i = 0; i < 2000; i++) {
+		for (;;) {
 			FILE *f;
 
 			snprintf(text, sizeof(text), "/proc/%d/task/%d/children", getppid(),
@@ -434,9 +433,9 @@ TEST_F(spawn, stop)
 				break;
 			usleep(5000);
 		}
-		usleep(200000);
+		while (state_of(pid) != 'S')
+			usleep(1000);
 		kill(pid, SIGTSTP);
-		usleep(100000);
 		fd = open(fifo, O_WRONLY);
 		_exit(fd < 0);
 	}

@@ -167,7 +167,7 @@ TEST_F(spawn, pidfd)
 	EXPECT_EQ(0, spawnctl_file_actions_addclosefrom(self->actions, 3));
 	ASSERT_EQ(0, spawnctl_spawn(&pid, "/bin/sh", self->actions, self->attr, argv, environ));
 	poll_fd.fd = fd;
-	EXPECT_EQ(1, poll(&poll_fd, 1, 60000));
+	EXPECT_EQ(1, poll(&poll_fd, 1, -1));
 	EXPECT_EQ(FD_CLOEXEC, fcntl(fd, F_GETFD));
 	EXPECT_EQ(0, waitid(P_PIDFD, fd, &info, WEXITED));
 	EXPECT_EQ(4, info.si_status);
@@ -181,7 +181,7 @@ TEST_F(spawn, pidfd)
 TEST_F(spawn, autoreap)
 {
 	char *argv[] = { "true", NULL };
-	int error, i;
+	int error;
 	pid_t pid;
 
 	FLAGS(SPAWNCTL_SPAWN_AUTOREAP);
@@ -191,9 +191,8 @@ TEST_F(spawn, autoreap)
 		return;
 	}
 	EXPECT_EQ(0, error);
-	for (i = 0; i < 5000 && !waitpid(-1, NULL, __WALL | WNOHANG); i++)
-		usleep(1000);
 	EXPECT_EQ(-1, waitpid(pid, NULL, __WALL));
+	EXPECT_EQ(ECHILD, errno);
 }
 
 static void fails(struct __test_metadata *_metadata, FIXTURE_SELF(spawn) self,
@@ -214,7 +213,7 @@ static void fails(struct __test_metadata *_metadata, FIXTURE_SELF(spawn) self,
 	fails(_metadata, self, &libcs, error, SPAWNCTL_STEP_##step, path)
 
 /* Each error is the one that glibc gives, with its step, and leaves nothing. */
-TEST_F_TIMEOUT(spawn, errors, 120)
+TEST_F_TIMEOUT(spawn, errors, 600)
 {
 	char *argv[] = { "x", NULL }, *many[2] = { NULL };
 	char script[] = "/tmp/spawn_testXXXXXX";
