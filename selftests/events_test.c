@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include "contract.h"
 #include "genl.h"
+#include "parked.h"
 
 #define PATIENT		2000	/* ms for what has to come */
 #define SHORT		200	/* for what must not */
@@ -91,6 +92,27 @@ TEST_F(events, a_child)
 	child = raw_spawn_exit(self->fd, SPAWNCTL_IOC_FORK, &clone);
 	ASSERT_TRUE(exited_with(child, 0));
 	tells(_metadata, self, SPAWNCTL_CMD_FORK, clone.flags, child, begun);
+}
+
+/* A call that the kernel makes again is told once, when its child is there. */
+TEST_F(events, a_call_made_again)
+{
+	struct seen seen;
+	unsigned int i;
+
+	ASSERT_EQ(0, genl_join(&self->genl));
+	for (i = 0; i < ARRAY_SIZE(births); i++) {
+		struct parked parked = { .fd = self->fd, .command = births[i] };
+
+		ASSERT_EQ(0, park_place(&parked));
+		memcpy(parked.source, &sigchld, sizeof(sigchld));
+		ASSERT_EQ(0, interrupted_call(&parked, 0));
+		EXPECT_TRUE(exited_with(parked.ret, 0));
+		ASSERT_EQ(1, genl_event(&self->genl, &seen, PATIENT));
+		EXPECT_FALSE(seen.has[SPAWNCTL_A_EVENT_ERRNO]);
+		EXPECT_EQ((uint64_t)parked.ret, seen.number[SPAWNCTL_A_EVENT_CHILD]);
+		EXPECT_EQ(0, genl_event(&self->genl, &seen, SHORT));
+	}
 }
 
 TEST_F(events, a_refusal)

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <sys/prctl.h>
 #include "contract.h"
+#include "parked.h"
 #include "ring.h"
 
 #define PARAMETER	"/sys/module/spawnctl/parameters/allow_filtered"
@@ -297,52 +298,24 @@ TEST_F_TIMEOUT(contract, filter_comes_at_any_moment, 120)
 	}
 }
 
-struct parked {
-	pthread_t thread;
-	int fd;
-	unsigned long command;
-	void *page;
-	long ret;
-};
-
-static void *parked_call(void *arg)
-{
-	struct parked *parked = arg;
-
-	parked->ret = parked->command == SPAWNCTL_IOC_LIMIT ?
-		      raw_syscall(SYS_ioctl, parked->fd, SPAWNCTL_IOC_LIMIT, parked->page) :
-		      raw_spawn_exit(parked->fd, parked->command, parked->page);
-	return NULL;
-}
-
 /* What a call comes to that waits for its struct while @limit or a filter comes */
-static long parked_meanwhile(struct __test_metadata *_metadata, char *source,
-			     unsigned long command, const struct spawnctl_limit *limit)
+static long parked_meanwhile(struct __test_metadata *_metadata, unsigned long command,
+			     const struct spawnctl_limit *limit)
 {
-	size_t size = sysconf(_SC_PAGESIZE);
-	struct uffdio_copy copy = { .src = (uintptr_t)source, .len = size };
 	struct parked parked = { .fd = spawnctl_open(), .command = command };
-	struct uffd_msg message;
-	int fd;
 
-	parked.page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	copy.dst = (uintptr_t)parked.page;
-	fd = own_page(parked.page, size);
+	EXPECT_EQ(0, park_place(&parked));
 	if (command == SPAWNCTL_IOC_LIMIT)
-		memcpy(source, LIMIT(), sizeof(struct spawnctl_limit));
+		memcpy(parked.source, LIMIT(), sizeof(struct spawnctl_limit));
 	else
-		memcpy(source, CLONE(), sizeof(struct spawnctl_clone));
-	EXPECT_LE(0, fd);
-	EXPECT_EQ(0, pthread_create(&parked.thread, NULL, parked_call, &parked));
-	EXPECT_EQ(sizeof(message), read(fd, &message, sizeof(message)));
+		memcpy(parked.source, CLONE(), sizeof(struct spawnctl_clone));
+	EXPECT_EQ(0, park(&parked));
 	EXPECT_EQ(0, limit ? spawnctl_limit(parked.fd, limit) :
 			     install_filter(SECCOMP_FILTER_FLAG_TSYNC));
-	EXPECT_EQ(0, ioctl(fd, UFFDIO_COPY, &copy));
-	pthread_join(parked.thread, NULL);
+	EXPECT_EQ(0, unpark(&parked));
 	if (parked.ret > 0)
 		wait_status(parked.ret);
 	close(parked.fd);
-	close(fd);
 	return parked.ret;
 }
 
@@ -352,13 +325,27 @@ TEST_F(contract, call_that_waits_for_its_struct)
 	struct spawnctl_limit *none = LIMIT();
 	struct spawnctl_limit *no_child = LIMIT(.flags = SPAWNCTL_LIMIT_CHILDREN);
 	struct spawnctl_limit *no_command = LIMIT(.flags = SPAWNCTL_LIMIT_COMMANDS);
+	const unsigned long filtered[] = {
+		SPAWNCTL_IOC_SPAWN, SPAWNCTL_IOC_FORK, SPAWNCTL_IOC_LIMIT
+	};
+	unsigned int i;
 
-	EXPECT_LT(0, parked_meanwhile(_metadata, self->page, SPAWNCTL_IOC_SPAWN, none));
-	EXPECT_EQ(-EDQUOT, parked_meanwhile(_metadata, self->page, SPAWNCTL_IOC_SPAWN, no_child));
-	EXPECT_EQ(-EPERM, parked_meanwhile(_metadata, self->page, SPAWNCTL_IOC_SPAWN, no_command));
-	EXPECT_EQ(0, parked_meanwhile(_metadata, self->page, SPAWNCTL_IOC_LIMIT, none));
-	EXPECT_EQ(-EPERM, parked_meanwhile(_metadata, self->page, SPAWNCTL_IOC_LIMIT, no_command));
-	EXPECT_EQ(-EACCES, parked_meanwhile(_metadata, self->page, SPAWNCTL_IOC_SPAWN, NULL));
+	for (i = 0; i < ARRAY_SIZE(births); i++) {
+		EXPECT_LT(0, parked_meanwhile(_metadata, births[i], none));
+		EXPECT_EQ(-EDQUOT, parked_meanwhile(_metadata, births[i], no_child));
+		EXPECT_EQ(-EPERM, parked_meanwhile(_metadata, births[i], no_command));
+	}
+	EXPECT_EQ(0, parked_meanwhile(_metadata, SPAWNCTL_IOC_LIMIT, none));
+	EXPECT_EQ(-EPERM, parked_meanwhile(_metadata, SPAWNCTL_IOC_LIMIT, no_command));
+	/* A filter last, as it stays: each in a process of its own */
+	for (i = 0; i < ARRAY_SIZE(filtered); i++) {
+		pid_t pid = fork();
+
+		if (!pid)
+			_exit(parked_meanwhile(_metadata, filtered[i], NULL) == -EACCES ? 7 : 8);
+		EXPECT_TRUE(exited_with(pid, 7))
+			TH_LOG("command %lu", filtered[i] & 0xff);
+	}
 	nothing_left(_metadata, "calls that waited");
 }
 

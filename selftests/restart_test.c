@@ -4,8 +4,10 @@
  * the caller sees a child, never an error.
  */
 #include <pthread.h>
+#include <stddef.h>
 #include <sys/time.h>
 
+#include "parked.h"
 #include "storm.h"
 
 static unsigned long handled;
@@ -167,6 +169,33 @@ TEST_F_TIMEOUT(restart, raced_by_a_thread, 300)
 	TH_LOG("%lu handlers run, %lu signals taken by the other thread", handled,
 	       thread.taken);
 	EXPECT_LT(0, thread.taken);
+}
+
+/*
+ * Interrupted at a known point, before the child is made: the struct is as it was
+ * (the pidfd's place is in it), and of LIMIT's children one is used up, not two.
+ */
+TEST_F(restart, at_its_struct)
+{
+	struct spawnctl_limit one = {
+		.size = sizeof(one), .flags = SPAWNCTL_LIMIT_CHILDREN, .children = 1,
+	};
+	struct parked parked = { .fd = self->fd, .command = variant->command };
+	struct spawnctl_clone *clone;
+
+	ASSERT_EQ(0, spawnctl_limit(self->fd, &one));
+	ASSERT_EQ(0, park_place(&parked));
+	clone = parked.source;
+	*clone = self->clone;
+	clone->flags |= SPAWNCTL_PIDFD;
+	clone->pidfd = (uintptr_t)parked.page + offsetof(struct spawnctl_clone, cgroup);
+	ASSERT_EQ(0, interrupted_call(&parked, !!(variant->window_mask & SIGBIT(SIGUSR1))));
+	clone = parked.page;
+	ASSERT_LT(0, parked.ret)
+		TH_LOG("%ld", parked.ret);
+	EXPECT_EQ(0, wait_status(parked.ret));
+	EXPECT_EQ(0, close(clone->cgroup));
+	EXPECT_EQ(-EDQUOT, raw_spawn_exit(self->fd, variant->command, &self->clone));
 }
 
 int main(int argc, char **argv)

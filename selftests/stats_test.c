@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include "contract.h"
 #include "genl.h"
+#include "parked.h"
 
 #define THREADS	16
 
@@ -55,10 +56,10 @@ static uint64_t more_failed(FIXTURE_SELF(stats) self, const struct counts *now, 
 	return now->failures[error] - self->before.failures[error];
 }
 
+/* By attribute; what was not told is ~0 */
 struct told_info {
 	char version[32];
-	unsigned int spawn_flags;
-	uint64_t exec_pending;
+	uint64_t number[SPAWNCTL_A_INFO_MAX + 1];
 };
 
 static int note_info(const struct nlmsghdr *answer, void *data)
@@ -67,37 +68,62 @@ static int note_info(const struct nlmsghdr *answer, void *data)
 	const struct nlattr *attr;
 
 	mnl_attr_for_each(attr, answer, sizeof(struct genlmsghdr)) {
-		if (mnl_attr_get_type(attr) == SPAWNCTL_A_INFO_VERSION)
+		unsigned int type = mnl_attr_get_type(attr);
+
+		if (type == SPAWNCTL_A_INFO_VERSION)
 			snprintf(told->version, sizeof(told->version), "%s",
 				 mnl_attr_get_str(attr));
-		if (mnl_attr_get_type(attr) == SPAWNCTL_A_INFO_SPAWN_FLAGS)
-			told->spawn_flags = mnl_attr_get_u32(attr);
-		if (mnl_attr_get_type(attr) == SPAWNCTL_A_INFO_EXEC_PENDING)
-			told->exec_pending = mnl_attr_get_u64(attr);
+		else if (type > SPAWNCTL_A_INFO_MAX)
+			continue;
+		else if (mnl_attr_get_payload_len(attr) == sizeof(uint64_t))
+			told->number[type] = mnl_attr_get_u64(attr);
+		else if (mnl_attr_get_payload_len(attr) == sizeof(uint32_t))
+			told->number[type] = mnl_attr_get_u32(attr);
+		else if (mnl_attr_get_payload_len(attr) == sizeof(uint8_t))
+			told->number[type] = mnl_attr_get_u8(attr);
 	}
 	return 0;
 }
 
-static int get_info(struct genl *genl, struct told_info *told)
+static int ask_info(struct genl *genl, struct told_info *told)
 {
 	struct genl_request request;
 
+	memset(told, 0xff, sizeof(*told));
 	genl_begin(genl, &request, genl->family, SPAWNCTL_NL_CMD_INFO_GET, 0);
 	return genl_talk(genl, &request, note_info, told);
+}
+
+static int set_parameter(const char *value)
+{
+	int fd = open("/sys/module/spawnctl/parameters/allow_filtered", O_WRONLY), ret;
+
+	ret = write(fd, value, 1) == 1 ? 0 : -1;
+	close(fd);
+	return ret;
 }
 
 TEST_F(stats, info)
 {
 	struct spawnctl_info info = { .size = sizeof(info) };
-	struct told_info told = { 0 };
+	struct told_info told;
 
 	/* The controller tells two operations; an event is none */
 	EXPECT_EQ(2U, self->genl.ops);
 	ASSERT_EQ(0, ioctl(self->fd, SPAWNCTL_IOC_INFO, &info));
+	ASSERT_EQ(0, set_parameter("Y"));
+	EXPECT_EQ(0, ask_info(&self->genl, &told));
+	ASSERT_EQ(0, set_parameter("N"));
+	EXPECT_EQ(1U, told.number[SPAWNCTL_A_INFO_ALLOW_FILTERED]);
 	ASSERT_EQ(0, setresuid(UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED));
-	ASSERT_EQ(0, get_info(&self->genl, &told));
+	ASSERT_EQ(0, ask_info(&self->genl, &told));
 	EXPECT_STREQ(META_VERSION, told.version);
-	EXPECT_EQ(info.spawn_flags, told.spawn_flags);
+	EXPECT_EQ(info.abi, told.number[SPAWNCTL_A_INFO_ABI]);
+	EXPECT_EQ(info.spawn_flags, told.number[SPAWNCTL_A_INFO_SPAWN_FLAGS]);
+	EXPECT_EQ(info.fork_flags, told.number[SPAWNCTL_A_INFO_FORK_FLAGS]);
+	EXPECT_EQ(0U, told.number[SPAWNCTL_A_INFO_EXEC_PENDING]);
+	EXPECT_EQ(0U, told.number[SPAWNCTL_A_INFO_ALLOW_FILTERED]);
+	EXPECT_EQ(1U, told.number[SPAWNCTL_A_INFO_EVENTS]);
 }
 
 struct load {
@@ -238,7 +264,8 @@ static void *call_thread(void *arg)
 {
 	struct caller *caller = arg;
 
-	caller->child = spawnctl_thread(caller->fd, &sigchld, wait_in_window, &caller->window);
+	/* With an exec mask, so that it is pending, too */
+	caller->child = spawnctl_thread(caller->fd, NULL, wait_in_window, &caller->window);
 	return NULL;
 }
 
@@ -246,6 +273,7 @@ static void *call_thread(void *arg)
 TEST_F(stats, in_flight_and_its_wait)
 {
 	struct caller caller = { .fd = self->fd };
+	struct told_info told;
 	struct counts now;
 	pthread_t thread;
 	uint64_t began;
@@ -257,6 +285,8 @@ TEST_F(stats, in_flight_and_its_wait)
 	began = now_ns();
 	ASSERT_EQ(0, pthread_create(&thread, NULL, call_thread, &caller));
 	ASSERT_EQ(1, read(caller.window.ready[0], &byte, 1));
+	ASSERT_EQ(0, ask_info(&self->genl, &told));
+	EXPECT_EQ(1U, told.number[SPAWNCTL_A_INFO_EXEC_PENDING]);
 	ASSERT_EQ(0, genl_stats(&self->genl, self->fd, &now));
 	EXPECT_EQ(1U, now.totals[SPAWNCTL_A_STATS_IN_FLIGHT]);
 	EXPECT_EQ(0U, more(self, &now, SPAWNCTL_A_STATS_SPAWNS));
@@ -327,6 +357,28 @@ TEST_F(stats, refusals)
 	EXPECT_EQ(11U, more(self, &now, SPAWNCTL_A_STATS_OPENS_REFUSED));
 }
 
+/* A call that the kernel makes again is one call, and has not failed. */
+TEST_F(stats, a_call_made_again)
+{
+	struct counts now;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(births); i++) {
+		struct parked parked = { .fd = self->fd, .command = births[i] };
+
+		ASSERT_EQ(0, park_place(&parked));
+		memcpy(parked.source, &sigchld, sizeof(sigchld));
+		ASSERT_EQ(0, interrupted_call(&parked, 0));
+		EXPECT_TRUE(exited_with(parked.ret, 0));
+	}
+	ASSERT_EQ(0, genl_stats(&self->genl, self->fd, &now));
+	EXPECT_EQ(0U, sum(now.failures, LAST_ERRNO + 1) -
+		      sum(self->before.failures, LAST_ERRNO + 1));
+	EXPECT_EQ(1U, more(self, &now, SPAWNCTL_A_STATS_SPAWNS));
+	EXPECT_EQ(1U, more(self, &now, SPAWNCTL_A_STATS_FORKS));
+	EXPECT_EQ(0U, now.totals[SPAWNCTL_A_STATS_IN_FLIGHT]);
+}
+
 /* Older kernels give the beginning of a dump nothing but its errno to answer with. */
 static void explained(struct __test_metadata *_metadata, FIXTURE_SELF(stats) self,
 		      const char *text)
@@ -392,7 +444,7 @@ TEST_F(stats, who_may_read)
 TEST_F(stats, filtered_caller_learns_nothing_of_others)
 {
 	struct spawnctl_info info = { .size = sizeof(info) };
-	struct told_info told = { 0 };
+	struct told_info told;
 	struct counts now;
 	int hold[2];
 	pid_t pid;
@@ -416,14 +468,14 @@ TEST_F(stats, filtered_caller_learns_nothing_of_others)
 	ASSERT_EQ(0, spawnctl_limit(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_FILTERED)));
 	ASSERT_EQ(0, ioctl(self->fd, SPAWNCTL_IOC_INFO, &info));
 	EXPECT_NE(0ULL, info.id);
-	ASSERT_EQ(0, get_info(&self->genl, &told));
-	EXPECT_EQ(1ULL, told.exec_pending);
+	ASSERT_EQ(0, ask_info(&self->genl, &told));
+	EXPECT_EQ(1ULL, told.number[SPAWNCTL_A_INFO_EXEC_PENDING]);
 	EXPECT_EQ(0, genl_stats(&self->genl, self->fd, &now));
 
 	ASSERT_EQ(0, install_filter(0));
 	/* An administrator's rights are another matter. */
-	ASSERT_EQ(0, get_info(&self->genl, &told));
-	EXPECT_EQ(1ULL, told.exec_pending);
+	ASSERT_EQ(0, ask_info(&self->genl, &told));
+	EXPECT_EQ(1ULL, told.number[SPAWNCTL_A_INFO_EXEC_PENDING]);
 	EXPECT_EQ(0, genl_stats(&self->genl, -1, &now));
 
 	ASSERT_EQ(0, setresuid(UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED));
@@ -431,8 +483,8 @@ TEST_F(stats, filtered_caller_learns_nothing_of_others)
 	EXPECT_EQ(0U, info.refusal);
 	EXPECT_EQ(0ULL, info.exec_pending);
 	EXPECT_EQ(0ULL, info.id);
-	ASSERT_EQ(0, get_info(&self->genl, &told));
-	EXPECT_EQ(0ULL, told.exec_pending);
+	ASSERT_EQ(0, ask_info(&self->genl, &told));
+	EXPECT_EQ(0ULL, told.number[SPAWNCTL_A_INFO_EXEC_PENDING]);
 	EXPECT_EQ(-EACCES, genl_stats(&self->genl, self->fd, &now));
 	/* It serves, nevertheless. */
 	EXPECT_TRUE(exited_with(raw_spawn_exit(self->fd, SPAWNCTL_IOC_FORK, &sigchld), 0));
