@@ -241,6 +241,12 @@ TEST_F(contract, eopnotsupp_autoreap)
 
 	ASSERT_EQ(0, ioctl(self->fd, SPAWNCTL_IOC_INFO, &info));
 	EXPECT_EQ(info.spawn_flags & SPAWNCTL_AUTOREAP, info.fork_flags & SPAWNCTL_AUTOREAP);
+	/* Wrong on every kernel, whether it can reap or not */
+	both_refuse(_metadata, self->fd,
+		    CLONE(.flags = SPAWNCTL_AUTOREAP, .exit_signal = SIGCHLD), EINVAL,
+		    "autoreap with an exit signal");
+	both_refuse(_metadata, self->fd, CLONE(.flags = SPAWNCTL_AUTOREAP, .exit_signal = 1),
+		    EINVAL, "autoreap with an exit signal");
 	if (!(info.spawn_flags & SPAWNCTL_AUTOREAP)) {
 		EXPECT_FALSE(kernel_at_least(7, 1));
 		both_refuse(_metadata, self->fd, clone, EOPNOTSUPP, "autoreap");
@@ -253,8 +259,6 @@ TEST_F(contract, eopnotsupp_autoreap)
 	EXPECT_EQ(-1, waitpid(-1, NULL, __WALL));
 	EXPECT_EQ(ECHILD, errno);
 	nothing_left(_metadata, "autoreap");
-	clone->exit_signal = SIGCHLD;
-	both_refuse(_metadata, self->fd, clone, EINVAL, "autoreap with an exit signal");
 }
 
 /* What INFO says is what the commands do. */

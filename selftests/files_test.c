@@ -135,6 +135,42 @@ TEST_F_TIMEOUT(files, device_closed_in_the_call, 600)
 	self->fd = -1;
 }
 
+static int close_device_and_look(void *arg)
+{
+	struct shared *shared = arg;
+	char text[16] = "";
+	long fd;
+
+	shared->error = raw_syscall(SYS_close, shared->device);
+	fd = raw_syscall(SYS_openat, AT_FDCWD, "/sys/module/spawnctl/refcnt", O_RDONLY);
+	if (raw_syscall(SYS_read, fd, text, sizeof(text) - 1) < 1)
+		return 1;
+	shared->opened = text[0] - '0';
+	return raw_syscall(SYS_close, fd) ? 1 : 0;
+}
+
+/*
+ * The call holds the file, and that the module, when the last descriptor is closed.
+ * (FORK's caller does not wait: ptrace: descriptor_closed_at_an_event.)
+ */
+TEST(module_is_held_in_the_call)
+{
+	struct spawnctl_clone clone = {
+		.size = sizeof(clone), .flags = SPAWNCTL_SHARE_FILES, .exit_signal = SIGCHLD,
+	};
+	struct shared shared = { .device = spawnctl_open() };
+
+	ASSERT_LE(0, shared.device);
+	EXPECT_TRUE(exited_with(spawnctl_thread(shared.device, &clone, close_device_and_look,
+						&shared), 0));
+	EXPECT_EQ(0, shared.error);
+	EXPECT_EQ(1, shared.opened);
+	/* The control: it is given up with the call. */
+	EXPECT_EQ(0, close_device_and_look(&shared));
+	EXPECT_EQ(-EBADF, shared.error);
+	EXPECT_EQ(0, shared.opened);
+}
+
 static int exec_and_close_device(void *arg)
 {
 	static char * const argv[] = { "true", NULL };

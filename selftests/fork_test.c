@@ -324,6 +324,34 @@ TEST_F(fork, libc_in_the_child)
 	EXPECT_TRUE(exited_with(pid, 17));
 }
 
+static void *join_and_exit(void *arg)
+{
+	_exit(pthread_join(*(pthread_t *)arg, NULL) ? 2 : 17);
+}
+
+/*
+ * pthread_join() waits for the word that the kernel clears at a thread's end: a
+ * child whose clear_child_tid is not set waits for its first thread for ever.
+ */
+TEST_F(fork, first_thread_can_be_joined)
+{
+	pid_t pid = spawnctl_fork(self->fd);
+	int status;
+
+	if (pid == 0) {
+		pthread_t first = pthread_self(), second;
+
+		signal(SIGALRM, SIG_DFL);
+		alarm(10);
+		if (pthread_create(&second, NULL, join_and_exit, &first))
+			_exit(1);
+		raw_syscall(SYS_exit, 0);
+	}
+	status = wait_status(pid);
+	EXPECT_TRUE(is_exit(status, 17))
+		TH_LOG("status %#x", status);
+}
+
 static int stop_threads;
 
 static void *use_malloc(void *arg)

@@ -227,6 +227,76 @@ TEST_F(kill, stopped_by_sigstop)
 	EXPECT_EQ(SIGKILL, WTERMSIG(status));
 }
 
+struct waiter {
+	int ready[2];
+	int go[2];
+};
+
+static int wait_to_go(void *arg)
+{
+	struct waiter *waiter = arg;
+	char byte = 0;
+
+	raw_syscall(SYS_write, waiter->ready[1], &byte, 1);
+	return raw_syscall(SYS_read, waiter->go[0], &byte, 1);
+}
+
+/*
+ * While it waits for its child, the caller blocks what the child blocks, ignores or
+ * resets, of @expected all: but it can be killed.
+ */
+static void check_caller(struct __test_metadata *_metadata, const struct spawnctl_clone *clone,
+			 __u64 expected)
+{
+	int fd = spawnctl_open(), status = -1;
+	struct signal_status caller;
+	struct waiter waiter;
+	char path[64], byte;
+	__u64 end;
+	pid_t pid;
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, pipe(waiter.ready));
+	ASSERT_EQ(0, pipe(waiter.go));
+	pid = fork();
+	if (!pid) {
+		close(waiter.go[1]);
+		spawnctl_thread(fd, clone, wait_to_go, &waiter);
+		_exit(1);
+	}
+	ASSERT_EQ(1, read(waiter.ready[0], &byte, 1));
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	ASSERT_EQ(0, read_signal_status(path, &caller));
+	EXPECT_EQ(expected, caller.blocked & expected);
+	EXPECT_EQ(0ULL, caller.blocked & UNBLOCKABLE);
+	ASSERT_EQ(0, kill(pid, SIGKILL));
+	end = raw_now_us() + 5000000;
+	while (!waitpid(pid, &status, WNOHANG) && raw_now_us() < end)
+		usleep(1000);
+	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+		TH_LOG("status %#x", status);
+	/* Its child ends by itself now */
+	close(waiter.go[1]);
+	close(waiter.go[0]);
+	close(fd);
+}
+
+TEST(caller_in_its_wait)
+{
+	const __u64 some = SIGBIT(SIGTERM) | SIGBIT(SIGUSR1) | SIGBIT(40);
+	struct spawnctl_clone clone = { .size = sizeof(clone), .exit_signal = SIGCHLD };
+
+	clone.sig_default = ~0ULL;
+	check_caller(_metadata, &clone, some);
+	clone.sig_default = 0;
+	clone.sig_ignore = some;
+	check_caller(_metadata, &clone, some);
+	clone.sig_ignore = 0;
+	clone.flags = SPAWNCTL_WINDOW_MASK;
+	clone.window_mask = ~0ULL;
+	check_caller(_metadata, &clone, some);
+}
+
 /* As sigaction(2) has it. */
 TEST_F(kill, cannot_be_ignored)
 {

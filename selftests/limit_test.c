@@ -296,6 +296,7 @@ struct under_way {
 	int fd;
 	__u64 children;		/* what the child narrows to */
 	__u64 seen;		/* by the child, before */
+	__u64 left;		/* and after */
 	long spawn;		/* what its own SPAWN came to, after */
 };
 
@@ -310,6 +311,8 @@ static int limit_in_child(void *arg)
 	under_way->seen = info.children;
 	if (raw_syscall(SYS_ioctl, under_way->fd, SPAWNCTL_IOC_LIMIT, limit))
 		return 1;
+	raw_syscall(SYS_ioctl, under_way->fd, SPAWNCTL_IOC_INFO, &info);
+	under_way->left = info.children;
 	under_way->spawn = raw_spawn_exit(under_way->fd, SPAWNCTL_IOC_SPAWN, CLONE());
 	if (under_way->spawn > 0)
 		raw_syscall(SYS_wait4, under_way->spawn, NULL, __WALL, NULL);
@@ -332,6 +335,7 @@ TEST_F(contract, narrowed_under_way)
 							&under_way), 0));
 		EXPECT_EQ(9ULL, under_way.seen);
 		/* Itself is one of @n; its own child another. */
+		EXPECT_EQ(n ? n - 1ULL : 0ULL, under_way.left);
 		EXPECT_EQ(n >= 2, under_way.spawn > 0);
 		if (n < 2)
 			EXPECT_EQ(-EDQUOT, under_way.spawn);

@@ -280,6 +280,47 @@ TEST_F(wait, signals_deferred)
 	EXPECT_EQ(0, current_mask());
 }
 
+static int signal_parents_process(void *arg)
+{
+	struct deferred *deferred = arg;
+
+	deferred->failed = raw_syscall(SYS_kill, deferred->parent, SIGUSR1);
+	return 0;
+}
+
+static int signal_parents_thread(void *arg)
+{
+	struct deferred *deferred = arg;
+
+	deferred->failed = raw_syscall(SYS_tgkill, deferred->parent, deferred->parent, SIGUSR1);
+	return 0;
+}
+
+/* One is enough for the handler to have run when the call returns, whomever it was sent to. */
+TEST_F(wait, one_signal_deferred)
+{
+	int (* const children[])(void *arg) = { signal_parents_process, signal_parents_thread };
+	struct deferred deferred = { .parent = getpid() };
+	struct spawnctl_clone clone = {
+		.size = sizeof(clone),
+		.flags = SPAWNCTL_WINDOW_MASK,
+		.window_mask = SPAWNCTL_SIGSET_ALL,
+		.exit_signal = SIGCHLD,
+	};
+	unsigned int i;
+	pid_t pid;
+
+	ASSERT_EQ(0, set_handlers(SIGBIT(SIGUSR1), handler, 0));
+	for (i = 0; i < ARRAY_SIZE(children); i++) {
+		handled = 0;
+		pid = spawnctl_thread(self->fd, &clone, children[i], &deferred);
+		EXPECT_EQ(1, handled)
+			TH_LOG("sent to the %s", i ? "thread" : "process");
+		EXPECT_EQ(0, deferred.failed);
+		EXPECT_TRUE(exited_with(pid, 0));
+	}
+}
+
 /* Another thread of the caller is open to them meanwhile. */
 static void *take_signals(void *arg)
 {
