@@ -57,6 +57,12 @@ static int linger(int fd)
 	return 1;
 }
 
+/* Which effective ids are not the real ones */
+static int ids(void)
+{
+	return (geteuid() != getuid() ? IDS_USER : 0) | (getegid() != getgid() ? IDS_GROUP : 0);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 3)
@@ -69,5 +75,7 @@ int main(int argc, char **argv)
 		return collect(atoi(argv[2]));
 	if (!strcmp(argv[1], "linger"))
 		return linger(atoi(argv[2]));
+	if (!strcmp(argv[1], "ids"))
+		return ids();
 	return strcmp(argv[1], "nothing") ? 3 : 0;
 }

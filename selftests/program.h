@@ -10,6 +10,10 @@
 /* The mask that "again" sets before it executes itself once more. */
 #define AGAIN_MASK	(SIGBIT(SIGHUP) | SIGBIT(SIGCHLD) | SIGBIT(33))
 
+/* What "ids" exits with: which effective ids are not the real ones. */
+#define IDS_USER	1
+#define IDS_GROUP	2
+
 /* A signal that "collect" took. */
 struct taken {
 	int sig;

@@ -97,6 +97,17 @@ TEST(acts_on_the_caller)
 		_exit(rfork(RFCFDG) == 0 && fcntl(0, F_GETFD) == -1 ? 7 : 2);
 	}
 	EXPECT_TRUE(exited_with(pid, 7));
+	/* In a table that it shared until then, with this process */
+	pid = rfork(RFPROC);
+	if (!pid)
+		_exit(rfork(RFFDG) == 0 && close(0) == 0 ? 7 : 1);
+	EXPECT_TRUE(exited_with(pid, 7));
+	EXPECT_NE(-1, fcntl(0, F_GETFD));
+	pid = rfork(RFPROC);
+	if (!pid)
+		_exit(rfork(RFCFDG) == 0 && fcntl(0, F_GETFD) == -1 ? 7 : 1);
+	EXPECT_TRUE(exited_with(pid, 7));
+	EXPECT_NE(-1, fcntl(0, F_GETFD));
 }
 
 TEST(memory_is_a_copy)
@@ -106,12 +117,37 @@ TEST(memory_is_a_copy)
 	shared = 1;
 	pid = rfork(RFPROC | RFFDG);
 	if (!pid) {
+		pthread_mutex_t own = PTHREAD_MUTEX_INITIALIZER;
+
 		shared = 2;
-		/* As fork(3): libc knows its new thread */
-		_exit(gettid() == getpid() && raise(0) == 0 ? 7 : 8);
+		/* As fork(3): libc knows its new thread, as its mutexes show */
+		pthread_mutex_lock(&own);
+		_exit(own.__data.__owner == gettid() && raise(0) == 0 ? 7 : 8);
 	}
 	EXPECT_TRUE(exited_with(pid, 7));
 	EXPECT_EQ(1, shared);
+}
+
+static void *join_and_exit(void *arg)
+{
+	_exit(pthread_join(*(pthread_t *)arg, NULL) ? 2 : 7);
+}
+
+/* The kernel clears the word that pthread_join() waits for. */
+TEST(first_thread_can_be_joined)
+{
+	pid_t pid = rfork(RFPROC | RFFDG);
+
+	if (!pid) {
+		pthread_t first = pthread_self(), second;
+
+		signal(SIGALRM, SIG_DFL);
+		alarm(10);
+		if (pthread_create(&second, NULL, join_and_exit, &first))
+			_exit(1);
+		raw_syscall(SYS_exit, 0);
+	}
+	EXPECT_TRUE(exited_with(pid, 7));
 }
 
 static int set_shared(void *arg)

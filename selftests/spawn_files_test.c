@@ -32,7 +32,10 @@ struct table {
 	ino_t cwd_ino;
 };
 
-static const char * const paths[] = { "/dev/null", "/tmp", "/none", "/etc/passwd" };
+/* The last two are of a directory and a file that every test has open */
+static const char * const paths[] = {
+	"/dev/null", "/tmp", "/none", "/etc/passwd", "/proc/self/fd/60", "/proc/self/fd/61"
+};
 
 static void look(struct table *table)
 {
@@ -180,10 +183,10 @@ static int random_steps(struct step *steps)
 				steps[i].b = steps[i].a;
 		} else if (r < 15) {
 			steps[i].op = OPEN;
-			steps[i].b = rand() % 8 ? rand() % 2 : 2;
+			steps[i].b = rand() % 8 ? rand() % 2 : rand() % 2 ? 2 : 5;
 		} else if (r < 16) {
 			steps[i].op = CHDIR;
-			steps[i].b = 1 + !(rand() % 4);
+			steps[i].b = rand() % 4 ? 1 : rand() % 2 ? 2 : 4;
 		} else if (r < 17) {
 			steps[i].op = FCHDIR;
 		} else {
@@ -343,9 +346,119 @@ TEST_F(files, known_lists)
 	const struct step two_closefroms[] = {
 		{ CLOSE, 50 }, { CLOSEFROM, 35 }, { DUP2, 29, 57 }, { CLOSEFROM, 51 },
 	};
+	/* The highest one that is named is needed, whatever closes it in the end */
+	const struct step highest[] = { { DUP2, 50, 20 }, { CLOSEFROM, 30 } };
+	/* The last one closes what the first has made */
+	const struct step highest_target[] = { { DUP2, 11, 50 }, { CLOSEFROM, 12 } };
+	const struct step directory[] = { { FCHDIR, 50 }, { CLOSEFROM, 30 } };
+	/* It stays open over exec then */
+	const struct step itself[] = { { DUP2, 15, 15 } };
 
 	EXPECT_EQ(0, compare(_metadata, self, two_closefroms, 4, 0, 0));
 	EXPECT_EQ(0, compare(_metadata, self, two_closefroms, 4, 1, 1));
+	EXPECT_EQ(0, compare(_metadata, self, highest, 2, 0, 0));
+	EXPECT_EQ(0, compare(_metadata, self, highest, 1, 1, 0));
+	EXPECT_EQ(0, compare(_metadata, self, highest_target, 2, 0, 0));
+	EXPECT_EQ(0, compare(_metadata, self, directory, 2, 0, 0));
+	EXPECT_EQ(0, compare(_metadata, self, itself, 1, 0, 0));
+}
+
+/* The library's own descriptor is not there for an action that names it. */
+TEST_F(files, kept_one_is_not_there)
+{
+	const struct step by_dup2[] = { { DUP2, self->kept, 20 } };
+	const struct step by_fchdir[] = { { FCHDIR, self->kept } };
+
+	if (variant->backend != SPAWNCTL_BACKEND_DEVICE) {
+		EXPECT_EQ(-1, self->kept);
+		return;
+	}
+	EXPECT_EQ(EBADF, compare(_metadata, self, by_dup2, 1, 0, 0));
+	EXPECT_EQ(EBADF, compare(_metadata, self, by_dup2, 1, 1, 0));
+	EXPECT_EQ(EBADF, compare(_metadata, self, by_fchdir, 1, 0, 0));
+}
+
+/* What is closed in the end is there for an action before that looks for it by a path. */
+TEST_F(files, by_a_path_to_a_descriptor)
+{
+	const struct step lists[][3] = {
+		{ { OPEN, 20, 5 }, { DUP2, 11, 12 }, { CLOSEFROM, 30 } },
+		{ { DUP2, 11, 12 }, { OPEN, 20, 5 }, { CLOSEFROM, 30 } },
+		{ { DUP2, 11, 12 }, { CHDIR, 0, 4 }, { CLOSEFROM, 30 } },
+		{ { CHDIR, 0, 4 }, { CHDIR, 0, 4 }, { CLOSEFROM, 30 } },
+		{ { CHDIR, 0, 1 }, { OPEN, 20, 5 }, { CLOSEFROM, 30 } },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(lists); i++) {
+		EXPECT_EQ(0, compare(_metadata, self, lists[i], 3, 0, 0));
+		EXPECT_EQ(0, compare(_metadata, self, lists[i], 3, 0, 1));
+		/* With the flag, without a closefrom */
+		EXPECT_EQ(0, compare(_metadata, self, lists[i], 2, 1, 0));
+		EXPECT_EQ(0, compare(_metadata, self, lists[i], 2, 1, 1));
+	}
+}
+
+/* The pidfd is the parent's: no action of the child finds it, in whosever table it is. */
+TEST_F(files, pidfd_is_not_the_childs)
+{
+	char path[32], *argv[] = { "true", NULL };
+	spawnctl_file_actions_t *actions;
+	int number = dup(0), pidfd = -1;
+	pid_t pid;
+
+	/* Where the pidfd will be */
+	ASSERT_LE(0, number);
+	ASSERT_EQ(0, close(number));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", number);
+	ASSERT_EQ(0, spawnctl_file_actions_init(&actions));
+	ASSERT_EQ(0, spawnctl_file_actions_addchdir(actions, path));
+	ASSERT_EQ(0, spawnctl_file_actions_addclosefrom(actions, 3));
+	ASSERT_EQ(0, spawnctl_attr_setpidfd(self->attr, &pidfd));
+	EXPECT_EQ(ENOENT, spawnctl_spawn(&pid, "/bin/true", actions, self->attr, argv, environ));
+	EXPECT_EQ(0, self->failure.action);
+	spawnctl_file_actions_destroy(actions);
+	/* By its number, after the child has made a table of its own */
+	ASSERT_EQ(0, spawnctl_file_actions_init(&actions));
+	ASSERT_EQ(0, spawnctl_file_actions_adddup2(actions, number, LAST));
+	ASSERT_EQ(0, spawnctl_file_actions_addclosefrom(actions, LAST + 1));
+	EXPECT_EQ(EBADF, spawnctl_spawn(&pid, "/bin/true", actions, self->attr, argv, environ));
+	EXPECT_EQ(0, self->failure.action);
+	spawnctl_file_actions_destroy(actions);
+}
+
+/* As open(2) is told to, but that O_CLOEXEC holds only for a number that it gave itself. */
+TEST_F(files, opened_as_asked)
+{
+	char path[] = "/tmp/spawn_files_opened", *argv[] = { "sh", "-c",
+		"cd /proc/self/fd && [ -e 20 ] && [ -e 22 ] && [ ! -e 19 ] && [ ! -e 21 ] && "
+		"grep -q '^flags:.*1$' /proc/self/fdinfo/20", NULL };
+	spawnctl_file_actions_t *actions;
+	mode_t old = umask(022);
+	struct stat st;
+	int fd;
+	pid_t pid;
+
+	unlink(path);
+	ASSERT_EQ(0, spawnctl_file_actions_init(&actions));
+	/* 21 is the lowest that is free then; and later 19 */
+	for (fd = 0; fd < 21; fd++)
+		fcntl(0, F_DUPFD, fd);
+	ASSERT_EQ(0, spawnctl_file_actions_addopen(actions, 21, "/dev/null",
+						   O_RDONLY | O_CLOEXEC, 0));
+	ASSERT_EQ(0, spawnctl_file_actions_addclose(actions, 19));
+	/* Nor is the number left open that open() gave */
+	ASSERT_EQ(0, spawnctl_file_actions_addopen(actions, 22, "/dev/null", O_RDONLY, 0));
+	ASSERT_EQ(0, spawnctl_file_actions_addopen(actions, 20, path,
+						   O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+						   0664));
+	EXPECT_EQ(0, spawnctl_spawn(&pid, "/bin/sh", actions, self->attr, argv, environ));
+	EXPECT_EQ(0, wait_status(pid));
+	EXPECT_EQ(0, stat(path, &st));
+	EXPECT_EQ(0100644U, st.st_mode);
+	spawnctl_file_actions_destroy(actions);
+	unlink(path);
+	umask(old);
 }
 
 TEST_F_TIMEOUT(files, as_one_by_one, 600)

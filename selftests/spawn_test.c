@@ -3,6 +3,7 @@
  * spawnctl_spawn() on each backend: what the new program is given, and what fails and
  * how.
  */
+#include "program.h"
 #include "spawn_fixture.h"
 
 #include <poll.h>
@@ -118,7 +119,15 @@ TEST_F(spawn, attributes)
 	EXPECT_EQ(0, spawn_shell(self, "read p c s pp g sid r </proc/$$/stat; [ $sid = $$ ]"));
 	FLAGS(SPAWNCTL_SPAWN_SETPGROUP);
 	EXPECT_EQ(0, spawn_shell(self, "read p c s pp g sid r </proc/$$/stat; [ $g = $$ ]"));
+	/* The session is the caller's still */
+	EXPECT_EQ(1, spawn_shell(self, "read p c s pp g sid r </proc/$$/stat; [ $sid = $$ ]"));
+	/* The session comes first, as in glibc: its leader cannot change its group */
 	FLAGS(SPAWNCTL_SPAWN_SETSID | SPAWNCTL_SPAWN_SETPGROUP);
+	EXPECT_EQ(1000 + EPERM, spawn_shell(self, ""));
+	EXPECT_EQ(SPAWNCTL_STEP_SETPGROUP, self->failure.step);
+	EXPECT_EQ(0, spawnctl_attr_setpgroup(self->attr, getpgrp()));
+	EXPECT_EQ(1000 + EPERM, spawn_shell(self, ""));
+	EXPECT_EQ(SPAWNCTL_STEP_SETPGROUP, self->failure.step);
 	EXPECT_EQ(0, spawnctl_attr_setpgroup(self->attr, 1));
 	EXPECT_EQ(1000 + EPERM, spawn_shell(self, ""));
 	EXPECT_EQ(SPAWNCTL_STEP_SETPGROUP, self->failure.step);
@@ -140,18 +149,222 @@ TEST_F(spawn, attributes)
 	EXPECT_EQ(EBADF, spawnctl_attr_setcgroup(self->attr, -1));
 }
 
+/* What is set is got back, and is not the default. */
+TEST_F(spawn, attributes_are_kept)
+{
+	const struct sched_param seven = { .sched_priority = 7 }, low = { .sched_priority = -1 };
+	const struct sched_param highest = { .sched_priority = 99 };
+	unsigned int flags = SPAWNCTL_SPAWN_SETSID | SPAWNCTL_SPAWN_AUTOREAP, got = 0;
+	struct sched_param param = { 0 };
+	sigset_t set[3], got_set;
+	pid_t pgroup = 0;
+	int number = 0, i;
+
+	for (i = 0; i < 3; i++) {
+		sigemptyset(&set[i]);
+		sigaddset(&set[i], SIGUSR1 + i);
+		sigaddset(&set[i], 50 + i);
+	}
+	FLAGS(flags);
+	EXPECT_EQ(0, spawnctl_attr_getflags(self->attr, &got));
+	EXPECT_EQ(flags, got);
+	EXPECT_EQ(0, spawnctl_attr_setpgroup(self->attr, 12));
+	EXPECT_EQ(0, spawnctl_attr_getpgroup(self->attr, &pgroup));
+	EXPECT_EQ(12, pgroup);
+	EXPECT_EQ(0, spawnctl_attr_setsigdefault(self->attr, &set[0]));
+	EXPECT_EQ(0, spawnctl_attr_setsigignore(self->attr, &set[1]));
+	EXPECT_EQ(0, spawnctl_attr_setsigmask(self->attr, &set[2]));
+	EXPECT_EQ(0, spawnctl_attr_getsigdefault(self->attr, &got_set));
+	EXPECT_EQ(0, memcmp(&set[0], &got_set, sizeof(__u64)));
+	EXPECT_EQ(0, spawnctl_attr_getsigignore(self->attr, &got_set));
+	EXPECT_EQ(0, memcmp(&set[1], &got_set, sizeof(__u64)));
+	EXPECT_EQ(0, spawnctl_attr_getsigmask(self->attr, &got_set));
+	EXPECT_EQ(0, memcmp(&set[2], &got_set, sizeof(__u64)));
+	EXPECT_EQ(0, spawnctl_attr_setschedpolicy(self->attr, SCHED_RR));
+	EXPECT_EQ(0, spawnctl_attr_getschedpolicy(self->attr, &number));
+	EXPECT_EQ(SCHED_RR, number);
+	EXPECT_EQ(0, spawnctl_attr_setschedpolicy(self->attr, SCHED_FIFO));
+	EXPECT_EQ(0, spawnctl_attr_setschedparam(self->attr, &seven));
+	EXPECT_EQ(0, spawnctl_attr_getschedparam(self->attr, &param));
+	EXPECT_EQ(7, param.sched_priority);
+	sigaddset(&set[1], SIGSTOP);
+	EXPECT_EQ(EINVAL, spawnctl_attr_setsigignore(self->attr, &set[1]));
+	EXPECT_EQ(EINVAL, spawnctl_attr_setschedparam(self->attr, &low));
+	EXPECT_EQ(0, spawnctl_attr_setschedparam(self->attr, &highest));
+	EXPECT_EQ(0, spawnctl_attr_setcgroup(self->attr, 5));
+	EXPECT_EQ(0, spawnctl_attr_getcgroup(self->attr, &number));
+	EXPECT_EQ(5, number);
+}
+
+#define CGROUP	"/sys/fs/cgroup/spawnctl_spawn_test"
+
+TEST_F(spawn, cgroup)
+{
+	char *argv[] = { "grep", "-q", "^0::/spawnctl_spawn_test$", "/proc/self/cgroup", NULL };
+	int cgroup, status = -1, error;
+	pid_t pid;
+
+	ASSERT_TRUE(mkdir(CGROUP, 0755) == 0 || errno == EEXIST);
+	cgroup = open(CGROUP, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ASSERT_LE(0, cgroup);
+	EXPECT_EQ(0, spawnctl_attr_setcgroup(self->attr, cgroup));
+	FLAGS(SPAWNCTL_SPAWN_SETCGROUP);
+	error = spawnctl_spawnp(&pid, "grep", NULL, self->attr, argv, environ);
+	EXPECT_EQ(variant->backend == SPAWNCTL_BACKEND_CLONE ? EOPNOTSUPP : 0, error);
+	if (!error)
+		status = wait_status(pid);
+	EXPECT_EQ(error ? -1 : 0, status);
+	/* The control: the attribute without its flag */
+	FLAGS(0);
+	EXPECT_EQ(0, spawnctl_spawnp(&pid, "grep", NULL, self->attr, argv, environ));
+	EXPECT_TRUE(exited_with(pid, 1));
+	close(cgroup);
+	EXPECT_EQ(0, rmdir(CGROUP));
+}
+
+/* What it is scheduled by, of a program that waits until it was looked at */
+static int scheduled(FIXTURE_SELF(spawn) self, unsigned int flags, int *priority)
+{
+	char *argv[] = { "sleep", "100", NULL };
+	struct sched_param param = { 0 };
+	int policy;
+	pid_t pid;
+
+	if (spawnctl_attr_setflags(self->attr, flags) ||
+	    spawnctl_spawnp(&pid, "sleep", NULL, self->attr, argv, environ))
+		return -1;
+	policy = sched_getscheduler(pid);
+	sched_getparam(pid, &param);
+	*priority = param.sched_priority;
+	kill(pid, SIGKILL);
+	wait_status(pid);
+	return policy;
+}
+
+TEST_F(spawn, scheduling)
+{
+	const struct sched_param three = { .sched_priority = 3 }, five = { .sched_priority = 5 };
+	int priority;
+
+	EXPECT_EQ(0, spawnctl_attr_setschedpolicy(self->attr, SCHED_RR));
+	EXPECT_EQ(0, spawnctl_attr_setschedparam(self->attr, &three));
+	EXPECT_EQ(SCHED_OTHER, scheduled(self, 0, &priority));
+	EXPECT_EQ(SCHED_RR, scheduled(self, SPAWNCTL_SPAWN_SETSCHEDULER, &priority));
+	EXPECT_EQ(3, priority);
+	EXPECT_EQ(SCHED_RR, scheduled(self, SPAWNCTL_SPAWN_SETSCHEDULER |
+					    SPAWNCTL_SPAWN_SETSCHEDPARAM, &priority));
+	EXPECT_EQ(3, priority);
+	/* The parameter alone leaves the policy, the caller's */
+	ASSERT_EQ(0, sched_setscheduler(0, SCHED_FIFO, &five));
+	EXPECT_EQ(SCHED_FIFO, scheduled(self, 0, &priority));
+	EXPECT_EQ(5, priority);
+	EXPECT_EQ(SCHED_FIFO, scheduled(self, SPAWNCTL_SPAWN_SETSCHEDPARAM, &priority));
+	EXPECT_EQ(3, priority);
+}
+
+/* Which effective ids of the new program are not the real ones, IDS_*; or 99 */
+static int changed_ids(FIXTURE_SELF(spawn) self, unsigned int flags)
+{
+	/* Not a shell, which resets its ids itself */
+	char *argv[] = { "program", "ids", "0", NULL };
+	pid_t pid;
+
+	if (spawnctl_attr_setflags(self->attr, flags) ||
+	    spawnctl_spawn(&pid, program_path, NULL, self->attr, argv, environ))
+		return 99;
+	return WEXITSTATUS(wait_status(pid));
+}
+
+/* Checked when it is added, against the limit of that moment */
+TEST_F(spawn, actions_are_checked)
+{
+	spawnctl_file_actions_t *actions = self->actions;
+	struct rlimit limit;
+	int fds[] = { -1, INT_MIN, 100, INT_MAX, 0, 99 };
+	unsigned int i;
+
+	ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &limit));
+	limit.rlim_cur = 100;
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
+	for (i = 0; i < ARRAY_SIZE(fds); i++) {
+		int error = i < 4 ? EBADF : 0, fd = fds[i];
+
+		EXPECT_EQ(error, spawnctl_file_actions_addclose(actions, fd));
+		EXPECT_EQ(error, spawnctl_file_actions_adddup2(actions, fd, 0));
+		EXPECT_EQ(error, spawnctl_file_actions_adddup2(actions, 0, fd));
+		EXPECT_EQ(error, spawnctl_file_actions_addopen(actions, fd, "/", O_RDONLY, 0));
+		EXPECT_EQ(error, spawnctl_file_actions_addfchdir(actions, fd));
+		EXPECT_EQ(error, spawnctl_file_actions_addclosefrom(actions, fd));
+		EXPECT_EQ(error, spawnctl_file_actions_addtcsetpgrp(actions, fd));
+	}
+	EXPECT_EQ(EFAULT, spawnctl_file_actions_addopen(actions, 0, NULL, O_RDONLY, 0));
+	EXPECT_EQ(EFAULT, spawnctl_file_actions_addchdir(actions, NULL));
+}
+
+/* And at the spawn: a number that cannot be open any more is an error, as in glibc. */
+TEST_F(spawn, close_above_the_limit)
+{
+	char *argv[] = { "true", NULL };
+	struct rlimit limit;
+	pid_t pid;
+
+	ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &limit));
+	limit.rlim_cur = 200;
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
+	ASSERT_EQ(0, spawnctl_file_actions_addclose(self->actions, 99));
+	ASSERT_EQ(0, spawnctl_file_actions_addclose(self->actions, 100));
+	limit.rlim_cur = 100;
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
+	EXPECT_EQ(EBADF, spawnctl_spawn(&pid, "/bin/true", self->actions, self->attr, argv,
+					environ));
+	EXPECT_EQ(1, self->failure.action);
+}
+
 TEST_F(spawn, ids_are_reset)
 {
 	pid_t pid = fork();
 
 	if (!pid) {
-		FLAGS(SPAWNCTL_SPAWN_RESETIDS);
 		if (setegid(1000) || seteuid(1000))
 			_exit(1);
-		_exit(spawn_shell(self, "[ $(grep -c '[UG]id:.0.0' /proc/self/status) = 2 ]") ?
-		      8 : 7);
+		/* The control: without the flag both are as they were */
+		if (changed_ids(self, 0) != (IDS_USER | IDS_GROUP))
+			_exit(2);
+		_exit(10 + changed_ids(self, SPAWNCTL_SPAWN_RESETIDS));
 	}
-	EXPECT_TRUE(exited_with(pid, 7));
+	EXPECT_TRUE(exited_with(pid, 10));
+}
+
+/* The leader of a session with a terminal, which it gives to its child's group, or not */
+static int terminal_group(FIXTURE_SELF(spawn) self, bool give)
+{
+	static const char script[] = "read p c s pp g sid tty tpgid r </proc/$$/stat; "
+				     "[ $tpgid = $$ ]";
+	int master = posix_openpt(O_RDWR | O_NOCTTY), slave;
+
+	if (setsid() < 0 || master < 0 || grantpt(master) || unlockpt(master))
+		return 90;
+	slave = open(ptsname(master), O_RDWR);
+	if (slave < 0 || tcgetpgrp(slave) != getpid())
+		return 91;
+	if (give && spawnctl_file_actions_addtcsetpgrp(self->actions, slave))
+		return 92;
+	if (spawnctl_attr_setflags(self->attr, SPAWNCTL_SPAWN_SETPGROUP))
+		return 93;
+	return spawn_shell(self, script);
+}
+
+TEST_F(spawn, terminal)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(10 + terminal_group(self, false));
+	EXPECT_TRUE(exited_with(pid, 11));
+	pid = fork();
+	if (!pid)
+		_exit(10 + terminal_group(self, true));
+	EXPECT_TRUE(exited_with(pid, 10));
 }
 
 TEST_F(spawn, pidfd)
@@ -294,6 +507,21 @@ TEST_F(spawn, path)
 	setenv("PATH", big, 1);
 	EXPECT_EQ(0, spawnctl_spawnp(&pid, "true", NULL, self->attr, argv, none));
 	EXPECT_EQ(0, wait_status(pid));
+	/* The longest name, and one that is longer; not changed by a failure */
+	big[NAME_MAX] = '\0';
+	setenv("PATH", "/none:/etc", 1);
+	pid = -7;
+	EXPECT_EQ(ENOENT, spawnctl_spawnp(&pid, big, NULL, self->attr, argv, none));
+	big[NAME_MAX] = 'd';
+	big[NAME_MAX + 1] = '\0';
+	EXPECT_EQ(ENAMETOOLONG, spawnctl_spawnp(&pid, big, NULL, self->attr, argv, none));
+	EXPECT_EQ(-7, pid);
+	/* Both long, and longer than the room for a path */
+	big[NAME_MAX + 1] = 'd';
+	big[5000] = '\0';
+	setenv("PATH", big + 1000, 1);
+	big[1000] = '\0';
+	EXPECT_EQ(ENAMETOOLONG, spawnctl_spawnp(&pid, big, NULL, self->attr, argv, none));
 	/* A refused one is remembered */
 	setenv("PATH", "/etc:/none", 1);
 	EXPECT_EQ(EACCES, spawnctl_spawnp(&pid, "passwd", NULL, self->attr, argv, none));
@@ -371,6 +599,83 @@ TEST_F(spawn, stack_is_bounded)
 	}
 	munmap(job.low, THREAD_STACK);
 	free(job.argv);
+}
+
+/* What the library has below the child's stack (userlib/spawn.c) */
+#define CANARY	0x5ca1ab1e0ddba11ULL
+#define FIFO	"/tmp/spawn_test_fifo"
+
+static void *spawn_on_own_stack(void *arg)
+{
+	char *argv[] = { "true", NULL };
+	struct job *job = arg;
+	pid_t pid;
+
+	job->error = spawnctl_spawn(&pid, "/bin/true", job->self->actions, job->self->attr, argv,
+				    environ);
+	if (!job->error)
+		job->error = wait_status(pid);
+	return NULL;
+}
+
+/*
+ * The word below the stack of a child that waits, when it is there. From the top: further
+ * down a register that holds the same can have been saved.
+ */
+static volatile unsigned long long *find_canary(char *stack)
+{
+	volatile unsigned long long *word;
+
+	for (;; usleep(1000))
+		for (word = (void *)(stack + THREAD_STACK); (char *)word-- > stack;)
+			if (*word == CANARY)
+				return word;
+}
+
+/* The child waits in its open(2) for the FIFO's other end, and its parent for the child. */
+static int spawn_overrun(FIXTURE_SELF(spawn) self, bool overrun)
+{
+	const struct rlimit no_core = { 0, 0 };
+	struct job job = { .self = self };
+	volatile unsigned long long *canary;
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	setrlimit(RLIMIT_CORE, &no_core);
+	job.low = mmap(NULL, THREAD_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		       -1, 0);
+	if (spawnctl_file_actions_addopen(self->actions, 9, FIFO, O_RDONLY, 0) ||
+	    pthread_attr_init(&attr) || pthread_attr_setstack(&attr, job.low, THREAD_STACK) ||
+	    pthread_create(&thread, &attr, spawn_on_own_stack, &job))
+		return 1;
+	canary = find_canary(job.low);
+	if (overrun)
+		*canary = 0;
+	if (open(FIFO, O_WRONLY) < 0)
+		return 2;
+	pthread_join(thread, NULL);
+	return job.error ? 3 : 7;
+}
+
+/* A child that has written below its stack ends the program, whose memory it has spoilt. */
+TEST_F(spawn, overrun_is_a_trap)
+{
+	int status;
+	pid_t pid;
+
+	ASSERT_TRUE(mkfifo(FIFO, 0600) == 0 || errno == EEXIST);
+	pid = fork();
+	if (!pid)
+		_exit(spawn_overrun(self, true));
+	status = wait_status(pid);
+	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGILL)
+		TH_LOG("status %#x", status);
+	/* The control: one that has not is nothing to end for */
+	pid = fork();
+	if (!pid)
+		_exit(spawn_overrun(self, false));
+	EXPECT_TRUE(exited_with(pid, 7));
+	unlink(FIFO);
 }
 
 TEST_HARNESS_MAIN
