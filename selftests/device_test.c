@@ -283,6 +283,28 @@ TEST_F(device, ladder)
 	EXPECT_EQ(ENOSYS, spawn_true(self->attr));
 }
 
+/* Whatever a filter answers clone3(2) with, clone(2) is tried next, if it was not demanded. */
+TEST_F(device, clone3_is_refused)
+{
+	static const int errors[] = { EPERM, ENOSYS, EINVAL };
+	unsigned int i;
+
+	EXPECT_EQ(0, spawnctl_attr_setbackend(self->attr, SPAWNCTL_BACKEND_CLONE3));
+	for (i = 0; i < ARRAY_SIZE(errors); i++) {
+		pid_t pid = fork();
+
+		if (!pid) {
+			if (filter(SYS_clone3, SECCOMP_RET_ERRNO | errors[i]))
+				_exit(1);
+			if (spawn_true(self->attr) != errors[i])
+				_exit(2);
+			_exit(spawn_true(NULL) ? 3 : 7);
+		}
+		EXPECT_TRUE(exited_with(pid, 7))
+			TH_LOG("clone3 answers %d", errors[i]);
+	}
+}
+
 /* A filter without close_range(2): closefrom is done another way */
 TEST_F(device, no_close_range)
 {
@@ -580,7 +602,7 @@ int main(int argc, char **argv)
 {
 	if (argc == 2 && !strcmp(argv[1], "--given"))
 		return given();
-	if (argc == 3)
+	if (argc == 3 && !strncmp(argv[1], "--", 2))
 		return by_its_name(argv[1], atoi(argv[2]));
 	return test_harness_run(argc, argv);
 }

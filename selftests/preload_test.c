@@ -11,8 +11,11 @@
 #include <spawn.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
+#include <sys/stat.h>
 
 #define PRELOAD	"libspawnctl-preload.so"
+#define SECURE_NAME	"libspawnctl-secure-test.so"
 
 extern char **environ;
 
@@ -262,6 +265,19 @@ static int inner_filtered(unsigned int nr)
 	return 0;
 }
 
+/* The program has gained rights: what its user has put into the environment is not read. */
+static int inner_secure(void)
+{
+	Dl_info info;
+
+	CHECK(getauxval(AT_SECURE) == 1);
+	/* ld.so has no more trust in it */
+	CHECK(dladdr((void *)posix_spawn, &info) && strstr(info.dli_fname, SECURE_NAME));
+	CHECK(run_sh(NULL, NULL, "exit 6") == 6);
+	fputs("alive\n", stderr);
+	return 0;
+}
+
 static void give_device(void)
 {
 	struct spawnctl_limit limit = {
@@ -342,6 +358,53 @@ TEST(given_device)
 	EXPECT_EQ(NULL, strstr(said, "alive\n"));
 }
 
+/* Only from there, and with that bit, it is preloaded into such a program. */
+static int copy_preload(void)
+{
+	int from = open("/usr/lib/" PRELOAD, O_RDONLY), ret = 0;
+	int to = open("/usr/lib/" SECURE_NAME, O_WRONLY | O_CREAT | O_TRUNC, 0755);
+	ssize_t n;
+
+	while ((n = read(from, said, sizeof(said))) > 0)
+		ret |= write(to, said, n) != n;
+	ret |= n < 0 || fchmod(to, 04755);
+	close(from);
+	close(to);
+	return ret;
+}
+
+TEST(at_secure)
+{
+	int out[2], status;
+	ssize_t n, used = 0;
+	pid_t pid;
+
+	ASSERT_EQ(0, copy_preload());
+	ASSERT_EQ(0, pipe(out));
+	pid = fork();
+	if (!pid) {
+		dup2(out[1], 2);
+		setenv("LD_PRELOAD", SECURE_NAME, 1);
+		setenv("SPAWNCTL_DEBUG", "1", 1);
+		setenv("SPAWNCTL_BACKEND", "fastest", 1);
+		if (seteuid(65534))
+			_exit(98);
+		execl("/proc/self/exe", "preload_test", "--secure", NULL);
+		_exit(99);
+	}
+	close(out[1]);
+	while ((n = read(out[0], said + used, sizeof(said) - 1 - used)) > 0)
+		used += n;
+	close(out[0]);
+	said[used] = '\0';
+	status = wait_status(pid);
+	EXPECT_TRUE(is_exit(status, 0))
+		TH_LOG("status %#x: %s", status, said);
+	/* Nor is anything said */
+	EXPECT_STREQ("alive\n", said);
+	unlink("/usr/lib/" SECURE_NAME);
+}
+
 TEST(unknown)
 {
 	EXPECT_EQ(0, run_self("fastest", "--refused-EINVAL")) TH_LOG("%s", said);
@@ -366,6 +429,8 @@ int main(int argc, char **argv)
 		return inner_setenv();
 	if (argc == 2 && (!strcmp(argv[1], "--given") || !strcmp(argv[1], "--filtered")))
 		return inner_filtered(SYS_rt_sigprocmask);
+	if (argc == 2 && !strcmp(argv[1], "--secure"))
+		return inner_secure();
 	if (argc == 2 && !strcmp(argv[1], "--given-unused"))
 		return inner_filtered(SYS_ioctl);
 	if (argc == 2 && !strcmp(argv[1], "--refused-EINVAL"))
