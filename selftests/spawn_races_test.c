@@ -173,6 +173,66 @@ TEST_F(spawn, one_sigchld)
 	EXPECT_EQ(SIGCHLD, sigtimedwait(&set, &info, &now));
 }
 
+/* How many of @n spawns that fail have left their pidfd open */
+static unsigned int lost_pidfds(FIXTURE_SELF(spawn) self, unsigned int n)
+{
+	char *argv[] = { "none", NULL };
+	unsigned int i, before, wrong = 0;
+	int pidfd = -7;
+
+	spawnctl_attr_setpidfd(self->attr, &pidfd);
+	before = open_fds();
+	for (i = 0; i < n; i++)
+		wrong += spawnctl_spawn(NULL, "/none", NULL, self->attr, argv, environ) != ENOENT ||
+			 pidfd != -7;
+	return wrong + open_fds() - before;
+}
+
+/* The kernel reaps it. */
+TEST_F(spawn, fails_with_sigchld_ignored)
+{
+	signal(SIGCHLD, SIG_IGN);
+	EXPECT_EQ(0U, lost_pidfds(self, 100));
+	signal(SIGCHLD, SIG_DFL);
+}
+
+static struct {
+	int stop;
+	unsigned int reaped;
+} reaper;
+
+static void *reap_all(void *arg)
+{
+	while (!READ_ONCE(reaper.stop))
+		reaper.reaped += waitpid(-1, NULL, __WALL) > 0;
+	return arg;
+}
+
+/* Another thread reaps some of the children. */
+TEST_F_TIMEOUT(spawn, fails_beside_a_reaper, 120)
+{
+	unsigned int wanted = scaled(400, 20, "children reaped by another thread");
+	unsigned int lost = 0, n = 0;
+	pthread_t thread;
+
+	ASSERT_EQ(0, pthread_create(&thread, NULL, reap_all, NULL));
+	for (; READ_ONCE(reaper.reaped) < wanted; n += 100)
+		lost += lost_pidfds(self, 100);
+	EXPECT_EQ(0U, lost) TH_LOG("of %u failing spawns", n);
+	WRITE_ONCE(reaper.stop, 1);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+}
+
+/* A filter, or a kernel before 5.4: the child is waited for by its id. */
+TEST_F(spawn, fails_without_p_pidfd)
+{
+	ASSERT_EQ(0, filter(SYS_waitid, SECCOMP_RET_ERRNO | EINVAL));
+	if (variant->backend == SPAWNCTL_BACKEND_DEVICE)
+		ASSERT_EQ(0, spawnctl_attr_setbackend(self->attr, SPAWNCTL_BACKEND_ANY));
+	EXPECT_EQ(0U, lost_pidfds(self, 10));
+	EXPECT_EQ(-1, waitpid(-1, NULL, __WALL | WNOHANG));
+}
+
 struct cancelled {
 	FIXTURE_SELF(spawn) self;
 	pid_t pid;

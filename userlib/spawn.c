@@ -137,24 +137,40 @@ static void set_clone(struct spawn *spawn)
 	}
 }
 
-static long wait_for(int type, int id)
+/* Whether @pidfd is no reason any more to wait by the process id */
+static bool reaped_by_pidfd(int pidfd)
 {
 	long ret;
 
 	do {
-		ret = raw_syscall(SYS_waitid, type, id, NULL, WEXITED | __WALL, NULL);
+		ret = raw_syscall(SYS_waitid, P_PIDFD, pidfd, NULL, WEXITED | __WALL, NULL);
 	} while (ret == -EINTR);
-	return ret;
+	/* Another thread has closed it: its number may be another file's */
+	if (ret == -EBADF)
+		return false;
+	raw_syscall(SYS_close, pidfd);
+	/*
+	 * ECHILD: SIGCHLD is ignored, or another thread has reaped the child. Its id
+	 * may be that of another child by now. Other errors: before Linux 5.4, under an
+	 * emulator or a filter there is no P_PIDFD.
+	 */
+	return !ret || ret == -ECHILD;
 }
 
-/* Of a child that has failed nothing is left, but the SIGCHLD of its end */
+/*
+ * Nothing is left of a child that has failed, but the SIGCHLD of its end. A
+ * waitpid(-1) of another thread can reap it first, as with libc. An exit signal of 0
+ * would hide it from that, and a program that is executed has SIGCHLD all the same;
+ * but a child that is killed before it executes one would stay a zombie: waitpid()
+ * for its id would answer ECHILD, and no SIGCHLD would be sent. To tell that it has
+ * been killed takes one more system call for each spawn.
+ */
 static void reap(const struct spawn *spawn, pid_t pid)
 {
-	/* Another thread may have closed it, or a filter not know it */
-	if (spawn->pidfd < 0 || wait_for(P_PIDFD, spawn->pidfd))
-		wait_for(P_PID, pid);
-	else
-		raw_syscall(SYS_close, spawn->pidfd);
+	if (spawn->pidfd >= 0 && reaped_by_pidfd(spawn->pidfd))
+		return;
+	while (raw_syscall(SYS_wait4, pid, NULL, __WALL, NULL) == -EINTR)
+		;
 }
 
 /* @frame is its caller's own, and what the child has for a stack */
