@@ -4,7 +4,8 @@
  * same results as libc's, nothing left open, and glibc's objects taken as ours.
  */
 #include "filter.h"
-#include "spawnctl_test.h"
+#include "own_calls.h"
+#include "preload_self.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
@@ -14,7 +15,6 @@
 #include <sys/auxv.h>
 #include <sys/stat.h>
 
-#define PRELOAD	"libspawnctl-preload.so"
 #define SECURE_NAME	"libspawnctl-secure-test.so"
 
 extern char **environ;
@@ -25,14 +25,6 @@ static void handler(int sig)
 {
 	handled++;
 }
-
-#define CHECK(condition)							\
-	do {									\
-		if (!(condition)) {						\
-			fprintf(stderr, "# line %d: %s\n", __LINE__, #condition);	\
-			exit(1);						\
-		}								\
-	} while (0)
 
 static int run_sh(const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attr,
 		  const char *script)
@@ -252,6 +244,58 @@ static int inner_refused(int error)
 	return 0;
 }
 
+static void call_posix_spawn(void *arg)
+{
+	char *argv[] = { "true", NULL };
+	pid_t pid;
+
+	CHECK(!posix_spawn(&pid, "/bin/true", NULL, NULL, argv, environ));
+}
+
+static void call_vfork(void *arg)
+{
+	pid_t pid = vfork();
+
+	if (!pid)
+		_exit(0);
+	CHECK(pid > 0);
+}
+
+static void *no_thread(void *arg)
+{
+	pause();
+	return arg;
+}
+
+static void with_a_thread(void *arg)
+{
+	static pthread_t thread;
+	void (*call)(void *arg) = arg;
+
+	if (!thread)
+		CHECK(!pthread_create(&thread, NULL, no_thread, NULL));
+	call(NULL);
+}
+
+/* How many system calls the caller makes: README says so. */
+static int inner_calls(int most)
+{
+	int counts[] = {
+		own_calls(call_posix_spawn, NULL), own_calls(call_vfork, NULL),
+		own_calls(with_a_thread, (void *)call_posix_spawn),
+		own_calls(with_a_thread, (void *)call_vfork),
+	};
+
+	fprintf(stderr, "calls: posix_spawn %d, vfork %d; with a thread %d, %d\n",
+		counts[0], counts[1], counts[2], counts[3]);
+	CHECK(counts[0] > 0 && counts[0] <= most);
+	CHECK(counts[1] > 0 && counts[1] <= most);
+	/* Where another thread may have taken the number, that is looked at */
+	CHECK(counts[2] >= counts[0] && counts[2] <= most + 1);
+	CHECK(counts[3] >= counts[1] && counts[3] <= most + 1);
+	return 0;
+}
+
 /* Killed at call @nr, of which its spawn is to have no need */
 static int inner_filtered(unsigned int nr)
 {
@@ -290,42 +334,9 @@ static void give_device(void)
 	setenv("SPAWNCTL_FD", number, 1);
 }
 
-static char said[65536];
-
-/* Itself, under the preload, with no descriptors but three; its exit status. */
-static int run_self(const char *backend, const char *mode)
-{
-	int out[2], fd;
-	ssize_t n, used = 0;
-	pid_t pid;
-
-	if (pipe(out))
-		return -1;
-	pid = fork();
-	if (!pid) {
-		dup2(out[1], 2);
-		for (fd = 3; fd < 1024; fd++)
-			close(fd);
-		if (!strncmp(mode, "--given", 7))
-			give_device();
-		setenv("LD_PRELOAD", PRELOAD, 1);
-		setenv("SPAWNCTL_DEBUG", "1", 1);
-		if (backend)
-			setenv("SPAWNCTL_BACKEND", backend, 1);
-		execl("/proc/self/exe", "preload_test", mode, NULL);
-		_exit(99);
-	}
-	close(out[1]);
-	while ((n = read(out[0], said + used, sizeof(said) - 1 - used)) > 0)
-		used += n;
-	close(out[0]);
-	said[used] = '\0';
-	return WEXITSTATUS(wait_status(pid));
-}
-
 static void runs(struct __test_metadata *_metadata, const char *backend, const char *says)
 {
-	EXPECT_EQ(0, run_self(backend, "--inner")) TH_LOG("%s", said);
+	EXPECT_EQ(0, run_self(backend, "--inner", NULL)) TH_LOG("%s", said);
 	EXPECT_NE(NULL, strstr(said, says)) TH_LOG("%s", said);
 }
 
@@ -337,24 +348,24 @@ TEST(best) { runs(_metadata, NULL, "spawnctl: vfork: device\n"); }
 /* libc's own vfork() is the control: the handler runs, in the parent's memory. */
 TEST(by_libc)
 {
-	EXPECT_EQ(1, run_self("libc", "--inner"));
+	EXPECT_EQ(1, run_self("libc", "--inner", NULL));
 	EXPECT_NE(NULL, strstr(said, "by_vfork(i % 3) == 10")) TH_LOG("%s", said);
 	EXPECT_NE(NULL, strstr(said, "spawnctl: posix_spawnp sh: libc\n"));
 }
 
 TEST(environment_changes)
 {
-	EXPECT_EQ(0, run_self(NULL, "--setenv")) TH_LOG("%s", said);
+	EXPECT_EQ(0, run_self(NULL, "--setenv", NULL)) TH_LOG("%s", said);
 }
 
 TEST(given_device)
 {
-	EXPECT_EQ(0, run_self("device", "--given")) TH_LOG("%s", said);
+	EXPECT_EQ(0, run_self("device", "--given", give_device)) TH_LOG("%s", said);
 	EXPECT_NE(NULL, strstr(said, "alive\n"));
-	EXPECT_EQ(0, run_self("clone", "--given-unused")) TH_LOG("%s", said);
+	EXPECT_EQ(0, run_self("clone", "--given-unused", give_device)) TH_LOG("%s", said);
 	EXPECT_NE(NULL, strstr(said, "alive\n"));
 	/* One that is opened for the spawn is held back for */
-	run_self("device", "--filtered");
+	run_self("device", "--filtered", NULL);
 	EXPECT_EQ(NULL, strstr(said, "alive\n"));
 }
 
@@ -405,9 +416,22 @@ TEST(at_secure)
 	unlink("/usr/lib/" SECURE_NAME);
 }
 
+TEST(system_calls)
+{
+	/* Blocked, opened, SPAWN, closed, unblocked; glibc before 2.32 tells of no threads */
+	EXPECT_EQ(0, run_self("device", "--calls-5", NULL)) TH_LOG("%s", said);
+	/* clone3(2) alone, or blocked and unblocked around it */
+	EXPECT_EQ(0, run_self("clone3", "--calls-3", NULL)) TH_LOG("%s", said);
+	TH_LOG("%s", said);
+	/* What is not there is not looked for at each call */
+	ASSERT_EQ(0, rename("/dev/spawnctl", "/dev/spawnctl.gone"));
+	EXPECT_EQ(0, run_self(NULL, "--calls-3", NULL)) TH_LOG("%s", said);
+	ASSERT_EQ(0, rename("/dev/spawnctl.gone", "/dev/spawnctl"));
+}
+
 TEST(unknown)
 {
-	EXPECT_EQ(0, run_self("fastest", "--refused-EINVAL")) TH_LOG("%s", said);
+	EXPECT_EQ(0, run_self("fastest", "--refused-EINVAL", NULL)) TH_LOG("%s", said);
 	EXPECT_NE(NULL, strstr(said, "SPAWNCTL_BACKEND is not known"));
 }
 
@@ -415,8 +439,8 @@ TEST(unknown)
 TEST(missing)
 {
 	ASSERT_EQ(0, rename("/dev/spawnctl", "/dev/spawnctl.gone"));
-	EXPECT_EQ(0, run_self("device", "--refused-ENOENT")) TH_LOG("%s", said);
-	EXPECT_EQ(0, run_self(NULL, "--inner")) TH_LOG("%s", said);
+	EXPECT_EQ(0, run_self("device", "--refused-ENOENT", NULL)) TH_LOG("%s", said);
+	EXPECT_EQ(0, run_self(NULL, "--inner", NULL)) TH_LOG("%s", said);
 	EXPECT_NE(NULL, strstr(said, "spawnctl: vfork: clone3 (device: errno 2)\n"));
 	ASSERT_EQ(0, rename("/dev/spawnctl.gone", "/dev/spawnctl"));
 }
@@ -433,6 +457,8 @@ int main(int argc, char **argv)
 		return inner_secure();
 	if (argc == 2 && !strcmp(argv[1], "--given-unused"))
 		return inner_filtered(SYS_ioctl);
+	if (argc == 2 && !strncmp(argv[1], "--calls-", 8))
+		return inner_calls(atoi(argv[1] + 8));
 	if (argc == 2 && !strcmp(argv[1], "--refused-EINVAL"))
 		return inner_refused(EINVAL);
 	if (argc == 2 && !strcmp(argv[1], "--refused-ENOENT"))

@@ -25,11 +25,20 @@ static inline void set_sigmask(const unsigned long long *mask)
 	raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, mask, NULL, sizeof(*mask));
 }
 
-static inline void block_all_signals(unsigned long long *mask)
-{
-	const unsigned long long all = SPAWNCTL_SIGSET_ALL;
+/*
+ * What a thread holds back while it makes system calls that libc would not make here:
+ * all but the synchronous signals. The kernel ends a process that has blocked one
+ * which it forces (force_sig()), whatever its handler: a program that emulates calls
+ * under SECCOMP_RET_TRAP by a handler of SIGSYS would die of them.
+ */
+#define SPAWNCTL_SIGBIT(sig)	(1ULL << ((sig) - 1))
+#define SPAWNCTL_SIGSET_HELD	(SPAWNCTL_SIGSET_ALL & \
+	~(SPAWNCTL_SIGBIT(SIGSYS) | SPAWNCTL_SIGBIT(SIGSEGV) | SPAWNCTL_SIGBIT(SIGBUS) | \
+	  SPAWNCTL_SIGBIT(SIGFPE) | SPAWNCTL_SIGBIT(SIGILL) | SPAWNCTL_SIGBIT(SIGTRAP)))
 
-	raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, mask, sizeof(all));
+static inline void hold_signals(unsigned long long signals, unsigned long long *mask)
+{
+	raw_syscall(SYS_rt_sigprocmask, SIG_BLOCK, &signals, mask, sizeof(signals));
 }
 
 #pragma GCC visibility push(hidden)

@@ -5,12 +5,14 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
+#include <sys/wait.h>
 
 #include "birth.h"
 #include "kernel.h"
 
 #define NSIGNALS	64
 #define SIGSET_SIZE	8
+#define CLONE3_SIZE_VER0	64
 
 /* struct clone_args of <linux/sched.h>, in which some lack the last member */
 struct clone3_args {
@@ -91,27 +93,15 @@ void spawnctl_birth_before_exec(const struct birth *birth)
 		set_sigmask(&birth->clone.exec_mask);
 }
 
-/*
- * @gone: it is not the device, whatever it answered. Asked after, so that a spawn
- * that is well costs nothing more; a file that is not the device has had an ioctl
- * then that it does not know.
- */
-static long by_descriptor(struct birth *birth, int fd, bool *gone)
+/* Until spawnctl_birth_release(); the clone backend adds the synchronous ones */
+static void hold_back(struct birth *birth, unsigned long long signals)
 {
-	long pid, error;
+	unsigned long long mask;
 
-	birth->backend = SPAWNCTL_BACKEND_DEVICE;
-	birth->tid = 0;
-	pid = spawnctl_arch_clone(SYS_ioctl, fd, SPAWNCTL_IOC_SPAWN, (long)&birth->clone,
-				  start, birth);
-	/* Or it was killed before its first instruction: it is told by its id */
-	if (birth->started || (pid > 0 && birth->tid == pid))
-		return pid;
-	error = spawnctl_device_check(fd, NULL);
-	*gone = error;
-	if (error)
-		return error;
-	return pid < 0 ? pid : -ENOTTY;
+	hold_signals(signals, &mask);
+	if (!birth->held)
+		birth->mask = mask;
+	birth->held = true;
 }
 
 static void set_device_clone(const struct birth *birth, struct spawnctl_clone *clone)
@@ -119,84 +109,48 @@ static void set_device_clone(const struct birth *birth, struct spawnctl_clone *c
 	clone->flags |= SPAWNCTL_PARENT_SETTID | SPAWNCTL_HOLD;
 	clone->parent_tid = (unsigned long)&birth->tid;
 	clone->hold = (unsigned long)&birth->hold;
-	if (birth->open_window)
-		return;
-	clone->window_mask = SPAWNCTL_SIGSET_ALL;
-	if (!(clone->flags & SPAWNCTL_EXEC_MASK))
-		clone->flags |= SPAWNCTL_EXEC_KEEP_MASK;
-	clone->flags |= SPAWNCTL_WINDOW_MASK;
-}
-
-/*
- * Whether another way may be tried. EPERM of a descriptor that was given is what
- * LIMIT has taken away, and not to be had by clone(2), which may end the program
- * where such a descriptor is given; of one opened here it is a filter's or an LSM's.
- */
-static bool is_absence(const struct device *device, int error)
-{
-	return error == EACCES || (error == EPERM && device_is_ours(device));
-}
-
-/* 0 or a negative errno */
-static int get_device(struct birth *birth)
-{
-	if (birth->fd < 0)
-		return spawnctl_device_get(&birth->device, birth->transient);
-	birth->device = (struct device){ .fd = birth->fd, .from = DEVICE_CALLERS };
-	return 0;
-}
-
-/*
- * @call: sets @gone if the descriptor is none of the device, whatever it answered.
- * That given by the environment and the kept one can both be gone.
- */
-static inline __attribute__((__always_inline__)) long
-on_descriptor(struct birth *birth, long (*call)(struct birth *birth, int fd, bool *gone),
-	      bool *gone)
-{
-	struct device *device = &birth->device;
-	long ret = 0;
-	int tries;
-
-	*gone = true;
-	for (tries = 0; tries < 3; tries++) {
-		ret = get_device(birth);
-		if (ret)
-			break;
-		*gone = false;
-		ret = call(birth, device->fd, gone);
-		if (!*gone)
-			break;
-		spawnctl_device_lost(device, ret);
-		if (device->from == DEVICE_CALLERS || device->from == DEVICE_TRANSIENT)
-			break;
+	if (!birth->open_window) {
+		clone->flags |= SPAWNCTL_WINDOW_MASK;
+		clone->window_mask = SPAWNCTL_SIGSET_ALL;
+		if (clone->flags & SPAWNCTL_EXEC_MASK)
+			return;
+		if (birth->held) {
+			clone->flags |= SPAWNCTL_EXEC_MASK;
+			clone->exec_mask = birth->mask;
+		} else {
+			clone->flags |= SPAWNCTL_EXEC_KEEP_MASK;
+		}
+	} else if (birth->held) {
+		clone->flags |= SPAWNCTL_WINDOW_MASK;
+		clone->window_mask = birth->mask;
 	}
-	return ret;
 }
 
-/* @absent: it is not there for this caller, whatever is asked of it */
-static long by_device(struct birth *birth, bool *absent)
+/*
+ * That it is the device is asked only if it fails, so that a spawn that succeeds
+ * costs nothing more; a file that is not the device has had an ioctl then that it does
+ * not know.
+ */
+static long by_device(struct birth *birth)
 {
-	const __u32 asked = birth->clone.flags;
-	bool gone;
+	struct spawnctl_clone *clone = &birth->clone;
+	const __u32 asked = clone->flags;
 	long pid;
 
-	*absent = true;
-	if (spawnctl_arch_emulated())
-		return -ENOSYS;
-	set_device_clone(birth, &birth->clone);
+	set_device_clone(birth, clone);
+	birth->tid = 0;
 	birth->hold.wanted = birth->hold_all;
-	pid = on_descriptor(birth, by_descriptor, &gone);
-	if (!gone)
+	pid = spawnctl_arch_clone(SYS_ioctl, birth->device.fd, SPAWNCTL_IOC_SPAWN, (long)clone,
+				  start, birth);
+	/* Or it was killed before its first instruction: it is told by its id */
+	if (birth->started || (pid > 0 && birth->tid == pid)) {
 		spawnctl_device_put(&birth->device);
-	*absent = gone || is_absence(&birth->device, -pid);
-	birth->clone.flags = asked;
-	if (pid < 0) {
-		birth->device.fd = -1;
-		/* The kernel has put the mask back */
-		birth->hold.wanted = false;
+		return pid;
 	}
-	return pid;
+	clone->flags = asked;
+	/* The kernel has put the mask back */
+	birth->hold.wanted = false;
+	return pid < 0 ? pid : -ENOTTY;
 }
 
 static unsigned long long clone_flags(const struct spawnctl_clone *clone)
@@ -228,7 +182,6 @@ static long by_clone3(struct birth *birth)
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = clone->cgroup;
 	}
-	birth->backend = SPAWNCTL_BACKEND_CLONE3;
 	pid = spawnctl_arch_clone(SYS_clone3, (long)&args, sizeof(args), 0, start, birth);
 	if (pid == -EINVAL && (clone->flags & SPAWNCTL_AUTOREAP))
 		pid = -EOPNOTSUPP;
@@ -244,130 +197,265 @@ static long by_clone(struct birth *birth)
 	/* It would end the program */
 	if ((clone->flags & (SPAWNCTL_PIDFD | SPAWNCTL_SHARE_FILES)) && spawnctl_arch_emulated())
 		return -EOPNOTSUPP;
-	birth->backend = SPAWNCTL_BACKEND_CLONE;
 	return spawnctl_arch_clone(SYS_clone, clone_flags(clone) | clone->exit_signal,
 				   clone->stack + clone->stack_size, clone->pidfd, start, birth);
 }
 
-/* With everything blocked in the caller, and so in the child, until the release */
-static __attribute__((__noinline__)) long
-by_lower(struct birth *birth, enum spawnctl_backend wanted)
+/* With signals blocked in the caller, and so in the child, until the release */
+static __attribute__((__noinline__)) long by_lower(struct birth *birth)
 {
 	struct spawnctl_clone *clone = &birth->clone;
-	long pid = -ENOSYS;
 
 	if (clone->sig_default & clone->sig_ignore)
 		return -EINVAL;
-	block_all_signals(&birth->hold.mask);
+	spawnctl_birth_hold_back(birth);
 	birth->hold.wanted = true;
 	if (!(clone->flags & SPAWNCTL_EXEC_MASK))
-		clone->exec_mask = birth->hold.mask;
-	if (wanted != SPAWNCTL_BACKEND_CLONE)
-		pid = by_clone3(birth);
-	/* A filter, or no such call, or not with that flag */
-	if (wanted == SPAWNCTL_BACKEND_CLONE ||
-	    (wanted == SPAWNCTL_BACKEND_ANY &&
-	     (pid == -ENOSYS || (!(clone->flags & SPAWNCTL_CGROUP) &&
-				 (pid == -EINVAL || pid == -EPERM)))))
-		pid = by_clone(birth);
-	return pid;
+		clone->exec_mask = birth->mask;
+	return birth->backend == SPAWNCTL_BACKEND_CLONE3 ? by_clone3(birth) : by_clone(birth);
+}
+
+void spawnctl_birth_hold_back(struct birth *birth)
+{
+	/* The child of clone(2) has the caller's handlers, that of a SIGSEGV as well */
+	if (birth->backend == SPAWNCTL_BACKEND_CLONE)
+		hold_back(birth, SPAWNCTL_SIGSET_ALL);
+	else if (!birth->held)
+		hold_back(birth, SPAWNCTL_SIGSET_HELD);
 }
 
 void spawnctl_birth_release(struct birth *birth)
 {
-	if (!birth->hold.wanted)
-		return;
+	if (birth->held)
+		set_sigmask(&birth->mask);
+	else if (birth->hold.wanted)
+		set_sigmask(&birth->hold.mask);
+	birth->held = false;
 	birth->hold.wanted = false;
-	set_sigmask(&birth->hold.mask);
+}
+
+/* A descriptor of the device: 0 or a negative errno */
+static long take_device(struct birth *birth)
+{
+	struct device *device = &birth->device;
+
+	if (birth->fd >= 0) {
+		device->fd = birth->fd;
+		device->from = DEVICE_CALLERS;
+		return 0;
+	}
+	if (spawnctl_device_given(device))
+		return 0;
+	if (!birth->transient) {
+		int ret = spawnctl_device_kept(device);
+
+		if (ret <= 0)
+			return ret;
+	}
+	hold_back(birth, SPAWNCTL_SIGSET_HELD);
+	return spawnctl_device_open(device);
+}
+
+/*
+ * Whether a backend's error says that it is not there for this caller, whatever is
+ * asked of it. With a cgroup most of them can be about that.
+ *
+ *	device		could not be opened, or is another file: all but EMFILE and the
+ *			like are remembered for a while
+ *			EACCES: a filter, or Landlock
+ *		opened here:
+ *			EPERM, ENOSYS: a filter, an LSM, an emulator
+ *			EMFILE: the pidfd finds no place, which this descriptor has taken
+ *		given:
+ *			EPERM and EDQUOT are what LIMIT has taken away, and no reason for
+ *			clone(2), which may end the program where such a descriptor is given
+ *	clone3		ENOSYS: a filter, an emulator, before Linux 5.3
+ *			EINVAL: no CLONE_CLEAR_SIGHAND, before 5.5
+ *			EPERM, EACCES, EOPNOTSUPP: a filter
+ *	clone		there is none after it
+ */
+static bool is_absence(const struct birth *birth, long error)
+{
+	switch (birth->backend) {
+	case SPAWNCTL_BACKEND_DEVICE:
+		if (birth->device.fd < 0 || error == -EACCES)
+			return true;
+		return device_is_ours(&birth->device) &&
+		       (error == -EPERM || error == -ENOSYS || error == -EMFILE);
+	case SPAWNCTL_BACKEND_CLONE3:
+		if (error == -ENOSYS)
+			return true;
+		return !(birth->clone.flags & SPAWNCTL_CGROUP) &&
+		       (error == -EINVAL || error == -EPERM || error == -EACCES ||
+			error == -EOPNOTSUPP);
+	default:
+		return false;
+	}
+}
+
+/* Of no moment: not for want of room, and not the doing of another thread */
+static bool is_lasting(const struct birth *birth, long error)
+{
+	if (device_is_ours(&birth->device) && error == -EACCES)
+		return true;
+	return birth->device.fd < 0 && error != -EMFILE && error != -ENFILE && error != -ENOMEM &&
+	       error != -EBADF && error != -EINTR;
+}
+
+/*
+ * A call on @birth->device, or the search for one, has failed. The descriptor of the
+ * environment and the kept one can both be gone: 0 if there is another to be tried.
+ */
+static long device_failed(struct birth *birth, long error)
+{
+	struct device *device = &birth->device;
+
+	while (device->fd >= 0) {
+		int gone = spawnctl_device_check(device->fd, NULL);
+		bool last = device->from == DEVICE_CALLERS || device->from == DEVICE_TRANSIENT;
+
+		if (!gone)
+			break;
+		error = gone;
+		spawnctl_device_lost(device, gone);
+		if (last || ++birth->tries == 3)
+			break;
+		error = take_device(birth);
+		if (!error)
+			return 0;
+	}
+	return error;
+}
+
+long spawnctl_birth_next(struct birth *birth, long error)
+{
+	bool absent;
+
+	if (birth->backend == SPAWNCTL_BACKEND_DEVICE) {
+		error = device_failed(birth, error);
+		if (!error)
+			return 0;
+	}
+	absent = is_absence(birth, error);
+	if (birth->backend == SPAWNCTL_BACKEND_DEVICE) {
+		if (birth->device.fd >= 0)
+			spawnctl_device_give_up(&birth->device, error == -EMFILE);
+		if (absent && birth->fd < 0 && is_lasting(birth, error))
+			spawnctl_device_note_absence(error);
+		birth->device.fd = -1;
+	}
+	if (!absent || birth->demanded)
+		return error;
+	if (birth->backend == SPAWNCTL_BACKEND_DEVICE) {
+		birth->passed_over = error;
+		birth->backend = SPAWNCTL_BACKEND_CLONE3;
+	} else {
+		birth->backend = SPAWNCTL_BACKEND_CLONE;
+	}
+	return 0;
+}
+
+long spawnctl_birth_begin(struct birth *birth)
+{
+	long ret;
+
+	birth->device = (struct device){ .fd = -1 };
+	birth->tries = 0;
+	birth->started = false;
+	birth->held = false;
+	birth->hold.wanted = false;
+	birth->passed_over = 0;
+	birth->demanded = birth->fd >= 0 || birth->backend != SPAWNCTL_BACKEND_ANY;
+	if (birth->fd >= 0 || !birth->demanded)
+		birth->backend = SPAWNCTL_BACKEND_DEVICE;
+	if (birth->backend != SPAWNCTL_BACKEND_DEVICE)
+		return 0;
+	if (spawnctl_arch_emulated())
+		return spawnctl_birth_next(birth, -ENOSYS);
+	if (!birth->demanded) {
+		birth->passed_over = spawnctl_device_absence();
+		if (birth->passed_over) {
+			birth->backend = SPAWNCTL_BACKEND_CLONE3;
+			return 0;
+		}
+	}
+	ret = take_device(birth);
+	return ret ? spawnctl_birth_next(birth, ret) : 0;
 }
 
 long spawnctl_birth(struct birth *birth)
 {
-	enum spawnctl_backend wanted = birth->backend;
-	bool absent = true;
+	long ret = spawnctl_birth_begin(birth);
 
-	birth->device.fd = -1;
-	birth->started = false;
-	birth->passed_over = 0;
-	birth->hold.wanted = false;
-	if (birth->fd >= 0)
-		wanted = SPAWNCTL_BACKEND_DEVICE;
-	if (wanted == SPAWNCTL_BACKEND_ANY || wanted == SPAWNCTL_BACKEND_DEVICE) {
-		long pid = by_device(birth, &absent);
-
-		if (wanted == SPAWNCTL_BACKEND_DEVICE || !absent)
-			return pid;
-		birth->passed_over = pid;
+	while (!ret) {
+		ret = birth->backend == SPAWNCTL_BACKEND_DEVICE ? by_device(birth) :
+								   by_lower(birth);
+		if (ret >= 0)
+			break;
+		ret = spawnctl_birth_next(birth, ret);
 	}
-	return by_lower(birth, wanted);
-}
-
-/* Refused for its empty size, where a filter does not refuse it before */
-static int clone3_refused(void)
-{
-	long ret = raw_syscall(SYS_clone3, NULL, 0);
-
-	return ret == -EINVAL ? 0 : ret;
-}
-
-static long ask_descriptor(struct birth *birth, int fd, bool *gone)
-{
-	int refusal = 0;
-	long ret = spawnctl_device_check(fd, &refusal);
-
-	(void)birth;
-	*gone = ret;
-	return ret ? ret : -refusal;
-}
-
-/* @absent: as of by_device() */
-static int probe_device(struct birth *birth, bool *absent)
-{
-	bool gone;
-	int ret;
-
-	*absent = true;
-	if (spawnctl_arch_emulated())
-		return -ENOSYS;
-	ret = on_descriptor(birth, ask_descriptor, &gone);
-	if (ret && !gone)
-		spawnctl_device_put(&birth->device);
-	*absent = gone || is_absence(&birth->device, -ret);
 	return ret;
 }
 
-int spawnctl_birth_probe(struct birth *birth)
+static int end_at_once(void *arg)
 {
-	enum spawnctl_backend wanted = birth->backend;
-	bool absent;
+	(void)arg;
+	return 0;
+}
+
+/*
+ * With a place for the pidfd that cannot be written: EFAULT, when all flags have been
+ * looked at, and no child. One that an emulator makes nevertheless ends at once.
+ */
+static long ask_clone3(void)
+{
+	unsigned long long stack[64];
+	const struct clone3_args args = {
+		.flags = CLONE_VM | CLONE_VFORK | CLONE_CLEAR_SIGHAND | CLONE_PIDFD,
+		.pidfd = 1,
+		.stack = (unsigned long)stack,
+		.stack_size = sizeof(stack),
+	};
+	long ret = spawnctl_arch_clone(SYS_clone3, (long)&args, CLONE3_SIZE_VER0, 0,
+				       end_at_once, NULL);
+
+	if (ret > 0)
+		raw_syscall(SYS_wait4, ret, NULL, __WALL, NULL);
+	return ret < 0 ? ret : 0;
+}
+
+/* Whether the backend refuses whatever is asked of it: a negative errno, or 0 */
+static long ask(struct birth *birth)
+{
+	int refusal = 0;
 	long ret;
 
-	birth->passed_over = 0;
-	if (birth->fd >= 0)
-		wanted = SPAWNCTL_BACKEND_DEVICE;
-	if (wanted == SPAWNCTL_BACKEND_ANY || wanted == SPAWNCTL_BACKEND_DEVICE) {
-		ret = probe_device(birth, &absent);
-		birth->backend = SPAWNCTL_BACKEND_DEVICE;
-		if (!absent || wanted == SPAWNCTL_BACKEND_DEVICE)
-			return ret;
-		birth->passed_over = ret;
+	switch (birth->backend) {
+	case SPAWNCTL_BACKEND_DEVICE:
+		ret = spawnctl_device_check(birth->device.fd, &refusal);
+		return ret ? ret : -refusal;
+	case SPAWNCTL_BACKEND_CLONE3:
+		ret = ask_clone3();
+		return is_absence(birth, ret) ? ret : 0;
+	default:
+		return 0;
 	}
-	birth->device = (struct device){ .fd = -1 };
-	if (wanted != SPAWNCTL_BACKEND_CLONE) {
-		ret = clone3_refused();
-		birth->backend = SPAWNCTL_BACKEND_CLONE3;
-		if (!ret || wanted == SPAWNCTL_BACKEND_CLONE3)
-			return ret;
-	}
-	birth->backend = SPAWNCTL_BACKEND_CLONE;
-	return 0;
 }
 
 int spawnctl_birth_backend(struct birth *birth)
 {
-	int ret = spawnctl_birth_probe(birth);
+	long ret;
 
+	spawnctl_device_note_absence(0);
+	ret = spawnctl_birth_begin(birth);
+	while (!ret) {
+		ret = ask(birth);
+		if (!ret)
+			break;
+		ret = spawnctl_birth_next(birth, ret);
+	}
 	if (!ret && birth->backend == SPAWNCTL_BACKEND_DEVICE)
 		spawnctl_device_put(&birth->device);
+	spawnctl_birth_release(birth);
 	return ret;
 }

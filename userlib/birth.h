@@ -24,12 +24,16 @@
  *	has cleared @hold.wanted
  * @fn: the child, with @arg; its result is the exit status
  * @device: the descriptor used; its fd is -1 where another backend is
+ * @demanded: no other backend is tried
+ * @tries: how many descriptors were not the device
  * @passed_over: why the device is not used, a negative errno, or 0
  * @started: the child has run
  * @tid: the child's process id, there before it runs (by the device only)
  * @hold: whether signals are still held back in the caller, and its mask. By the
  *	device the child decides, until it has executed a program or ended; without
  *	it they always are
+ * @held: they are held back by the library, until the release, and @mask is the
+ *	caller's
  */
 struct birth {
 	struct spawnctl_clone clone;
@@ -42,10 +46,14 @@ struct birth {
 	void *arg;
 
 	struct device device;
+	bool demanded;
+	int tries;
 	long passed_over;
 	bool started;
 	pid_t tid;
 	struct spawnctl_hold hold;
+	bool held;
+	unsigned long long mask;
 };
 
 /**
@@ -55,6 +63,29 @@ struct birth {
  * still be held back: spawnctl_birth_release() comes after.
  */
 long spawnctl_birth(struct birth *birth);
+
+/**
+ * spawnctl_birth_begin() - choose the backend that is to be tried first
+ *
+ * With spawnctl_birth_next() that is the one place that says what is usable, and what
+ * is tried next.
+ *
+ * Return: 0 with @birth->backend, and a descriptor in @birth->device if it is the
+ * device; or a negative errno.
+ */
+long spawnctl_birth_begin(struct birth *birth);
+
+/**
+ * spawnctl_birth_next() - @birth->backend has failed, and made no child
+ * @birth: the birth
+ * @error: negative errno
+ *
+ * Return: 0 with another to be tried, or a negative errno: that of the last one.
+ */
+long spawnctl_birth_next(struct birth *birth, long error);
+
+/** spawnctl_birth_hold_back() - the signals that a lower backend's child must not have */
+void spawnctl_birth_hold_back(struct birth *birth);
 
 /** spawnctl_birth_release() - let through the signals that are held back */
 void spawnctl_birth_release(struct birth *birth);
@@ -71,12 +102,6 @@ void spawnctl_birth_before_exec(const struct birth *birth);
 
 /** spawnctl_birth_backend() - which backend it would be: 0 or a negative errno */
 int spawnctl_birth_backend(struct birth *birth);
-
-/**
- * spawnctl_birth_probe() - the same, with the descriptor left in @birth->device,
- *	to be put by the caller, if it is the device
- */
-int spawnctl_birth_probe(struct birth *birth);
 
 #pragma GCC visibility pop
 

@@ -109,12 +109,15 @@ static bool names(const struct spawn *spawn, int fd)
 	return false;
 }
 
-/* In the child's own table. What is close-on-exec can else stay. */
+/*
+ * In the child's own table. It is close-on-exec: without actions nothing finds it, and
+ * one for one use, of a low number, can also be found by a path.
+ */
 static void hide_device(const struct spawn *spawn)
 {
 	const struct device *device = &spawn->birth.device;
 
-	if (device_is_ours(device) &&
+	if (spawn->used && device_is_ours(device) &&
 	    (device->from == DEVICE_TRANSIENT || names(spawn, device->fd)))
 		raw_syscall(SYS_close, device->fd);
 }
@@ -122,6 +125,10 @@ static void hide_device(const struct spawn *spawn)
 /*
  * The child's own table, of which nothing from @first on was ever copied. Until
  * then, and if this fails, the table is the parent's: not to be touched.
+ *
+ * Whether there is a close_range(2) is found out here and not in the parent: a filter
+ * may kill for it, and libc calls it in the child. Without one the table is copied
+ * whole, and no other child is made, of which the program would hear.
  */
 static int unshare_table(struct spawn *spawn)
 {
@@ -130,11 +137,13 @@ static int unshare_table(struct spawn *spawn)
 	if (!spawn->share)
 		return 0;
 	ret = raw_syscall(SYS_close_range, spawn->first, ~0U, CLOSE_RANGE_UNSHARE);
-	if (ret) {
-		/* A filter that is new, or of this thread alone */
-		spawn->cannot_unshare = ret != -ENOMEM && ret != -EMFILE;
-		return fail(spawn, SPAWNCTL_STEP_CLONE, ret);
+	spawn->closed_span = !ret;
+	if (ret && ret != -ENOMEM && ret != -EMFILE) {
+		spawn->cannot_unshare = true;
+		ret = raw_syscall(SYS_unshare, CLONE_FILES);
 	}
+	if (ret)
+		return fail(spawn, SPAWNCTL_STEP_CLONE, ret);
 	spawn->share = false;
 	/* The parent's, made since; it is not there in a child with a copy */
 	if (spawn->pidfd >= 0)
@@ -214,8 +223,6 @@ static long do_action(const struct action *action)
 
 static int do_actions(struct spawn *spawn)
 {
-	/* What the first closefrom has to close is not there, if the table was made so */
-	const bool shared = spawn->share;
 	bool closefrom_seen = false;
 	int i, ret;
 
@@ -230,7 +237,8 @@ static int do_actions(struct spawn *spawn)
 		}
 		if (action->op == ACTION_CLOSEFROM && !closefrom_seen) {
 			closefrom_seen = true;
-			if (shared && (unsigned int)action->fd == spawn->first)
+			/* What it has to close is not there */
+			if (spawn->closed_span && (unsigned int)action->fd == spawn->first)
 				continue;
 		}
 		error = do_action(action);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The descriptor: found, opened, and asked what it is.
+ * The descriptor: opened, kept, and asked what it is.
  *
  * Nothing here is a cancellation point, or touches errno but in the exported
  * functions.
@@ -8,17 +8,19 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
+#include <pthread.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "arch.h"
 #include "device.h"
+#include "given.h"
+#include "inflight.h"
 
 #define MISC_MAJOR	10	/* Documentation/admin-guide/devices.txt */
 /*
@@ -28,22 +30,26 @@
 #define LOW_FDS		32
 #define NONE		(-1)
 
-/* By the environment that the program was started with, once that is read */
-static int given_fd = NONE;
-static bool environment_read;
-/* Not known yet whether it is one, or it was found not to be; atomic */
-static bool given_in_doubt = true;
-
 /*
- * The one that is kept, with the count of those before: else who has found 32
- * closed could take the next 32, of another thread, for that one. Atomic.
+ * The number of the one that is kept, the same in every table of the process, as
+ * threads can have tables of their own (CLONE_FILES): if each lack of it made a new
+ * number, they would take it from each other and leave one open each time. It stays
+ * until a fork. Atomic.
  */
-#define KEPT(count, fd)	((unsigned long)(count) << 32 | (unsigned int)(fd))
-#define KEPT_FD(kept)	((int)(unsigned int)(kept))
-#define KEPT_COUNT(kept) ((unsigned int)((kept) >> 32))
+static int kept_fd = NONE;
+/* In some table another file has that number: asked before each use; atomic */
+static bool kept_in_doubt;
+/* st_rdev of the device, once it is known; atomic */
+static dev_t device_rdev;
 
-static unsigned long kept_fd = KEPT(0, NONE);
+/* When it was found not to be there, in milliseconds, above the errno; atomic */
+static unsigned long long absence;
+#define ERRNO_BITS	12
+#define ABSENCE_MS	1000
+
 bool spawnctl_table_shared;
+static bool others_in_table;
+static unsigned int forks;	/* of this thread, which holds the lock over them */
 
 int spawnctl_info(int fd, struct spawnctl_info *info)
 {
@@ -80,14 +86,13 @@ static bool is_of_that_name(int fd)
 }
 
 /* A character device of the major number that ours has: 0 or a negative errno */
-static int looks_like_it(int fd)
+static int look_at(int fd, struct stat *st)
 {
-	struct stat st;
-	long ret = raw_syscall(SYS_newfstatat, fd, "", &st, AT_EMPTY_PATH);
+	long ret = raw_syscall(SYS_newfstatat, fd, "", st, AT_EMPTY_PATH);
 
 	if (ret)
 		return ret;
-	return S_ISCHR(st.st_mode) && major(st.st_rdev) == MISC_MAJOR ? 0 : -ENOTTY;
+	return S_ISCHR(st->st_mode) && major(st->st_rdev) == MISC_MAJOR ? 0 : -ENOTTY;
 }
 
 /*
@@ -106,7 +111,8 @@ int spawnctl_device_check(int fd, int *refusal)
 {
 	/* A struct that can only be refused, and by few others with E2BIG */
 	const __u32 size = ~0U;
-	long ret = looks_like_it(fd);
+	struct stat st;
+	long ret = look_at(fd, &st);
 
 	/* Other files may do something at an ioctl: this far they are told */
 	if (ret)
@@ -121,9 +127,22 @@ int spawnctl_device_check(int fd, int *refusal)
 	/* Other devices refuse as well, before they have looked */
 	if (ret != -E2BIG && is_another(fd))
 		return -ENOTTY;
+	if (ret == -E2BIG)
+		__atomic_store_n(&device_rdev, st.st_rdev, __ATOMIC_RELAXED);
 	if (refusal)
 		*refusal = ret == -E2BIG ? 0 : -ret;
 	return 0;
+}
+
+/* The same by one system call, once a descriptor has been checked: 0 or a negative errno */
+static int check_again(int fd)
+{
+	struct stat st;
+	int ret = look_at(fd, &st);
+
+	if (ret || st.st_rdev == __atomic_load_n(&device_rdev, __ATOMIC_RELAXED))
+		return ret;
+	return spawnctl_device_check(fd, NULL);
 }
 
 /* One that is the device and does not refuse this caller, or a negative errno */
@@ -147,119 +166,41 @@ int spawnctl_open(void)
 	return fd < 0 ? spawnctl_error(fd) : fd;
 }
 
-/* A decimal number that is all of @text up to @end, or -1 */
-static int number(const char *text, const char *end)
+/*
+ * The same open file at @number or, for the first one, at the first free one from
+ * LOW_FDS on, where there is one. -EBUSY: another file is at @number.
+ */
+static int move_to(int fd, int number)
 {
-	long value = 0;
+	long moved;
 
-	if (text == end)
-		return -1;
-	for (; text < end; text++) {
-		if (*text < '0' || *text > '9')
-			return -1;
-		value = value * 10 + *text - '0';
-		if (value > INT_MAX)
-			return -1;
-	}
-	return value;
-}
-
-static int number_of(const char *variable)
-{
-	const char *text = secure_getenv(variable);
-
-	return text ? number(text, text + strlen(text)) : -1;
-}
-
-/* sd_listen_fds_with_names(3): descriptors from 3 on, names parted by colons */
-static int systemd_fd(void)
-{
-	static const char wanted[] = "spawnctl";
-	const char *names = secure_getenv("LISTEN_FDNAMES");
-	int i, n = number_of("LISTEN_FDS");
-
-	if (!names || number_of("LISTEN_PID") != raw_syscall(SYS_getpid))
-		return NONE;
-	for (i = 0; i < n; i++) {
-		size_t len = strcspn(names, ":");
-
-		if (len == sizeof(wanted) - 1 && !memcmp(names, wanted, len))
-			return 3 + i;
-		if (!names[len])
-			break;
-		names += len + 1;
-	}
-	return NONE;
-}
-
-/* Before main(): later another thread may be changing the environment */
-static void __attribute__((__constructor__)) read_environment(void)
-{
-	given_fd = number_of("SPAWNCTL_FD");
-	if (given_fd < 0)
-		given_fd = systemd_fd();
-	environment_read = true;
-}
-
-/* A vfork() child may have closed it, and the caller have it still */
-static __attribute__((__noinline__)) bool given_is_device(void)
-{
-	if (spawnctl_device_check(given_fd, NULL))
-		return false;
-	__atomic_store_n(&given_in_doubt, false, __ATOMIC_RELAXED);
-	return true;
-}
-
-static int given(void)
-{
-	/* The constructor of another library may be the first to spawn */
-	if (!environment_read)
-		read_environment();
-	if (given_fd < 0)
-		return NONE;
-	if (__atomic_load_n(&given_in_doubt, __ATOMIC_RELAXED) && !given_is_device())
-		return NONE;
-	return given_fd;
-}
-
-bool spawnctl_device_is_given(void)
-{
-	return given() != NONE;
-}
-
-/* The same open file with a number that nobody counts on, if there is one */
-static int lift(int fd)
-{
-	long high = raw_syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, LOW_FDS);
-
-	if (high < 0)
+	if (fd == number)
+		return fd;
+	moved = raw_syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, number == NONE ? LOW_FDS : number);
+	if (moved < 0 && number == NONE)
 		return fd;
 	raw_syscall(SYS_close, fd);
-	return high;
+	if (moved >= 0 && number != NONE && moved != number) {
+		raw_syscall(SYS_close, moved);
+		return -EBUSY;
+	}
+	return moved < 0 ? -EBUSY : moved;
 }
 
-/* Opened, and kept if no other thread was first */
-static int open_to_keep(struct device *device)
+/* One to keep at @number, or NONE: at one that nobody counts on */
+static int open_to_keep(int number)
 {
-	unsigned long old = device->kept;
-	int fd = NONE;
+	int fd = open_usable(), expected = NONE;
 
-	while (KEPT_FD(old) == NONE) {
-		if (fd == NONE) {
-			fd = open_usable();
-			if (fd < 0)
-				return fd;
-			fd = lift(fd);
-		}
-		device->kept = KEPT(KEPT_COUNT(old) + 1, fd);
-		if (__atomic_compare_exchange_n(&kept_fd, &old, device->kept, false,
-						__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-			return fd;
-	}
-	if (fd != NONE)
-		raw_syscall(SYS_close, fd);
-	device->kept = old;
-	return KEPT_FD(old);
+	if (fd < 0)
+		return fd;
+	fd = move_to(fd, number);
+	if (fd < 0 || number != NONE)
+		return fd;
+	if (__atomic_compare_exchange_n(&kept_fd, &expected, fd, false, __ATOMIC_ACQ_REL,
+					__ATOMIC_ACQUIRE))
+		return fd;
+	return move_to(fd, expected);
 }
 
 /*
@@ -267,63 +208,237 @@ static int open_to_keep(struct device *device)
  * less than its mask sees to that: glibc acts on a pthread_cancel() that was under way
  * when pthread_setcancelstate() was called.
  */
-static __attribute__((__noinline__)) int keep_device(struct device *device)
+static __attribute__((__noinline__)) int keep_device(void)
 {
 	unsigned long long mask;
+	bool locked;
 	int fd;
 
-	block_all_signals(&mask);
-	fd = open_to_keep(device);
+	hold_signals(SPAWNCTL_SIGSET_HELD, &mask);
+	locked = spawnctl_inflight_lock();
+	/* Another thread may have been first */
+	fd = __atomic_load_n(&kept_fd, __ATOMIC_ACQUIRE);
+	if (fd == NONE || check_again(fd))
+		fd = open_to_keep(fd);
+	if (locked)
+		spawnctl_inflight_unlock();
 	set_sigmask(&mask);
 	return fd;
 }
 
-int spawnctl_device_get(struct device *device, bool transient)
+int spawnctl_device_kept(struct device *device)
 {
-	device->fd = given();
-	device->from = DEVICE_GIVEN;
-	if (device->fd >= 0)
-		return 0;
-	if (transient || !spawnctl_device_keeps()) {
-		device->from = DEVICE_TRANSIENT;
-		device->fd = open_device();
-	} else {
-		device->from = DEVICE_KEPT;
-		device->kept = __atomic_load_n(&kept_fd, __ATOMIC_ACQUIRE);
-		device->fd = KEPT_FD(device->kept);
-		if (device->fd == NONE)
-			device->fd = keep_device(device);
+	int fd = __atomic_load_n(&kept_fd, __ATOMIC_ACQUIRE);
+	bool there = fd != NONE && !device->missing;
+
+	if (!spawnctl_device_keeps())
+		return 1;
+	if (there && __atomic_load_n(&kept_in_doubt, __ATOMIC_RELAXED)) {
+		int error = check_again(fd);
+
+		if (error && error != -EBADF)
+			return 1;
+		there = !error;
 	}
-	return device->fd < 0 ? device->fd : 0;
+	if (!there)
+		fd = keep_device();
+	if (fd == -EBUSY)
+		return 1;
+	device->from = DEVICE_KEPT;
+	device->fd = fd < 0 ? NONE : fd;
+	return fd < 0 ? fd : 0;
 }
 
-void spawnctl_device_close(int fd)
+int spawnctl_device_open(struct device *device)
+{
+	bool locked = spawnctl_inflight_lock();
+	int fd = open_device();
+
+	device->from = DEVICE_TRANSIENT;
+	if (fd >= 0) {
+		device->slot = spawnctl_inflight_add(fd);
+		if (device->slot < 0) {
+			raw_syscall(SYS_close, fd);
+			fd = -EMFILE;
+		}
+	}
+	if (locked)
+		spawnctl_inflight_unlock();
+	device->fd = fd < 0 ? NONE : fd;
+	return fd < 0 ? fd : 0;
+}
+
+/* Whether nobody but this thread can change its table; not in glibc before 2.32 */
+static bool alone_in_table(void)
+{
+#ifdef __GLIBC__
+	extern char __libc_single_threaded __attribute__((__weak__));
+
+	return &__libc_single_threaded && __libc_single_threaded && !others_in_table;
+#else
+	return false;
+#endif
+}
+
+void spawnctl_device_close(int fd, int slot)
 {
 	/* Another thread may have closed it, and opened something of its own */
-	if (!spawnctl_device_check(fd, NULL))
+	if (alone_in_table() || !check_again(fd))
 		raw_syscall(SYS_close, fd);
+	spawnctl_inflight_remove(slot);
 }
 
-void spawnctl_device_lost(const struct device *device, int error)
+void spawnctl_device_lost(struct device *device, int error)
 {
-	unsigned long expected;
-
 	switch (device->from) {
 	case DEVICE_CALLERS:
 		break;
 	case DEVICE_GIVEN:
-		__atomic_store_n(&given_in_doubt, true, __ATOMIC_RELAXED);
+		spawnctl_given_doubt();
 		break;
 	case DEVICE_KEPT:
-		expected = device->kept;
-		__atomic_compare_exchange_n(&kept_fd, &expected,
-					    KEPT(KEPT_COUNT(expected), NONE), false,
-					    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+		if (error == -EBADF)
+			device->missing = true;
+		else
+			__atomic_store_n(&kept_in_doubt, true, __ATOMIC_RELAXED);
 		break;
 	case DEVICE_TRANSIENT:
 		/* What is at the device's name, and was opened a moment ago */
 		if (error != -EBADF && is_of_that_name(device->fd))
 			raw_syscall(SYS_close, device->fd);
+		spawnctl_inflight_remove(device->slot);
 		break;
 	}
+	device->fd = NONE;
+}
+
+void spawnctl_device_give_up(const struct device *device, bool kept_too)
+{
+	if (kept_too && device->from == DEVICE_KEPT && !check_again(device->fd))
+		raw_syscall(SYS_close, device->fd);
+	spawnctl_device_put(device);
+}
+
+/* By the vDSO, and so without a system call */
+static unsigned long long now_ms(void)
+{
+	struct timespec now = { 0 };
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
+}
+
+int spawnctl_device_absence(void)
+{
+	unsigned long long noted = __atomic_load_n(&absence, __ATOMIC_RELAXED);
+
+	if (!noted || now_ms() - (noted >> ERRNO_BITS) >= ABSENCE_MS)
+		return 0;
+	return -(int)(noted & ((1 << ERRNO_BITS) - 1));
+}
+
+void spawnctl_device_note_absence(int error)
+{
+	unsigned long long noted = error ? now_ms() << ERRNO_BITS | -error : 0;
+
+	__atomic_store_n(&absence, noted, __ATOMIC_RELAXED);
+}
+
+void spawnctl_device_others_in_table(void)
+{
+	others_in_table = true;
+}
+
+void spawnctl_device_before_fork(void)
+{
+	if (spawnctl_inflight_lock() || forks)
+		forks++;
+}
+
+void spawnctl_device_after_fork(void)
+{
+	if (forks && !--forks)
+		spawnctl_inflight_unlock();
+}
+
+void spawnctl_device_leave_table(void)
+{
+	const int kept = __atomic_load_n(&kept_fd, __ATOMIC_ACQUIRE);
+
+	if (kept != NONE && !check_again(kept))
+		raw_syscall(SYS_close, kept);
+}
+
+/*
+ * The other threads, for whose spawns they were opened, are not in this process. A
+ * number can be that of another file: of a table of another thread's, or of a child
+ * of vfork(2) that has called fork(3).
+ */
+void spawnctl_device_in_fork(bool table_shared)
+{
+	int slot;
+
+	spawnctl_table_shared |= table_shared;
+	for (slot = 0; slot < INFLIGHT_MAX; slot++) {
+		int fd = spawnctl_inflight_take(slot);
+
+		if (fd != NONE && !table_shared && !check_again(fd))
+			raw_syscall(SYS_close, fd);
+	}
+	if (!table_shared)
+		spawnctl_device_leave_table();
+	kept_fd = NONE;
+	kept_in_doubt = false;
+	forks = 0;
+	spawnctl_inflight_reset();
+}
+
+static void in_fork(void)
+{
+	spawnctl_device_in_fork(false);
+}
+
+#ifdef __GLIBC__
+/* As pthread_atfork(3), with a name by which dlclose(3) takes them back */
+int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void),
+		      void *object);
+void __cxa_finalize(void *object);
+
+static int this_object;
+
+static void watch_forks(void)
+{
+	__register_atfork(spawnctl_device_before_fork, spawnctl_device_after_fork, in_fork,
+			  &this_object);
+}
+
+static void unwatch_forks(void)
+{
+	__cxa_finalize(&this_object);
+}
+#else
+static void watch_forks(void)
+{
+	pthread_atfork(spawnctl_device_before_fork, spawnctl_device_after_fork, in_fork);
+}
+
+/* In musl dlclose(3) unloads nothing */
+static void unwatch_forks(void)
+{
+}
+#endif
+
+/* Before main(): later another thread may be changing the environment */
+static void __attribute__((__constructor__)) begin(void)
+{
+	spawnctl_given_read();
+	watch_forks();
+}
+
+/* dlclose(3), or the end of the program */
+static void __attribute__((__destructor__)) end(void)
+{
+	unwatch_forks();
+	if (spawnctl_device_keeps())
+		spawnctl_device_leave_table();
 }

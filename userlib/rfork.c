@@ -28,9 +28,8 @@ __attribute__((__visibility__("hidden"))) long spawnctl_rfspawn_prepare(struct v
 
 long spawnctl_rfspawn_prepare(struct vfork_call *call)
 {
-	struct birth birth = { .fd = -1 };
-
-	return spawnctl_vfork_prepare(call, &birth);
+	call->birth = (struct birth){ .fd = -1 };
+	return spawnctl_vfork_prepare(call);
 }
 
 static int check(int flags)
@@ -84,6 +83,14 @@ static void set_args(unsigned long long *args, int flags)
 #endif
 }
 
+static void before_child(int flags)
+{
+	if (!(flags & (RFFDG | RFCFDG)))
+		spawnctl_device_others_in_table();
+	if (!(flags & RFMEM))
+		spawnctl_device_before_fork();
+}
+
 /*
  * What is not done by the kernel. A child that cannot be without the caller's
  * descriptors, for want of close_range(2) and of /proc, is none.
@@ -92,8 +99,9 @@ static void set_up_child(int flags, struct robust_list_head *robust)
 {
 	if (!(flags & RFMEM)) {
 		spawnctl_new_robust_list(robust);
-		if (!(flags & (RFFDG | RFCFDG)))
-			spawnctl_device_table_shared();
+		spawnctl_device_in_fork(!(flags & (RFFDG | RFCFDG)));
+	} else if (flags & RFFDG) {
+		spawnctl_device_leave_table();
 	}
 	if ((flags & RFCFDG) && spawnctl_close_span(0, ~0U))
 		raw_syscall(SYS_exit_group, 127);
@@ -119,6 +127,7 @@ pid_t spawnctl_rfork(int flags)
 	if ((args[0] & CLONE_FILES) && spawnctl_arch_emulated())
 		return spawnctl_error(-EOPNOTSUPP);
 	robust = spawnctl_robust_list();
+	before_child(flags);
 	if (flags & RFNOWAIT) {
 		ret = raw_syscall(SYS_clone3, args, sizeof(args));
 		if (ret == -EINVAL)
@@ -126,11 +135,12 @@ pid_t spawnctl_rfork(int flags)
 	} else {
 		ret = raw_syscall(SYS_clone, args[0] | args[4], 0, 0, args[2], 0);
 	}
-	if (ret < 0)
-		return spawnctl_error(ret);
-	if (!ret)
+	if (!ret) {
 		set_up_child(flags, robust);
-	return ret;
+		return 0;
+	}
+	spawnctl_device_after_fork();
+	return ret < 0 ? spawnctl_error(ret) : ret;
 }
 
 /* On the child's stack: the caller's is not waiting */
@@ -209,6 +219,7 @@ pid_t rfork_thread(int flags, void *stack, int (*fn)(void *arg), void *arg)
 	/* Not where it ends, but how big a shadow stack is to be: as the kernel's own */
 	args[6] = (unsigned long)top > SPAWNCTL_STACK_SIZE ? SPAWNCTL_STACK_SIZE : 16;
 	args[5] = (unsigned long)top - args[6];
+	before_child(flags);
 	if ((flags & RFNOWAIT) || args[2]) {
 		ret = spawnctl_arch_clone(SYS_clone3, (long)args, sizeof(args), 0,
 					  start_child, start);
@@ -221,5 +232,7 @@ pid_t rfork_thread(int flags, void *stack, int (*fn)(void *arg), void *arg)
 					  (args[0] & ~(CLONE_CHILD_SETTID |
 						       CLONE_CHILD_CLEARTID)) | args[4],
 					  (long)top, 0, start_child, start);
+	if (!(flags & RFMEM))
+		spawnctl_device_after_fork();
 	return ret < 0 ? spawnctl_error(ret) : ret;
 }

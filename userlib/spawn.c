@@ -28,26 +28,8 @@
 
 _Static_assert(SEARCH_STACK <= SPAWNCTL_SPAWN_STACK, "what is promised");
 
-/*
- * Whether close_range(2) can make a table: asked once, by a call that changes
- * nothing, as a child that finds out is one that the program hears of.
- */
-enum { UNSHARE_UNKNOWN, UNSHARE_CAN, UNSHARE_CANNOT };
-
-static int unshare_known;	/* atomic */
-
-static bool can_unshare(void)
-{
-	int known = __atomic_load_n(&unshare_known, __ATOMIC_RELAXED);
-
-	if (known == UNSHARE_UNKNOWN) {
-		known = UNSHARE_CANNOT;
-		if (raw_syscall(SYS_close_range, 1, 0, CLOSE_RANGE_UNSHARE) == -EINVAL)
-			known = UNSHARE_CAN;
-		__atomic_store_n(&unshare_known, known, __ATOMIC_RELAXED);
-	}
-	return known == UNSHARE_CAN;
-}
+/* A child has found that close_range(2) cannot make a table; atomic */
+static bool cannot_unshare;
 
 static void name_fd(struct spawn *spawn, int fd)
 {
@@ -125,10 +107,6 @@ static void set_clone(struct spawn *spawn)
 	*clone = (struct spawnctl_clone){ .size = sizeof(*clone), .exit_signal = SIGCHLD };
 	if (spawn->share)
 		clone->flags |= SPAWNCTL_SHARE_FILES;
-	if (spawn->transient) {
-		clone->flags |= SPAWNCTL_EXEC_MASK;
-		clone->exec_mask = spawn->mask;
-	}
 	if (spawn->attr->flags)
 		set_attributes(clone, spawn->attr);
 	if (spawn->attr->pidfd) {
@@ -181,7 +159,9 @@ give_birth_in(struct spawn *spawn, unsigned long long *frame, size_t size)
 	long pid;
 
 	spawn->first = 0;
-	spawn->share = may_share(spawn) && !spawnctl_arch_emulated() && can_unshare();
+	spawn->share = may_share(spawn) && !spawnctl_arch_emulated() &&
+		       !__atomic_load_n(&cannot_unshare, __ATOMIC_RELAXED);
+	spawn->closed_span = false;
 	set_clone(spawn);
 	spawn->pidfd = -1;
 	spawn->failure = (struct spawnctl_failure){ .action = -1 };
@@ -237,6 +217,7 @@ static long give_birth_and_reap(struct spawn *spawn)
 int spawnctl_spawn_run(struct spawn *spawn)
 {
 	static const struct spawnctl_attr none = { .fd = -1 };
+	struct device given;
 	int error;
 	long pid;
 
@@ -245,16 +226,16 @@ int spawnctl_spawn_run(struct spawn *spawn)
 		spawn->attr = &none;
 	spawn->transient = (spawn->attr->transient || !spawnctl_device_keeps()) &&
 			   spawn->attr->fd < 0 && spawn->attr->backend <= SPAWNCTL_BACKEND_DEVICE &&
-			   !spawnctl_device_is_given();
-	if (spawn->transient)
-		block_all_signals(&spawn->mask);
+			   !spawnctl_device_given(&given);
 	spawn->cannot_unshare = false;
 	pid = give_birth_and_reap(spawn);
 	if (spawn->cannot_unshare) {
-		/* Once more, with a copy of the table */
-		__atomic_store_n(&unshare_known, UNSHARE_CANNOT, __ATOMIC_RELAXED);
-		spawnctl_birth_release(&spawn->birth);
-		pid = give_birth_and_reap(spawn);
+		__atomic_store_n(&cannot_unshare, true, __ATOMIC_RELAXED);
+		/* Nor could unshare(2): once more, with a copy of the table */
+		if (spawn->share && spawn->failure.step == SPAWNCTL_STEP_CLONE) {
+			spawnctl_birth_release(&spawn->birth);
+			pid = give_birth_and_reap(spawn);
+		}
 	}
 	error = spawn->failure.error;
 	if (spawn->attr->failure)
@@ -266,8 +247,6 @@ int spawnctl_spawn_run(struct spawn *spawn)
 			*spawn->pid = pid;
 	}
 	spawnctl_birth_release(&spawn->birth);
-	if (spawn->transient)
-		set_sigmask(&spawn->mask);
 	return error;
 }
 

@@ -99,12 +99,8 @@ struct spawn {
 	const struct spawnctl_attr *attr;
 	struct birth birth;
 
-	/*
-	 * The descriptor of the device is open for this spawn alone, in which all is
-	 * held back until it is closed, and @mask then put back
-	 */
+	/* The descriptor of the device is open for this spawn alone, if it is not given */
 	bool transient;
-	unsigned long long mask;
 
 	/* Where the results go, or NULL: the pidfd's is that of @attr */
 	pid_t *pid;
@@ -113,9 +109,10 @@ struct spawn {
 
 	/*
 	 * The descriptor table is the caller's until the child has made its own,
-	 * with no descriptor from @first on.
+	 * with no descriptor from @first on, if @closed_span.
 	 */
 	bool share;
+	bool closed_span;
 	unsigned int first;
 	int pidfd;
 	bool cannot_unshare;

@@ -31,34 +31,82 @@ pid_t spawnctl_error(long error)
 	return -1;
 }
 
-long spawnctl_vfork_prepare(struct vfork_call *call, struct birth *birth)
-{
-	long ret = spawnctl_birth_probe(birth);
+/* arch/ says 360, see VFORK_FRAME */
+static_assert(sizeof(struct vfork_call) <= 360, "the frame in arch/");
+static_assert(offsetof(struct vfork_call, tid) == 48, "the offsets in arch/");
 
-	if (ret)
-		return ret;
-	*call = (struct vfork_call){ .close_fd = -1 };
+static void set_device_call(struct vfork_call *call)
+{
+	struct birth *birth = &call->birth;
+	struct spawnctl_clone *clone = &birth->clone;
+
+	*clone = spawnctl_vfork_clone;
+	clone->flags = SPAWNCTL_PARENT_SETTID;
+	clone->parent_tid = (unsigned long)&call->tid;
+	call->tid = 0;
+	if (birth->held) {
+		clone->flags |= SPAWNCTL_WINDOW_MASK;
+		clone->window_mask = birth->mask;
+	}
+	call->nr = SYS_ioctl;
+	call->args[0] = birth->device.fd;
+	call->args[1] = SPAWNCTL_IOC_SPAWN;
+	call->args[2] = (long)clone;
+	if (birth->device.from == DEVICE_TRANSIENT)
+		call->after = VFORK_CLOSE | (long)birth->device.slot << VFORK_SLOT;
+}
+
+static long set_call(struct vfork_call *call, long error)
+{
+	struct birth *birth = &call->birth;
+
+	if (error) {
+		spawnctl_birth_release(birth);
+		return error;
+	}
+	call->after = 0;
+	call->tid = -1;
 	switch (birth->backend) {
 	case SPAWNCTL_BACKEND_DEVICE:
-		call->nr = SYS_ioctl;
-		call->args[0] = birth->device.fd;
-		call->args[1] = SPAWNCTL_IOC_SPAWN;
-		call->args[2] = (long)&spawnctl_vfork_clone;
-		if (birth->device.from == DEVICE_TRANSIENT)
-			call->close_fd = birth->device.fd;
+		set_device_call(call);
 		break;
 	case SPAWNCTL_BACKEND_CLONE3:
+		/* It resets the handlers, and the child has the caller's mask */
+		spawnctl_birth_release(birth);
 		call->nr = SYS_clone3;
 		call->args[0] = (long)clone3_args;
 		call->args[1] = sizeof(clone3_args);
 		break;
 	default:
-		block_all_signals(&call->mask);
+		spawnctl_birth_hold_back(birth);
 		call->nr = SYS_clone;
 		call->args[0] = CLONE_VM | CLONE_VFORK | SIGCHLD;
-		call->args[2] = 1;
+		call->args[1] = 0;
+		call->args[2] = 0;
+		call->after = VFORK_HANDLERS;
 	}
+	if (birth->held)
+		call->after |= VFORK_MASK;
+	call->mask = birth->mask;
 	return VFORK_CALL;
+}
+
+long spawnctl_vfork_prepare(struct vfork_call *call)
+{
+	return set_call(call, spawnctl_birth_begin(&call->birth));
+}
+
+long spawnctl_vfork_next(struct vfork_call *call, long error)
+{
+	return set_call(call, spawnctl_birth_next(&call->birth, error ? error : -ENOTTY));
+}
+
+void spawnctl_vfork_parent(long after, unsigned long long mask, int fd)
+{
+	if (after & VFORK_CLOSE)
+		spawnctl_device_close(fd, after >> VFORK_SLOT);
+	if (after & VFORK_MASK)
+		set_sigmask(&mask);
 }
 
 /* Where the kernel has not reset the handlers: on the caller's stack, in the child */

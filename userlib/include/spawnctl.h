@@ -63,7 +63,7 @@ int spawnctl_info(int fd, struct spawnctl_info *info);
  * SPAWNCTL_FLAGS_OF_SPAWN: without these in @limit->clone_flags they cannot work,
  * and fail with EPERM. A spawn that fails in its child, for a program that is not
  * there say, has had a child, and one with closefrom can have two, where a filter
- * refuses close_range(2).
+ * refuses close_range(2) and unshare(2).
  *
  * Async-signal-safe.
  *

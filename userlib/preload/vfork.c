@@ -7,27 +7,42 @@
 #include "preload.h"
 #include "vfork.h"
 
-__attribute__((__visibility__("hidden")))
+#pragma GCC visibility push(hidden)
 long preload_vfork_prepare(struct vfork_call *call);
+long preload_vfork_next(struct vfork_call *call, long error);
+#pragma GCC visibility pop
+
+static void say(const struct vfork_call *call, long ret)
+{
+	preload_say("vfork", NULL, (enum choice)call->birth.backend, call->birth.passed_over,
+		    ret < 0 ? -ret : 0);
+}
 
 long preload_vfork_prepare(struct vfork_call *call)
 {
-	struct birth birth = { .fd = -1, .transient = true };
 	enum choice choice = preload_choice();
 	int saved = errno;
 	long ret;
 
+	call->birth = (struct birth){
+		.fd = -1, .transient = true, .backend = (enum spawnctl_backend)choice };
 	if (choice == CHOICE_BAD) {
 		ret = -EINVAL;
 	} else if (choice == CHOICE_LIBC) {
 		call->nr = (long)preload_next("vfork");
 		ret = call->nr ? VFORK_JUMP : -ENOSYS;
 	} else {
-		birth.backend = (enum spawnctl_backend)choice;
-		ret = spawnctl_vfork_prepare(call, &birth);
-		choice = (enum choice)birth.backend;
+		ret = spawnctl_vfork_prepare(call);
 	}
-	preload_say("vfork", NULL, choice, birth.passed_over, ret < 0 ? -ret : 0);
+	say(call, ret);
 	errno = saved;
+	return ret;
+}
+
+long preload_vfork_next(struct vfork_call *call, long error)
+{
+	long ret = spawnctl_vfork_next(call, error);
+
+	say(call, ret);
 	return ret;
 }

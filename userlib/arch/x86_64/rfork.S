@@ -19,7 +19,7 @@ rfork:
 	endbr64
 	cmp	$RFSPAWN, %edi
 	jne	spawnctl_rfork
-	VFORK	spawnctl_rfspawn_prepare
+	VFORK	spawnctl_rfspawn_prepare, spawnctl_vfork_next
 	.cfi_endproc
 	.size	rfork, . - rfork
 

@@ -2,105 +2,107 @@
 /*
  * x86-64: the body of a vfork(2), by whatever vfork.c has chosen.
  *
- * The child is on the caller's stack and overwrites what is below it, the return
- * address of this call first. What the parent needs after it is in registers that
- * a system call leaves alone. clone(2) looks at r8 and r10 only for flags that
- * nobody here sets.
+ * The child is on the caller's stack and overwrites what is below it: the return
+ * address of this call, and the frame with the struct vfork_call. What the parent
+ * needs after it is in registers that a system call leaves alone. clone(2) looks at
+ * r8 and r10 only for flags that nobody here sets.
  *
- *	rdx	the third argument; 1: the mask is to be put back
+ *	rdi	the first argument: a descriptor, where one is to be closed
  *	r8	the return address
- *	r9	the descriptor to close, or -1
+ *	r9	what is to be done after the call (VFORK_*)
  *	r10	the mask
+ *
+ * A call that has failed has made no child, and the frame is whole: another one is
+ * tried.
  */
 #include <sys/syscall.h>
 
-#define SIG_SETMASK	2
+#define VFORK_CLOSE	2
+#define VFORK_HANDLERS	4
 
-	.macro	VFORK prepare
-	sub	$72, %rsp
-	.cfi_adjust_cfa_offset 72
+/* Of the call, and 8 more bytes for the alignment of calls */
+#define VFORK_FRAME	360
+
+	.macro	VFORK prepare next
+	sub	$VFORK_FRAME, %rsp
+	.cfi_adjust_cfa_offset VFORK_FRAME
 	mov	%rsp, %rdi
 	call	\prepare
-	mov	(%rsp), %rcx
+1:	test	%rax, %rax
+	js	6f
+	jnz	7f
+	mov	(%rsp), %rax
 	mov	8(%rsp), %rdi
 	mov	16(%rsp), %rsi
 	mov	24(%rsp), %rdx
 	mov	32(%rsp), %r9
 	mov	40(%rsp), %r10
-	add	$72, %rsp
-	.cfi_adjust_cfa_offset -72
-	test	%rax, %rax
-	js	5f
-	jnz	6f
-	mov	%rcx, %rax
-	pop	%r8
-	.cfi_adjust_cfa_offset -8
+	mov	VFORK_FRAME(%rsp), %r8
+	.cfi_remember_state
 	.cfi_register rip, r8
 	syscall
 	test	%rax, %rax
+	js	5f
 	jz	3f
 
 	/* The parent: the child has done with the stack */
-	push	%r8
+	mov	%r8, VFORK_FRAME(%rsp)
+	.cfi_restore_state
 	.cfi_remember_state
-	.cfi_adjust_cfa_offset 8
-	.cfi_rel_offset rip, 0
-	push	%rax
-	.cfi_adjust_cfa_offset 8
-	cmp	$1, %rdx
-	jne	1f
-	push	%r10
-	.cfi_adjust_cfa_offset 8
-	mov	$SIG_SETMASK, %edi
-	mov	%rsp, %rsi
-	xor	%edx, %edx
-	mov	$8, %r10d
-	mov	$SYS_rt_sigprocmask, %eax
-	syscall
-	pop	%r10
-	.cfi_adjust_cfa_offset -8
-1:	cmp	$-1, %r9
-	je	2f
-	mov	%r9d, %edi
-	call	spawnctl_device_close
-2:	pop	%rax
-	.cfi_adjust_cfa_offset -8
-	test	%rax, %rax
-	js	5f
+	test	%r9, %r9
+	jz	2f
+	mov	%rax, (%rsp)
+	mov	%edi, %edx
+	mov	%r9, %rdi
+	mov	%r10, %rsi
+	call	spawnctl_vfork_parent
+	mov	(%rsp), %rax
+2:	add	$VFORK_FRAME, %rsp
+	.cfi_adjust_cfa_offset -VFORK_FRAME
 	ret
 
 	/*
-	 * The child: it jumps, as its ret would take the parent's entry from a
-	 * user shadow stack. Calls that return leave that as it was.
+	 * The child, if its id has been stored: a filter can answer 0 in the caller.
+	 * It jumps, as its ret would take the parent's entry from a user shadow
+	 * stack. Calls that return leave that as it was.
 	 */
-3:	.cfi_restore_state
-	cmp	$-1, %r9
-	je	4f
-	mov	%r9, %rdi
+	.cfi_restore_state
+	.cfi_remember_state
+	.cfi_register rip, r8
+3:	cmpl	$0, 48(%rsp)
+	je	5f
+	test	$VFORK_CLOSE, %r9d
+	jz	4f
 	mov	$SYS_close, %eax
 	syscall
-4:	cmp	$1, %rdx
-	jne	7f
-	push	%r8
-	.cfi_adjust_cfa_offset 8
-	.cfi_rel_offset rip, 0
-	sub	$8, %rsp
-	.cfi_adjust_cfa_offset 8
+4:	test	$VFORK_HANDLERS, %r9d
+	jz	8f
+	mov	%r8, VFORK_FRAME(%rsp)
 	mov	%r10, %rdi
 	call	spawnctl_vfork_child
-	add	$8, %rsp
-	.cfi_adjust_cfa_offset -8
-	pop	%r8
-	.cfi_adjust_cfa_offset -8
-	.cfi_register rip, r8
-7:	xor	%eax, %eax
+	mov	VFORK_FRAME(%rsp), %r8
+8:	xor	%eax, %eax
+	add	$VFORK_FRAME + 8, %rsp
+	.cfi_adjust_cfa_offset -(VFORK_FRAME + 8)
 	notrack jmp *%r8
 
-	.cfi_adjust_cfa_offset 8
-	.cfi_rel_offset rip, 0
-5:	mov	%rax, %rdi
+	/* No child */
+	.cfi_restore_state
+	.cfi_remember_state
+5:	mov	%rsp, %rdi
+	mov	%rax, %rsi
+	call	\next
+	jmp	1b
+
+6:	mov	%rax, %rdi
+	add	$VFORK_FRAME, %rsp
+	.cfi_adjust_cfa_offset -VFORK_FRAME
 	jmp	spawnctl_error
 
 	/* libc's own */
-6:	jmp	*%rcx
+	.cfi_restore_state
+7:	mov	(%rsp), %rcx
+	add	$VFORK_FRAME, %rsp
+	.cfi_adjust_cfa_offset -VFORK_FRAME
+	jmp	*%rcx
 	.endm

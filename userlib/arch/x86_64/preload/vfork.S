@@ -13,7 +13,7 @@
 vfork:
 	.cfi_startproc
 	endbr64
-	VFORK	preload_vfork_prepare
+	VFORK	preload_vfork_prepare, preload_vfork_next
 	.cfi_endproc
 	.size	vfork, . - vfork
 

@@ -4,6 +4,7 @@
  * libc's functions.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 
@@ -12,7 +13,7 @@
 static const char *fuzz_getenv(const char *variable);
 
 #define secure_getenv fuzz_getenv
-#include "../../userlib/device.c"
+#include "../../userlib/given.c"
 
 #define PID	1234
 
@@ -84,7 +85,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	CHECK(systemd_fd() == expected_systemd_fd());
 
 	environment_read = false;
-	read_environment();
+	spawnctl_given_read();
 	fd = expected_number(variables[0]);
 	CHECK(given_fd == (fd >= 0 ? fd : expected_systemd_fd()));
 	for (i = 0; i < 4; i++)

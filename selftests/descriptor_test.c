@@ -1,0 +1,443 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The descriptors that the libraries open reach no process that has not asked for
+ * them, and none is lost, whatever interrupts.
+ */
+#include "preload_self.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <spawn.h>
+#include <spawnctl/rfork.h>
+#include <spawnctl/spawn.h>
+#include <stdbool.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/time.h>
+
+extern char **environ;
+
+static char *true_argv[] = { "true", NULL };
+
+/* How many descriptors of the device are in this thread's table */
+static unsigned int devices(void)
+{
+	char name[64], target[64];
+	unsigned int fd, n = 0;
+
+	for (fd = 0; fd < 1024; fd++) {
+		ssize_t len;
+
+		snprintf(name, sizeof(name), "/proc/thread-self/fd/%u", fd);
+		len = readlink(name, target, sizeof(target) - 1);
+		target[len > 0 ? len : 0] = '\0';
+		n += !strcmp(target, "/dev/spawnctl");
+	}
+	return n;
+}
+
+static int spawn_true(const spawnctl_attr_t *attr)
+{
+	pid_t pid;
+	int error = spawnctl_spawn(&pid, "/bin/true", NULL, attr, true_argv, environ);
+
+	return error ? error : wait_status(pid);
+}
+
+static struct {
+	int stop;
+	unsigned int spawns;
+} spawner;
+
+/* Under the preload library by that, else by libc */
+static void *spawn_on(void *arg)
+{
+	pid_t pid;
+
+	while (!READ_ONCE(spawner.stop)) {
+		CHECK(!posix_spawn(&pid, "/bin/true", NULL, NULL, true_argv, environ));
+		CHECK(waitpid(pid, NULL, 0) == pid);
+		WRITE_ONCE(spawner.spawns, spawner.spawns + 1);
+	}
+	return arg;
+}
+
+static pid_t raw_fork(void)
+{
+	return syscall(SYS_fork);
+}
+
+/* How many of @n workers, made beside a thread that spawns, have the device for life */
+static unsigned int holders(pid_t (*make)(void), unsigned int n)
+{
+	unsigned int i, holding = 0;
+
+	for (i = 0; i < n; i++) {
+		pid_t pid = make();
+
+		if (!pid) {
+			unsigned int fd, found = 0;
+
+			for (fd = 0; fd < 64; fd++) {
+				struct stat st;
+
+				found += !fstat(fd, &st) && S_ISCHR(st.st_mode) &&
+					 major(st.st_rdev) == 10;
+			}
+			_exit(found);
+		}
+		CHECK(pid > 0);
+		holding += wait_status(pid) != 0;
+	}
+	return holding;
+}
+
+static int beside_a_spawner(pid_t (*make)(void), unsigned int n)
+{
+	pthread_t thread;
+	unsigned int holding;
+
+	CHECK(!pthread_create(&thread, NULL, spawn_on, NULL));
+	while (READ_ONCE(spawner.spawns) < 2)
+		sched_yield();
+	holding = holders(make, n);
+	WRITE_ONCE(spawner.stop, 1);
+	pthread_join(thread, NULL);
+	fprintf(stderr, "# %u of %u workers hold the device\n", holding, n);
+	CHECK(open_fds() == 3);
+	return !!holding;
+}
+
+FIXTURE(descriptor) {
+};
+
+FIXTURE_SETUP(descriptor)
+{
+}
+
+FIXTURE_TEARDOWN(descriptor)
+{
+}
+
+/*
+ * fork(3) beside posix_spawn(3). The control: by the system call, of which libc tells
+ * nobody, workers do get it.
+ */
+TEST_F_TIMEOUT(descriptor, preload_workers, 240)
+{
+	EXPECT_EQ(0, run_self("device", "--workers", NULL)) TH_LOG("%s", said);
+	EXPECT_EQ(1, run_self("device", "--raw-workers", NULL));
+	EXPECT_NE(NULL, strstr(said, "workers hold the device")) TH_LOG("%s", said);
+}
+
+/* Of the one that libspawnctl keeps */
+TEST_F(descriptor, kept)
+{
+	struct spawnctl_limit marked = {
+		.size = sizeof(marked), .flags = SPAWNCTL_LIMIT_FILTERED,
+	};
+	int fd, i;
+	pid_t pid;
+
+	ASSERT_EQ(0, spawn_true(NULL));
+	ASSERT_EQ(1U, devices());
+	fd = device_fd(0);
+	for (i = 0; i < 3; i++) {
+		pid = fork();
+		if (!pid) {
+			int held = devices();
+
+			/* It can have one of its own, if it spawns */
+			_exit(held || spawn_true(NULL) || devices() != 1);
+		}
+		EXPECT_TRUE(exited_with(pid, 0));
+	}
+	pid = rfork(RFPROC | RFFDG);
+	if (!pid)
+		_exit(devices());
+	EXPECT_TRUE(exited_with(pid, 0));
+	pid = spawnctl_fork(fd);
+	if (!pid)
+		_exit(devices());
+	EXPECT_TRUE(exited_with(pid, 0));
+	EXPECT_EQ(fd, device_fd(0));
+	/* The program's own are the program's */
+	pid = fork();
+	if (!pid) {
+		int own = spawnctl_open();
+		pid_t inner;
+
+		spawnctl_limit(own, &marked);
+		inner = fork();
+		if (!inner)
+			_exit(devices() != 1 || device_fd(0) != own);
+		_exit(!exited_with(inner, 0));
+	}
+	EXPECT_TRUE(exited_with(pid, 0));
+}
+
+/* What a fork finds at the number is another file: that stays. */
+TEST_F(descriptor, number_is_anothers_in_a_fork)
+{
+	int null = open("/dev/null", O_RDONLY), fd;
+	pid_t pid;
+
+	ASSERT_EQ(0, spawn_true(NULL));
+	fd = device_fd(0);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(fd, dup2(null, fd));
+	pid = fork();
+	if (!pid)
+		_exit(fcntl(fd, F_GETFD) < 0);
+	EXPECT_TRUE(exited_with(pid, 0));
+}
+
+struct own_table {
+	pthread_t thread;
+	pthread_barrier_t *barrier;
+	unsigned int most;
+	unsigned int wrong;
+};
+
+/* In turn, so that each comes after the other has changed what is kept */
+static void *spawn_in_own_table(void *arg)
+{
+	struct own_table *own = arg;
+	spawnctl_attr_t *attr;
+	int i;
+
+	own->wrong += unshare(CLONE_FILES);
+	own->wrong += spawnctl_attr_init(&attr) + spawnctl_attr_setbackend(attr,
+			SPAWNCTL_BACKEND_DEVICE);
+	for (i = 0; i < 50; i++) {
+		unsigned int n;
+
+		pthread_barrier_wait(own->barrier);
+		if (i % 7 == 3)
+			close(device_fd(0));
+		own->wrong += spawn_true(attr);
+		n = devices();
+		if (n > own->most)
+			own->most = n;
+	}
+	spawnctl_attr_destroy(attr);
+	return NULL;
+}
+
+/* Threads with tables of their own have one each at the most. */
+TEST_F_TIMEOUT(descriptor, tables_of_their_own, 120)
+{
+	pthread_barrier_t barrier;
+	struct own_table own[3];
+	unsigned int i;
+
+	ASSERT_EQ(0, pthread_barrier_init(&barrier, NULL, ARRAY_SIZE(own)));
+	for (i = 0; i < ARRAY_SIZE(own); i++) {
+		own[i] = (struct own_table){ .barrier = &barrier };
+		ASSERT_EQ(0, pthread_create(&own[i].thread, NULL, spawn_in_own_table, &own[i]));
+	}
+	for (i = 0; i < ARRAY_SIZE(own); i++) {
+		pthread_join(own[i].thread, NULL);
+		EXPECT_EQ(1U, own[i].most);
+		EXPECT_EQ(0U, own[i].wrong);
+	}
+}
+
+/* A library that is unloaded leaves nothing. This program has one already: a copy. */
+TEST_F(descriptor, dlclose)
+{
+	char path[] = "/tmp/descriptor_testXXXXXX", bytes[4096];
+	int (*spawn)(pid_t *pid, const char *path, const spawnctl_file_actions_t *actions,
+		     const spawnctl_attr_t *attr, char *const argv[], char *const envp[]);
+	int from, to, i;
+	Dl_info info;
+	void *library;
+	ssize_t n;
+	pid_t pid;
+
+	ASSERT_NE(0, dladdr((void *)spawnctl_open, &info));
+	from = open(info.dli_fname, O_RDONLY);
+	to = mkstemp(path);
+	while ((n = read(from, bytes, sizeof(bytes))) > 0)
+		ASSERT_EQ(n, write(to, bytes, n));
+	close(from);
+	close(to);
+	for (i = 0; i < 3; i++) {
+		library = dlopen(path, RTLD_NOW);
+		ASSERT_NE(NULL, library) TH_LOG("%s", dlerror());
+		spawn = (__typeof__(spawn))dlsym(library, "spawnctl_spawn");
+		ASSERT_NE(NULL, spawn);
+		ASSERT_EQ(0, spawn(&pid, "/bin/true", NULL, NULL, true_argv, environ));
+		ASSERT_EQ(0, wait_status(pid));
+		EXPECT_EQ(1U, devices());
+		ASSERT_EQ(0, dlclose(library));
+		EXPECT_EQ(0U, devices());
+		/* And is not called at a fork any more */
+		pid = fork();
+		if (!pid)
+			_exit(0);
+		EXPECT_TRUE(exited_with(pid, 0));
+	}
+	unlink(path);
+}
+
+static sigjmp_buf back;
+static volatile sig_atomic_t inside, jumps;
+
+static void jump(int sig)
+{
+	if (inside) {
+		inside = 0;
+		jumps++;
+		siglongjmp(back, 1);
+	}
+}
+
+/* One in two by vfork(2), out of which a handler jumps most of the time */
+static int jumping(unsigned int n)
+{
+	const struct itimerval soon = { { 0, 0 }, { 0, 300 } }, off = { { 0, 0 }, { 0, 0 } };
+	volatile unsigned int i;
+	pid_t pid;
+
+	signal(SIGALRM, jump);
+	signal(SIGCHLD, SIG_IGN);
+	for (i = 0; jumps < (int)n; i++) {
+		CHECK(i < 100 * n);
+		if (!sigsetjmp(back, 1)) {
+			inside = 1;
+			CHECK(!setitimer(ITIMER_REAL, &soon, NULL));
+			if (i % 2) {
+				pid = vfork();
+				if (!pid) {
+					execve("/bin/true", true_argv, environ);
+					_exit(9);
+				}
+			} else {
+				posix_spawn(&pid, "/bin/true", NULL, NULL, true_argv, environ);
+			}
+			inside = 0;
+		}
+		setitimer(ITIMER_REAL, &off, NULL);
+		CHECK(current_mask() == 0);
+	}
+	fprintf(stderr, "# %u descriptors lost in %d jumps out of %u calls\n", open_fds() - 3,
+		jumps, i);
+	return open_fds() != 3;
+}
+
+TEST_F_TIMEOUT(descriptor, preload_jumps, 120)
+{
+	EXPECT_EQ(0, run_self("device", "--jump", NULL)) TH_LOG("%s", said);
+}
+
+static struct {
+	int stop;
+	int taken;
+	int null;
+} taker;
+
+/* Waits for the descriptor of a spawn, and puts another file in its place */
+static void *take_number(void *arg)
+{
+	while (!READ_ONCE(taker.stop)) {
+		int fd = device_fd(3);
+
+		if (fd >= 0 && dup2(taker.null, fd) == fd) {
+			WRITE_ONCE(taker.taken, fd);
+			return arg;
+		}
+	}
+	return arg;
+}
+
+/* Whatever has come to the number while the child was waited for is not closed. */
+static int number_taken(void)
+{
+	pthread_t thread;
+	pid_t pid;
+	int i;
+
+	taker.null = open("/dev/null", O_RDONLY);
+	for (i = 0; i < 10; i++) {
+		WRITE_ONCE(taker.taken, 0);
+		CHECK(!pthread_create(&thread, NULL, take_number, NULL));
+		do {
+			pid = vfork();
+			if (!pid) {
+				const struct timespec time = { .tv_nsec = 20000000 };
+
+				raw_syscall(SYS_nanosleep, &time, NULL);
+				_exit(3);
+			}
+			i = pid > 0 ? wait_status(pid) : errno;
+			fprintf(stderr, "pid %d status %x\n", pid, i);
+			CHECK(i == 0x300);
+		} while (!READ_ONCE(taker.taken));
+		pthread_join(thread, NULL);
+		CHECK(fcntl(taker.taken, F_GETFD) != -1);
+		CHECK(device_fd(0) == -1);
+		close(taker.taken);
+	}
+	return 0;
+}
+
+TEST_F(descriptor, preload_number_taken)
+{
+	EXPECT_EQ(0, run_self("device", "--taken", NULL)) TH_LOG("%s", said);
+}
+
+/* A thread that closes what it has not opened: no call fails for that. */
+static void *close_all(void *arg)
+{
+	while (!READ_ONCE(taker.stop))
+		syscall(436 /* close_range */, 3, ~0U, 0);
+	return arg;
+}
+
+static int closed_by_a_thread(unsigned int n)
+{
+	pthread_t thread;
+	unsigned int i;
+	pid_t pid;
+
+	CHECK(!pthread_create(&thread, NULL, close_all, NULL));
+	for (i = 0; i < n; i++) {
+		pid = vfork();
+		if (!pid)
+			_exit(3);
+		CHECK(exited_with(pid, 3));
+		CHECK(!posix_spawn(&pid, "/bin/true", NULL, NULL, true_argv, environ));
+		CHECK(exited_with(pid, 0));
+	}
+	WRITE_ONCE(taker.stop, 1);
+	pthread_join(thread, NULL);
+	return open_fds() != 3;
+}
+
+TEST_F_TIMEOUT(descriptor, preload_closed_by_a_thread, 120)
+{
+	EXPECT_EQ(0, run_self(NULL, "--closed", NULL)) TH_LOG("%.2000s", said);
+}
+
+static int run_mode(const char *mode)
+{
+	if (!strcmp(mode, "--workers"))
+		return beside_a_spawner(fork, scaled(2000, 400, "workers"));
+	if (!strcmp(mode, "--raw-workers"))
+		return beside_a_spawner(raw_fork, 100);
+	if (!strcmp(mode, "--jump"))
+		return jumping(scaled(6000, 300, "jumps"));
+	if (!strcmp(mode, "--taken"))
+		return number_taken();
+	return closed_by_a_thread(scaled(2000, 100, "calls of each kind"));
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 2 && !strncmp(argv[1], "--", 2))
+		return run_mode(argv[1]);
+	return test_harness_run(argc, argv);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * How many system calls a function takes in the process that calls it.
+ */
+#ifndef OWN_CALLS_H
+#define OWN_CALLS_H
+
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+#include "spawnctl_test.h"
+
+/*
+ * By a tracer of a child that calls @fn twice, of which the second is counted: what is
+ * done once in a process is not. Children of @fn are not traced. -1 on failure.
+ */
+static inline int own_calls(void (*fn)(void *arg), void *arg)
+{
+	int status, calls = 0, marks = 0, entered = 0;
+	pid_t tracee = fork();
+
+	if (!tracee) {
+		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		fn(arg);
+		raise(SIGSTOP);
+		raw_syscall(SYS_getuid);
+		fn(arg);
+		raw_syscall(SYS_getuid);
+		_exit(0);
+	}
+	while (waitpid(tracee, &status, 0) == tracee && WIFSTOPPED(status)) {
+		struct __ptrace_syscall_info info;
+
+		/* Before that a SIGCHLD or the like can stop it */
+		if (WSTOPSIG(status) == SIGSTOP)
+			ptrace(PTRACE_SETOPTIONS, tracee, NULL,
+			       PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
+		if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
+			entered = !entered;
+			ptrace(PTRACE_GET_SYSCALL_INFO, tracee, sizeof(info), &info);
+			if (entered && info.entry.nr == SYS_getuid)
+				marks++;
+			else if (entered && marks == 1)
+				calls++;
+		}
+		ptrace(PTRACE_SYSCALL, tracee, NULL, NULL);
+	}
+	return marks == 2 && status == 0 ? calls : -1;
+}
+
+#endif /* OWN_CALLS_H */

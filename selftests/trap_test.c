@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Filters that libc's posix_spawn(3) and vfork(2) can live with: a system call that
+ * only the libraries make traps into a program's handler of SIGSYS, or is refused, or
+ * kills the child. And clone3(2) as kernels, emulators and filters refuse it.
+ */
+#include "preload_self.h"
+
+#include <spawn.h>
+#include <spawnctl/rfork.h>
+#include <spawnctl/spawn.h>
+#include <stdbool.h>
+#include <sys/resource.h>
+#include <ucontext.h>
+
+#include "filter.h"
+
+extern char **environ;
+
+static volatile sig_atomic_t trapped;
+
+/* As a broker's that answers for the kernel: there is no such call */
+static void answer(int sig, siginfo_t *info, void *context)
+{
+	((ucontext_t *)context)->uc_mcontext.gregs[REG_RAX] = -ENOSYS;
+	trapped++;
+}
+
+static int trap(unsigned int nr)
+{
+	struct sigaction action = { .sa_sigaction = answer, .sa_flags = SA_SIGINFO };
+
+	return sigaction(SIGSYS, &action, NULL) || filter(nr, SECCOMP_RET_TRAP);
+}
+
+static char *nothing[] = { program_path, "nothing", "0", NULL };
+
+static int spawn_nothing(const spawnctl_file_actions_t *actions, const spawnctl_attr_t *attr)
+{
+	pid_t pid;
+	int error = spawnctl_spawn(&pid, program_path, actions, attr, nothing, environ);
+
+	return error ? error : wait_status(pid);
+}
+
+static int by_posix_spawn(void)
+{
+	pid_t pid;
+	int error = posix_spawn(&pid, program_path, NULL, NULL, nothing, environ);
+
+	return error ? error : wait_status(pid);
+}
+
+/* A macro, as the function that makes the child may not return in it */
+#define EXECUTE_BY(call)						\
+({									\
+	pid_t pid = call;						\
+									\
+	if (!pid) {							\
+		execve(program_path, nothing, environ);			\
+		_exit(99);						\
+	}								\
+	pid < 0 ? errno : wait_status(pid);				\
+})
+
+static __attribute__((__noinline__)) int by_vfork(void)
+{
+	return EXECUTE_BY(vfork());
+}
+
+static __attribute__((__noinline__)) int by_rfspawn(void)
+{
+	return EXECUTE_BY(rfork(RFSPAWN));
+}
+
+static int exec_nothing(void *arg)
+{
+	execve(program_path, nothing, environ);
+	return 99;
+}
+
+static int by_rfork_thread(void)
+{
+	static char stack[65536] __attribute__((__aligned__(16)));
+	pid_t pid = rfork_thread(RFSPAWN, stack + sizeof(stack), exec_nothing, NULL);
+
+	return pid < 0 ? errno : wait_status(pid);
+}
+
+FIXTURE(trap) {
+	spawnctl_file_actions_t *actions;
+};
+
+FIXTURE_VARIANT(trap) {
+	unsigned int nr;
+};
+
+FIXTURE_VARIANT_ADD(trap, openat) { .nr = SYS_openat };
+FIXTURE_VARIANT_ADD(trap, ioctl) { .nr = SYS_ioctl };
+FIXTURE_VARIANT_ADD(trap, newfstatat) { .nr = SYS_newfstatat };
+FIXTURE_VARIANT_ADD(trap, clone3) { .nr = SYS_clone3 };
+FIXTURE_VARIANT_ADD(trap, close_range) { .nr = 436 };
+
+FIXTURE_SETUP(trap)
+{
+	ASSERT_EQ(0, spawnctl_file_actions_init(&self->actions));
+	ASSERT_EQ(0, spawnctl_file_actions_addclosefrom(self->actions, 3));
+}
+
+FIXTURE_TEARDOWN(trap)
+{
+	spawnctl_file_actions_destroy(self->actions);
+}
+
+/* The handler runs in the caller, and libc's way goes on. */
+TEST_F(trap, in_the_caller)
+{
+	int i;
+
+	ASSERT_EQ(0, trap(variant->nr));
+	for (i = 0; i < 3; i++)
+		EXPECT_EQ(0, spawn_nothing(NULL, NULL));
+	EXPECT_EQ(0, by_rfspawn());
+	EXPECT_EQ(0, by_rfork_thread());
+	/* The control: it does trap */
+	trapped = 0;
+	syscall(variant->nr, -1, 0, 0, 0, 0);
+	EXPECT_EQ(1, trapped);
+}
+
+/* Of the call that makes the child's table, the child alone may die. */
+TEST_F(trap, kills_the_child_alone)
+{
+	pid_t pid;
+
+	if (variant->nr != 436)
+		return;
+	pid = fork();
+	if (!pid) {
+		if (filter(436, SECCOMP_RET_KILL_PROCESS))
+			_exit(1);
+		_exit((spawn_nothing(self->actions, NULL) & 127) == SIGSYS ? 7 : 2);
+	}
+	/* Before 5.16 a signal that dumps core ends all that share the memory */
+	EXPECT_TRUE(kernel_at_least(5, 16) ? exited_with(pid, 7) :
+					     (wait_status(pid) & 127) == SIGSYS);
+}
+
+/* Of posix_spawn() and vfork() under the preload library */
+static int preloaded(void)
+{
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		CHECK(!by_posix_spawn());
+		CHECK(!by_vfork());
+	}
+	CHECK(open_fds() == 3);
+	return 0;
+}
+
+TEST_F(trap, under_the_preload)
+{
+	char mode[32];
+
+	/* clone3() too is called by some libc */
+	snprintf(mode, sizeof(mode), "--trap-%u", variant->nr);
+	EXPECT_EQ(0, run_self(NULL, mode, NULL)) TH_LOG("%s", said);
+}
+
+FIXTURE(refused) {
+};
+
+FIXTURE_VARIANT(refused) {
+	int error;
+};
+
+FIXTURE_VARIANT_ADD(refused, enosys) { .error = ENOSYS };
+FIXTURE_VARIANT_ADD(refused, einval) { .error = EINVAL };
+FIXTURE_VARIANT_ADD(refused, eperm) { .error = EPERM };
+FIXTURE_VARIANT_ADD(refused, eacces) { .error = EACCES };
+
+FIXTURE_SETUP(refused)
+{
+}
+
+FIXTURE_TEARDOWN(refused)
+{
+}
+
+/* clone3(): a step down, by each way in. The filter makes the device refuse as well. */
+TEST_F(refused, each_entry_point)
+{
+	enum spawnctl_backend backend;
+	spawnctl_attr_t *attr;
+
+	ASSERT_EQ(0, spawnctl_attr_init(&attr));
+	ASSERT_EQ(0, filter(SYS_clone3, SECCOMP_RET_ERRNO | variant->error));
+	EXPECT_EQ(0, spawnctl_backend(NULL, &backend));
+	EXPECT_EQ(SPAWNCTL_BACKEND_CLONE, backend);
+	EXPECT_EQ(0, spawn_nothing(NULL, NULL));
+	EXPECT_EQ(0, by_rfspawn());
+	EXPECT_EQ(0, by_rfork_thread());
+	/* Demanded, it is no step down but that error */
+	EXPECT_EQ(0, spawnctl_attr_setbackend(attr, SPAWNCTL_BACKEND_CLONE3));
+	EXPECT_EQ(variant->error, spawnctl_backend(attr, &backend));
+	EXPECT_EQ(variant->error, spawn_nothing(NULL, attr));
+	spawnctl_attr_destroy(attr);
+}
+
+TEST_F(refused, under_the_preload)
+{
+	char mode[32];
+
+	snprintf(mode, sizeof(mode), "--refused-%d", variant->error);
+	EXPECT_EQ(0, run_self(NULL, mode, NULL)) TH_LOG("%s", said);
+	EXPECT_NE(NULL, strstr(said, "vfork: clone")) TH_LOG("%s", said);
+}
+
+/* With @room descriptors left: what the device would take is not missed */
+static int no_descriptor(unsigned int room)
+{
+	struct rlimit limit = { 3 + room, 3 + room };
+	spawnctl_attr_t *attr;
+	int pidfd = -1;
+
+	CHECK(!setrlimit(RLIMIT_NOFILE, &limit));
+	CHECK(!by_posix_spawn());
+	CHECK(!by_vfork());
+	if (!room)
+		return open_fds() != 3;
+	/* The library's own, which keeps one, where there is room for one alone */
+	CHECK(!spawnctl_attr_init(&attr));
+	CHECK(!spawn_nothing(NULL, NULL));
+	CHECK(!spawnctl_attr_setpidfd(attr, &pidfd));
+	CHECK(!spawn_nothing(NULL, attr));
+	CHECK(pidfd >= 0);
+	close(pidfd);
+	return 0;
+}
+
+TEST(no_descriptor_left)
+{
+	EXPECT_EQ(0, run_self(NULL, "--room-0", NULL)) TH_LOG("%s", said);
+	EXPECT_EQ(0, run_self(NULL, "--room-1", NULL)) TH_LOG("%s", said);
+}
+
+static int run_mode(const char *mode)
+{
+	const char *number = strrchr(mode, '-') + 1;
+
+	if (!strncmp(mode, "--room", 6))
+		return no_descriptor(atoi(number));
+	if (!strncmp(mode, "--trap", 6))
+		CHECK(!trap(atoi(number)));
+	else
+		CHECK(!filter(SYS_clone3, SECCOMP_RET_ERRNO | atoi(number)));
+	return preloaded();
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 2 && !strncmp(argv[1], "--", 2))
+		return run_mode(argv[1]);
+	return test_harness_run(argc, argv);
+}

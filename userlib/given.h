@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The descriptor that the environment names, for spawnctl_device_given().
+ */
+#ifndef SPAWNCTL_GIVEN_H
+#define SPAWNCTL_GIVEN_H
+
+#pragma GCC visibility push(hidden)
+
+/** spawnctl_given_read() - before main(): later another thread may change the environment */
+void spawnctl_given_read(void);
+
+/** spawnctl_given_doubt() - it has turned out not to be the device */
+void spawnctl_given_doubt(void);
+
+#pragma GCC visibility pop
+
+#endif /* SPAWNCTL_GIVEN_H */
