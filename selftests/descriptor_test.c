@@ -335,15 +335,16 @@ TEST_F_TIMEOUT(descriptor, preload_jumps, 120)
 
 static struct {
 	int stop;
+	int waits;
 	int taken;
 	int null;
 } taker;
 
-/* Waits for the descriptor of a spawn, and puts another file in its place */
+/* Puts another file in the place of the descriptor, while the child is waited for */
 static void *take_number(void *arg)
 {
 	while (!READ_ONCE(taker.stop)) {
-		int fd = device_fd(3);
+		int fd = READ_ONCE(taker.waits) ? device_fd(3) : -1;
 
 		if (fd >= 0 && dup2(taker.null, fd) == fd) {
 			WRITE_ONCE(taker.taken, fd);
@@ -369,12 +370,12 @@ static int number_taken(void)
 			if (!pid) {
 				const struct timespec time = { .tv_nsec = 20000000 };
 
+				WRITE_ONCE(taker.waits, 1);
 				raw_syscall(SYS_nanosleep, &time, NULL);
+				WRITE_ONCE(taker.waits, 0);
 				_exit(3);
 			}
-			i = pid > 0 ? wait_status(pid) : errno;
-			fprintf(stderr, "pid %d status %x\n", pid, i);
-			CHECK(i == 0x300);
+			CHECK(exited_with(pid, 3));
 		} while (!READ_ONCE(taker.taken));
 		pthread_join(thread, NULL);
 		CHECK(fcntl(taker.taken, F_GETFD) != -1);

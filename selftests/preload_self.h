@@ -50,8 +50,12 @@ static inline int run_self(const char *backend, const char *mode, void (*prepare
 		_exit(99);
 	}
 	close(out[1]);
-	while ((n = read(out[0], said + used, sizeof(said) - 1 - used)) > 0)
+	while ((n = read(out[0], said + used, sizeof(said) - 1 - used)) > 0) {
 		used += n;
+		/* The end is what matters */
+		if (used == sizeof(said) - 1)
+			used = 0;
+	}
 	close(out[0]);
 	said[used] = '\0';
 	status = wait_status(pid);

@@ -282,14 +282,20 @@ static bool alone_in_table(void)
 
 void spawnctl_device_close(int fd, int slot)
 {
+	bool locked = spawnctl_inflight_lock();
+
 	/* Another thread may have closed it, and opened something of its own */
 	if (alone_in_table() || !check_again(fd))
 		raw_syscall(SYS_close, fd);
 	spawnctl_inflight_remove(slot);
+	if (locked)
+		spawnctl_inflight_unlock();
 }
 
 void spawnctl_device_lost(struct device *device, int error)
 {
+	bool locked;
+
 	switch (device->from) {
 	case DEVICE_CALLERS:
 		break;
@@ -303,10 +309,13 @@ void spawnctl_device_lost(struct device *device, int error)
 			__atomic_store_n(&kept_in_doubt, true, __ATOMIC_RELAXED);
 		break;
 	case DEVICE_TRANSIENT:
+		locked = spawnctl_inflight_lock();
 		/* What is at the device's name, and was opened a moment ago */
 		if (error != -EBADF && is_of_that_name(device->fd))
 			raw_syscall(SYS_close, device->fd);
 		spawnctl_inflight_remove(device->slot);
+		if (locked)
+			spawnctl_inflight_unlock();
 		break;
 	}
 	device->fd = NONE;

@@ -16,8 +16,10 @@
 /**
  * spawnctl_inflight_lock() - keep forks out
  *
- * Held from before open(2) until spawnctl_inflight_add(), with signals held back, and
- * by a fork. A thread that holds it already, in a handler of a synchronous signal,
+ * Held from before open(2) until spawnctl_inflight_add(), from before close(2) until
+ * spawnctl_inflight_remove(), with signals held back, and by a fork: it copies the table
+ * first and the memory later, and must not find the one with the descriptor and the
+ * other without the note. A thread that holds it already, in a handler of a synchronous signal,
  * goes on without it.
  *
  * Return: whether it is to be unlocked.
