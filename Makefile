@@ -24,6 +24,19 @@ LIB_CFLAGS = -std=gnu11 -Wall -Wextra -fPIC -fstack-clash-protection -Iuapi -Ius
 ARCH_DIR := $(shell $(CC) -dumpmachine | cut -d- -f1)
 LIB_SRC := $(wildcard userlib/*.c userlib/arch/$(ARCH_DIR)/*.S)
 LIB_OBJ := $(patsubst userlib/%,$(O)/%.o,$(basename $(LIB_SRC)))
+# What runs in a child that shares the caller's memory and thread-local storage. A
+# function of libc, or of a sanitizer's or profiler's runtime, would change the
+# caller's state, or overrun the child's stack. So no flag may add a call: neither
+# one of instrumentation nor one that a compiler replaces a loop or a copy by.
+CHILD_OBJ := $(O)/child.o $(O)/birth_child.o
+CHILD_WITHOUT = -p -pg --coverage -fcoverage% -ffat-lto% -fharden% -finstrument% -flto% -fprofile% \
+	-fsanitize% -fsplit-stack -fstack-check% -fstack-protector% -ftest-coverage \
+	-ftrivial-auto-var-init% -fxray%
+CHILD_CFLAGS = $(filter-out $(CHILD_WITHOUT),$(CPPFLAGS) $(CFLAGS)) -fno-builtin \
+	-fno-sanitize=all -fno-stack-protector $(foreach flag,$(CHILD_OPTIONS),$(call cc_option,$(flag)))
+# Not of every compiler and architecture
+CHILD_OPTIONS := -fno-tree-loop-distribute-patterns -minline-all-stringops
+cc_option = $(shell $(CC) -Werror $(1) -c -x c -o /dev/null /dev/null 2>/dev/null && echo $(1))
 LIB_HDR := $(wildcard userlib/*.h userlib/preload/*.h userlib/include/*.h userlib/include/*/*.h uapi/linux/*.h \
 	userlib/arch/$(ARCH_DIR)/*.h)
 LIB_SO := $(O)/libspawnctl.so.$(SOVERSION)
@@ -58,6 +71,10 @@ endif
 $(O)/%.o: userlib/%.c $(LIB_HDR)
 	@mkdir -p $(@D)
 	$(CC) $(LIB_CFLAGS) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(CHILD_OBJ): $(O)/%.o: userlib/%.c $(LIB_HDR)
+	@mkdir -p $(@D)
+	$(CC) $(LIB_CFLAGS) $(CHILD_CFLAGS) -c -o $@ $<
 
 $(O)/%.o: userlib/%.S
 	@mkdir -p $(@D)
@@ -141,6 +158,7 @@ dkms-tree:
 
 test: userlib
 	selftests/elf.sh $(O)
+	selftests/builds.sh
 
 check:
 	selftests/vm/check $(KERNEL)

@@ -15,7 +15,10 @@ if [ $# -ne 1 ]; then
 	echo "usage: ${0##*/} PREFIX-OR-BUILD-DIRECTORY" >&2
 	exit 2
 fi
-top=$(dirname "$(realpath "$0")")/..
+here=$(dirname "$(realpath "$0")")
+top=$here/..
+# shellcheck source=child_objects.sh
+. "$here/child_objects.sh"
 
 # Installed under a prefix, or as it was built.
 for lib in "$1" "$1"/lib "$1"/lib/*; do
@@ -150,14 +153,6 @@ declared()
 		sed -n 's/.*[ *]\(spawnctl_[a-z0-9_]*\|rfork\|rfork_thread\) (.*/\1/p' "$dir/aux" | sort -u
 }
 
-# A call of libc's may be its first: ld.so then works on the child's small stack. But what
-# a compiler adds for a stack that is overwritten is the last that such a child does.
-calls_no_libc()
-{
-	$AR p "$archive" "$1" >"$dir/$1" && $NM -u "$dir/$1" >"$dir/undefined" &&
-		! grep -qvE ' U (spawnctl_[a-z_0-9]*|_GLOBAL_OFFSET_TABLE_|__stack_chk_fail)$' "$dir/undefined"
-}
-
 same()
 {
 	[ "$1" ] && [ "$1" = "$2" ]
@@ -199,7 +194,7 @@ vfork_unwinds "$so" spawnctl_vfork && vfork_unwinds "$so" rfork && vfork_unwinds
 result "spawnctl_vfork(), rfork() and vfork() can be unwound at any instruction"
 stack_is_not_executable "$preload" && has_cet "$preload" && landing_pads "$preload" vfork
 result "the preload library is marked alike"
-calls_no_libc child.o && calls_no_libc birth.o
+child_objects "$archive"
 result "what runs in the child calls nothing of libc"
 same "$(exported "$so")" "$(in_map)"
 result "what is exported is what the map names"
@@ -232,7 +227,7 @@ result "control: a function without endbr64 is seen"
 result "control: a child whose backtrace goes on is seen"
 ! vfork_unwinds "$dir/bare.so" spawnctl_vfork
 result "control: a function without unwind rows is seen"
-! calls_no_libc spawn.o
+! child_objects "$archive" vfork.o >/dev/null
 result "control: an object that calls libc is seen"
 ! same "$(exported "$dir/bare.so")" "$(in_map)"
 result "control: a difference of exports is seen"

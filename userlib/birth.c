@@ -10,8 +10,6 @@
 #include "birth.h"
 #include "kernel.h"
 
-#define NSIGNALS	64
-#define SIGSET_SIZE	8
 #define CLONE3_SIZE_VER0	64
 
 /* struct clone_args of <linux/sched.h>, in which some lack the last member */
@@ -28,70 +26,6 @@ struct clone3_args {
 	__aligned_u64 set_tid_size;
 	__aligned_u64 cgroup;
 };
-
-/* As the kernel has it: the handler first, all the rest 0 */
-struct kernel_sigaction {
-	unsigned long handler;
-	unsigned long rest[7];
-};
-
-static void set_handler(int sig, void (*handler)(int))
-{
-	struct kernel_sigaction action;
-	int i;
-
-	/* One by one: else a compiler may call memset() */
-	action.handler = (unsigned long)handler;
-	for (i = 0; i < 7; i++)
-		*(volatile unsigned long *)&action.rest[i] = 0;
-	raw_syscall(SYS_rt_sigaction, sig, &action, NULL, SIGSET_SIZE);
-}
-
-static bool has_handler(int sig)
-{
-	struct kernel_sigaction action;
-
-	return !raw_syscall(SYS_rt_sigaction, sig, NULL, &action, SIGSET_SIZE) &&
-	       action.handler != (unsigned long)SIG_DFL &&
-	       action.handler != (unsigned long)SIG_IGN;
-}
-
-/* What the device has done before its child runs. Nothing is unblocked yet. */
-void spawnctl_birth_set_handlers(const struct birth *birth)
-{
-	bool all = birth->backend == SPAWNCTL_BACKEND_CLONE;
-	int sig;
-
-	if (!all && !birth->clone.sig_default && !birth->clone.sig_ignore)
-		return;
-	for (sig = 1; sig <= NSIGNALS; sig++) {
-		unsigned long long bit = 1ULL << (sig - 1);
-
-		if (birth->clone.sig_ignore & bit)
-			set_handler(sig, SIG_IGN);
-		else if ((birth->clone.sig_default & bit) || (all && has_handler(sig)))
-			set_handler(sig, SIG_DFL);
-	}
-}
-
-static int start(void *arg)
-{
-	struct birth *birth = arg;
-
-	birth->started = true;
-	if (birth->backend != SPAWNCTL_BACKEND_DEVICE) {
-		spawnctl_birth_set_handlers(birth);
-		if (birth->open_window)
-			spawnctl_birth_before_exec(birth);
-	}
-	return birth->fn(birth->arg);
-}
-
-void spawnctl_birth_before_exec(const struct birth *birth)
-{
-	if (birth->backend != SPAWNCTL_BACKEND_DEVICE)
-		set_sigmask(&birth->clone.exec_mask);
-}
 
 /* Until spawnctl_birth_release(); the clone backend adds the synchronous ones */
 static void hold_back(struct birth *birth, unsigned long long signals)
@@ -141,7 +75,7 @@ static long by_device(struct birth *birth)
 	birth->tid = 0;
 	birth->hold.wanted = birth->hold_all;
 	pid = spawnctl_arch_clone(SYS_ioctl, birth->device.fd, SPAWNCTL_IOC_SPAWN, (long)clone,
-				  start, birth);
+				  spawnctl_birth_start, birth);
 	/* Or it was killed before its first instruction: it is told by its id */
 	if (birth->started || (pid > 0 && birth->tid == pid)) {
 		spawnctl_device_put(&birth->device);
@@ -182,7 +116,8 @@ static long by_clone3(struct birth *birth)
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = clone->cgroup;
 	}
-	pid = spawnctl_arch_clone(SYS_clone3, (long)&args, sizeof(args), 0, start, birth);
+	pid = spawnctl_arch_clone(SYS_clone3, (long)&args, sizeof(args), 0,
+				  spawnctl_birth_start, birth);
 	if (pid == -EINVAL && (clone->flags & SPAWNCTL_AUTOREAP))
 		pid = -EOPNOTSUPP;
 	return pid;
@@ -198,7 +133,8 @@ static long by_clone(struct birth *birth)
 	if ((clone->flags & (SPAWNCTL_PIDFD | SPAWNCTL_SHARE_FILES)) && spawnctl_arch_emulated())
 		return -EOPNOTSUPP;
 	return spawnctl_arch_clone(SYS_clone, clone_flags(clone) | clone->exit_signal,
-				   clone->stack + clone->stack_size, clone->pidfd, start, birth);
+				   clone->stack + clone->stack_size, clone->pidfd,
+				   spawnctl_birth_start, birth);
 }
 
 /* With signals blocked in the caller, and so in the child, until the release */
@@ -397,12 +333,6 @@ long spawnctl_birth(struct birth *birth)
 	return ret;
 }
 
-static int end_at_once(void *arg)
-{
-	(void)arg;
-	return 0;
-}
-
 /*
  * With a place for the pidfd that cannot be written: EFAULT, when all flags have been
  * looked at, and no child. One that an emulator makes nevertheless ends at once.
@@ -417,7 +347,7 @@ static long ask_clone3(void)
 		.stack_size = sizeof(stack),
 	};
 	long ret = spawnctl_arch_clone(SYS_clone3, (long)&args, CLONE3_SIZE_VER0, 0,
-				       end_at_once, NULL);
+				       spawnctl_birth_end, NULL);
 
 	if (ret > 0)
 		raw_syscall(SYS_wait4, ret, NULL, __WALL, NULL);

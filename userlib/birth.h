@@ -90,8 +90,11 @@ void spawnctl_birth_hold_back(struct birth *birth);
 /** spawnctl_birth_release() - let through the signals that are held back */
 void spawnctl_birth_release(struct birth *birth);
 
-/** spawnctl_birth_set_handlers() - in the child of a lower backend, the first */
-void spawnctl_birth_set_handlers(const struct birth *birth);
+/** spawnctl_birth_start() - in the child, the first; its argument is the birth */
+int spawnctl_birth_start(void *birth);
+
+/** spawnctl_birth_end() - a child that ends at once */
+int spawnctl_birth_end(void *arg);
 
 /**
  * spawnctl_birth_before_exec() - in the child, the last before execve(2)

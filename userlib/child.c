@@ -3,7 +3,8 @@
  * The child's steps. It runs in the parent's memory, on a small stack: raw system
  * calls only, as errno and all else that libc has is the parent's, and a call of
  * libc's may be its first, with ld.so's part below it; no recursion, and nothing on
- * the stack that grows with what it is given.
+ * the stack that grows with what it is given. Compiled with CHILD_CFLAGS of the
+ * Makefile, see there.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -108,12 +108,3 @@ void spawnctl_vfork_parent(long after, unsigned long long mask, int fd)
 	if (after & VFORK_MASK)
 		set_sigmask(&mask);
 }
-
-/* Where the kernel has not reset the handlers: on the caller's stack, in the child */
-void spawnctl_vfork_child(unsigned long long mask)
-{
-	const struct birth birth = { .backend = SPAWNCTL_BACKEND_CLONE };
-
-	spawnctl_birth_set_handlers(&birth);
-	set_sigmask(&mask);
-}

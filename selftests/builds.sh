@@ -1,0 +1,69 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# builds.sh: the library, built with each kind of instrumentation that $CC has. What runs
+# in the child has none of it, and a program built alike spawns.
+#
+# TAP on stdout; status 1 if anything is not as it should be.
+
+: "${CC:=cc}"
+here=$(dirname "$(realpath "$0")")
+top=$here/..
+# shellcheck source=child_objects.sh
+. "$here/child_objects.sh"
+
+dir=$(mktemp -d) || exit 2
+trap 'rm -rf "$dir"' EXIT
+number=0 failed=0
+
+result()
+{
+	status=$?
+	number=$((number + 1))
+	if [ $status -eq 0 ]; then
+		echo "ok $number $1"
+	else
+		sed 's/^/# /' "$dir/log"
+		echo "not ok $number $1"
+		failed=1
+	fi
+}
+
+# build FLAGS [VARIABLE=...]
+build()
+{
+	rm -rf "${dir:?}/lib"
+	make -C "$top" CC="$CC" CFLAGS="$1" O="$dir/lib" ${2:+"$2"} "$dir/lib/libspawnctl.a" \
+		>"$dir/log" 2>&1
+}
+
+# ThreadSanitizer's shadow of the memory does not fit all random layouts
+runs()
+{
+	# shellcheck disable=SC2086 # several words
+	$CC $1 -I"$top/uapi" -I"$top/userlib/include" -o "$dir/builds" "$here/builds.c" \
+		"$dir/lib/libspawnctl.a" -pthread >"$dir/log" 2>&1 &&
+		(cd "$dir" && setarch -R ./builds 20) >"$dir/log" 2>&1
+}
+
+echo "TAP version 13"
+for flags in -O0 -Os -O3 "-O1 -fsanitize=address" "-O1 -fsanitize=undefined" \
+	"-O1 -fsanitize=thread" "-O1 -fsanitize=memory" "-O1 -pg" "-O1 -finstrument-functions" \
+	"-O1 -fstack-protector-all" "-O1 --coverage" "-O1 -ftrivial-auto-var-init=pattern"; do
+	# shellcheck disable=SC2086 # several words
+	$CC $flags -Werror -c -x c -o "$dir/null.o" /dev/null 2>/dev/null || continue
+	flags="-g $flags"
+	build "$flags"
+	result "$flags: is built"
+	child_objects "$dir/lib/libspawnctl.a" >"$dir/log" 2>&1
+	result "$flags: what runs in the child is without"
+	runs "$flags"
+	result "$flags: spawns"
+done
+build -finstrument-functions CHILD_CFLAGS=-finstrument-functions
+! child_objects "$dir/lib/libspawnctl.a" >/dev/null
+result "control: instrumentation of what runs in the child is seen"
+! runs -finstrument-functions && grep -q 'entered in a child' "$dir/log"
+result "control: it is seen to run in a child"
+echo "1..$number"
+exit $failed
