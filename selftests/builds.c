@@ -5,13 +5,15 @@
  * runs in a child.
  */
 #include <errno.h>
-#include <spawnctl/spawn.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "spawn_int.h"
 
 extern char **environ;
 
@@ -61,6 +63,11 @@ static int by_backend(enum spawnctl_backend backend, int count)
 		 spawnctl_file_actions_addclosefrom(actions, 5);
 	while (!failed && count--)
 		failed = spawn(attr, actions, "true") || spawn(attr, actions, "none.") != ENOENT;
+	/* As the preload library finds it in an object of libc's, which has not checked it */
+	failed = failed ||
+		 spawnctl_actions_append(actions, &(struct action){
+			.op = ACTION_FCHDIR, .fd = INT_MAX }) ||
+		 spawn(attr, actions, "true") != EBADF;
 	spawnctl_attr_destroy(attr);
 	spawnctl_file_actions_destroy(actions);
 	return failed;

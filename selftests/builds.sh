@@ -14,6 +14,7 @@ top=$here/..
 
 dir=$(mktemp -d) || exit 2
 trap 'rm -rf "$dir"' EXIT
+arch=$($CC -dumpmachine | cut -d- -f1)
 number=0 failed=0
 
 result()
@@ -41,13 +42,13 @@ build()
 runs()
 {
 	# shellcheck disable=SC2086 # several words
-	$CC $1 -I"$top/uapi" -I"$top/userlib/include" -o "$dir/builds" "$here/builds.c" \
-		"$dir/lib/libspawnctl.a" -pthread >"$dir/log" 2>&1 &&
-		(cd "$dir" && setarch -R ./builds 20) >"$dir/log" 2>&1
+	(cd "$dir" && $CC $1 -I"$top/uapi" -I"$top/userlib/include" -I"$top/userlib" \
+		-I"$top/userlib/arch/$arch" -o builds "$here/builds.c" lib/libspawnctl.a -pthread &&
+		setarch -R ./builds 20) >"$dir/log" 2>&1
 }
 
 echo "TAP version 13"
-for flags in -O0 -Os -O3 "-O1 -fsanitize=address" "-O1 -fsanitize=undefined" \
+for flags in -O0 -Os -O3 "-O1 -fsanitize=address" "-O1 -fsanitize=undefined -fno-sanitize-recover=all" \
 	"-O1 -fsanitize=thread" "-O1 -fsanitize=memory" "-O1 -pg" "-O1 -finstrument-functions" \
 	"-O1 -fstack-protector-all" "-O1 --coverage" "-O1 -ftrivial-auto-var-init=pattern"; do
 	# shellcheck disable=SC2086 # several words

@@ -3,6 +3,7 @@
  * File actions on each backend, against a child of fork(2) that does them one by
  * one: the same error of the same action, or the same descriptors.
  */
+#include "filter.h"
 #include "spawnctl_test.h"
 
 #include <spawnctl/spawn.h>
@@ -566,6 +567,26 @@ TEST_F(files, system_calls)
 	} else {
 		EXPECT_EQ(plain + 5, five);
 	}
+	spawnctl_file_actions_destroy(actions);
+}
+
+/* A filter that knows libc's own dup2(2) only. The device's child takes the same steps. */
+TEST(calls_as_libc)
+{
+	char *argv[] = { "sh", "-c", "[ -e /proc/self/fd/7 ] && [ -e /proc/self/fd/8 ]", NULL };
+	spawnctl_file_actions_t *actions;
+	spawnctl_attr_t *attr;
+	pid_t pid;
+
+	ASSERT_EQ(0, spawnctl_file_actions_init(&actions));
+	ASSERT_EQ(0, spawnctl_file_actions_adddup2(actions, 0, 7));
+	ASSERT_EQ(0, spawnctl_file_actions_addopen(actions, 8, "/dev/null", O_RDONLY, 0));
+	ASSERT_EQ(0, spawnctl_attr_init(&attr));
+	ASSERT_EQ(0, spawnctl_attr_setbackend(attr, SPAWNCTL_BACKEND_CLONE));
+	ASSERT_EQ(0, filter(SYS_dup3, SECCOMP_RET_KILL_PROCESS));
+	ASSERT_EQ(0, spawnctl_spawn(&pid, "/bin/sh", actions, attr, argv, environ));
+	EXPECT_EQ(0, wait_status(pid));
+	spawnctl_attr_destroy(attr);
 	spawnctl_file_actions_destroy(actions);
 }
 

@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -33,13 +34,13 @@ static int fail(struct spawn *spawn, enum spawnctl_step step, long error)
 	return 127;
 }
 
-/* The number that is all of @name, or -1 */
+/* The number that is all of @name, or -1: something else may be mounted on /proc */
 static long fd_number(const char *name)
 {
 	long fd = 0;
 
 	for (; *name; name++) {
-		if (*name < '0' || *name > '9')
+		if (*name < '0' || *name > '9' || fd > INT_MAX)
 			return -1;
 		fd = fd * 10 + *name - '0';
 	}
@@ -176,7 +177,7 @@ static long do_open(const struct action *action)
 	if (fd < 0 || fd == action->open.fd)
 		return fd;
 	/* As in glibc, O_CLOEXEC holds only if open() gave the number itself */
-	ret = raw_syscall(SYS_dup3, fd, action->open.fd, 0);
+	ret = raw_dup2(fd, action->open.fd);
 	if (ret < 0)
 		return ret;
 	return raw_syscall(SYS_close, fd);
@@ -187,7 +188,7 @@ static long do_dup2(int fd, int newfd)
 	long flags;
 
 	if (fd != newfd)
-		return raw_syscall(SYS_dup3, fd, newfd, 0);
+		return raw_dup2(fd, newfd);
 	flags = raw_syscall(SYS_fcntl, fd, F_GETFD);
 	if (flags < 0)
 		return flags;

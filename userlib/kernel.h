@@ -9,6 +9,8 @@
 #include <linux/sched.h>
 #include <sys/syscall.h>
 
+#include "arch.h"
+
 #ifndef CLONE_CLEAR_SIGHAND
 #define CLONE_CLEAR_SIGHAND	0x100000000ULL
 #endif
@@ -28,5 +30,18 @@
 #ifndef CLOSE_RANGE_UNSHARE
 #define CLOSE_RANGE_UNSHARE	(1U << 1)
 #endif
+
+/*
+ * dup2(2), which libc calls, as a seccomp filter may know no dup3(2). Newer
+ * architectures have only that. The numbers must differ.
+ */
+static inline long raw_dup2(int fd, int newfd)
+{
+#ifdef SYS_dup2
+	return raw_syscall(SYS_dup2, fd, newfd);
+#else
+	return raw_syscall(SYS_dup3, fd, newfd, 0);
+#endif
+}
 
 #endif /* SPAWNCTL_KERNEL_H */

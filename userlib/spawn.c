@@ -33,8 +33,9 @@ static bool cannot_unshare;
 
 static void name_fd(struct spawn *spawn, int fd)
 {
+/* Of any int: not all lists have been checked */
 	if (fd >= 0 && (unsigned int)fd >= spawn->first)
-		spawn->first = fd + 1;
+		spawn->first = (unsigned int)fd + 1;
 }
 
 /*
@@ -59,7 +60,8 @@ static bool may_share(struct spawn *spawn)
 				return false;
 			continue;
 		case ACTION_CLOSEFROM:
-			name_fd(spawn, action->fd - 1);
+			if (action->fd > 0)
+				name_fd(spawn, action->fd - 1);
 			return true;
 		case ACTION_DUP2:
 			name_fd(spawn, action->dup2.fd);
