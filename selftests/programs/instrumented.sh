@@ -47,4 +47,14 @@ done
 claim "user is built with TSan" build -fsanitize=thread -o "$WORK/tsan" "$here/user.c"
 # Its shadow of the memory does not fit all random layouts
 claim "TSan: user" setarch -R "$WORK/tsan"
+# Ours comes before its runtime, whose vfork() is a fork: with another, closing a descriptor
+# in the child is a race with the parent's threads, and the program ends with 66
+ASAN=
+claim "vforker is built with TSan" gcc -g -fsanitize=thread -o "$WORK/vforker" "$here/vforker.c" \
+	-pthread
+same "TSan: vfork" setarch -R "$WORK/vforker" 20
+claim "vforker is built with ASan" gcc -g -fsanitize=address -o "$WORK/vforker" "$here/vforker.c" \
+	-pthread
+export ASAN_OPTIONS=verify_asan_link_order=0
+same "ASan, its runtime not the first: vfork" "$WORK/vforker" 20
 finish

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * SPAWNCTL_BACKEND and SPAWNCTL_DEBUG as the program was started with; one that has
- * gained rights (AT_SECURE) has neither.
+ * gained rights (AT_SECURE) has neither. And whether a sanitizer is there.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -23,6 +23,26 @@ static const char * const names[] = {
 
 static enum choice choice;
 static bool debug, environment_read;
+/* A sanitizer's runtime has these functions too, and ours have come before */
+static bool stands_back;
+
+/*
+ * By weak symbols: a dlsym() that finds nothing allocates. UBSan's and LSan's runtimes
+ * have none of the functions that are here.
+ */
+extern void __attribute__((__weak__)) __asan_init(void);
+extern void __attribute__((__weak__)) __hwasan_init(void);
+extern void __attribute__((__weak__)) __msan_init(void);
+extern void __attribute__((__weak__)) __tsan_init(void);
+
+/* A runtime that comes first calls ours, where it would call libc's: no reason to go */
+static bool sanitizer_is_next(void)
+{
+	return (__asan_init && preload_next("__asan_init")) ||
+	       (__hwasan_init && preload_next("__hwasan_init")) ||
+	       (__msan_init && preload_next("__msan_init")) ||
+	       (__tsan_init && preload_next("__tsan_init"));
+}
 
 static enum choice choice_of(const char *text)
 {
@@ -43,6 +63,7 @@ static void __attribute__((__constructor__)) read_environment(void)
 
 	debug = text && !strcmp(text, "1");
 	choice = choice_of(secure_getenv("SPAWNCTL_BACKEND"));
+	stands_back = sanitizer_is_next();
 	environment_read = true;
 }
 
@@ -51,7 +72,14 @@ enum choice preload_choice(void)
 	/* The constructor of another library may be the first to spawn */
 	if (!environment_read)
 		read_environment();
-	return choice;
+	return choice == CHOICE_ANY && stands_back ? CHOICE_LIBC : choice;
+}
+
+enum choice preload_vfork_choice(void)
+{
+	enum choice wanted = preload_choice();
+
+	return wanted != CHOICE_BAD && stands_back ? CHOICE_LIBC : wanted;
 }
 
 void *preload_next(const char *name)

@@ -18,10 +18,19 @@ enum choice {
 	CHOICE_BAD,
 };
 
-/** preload_choice() - SPAWNCTL_BACKEND */
+/**
+ * preload_choice() - SPAWNCTL_BACKEND; unset, CHOICE_LIBC where a sanitizer's runtime is
+ *	next, whose own functions know what it has to be told
+ */
 enum choice preload_choice(void);
 
-/** preload_next() - libc's function of that name, or NULL */
+/**
+ * preload_vfork_choice() - the same for vfork(), whose child runs the program's
+ *	instrumented code: there a demand does not count
+ */
+enum choice preload_vfork_choice(void);
+
+/** preload_next() - libc's function of that name, or that of a library before it, or NULL */
 void *preload_next(const char *name);
 
 /**

@@ -20,7 +20,7 @@ static void say(const struct vfork_call *call, long ret)
 
 long preload_vfork_prepare(struct vfork_call *call)
 {
-	enum choice choice = preload_choice();
+	enum choice choice = preload_vfork_choice();
 	int saved = errno;
 	long ret;
 
