@@ -601,7 +601,7 @@ TEST_F(spawn, stack_is_bounded)
 		pthread_join(thread, NULL);
 		EXPECT_EQ(0, job.error);
 		TH_LOG("%zu bytes of the caller's stack", job.used);
-		EXPECT_LT(job.used, search ? SPAWNCTL_SPAWN_STACK + 512 : 4096);
+		EXPECT_LT(job.used, SPAWNCTL_SPAWN_STACK);
 	}
 	munmap(job.low, THREAD_STACK);
 	free(job.argv);

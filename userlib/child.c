@@ -50,7 +50,7 @@ static long fd_number(const char *name)
 /* Closes what one pass over the directory shows; how many, or -errno */
 static long close_listed(int dir, unsigned int from, unsigned int to)
 {
-	char buffer[512] __attribute__((__aligned__(8)));
+	char buffer[256] __attribute__((__aligned__(8)));
 	long n, closed = 0;
 	char *p;
 
@@ -380,28 +380,34 @@ static bool not_here(long error)
 
 static __attribute__((__noinline__)) long search(const struct spawn *spawn)
 {
+	char buffer[SPAWNCTL_CANDIDATE_SIZE], *candidate = buffer;
 	const char *dir = spawn->search, *end;
-	char buffer[SPAWNCTL_SEARCH_SIZE];
+	size_t size = sizeof(buffer);
 	long error = -ENOENT;
 	bool denied = false;
 	size_t len, i;
 
+	if (spawn->mapped) {
+		candidate = spawn->mapped;
+		size = spawn->candidate_size;
+	}
 	for (len = 0; spawn->path[len]; len++)
 		if (len == NAME_MAX)
 			return -ENAMETOOLONG;
 	for (;; dir = end + 1) {
 		for (end = dir; *end && *end != ':'; end++)
 			;
-		if (end - dir < PATH_MAX) {
-			char *name = buffer + (end - dir);
+		/* Another thread may have changed the environment since it was measured */
+		if (end - dir < PATH_MAX && end - dir + len + 2 <= size) {
+			char *name = candidate + (end - dir);
 
 			for (i = 0; i < (size_t)(end - dir); i++)
-				buffer[i] = dir[i];
+				candidate[i] = dir[i];
 			if (end > dir)
 				*name++ = '/';
 			for (i = 0; i <= len; i++)
 				name[i] = spawn->path[i];
-			error = execute(spawn, buffer);
+			error = execute(spawn, candidate);
 			if (!not_here(error))
 				return error;
 			denied |= error == -EACCES;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 
 #include "fork.h"
@@ -17,16 +18,18 @@
 #define P_PIDFD		3
 #endif
 
+#define MAX_ERRNO	4095
 #define CANARY		0x5ca1ab1e0ddba11ULL
 
 /*
- * What the child has of the caller's stack: with @path as it is, and with room for a
- * path in a directory of PATH
+ * Bytes of the caller's stack that become the child's. Half of it is free in the deepest
+ * step, close_listed().
  */
-#define PLAIN_STACK	2560
-#define SEARCH_STACK	(PLAIN_STACK + SPAWNCTL_SEARCH_SIZE)
-
-_Static_assert(SEARCH_STACK <= SPAWNCTL_SPAWN_STACK, "what is promised");
+#ifdef __OPTIMIZE__
+#define CHILD_STACK	1024
+#else
+#define CHILD_STACK	2560
+#endif
 
 /* A child has found that close_range(2) cannot make a table; atomic */
 static bool cannot_unshare;
@@ -109,6 +112,10 @@ static void set_clone(struct spawn *spawn)
 	*clone = (struct spawnctl_clone){ .size = sizeof(*clone), .exit_signal = SIGCHLD };
 	if (spawn->share)
 		clone->flags |= SPAWNCTL_SHARE_FILES;
+	if (spawn->mapped) {
+		clone->flags |= SPAWNCTL_EXEC_MASK;
+		clone->exec_mask = spawn->search_mask;
+	}
 	if (spawn->attr->flags)
 		set_attributes(clone, spawn->attr);
 	if (spawn->attr->pidfd) {
@@ -153,10 +160,9 @@ static void reap(const struct spawn *spawn, pid_t pid)
 		;
 }
 
-/* @frame is its caller's own, and what the child has for a stack */
-static inline __attribute__((__always_inline__)) long
-give_birth_in(struct spawn *spawn, unsigned long long *frame, size_t size)
+static __attribute__((__noinline__)) long give_birth(struct spawn *spawn)
 {
+	unsigned long long frame[CHILD_STACK / sizeof(unsigned long long)];
 	volatile unsigned long long *canary = frame;
 	long pid;
 
@@ -168,7 +174,7 @@ give_birth_in(struct spawn *spawn, unsigned long long *frame, size_t size)
 	spawn->pidfd = -1;
 	spawn->failure = (struct spawnctl_failure){ .action = -1 };
 	spawn->birth.clone.stack = (unsigned long)(frame + 2);
-	spawn->birth.clone.stack_size = size - 2 * sizeof(frame[0]);
+	spawn->birth.clone.stack_size = sizeof(frame) - 2 * sizeof(frame[0]);
 	spawn->birth.backend = spawn->attr->backend;
 	spawn->birth.fd = spawn->attr->fd;
 	spawn->birth.transient = spawn->attr->transient;
@@ -184,23 +190,57 @@ give_birth_in(struct spawn *spawn, unsigned long long *frame, size_t size)
 	return pid;
 }
 
-static __attribute__((__noinline__)) long give_birth(struct spawn *spawn)
+/* Bytes for the longest "DIRECTORY/NAME" that is tried */
+static size_t candidate_size(const struct spawn *spawn)
 {
-	unsigned long long frame[PLAIN_STACK / sizeof(unsigned long long)];
+	const char *dir = spawn->search, *end;
+	long longest = 0;
 
-	return give_birth_in(spawn, frame, sizeof(frame));
+	for (;; dir = end + 1) {
+		end = strchrnul(dir, ':');
+		if (end - dir < PATH_MAX && end - dir > longest)
+			longest = end - dir;
+		if (!*end)
+			break;
+	}
+	return longest + 1 + strnlen(spawn->path, NAME_MAX) + 1;
 }
 
-static __attribute__((__noinline__)) long give_birth_searching(struct spawn *spawn)
+/*
+ * Where the child's stack has no room for it: 0 or an error number. The mapping is
+ * certain to go, as no handler of a signal that comes from outside runs in this thread
+ * meanwhile and could jump out of the call, nor libc's for cancellation.
+ */
+static int map_candidate(struct spawn *spawn)
 {
-	unsigned long long frame[SEARCH_STACK / sizeof(unsigned long long)];
+	long map;
 
-	return give_birth_in(spawn, frame, sizeof(frame));
+	spawn->mapped = NULL;
+	if (!spawn->search)
+		return 0;
+	spawn->candidate_size = candidate_size(spawn);
+	if (spawn->candidate_size <= SPAWNCTL_CANDIDATE_SIZE)
+		return 0;
+	hold_signals(SPAWNCTL_SIGSET_HELD, &spawn->search_mask);
+	map = raw_syscall(SYS_mmap, NULL, spawn->candidate_size, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (map < 0 && map >= -MAX_ERRNO) {
+		set_sigmask(&spawn->search_mask);
+		return -map;
+	}
+	spawn->mapped = (char *)map;
+	return 0;
+}
+
+static void unmap_candidate(struct spawn *spawn)
+{
+	raw_syscall(SYS_munmap, spawn->mapped, spawn->candidate_size);
+	set_sigmask(&spawn->search_mask);
 }
 
 static long give_birth_and_reap(struct spawn *spawn)
 {
-	long pid = spawn->search ? give_birth_searching(spawn) : give_birth(spawn);
+	long pid = give_birth(spawn);
 
 	if (pid < 0)
 		spawn->failure = (struct spawnctl_failure){
@@ -208,6 +248,17 @@ static long give_birth_and_reap(struct spawn *spawn)
 	else if (spawn->failure.error)
 		reap(spawn, pid);
 	return pid;
+}
+
+/* Before there was a child */
+static int report_failure(struct spawn *spawn, int error)
+{
+	spawn->birth.backend = spawn->attr->backend;
+	spawn->birth.passed_over = 0;
+	if (spawn->attr->failure)
+		*spawn->attr->failure = (struct spawnctl_failure){
+			.error = error, .step = SPAWNCTL_STEP_CLONE, .action = -1 };
+	return error;
 }
 
 /*
@@ -226,6 +277,9 @@ int spawnctl_spawn_run(struct spawn *spawn)
 	/* cppcheck-suppress ctuuninitvar; it is set, but not as a whole */
 	if (!spawn->attr)
 		spawn->attr = &none;
+	error = map_candidate(spawn);
+	if (error)
+		return report_failure(spawn, error);
 	spawn->transient = (spawn->attr->transient || !spawnctl_device_keeps()) &&
 			   spawn->attr->fd < 0 && spawn->attr->backend <= SPAWNCTL_BACKEND_DEVICE &&
 			   !spawnctl_device_given(&given);
@@ -249,6 +303,8 @@ int spawnctl_spawn_run(struct spawn *spawn)
 			*spawn->pid = pid;
 	}
 	spawnctl_birth_release(&spawn->birth);
+	if (spawn->mapped)
+		unmap_candidate(spawn);
 	return error;
 }
 

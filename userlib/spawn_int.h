@@ -9,8 +9,11 @@
 
 #include "birth.h"
 
-/* The longest that can be executed, "DIRECTORY/NAME" */
-#define SPAWNCTL_SEARCH_SIZE	(PATH_MAX + NAME_MAX + 1)
+/*
+ * Bytes for "DIRECTORY/NAME" on the child's stack. Longer ones are rare, and are written
+ * to a mapping: the caller's stack may be that of a signal handler.
+ */
+#define SPAWNCTL_CANDIDATE_SIZE	256
 
 #pragma GCC visibility push(hidden)
 
@@ -101,6 +104,15 @@ struct spawn {
 
 	/* The descriptor of the device is open for this spawn alone, if it is not given */
 	bool transient;
+
+	/*
+	 * For a search: the size of the longest path, and where it is written if
+	 * SPAWNCTL_CANDIDATE_SIZE is less. Then all signals are held back from the
+	 * mapping to its end, and @search_mask is what the caller had.
+	 */
+	size_t candidate_size;
+	char *mapped;
+	unsigned long long search_mask;
 
 	/* Where the results go, or NULL: the pidfd's is that of @attr */
 	pid_t *pid;

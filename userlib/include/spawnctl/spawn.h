@@ -148,8 +148,9 @@ enum spawnctl_spawn_flags {
  * one more for each action. In the child everything is blocked until execve(2),
  * which gives it the caller's mask, or that of SETSIGMASK. A call that fails
  * leaves no child and no zombie; that one is waited for, and the process id stored,
- * before a handler of the calling thread can run. It is no cancellation point. The
- * child runs on the caller's stack, on 2,560 bytes whatever it is given.
+ * before a handler of the calling thread can run. It is no cancellation point. It
+ * takes SPAWNCTL_SPAWN_STACK bytes of the caller's stack at most, the child's
+ * included, whatever it is given.
  *
  * Return: 0, or an error number: that of the ioctl, listed in
  * <linux/spawnctl.h>, or of clone(2); of the step that failed, which the
@@ -163,14 +164,15 @@ int spawnctl_spawn(pid_t *pid, const char *path, const spawnctl_file_actions_t *
  *
  * PATH is the caller's, and without one /bin:/usr/bin, as in glibc. A name without
  * slash is ENAMETOOLONG when it is longer than NAME_MAX, and a directory longer than
- * PATH_MAX is passed over. The child has SPAWNCTL_SPAWN_STACK bytes of the caller's
- * stack at most.
+ * PATH_MAX is passed over. A directory and a name that are longer than 256 bytes
+ * together take a mapping for the time of the call, in which the calling thread handles
+ * no signal; ENOMEM: there is no memory for that.
  */
 int spawnctl_spawnp(pid_t *pid, const char *file, const spawnctl_file_actions_t *actions,
 		    const spawnctl_attr_t *attr, char *const argv[], char *const envp[]);
 
-/** SPAWNCTL_SPAWN_STACK - bytes of the caller's stack that the child has, at most */
-#define SPAWNCTL_SPAWN_STACK	8192
+/** SPAWNCTL_SPAWN_STACK - bytes of the caller's stack that a spawn takes, at most */
+#define SPAWNCTL_SPAWN_STACK	3072
 
 /*
  * File actions. They are done in the order in which they were added, and the

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Spawns from a signal handler on an alternate stack, above a guard page: with the
+ * library's own functions, and, by this program run again, with the preload library.
+ */
+#include "spawnctl_test.h"
+
+#include <spawn.h>
+#include <spawnctl/spawn.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/auxv.h>
+
+#define PRELOAD		"libspawnctl-preload.so"
+/* As <signal.h> has had them; with _GNU_SOURCE they are calls of sysconf(3) */
+#define STKSZ		8192
+#define MINSTKSZ	2048
+#define BELOW		(1 << 20)
+#define PAINT		0xa5
+
+#ifndef AT_MINSIGSTKSZ
+#define AT_MINSIGSTKSZ	51
+#endif
+
+extern char **environ;
+
+static spawnctl_attr_t *attr;
+static const char *program;
+static char *frame;
+static int error;
+static pid_t pid;
+
+static void by_library(int sig)
+{
+	char *argv[] = { "true", NULL };
+
+	frame = __builtin_frame_address(0);
+	error = spawnctl_spawnp(&pid, program, NULL, attr, argv, environ);
+}
+
+static void by_posix(int sig)
+{
+	char *argv[] = { "true", NULL };
+
+	frame = __builtin_frame_address(0);
+	error = posix_spawnp(&pid, program, NULL, NULL, argv, environ);
+}
+
+/* Bytes of the stack below the handler's frame, and below the stack of @size bytes */
+static void on_stack(void (*handler)(int), size_t size, long *used, long *overrun)
+{
+	char *map = mmap(NULL, BELOW + size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			 -1, 0);
+	stack_t stack = { .ss_sp = map + BELOW, .ss_size = size };
+	struct sigaction action = { .sa_handler = handler, .sa_flags = SA_ONSTACK };
+	char *deepest = map;
+
+	memset(map, PAINT, BELOW + size);
+	mprotect(map, BELOW, PROT_NONE);
+	sigaltstack(&stack, NULL);
+	sigaction(SIGUSR1, &action, NULL);
+	raise(SIGUSR1);
+	if (!error)
+		error = wait_status(pid);
+	mprotect(map, BELOW, PROT_READ | PROT_WRITE);
+	while (*deepest == (char)PAINT)
+		deepest++;
+	*used = frame - deepest;
+	*overrun = deepest < map + BELOW ? map + BELOW - deepest : 0;
+	stack.ss_flags = SS_DISABLE;
+	sigaltstack(&stack, NULL);
+	munmap(map, BELOW + size);
+}
+
+/* PATH, with a directory too long for the stack or not */
+static void set_path(bool is_long)
+{
+	char path[4096] = "/usr/bin:/bin";
+	int i;
+
+	for (i = 0; is_long && i < 400; i++)
+		strcat(path, i ? "/x" : ":/x");
+	setenv("PATH", path, 1);
+}
+
+/*
+ * The least stack there is: what the processor's state in a signal frame takes, and what a
+ * call is said to take. Without the frame MINSIGSTKSZ would do for no call at all.
+ */
+static size_t least_stack(void)
+{
+	size_t frame_size = getauxval(AT_MINSIGSTKSZ);
+
+	return (frame_size > MINSTKSZ ? frame_size : MINSTKSZ) + SPAWNCTL_SPAWN_STACK;
+}
+
+/* 0, or the line that is not as it should be */
+static int try_all(void (*handler)(int))
+{
+	long used, overrun;
+	unsigned int i;
+
+	/* Bound, as what ld.so has on the stack for it is not the library's */
+	program = "none.";
+	handler(0);
+	for (i = 0; i < 8; i++) {
+		size_t size = i & 4 ? least_stack() : STKSZ;
+
+		set_path(i & 1);
+		program = i & 2 ? "none." : "true";
+		on_stack(handler, size, &used, &overrun);
+		fprintf(stderr, "# stack of %zu, %s, %s PATH: %ld bytes\n", size, program,
+			i & 1 ? "long" : "short", used);
+		if (error != (i & 2 ? ENOENT : 0))
+			return __LINE__;
+		if (overrun)
+			return __LINE__;
+		if (used >= SPAWNCTL_SPAWN_STACK)
+			return __LINE__;
+	}
+	return 0;
+}
+
+FIXTURE(altstack) {
+};
+
+FIXTURE_VARIANT(altstack) {
+	enum spawnctl_backend backend;
+	const char *name;
+};
+
+FIXTURE_VARIANT_ADD(altstack, device) { SPAWNCTL_BACKEND_DEVICE, "device" };
+FIXTURE_VARIANT_ADD(altstack, clone3) { SPAWNCTL_BACKEND_CLONE3, "clone3" };
+FIXTURE_VARIANT_ADD(altstack, clone) { SPAWNCTL_BACKEND_CLONE, "clone" };
+
+FIXTURE_SETUP(altstack)
+{
+	ASSERT_EQ(0, spawnctl_attr_init(&attr));
+	ASSERT_EQ(0, spawnctl_attr_setbackend(attr, variant->backend));
+}
+
+FIXTURE_TEARDOWN(altstack)
+{
+	spawnctl_attr_destroy(attr);
+}
+
+TEST_F(altstack, library)
+{
+	EXPECT_EQ(0, try_all(by_library));
+}
+
+TEST_F(altstack, preload)
+{
+	pid_t process = fork();
+
+	if (!process) {
+		setenv("LD_PRELOAD", PRELOAD, 1);
+		setenv("SPAWNCTL_BACKEND", variant->name, 1);
+		execl("/proc/self/exe", "altstack_test", "--posix", NULL);
+		_exit(99);
+	}
+	EXPECT_EQ(0, wait_status(process));
+}
+
+/* By way of ld.so, which binds the call on the alternate stack */
+TEST_F(altstack, first_call)
+{
+	long used, overrun;
+
+	set_path(false);
+	program = "true";
+	on_stack(by_library, STKSZ, &used, &overrun);
+	EXPECT_EQ(0, error);
+	EXPECT_EQ(0, overrun);
+}
+
+/* A mapping is left by no spawn, nor by one that fails */
+static unsigned int count_maps(void)
+{
+	FILE *file = fopen("/proc/self/maps", "r");
+	unsigned int n = 0;
+	int c;
+
+	while ((c = fgetc(file)) != EOF)
+		n += c == '\n';
+	fclose(file);
+	return n;
+}
+
+TEST_F(altstack, no_mapping_is_left)
+{
+	const __u64 mask = current_mask();
+	unsigned int before = 0;
+	int i;
+
+	set_path(true);
+	for (i = 0; i < 40; i++) {
+		program = i & 1 ? "none." : "true";
+		by_library(0);
+		if (i == 3)
+			before = count_maps();
+		EXPECT_EQ(i & 1 ? ENOENT : 0, error);
+		if (!error)
+			EXPECT_EQ(0, wait_status(pid));
+	}
+	EXPECT_EQ(before, count_maps());
+	EXPECT_EQ(mask, current_mask());
+}
+
+/* The new program has the caller's mask, not that in which the mapping was made */
+TEST_F(altstack, mask_of_a_long_path)
+{
+	char *argv[] = { "grep", "-q", "SigBlk:.*0000800$", "/proc/self/status", NULL };
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR2);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	set_path(true);
+	ASSERT_EQ(0, spawnctl_spawnp(&pid, "grep", NULL, attr, argv, environ));
+	EXPECT_EQ(0, wait_status(pid));
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 2 && !strcmp(argv[1], "--posix"))
+		return !!try_all(by_posix);
+	return test_harness_run(argc, argv);
+}
