@@ -64,7 +64,8 @@ static int by_backend(enum spawnctl_backend backend, int count)
 	while (!failed && count--)
 		failed = spawn(attr, actions, "true") || spawn(attr, actions, "none.") != ENOENT;
 	/* As the preload library finds it in an object of libc's, which has not checked it */
-	failed = failed ||
+	spawnctl_file_actions_destroy(actions);
+	failed = failed || spawnctl_file_actions_init(&actions) ||
 		 spawnctl_actions_append(actions, &(struct action){
 			.op = ACTION_FCHDIR, .fd = INT_MAX }) ||
 		 spawn(attr, actions, "true") != EBADF;
