@@ -26,13 +26,17 @@ boot() {
 	return $rc
 }
 
-# watch_boot DIR SECONDS: ends a guest that says nothing for so long.
+# watch_boot DIR SECONDS: ends a guest that says nothing for so long. On a busy machine a
+# kernel takes longer than that to boot, but goes on writing to its console.
 watch_boot() {
-	local i
+	local i size said=0
 
 	for ((i = 0; i < $2; i++)); do
 		sleep 1
 		[ -s "$1/channel.log" ] && return
+		size=$(stat -c %s "$1/console.log" 2>/dev/null) || size=0
+		[ "$size" = "$said" ] || i=0
+		said=$size
 	done
 	kill "$(cat "$1/qemu.pid")"
 }
