@@ -247,6 +247,7 @@ TEST_F(device, of_the_environment)
 	EXPECT_EQ(7, run_given("LISTEN_FDNAMES", "spawnctl:other"));
 	EXPECT_EQ(8, run_given("LISTEN_FDNAMES", "other:spawnctl"));
 	EXPECT_EQ(8, run_given("LISTEN_FDNAMES", "spawnctlx"));
+	EXPECT_EQ(8, run_given("LISTEN_FDNAMES", "eight_of"));
 	EXPECT_EQ(8, run_given("LISTEN_FDNAMES", "a:b:spawnctl"));
 	/* Not this process's */
 	EXPECT_EQ(8, run_given("LISTEN_FDNAMES_", "spawnctl"));
@@ -373,6 +374,8 @@ TEST_F(device, ioctl_is_refused)
 	ASSERT_EQ(0, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 	ASSERT_EQ(0, syscall(446, fd, 0));
 	is_absent(_metadata, self->attr, EACCES);
+	EXPECT_EQ(-1, spawnctl_open());
+	EXPECT_EQ(EACCES, errno);
 }
 
 #define STMT(...)	((struct sock_filter)BPF_STMT(__VA_ARGS__))

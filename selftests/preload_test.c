@@ -111,6 +111,7 @@ static void mixed_copies(void)
 static void attributes(void)
 {
 	posix_spawnattr_t attr;
+	char pattern[32];
 	sigset_t set;
 	short flags;
 
@@ -133,6 +134,12 @@ static void attributes(void)
 	CHECK(!status_has(NULL, "SigBlk:.0*2$"));
 	CHECK(!status_has(NULL, "SigIgn:.*[02468ace]$"));
 	signal(SIGHUP, SIG_DFL);
+	/* This group, by its number, as 0 is a group of the child's own */
+	snprintf(pattern, sizeof(pattern), "NSpgid:.%d$", getpgrp());
+	CHECK(posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP) == 0);
+	CHECK(!status_has(&attr, pattern));
+	CHECK(posix_spawnattr_setpgroup(&attr, getpgrp()) == 0);
+	CHECK(status_has(&attr, pattern));
 }
 
 /* Another thread may change the environment: a spawn with one of its own does not care. */
