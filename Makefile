@@ -58,7 +58,7 @@ TOOL_LIB ?= $(O)/libspawnctl.a
 EXAMPLES := $(patsubst examples/%.c,build/examples/%,$(wildcard examples/*.c))
 
 .PHONY: all userlib modules install install-udev install-tools tools examples clean help test check check-debug programs \
-	soak demo lint fuzz-parsers bench bench-native dkms-tree deb deb-check secure-boot
+	soak demo lint fuzz-parsers mutants bench bench-native dkms-tree deb deb-check secure-boot
 
 all: userlib
 
@@ -196,6 +196,9 @@ lint:
 fuzz-parsers:
 	selftests/vm/fuzz-parsers $(TIME)
 
+mutants:
+	selftests/mutants/run.py $(MUTANTS)
+
 clean:
 	rm -rf build
 	find . -name '*.o' -o -name '*.ko' -o -name '*.mod' -o -name '*.mod.c' -o -name '.*.cmd' \
@@ -236,4 +239,6 @@ help:
 	@echo 'make fuzz-parsers      what the library makes of its environment, and the command of'
 	@echo '                       messages, by libFuzzer'
 	@echo '                       (TIME=30, seconds for each)'
+	@echo 'make mutants           small faults of module, library and command, each of which its test'
+	@echo '                       must find (MUTANTS="limit-* held-*")'
 	@echo 'make clean'
