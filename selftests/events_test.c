@@ -115,6 +115,39 @@ TEST_F(events, a_call_made_again)
 	}
 }
 
+struct caller {
+	int fd;
+	pid_t tid;
+	pid_t child;
+};
+
+static void *spawn_in_a_thread(void *arg)
+{
+	struct caller *caller = arg;
+	struct spawnctl_clone clone = sigchld;
+
+	caller->tid = syscall(SYS_gettid);
+	caller->child = raw_spawn_exit(caller->fd, SPAWNCTL_IOC_SPAWN, &clone);
+	return NULL;
+}
+
+/* The thread and its process are told apart. */
+TEST_F(events, a_thread)
+{
+	struct caller caller = { .fd = self->fd };
+	pthread_t thread;
+	struct seen seen;
+
+	ASSERT_EQ(0, genl_join(&self->genl));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, spawn_in_a_thread, &caller));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	ASSERT_TRUE(exited_with(caller.child, 0));
+	ASSERT_EQ(1, genl_event(&self->genl, &seen, PATIENT));
+	EXPECT_NE(getpid(), caller.tid);
+	EXPECT_EQ((uint64_t)caller.tid, seen.number[SPAWNCTL_A_EVENT_PID]);
+	EXPECT_EQ((uint64_t)getpid(), seen.number[SPAWNCTL_A_EVENT_TGID]);
+}
+
 TEST_F(events, a_refusal)
 {
 	struct seen seen;
