@@ -7,11 +7,12 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/rcupdate.h>
+#include <linux/stop_machine.h>
 
 #include "spawnctl.h"
 
 #if defined(CONFIG_PREEMPTION) && !defined(CONFIG_TASKS_RCU)
-#error "unloading needs CONFIG_TASKS_RCU on a preemptible kernel; see spawnctl_exit()"
+#error "unloading needs CONFIG_TASKS_RCU on a preemptible kernel; see wait_for_callers()"
 #endif
 
 static int spawnctl_open(struct inode *inode, struct file *file)
@@ -87,20 +88,35 @@ err_stats:
 	return ret;
 }
 
+static int nothing(void *unused)
+{
+	return 0;
+}
+
+/*
+ * A caller may still be about to return through the module: make_child() drops a
+ * reference to the open file, and a child that shares the descriptor table can
+ * drop the last one while the caller is preempted between its fput() and the
+ * return to the system call. Such a caller does not sleep, so it is outside the
+ * module once every task has switched voluntarily or has been in user mode.
+ * RCU-tasks waits for that. Without CONFIG_PREEMPTION the caller keeps its CPU
+ * until then, and each CPU is made to switch; plain RCU could take a tick in the
+ * middle of the caller's way out for a quiescent state, if preemption is counted
+ * for debugging.
+ */
+static void wait_for_callers(void)
+{
+	if (IS_ENABLED(CONFIG_PREEMPTION))
+		synchronize_rcu_tasks();
+	else
+		stop_machine(nothing, NULL, NULL);
+}
+
 static void __exit spawnctl_exit(void)
 {
 	misc_deregister(&spawnctl_misc);
-	/*
-	 * A caller may still be about to return through the module: make_child()
-	 * drops a reference to the open file, and a child that shares the
-	 * descriptor table can drop the last one while the caller is preempted
-	 * between its fput() and the return to the system call. Such a caller
-	 * does not sleep, so it is outside the module once every task has switched
-	 * voluntarily or has been in user mode. RCU-tasks waits for that; without
-	 * CONFIG_PREEMPTION it is plain RCU, which suffices as nothing preempts the
-	 * caller there. No caller comes after this: the device cannot be opened.
-	 */
-	synchronize_rcu_tasks();
+	/* No caller comes after this: the device cannot be opened. */
+	wait_for_callers();
 	spawnctl_netlink_exit();
 	spawnctl_child_exit();
 	spawnctl_stats_exit();

@@ -83,28 +83,28 @@ static int check_arg(const struct spawnctl_clone *arg, u32 known_flags)
 }
 
 /*
- * The child's stack pointer, 0 for the caller's, or an error. The checks are
- * those of clone3(): access_ok() accepts a tagged address where the
- * architecture has them.
+ * Stores the child's stack pointer, 0 for the caller's. The checks are those of
+ * clone3(): access_ok() accepts a tagged address where the architecture has
+ * them, which need not be positive as a long.
  */
-static long stack_top(const struct spawnctl_clone *arg)
+static int get_stack_top(const struct spawnctl_clone *arg, unsigned long *top)
 {
-	unsigned long top;
-
+	*top = 0;
 	if (!arg->stack && !arg->stack_size)
 		return 0;
 	if (!arg->stack || !arg->stack_size)
 		return -EINVAL;
 	if (!access_ok(u64_to_user_ptr(arg->stack), arg->stack_size))
 		return -EINVAL;
-	top = round_down(arg->stack + arg->stack_size, STACK_ALIGN);
-	return top > arg->stack ? top : -EINVAL;
+	*top = round_down(arg->stack + arg->stack_size, STACK_ALIGN);
+	return *top > arg->stack ? 0 : -EINVAL;
 }
 
 /*
  * A hold that cannot be served is refused while there is no child: afterwards
  * the caller's handlers would run before the caller expects them. Nothing is
- * changed.
+ * changed. The caller may wait here for a page of its own, so permission is
+ * checked after this.
  */
 static int check_hold(const struct spawnctl_clone *arg)
 {
@@ -113,7 +113,8 @@ static int check_hold(const struct spawnctl_clone *arg)
 
 	if (!given(arg, SPAWNCTL_HOLD))
 		return 0;
-	if (copy_from_user(&hold, user, sizeof(hold)) || put_user(hold.mask, &user->mask))
+	if (!arg->hold || copy_from_user(&hold, user, sizeof(hold)) ||
+	    put_user(hold.mask, &user->mask))
 		return -EFAULT;
 	return 0;
 }
@@ -160,29 +161,42 @@ static void set_kargs(struct kernel_clone_args *kargs, const struct spawnctl_clo
 	}
 }
 
+/* What the child is to block, reset or ignore */
+static u64 concerned(const struct spawnctl_signals *signals)
+{
+	return signals->mask | signals->sig_default | signals->sig_ignore;
+}
+
 /*
  * Those of @set that the kernel drops when they are sent to the caller's process,
  * and that the child will ignore too: at SIG_IGN, unless the child has them
- * reset, or without an action by default, which a child ignores in any case.
- * With the siglock held.
+ * reset, or without an action by default, which a child ignores in any case. With
+ * the siglock held.
+ *
+ * The init of a pid namespace drops all that is at SIG_DFL, unless it is blocked:
+ * then it is handed to another thread, and a fatal one ends the namespace. Its
+ * child does not ignore those, and can be killed by one until probe_fork() has set
+ * its mask; that is the smaller evil.
  */
-static u64 ignored_by_both(u64 set, u64 reset)
+static u64 dropped_unless_blocked(u64 set, u64 reset)
 {
 	const struct k_sigaction *action =
 		rcu_dereference_protected(current->sighand, true)->action;
-	u64 ignored = 0;
+	u64 by_default = current->signal->flags & SIGNAL_UNKILLABLE ? ~0ULL :
+								       SIG_KERNEL_IGNORE_MASK;
+	u64 dropped = 0;
 
 	while (set) {
 		u64 bit = set & -set;
 		__sighandler_t handler = action[__ffs64(set)].sa.sa_handler;
 
 		if (handler == SIG_IGN && (bit & (~reset | SIG_KERNEL_IGNORE_MASK)))
-			ignored |= bit;
+			dropped |= bit;
 		if (handler == SIG_DFL)
-			ignored |= bit & SIG_KERNEL_IGNORE_MASK;
+			dropped |= bit & by_default;
 		set &= ~bit;
 	}
-	return ignored;
+	return dropped;
 }
 
 /*
@@ -197,14 +211,14 @@ static u64 ignored_by_both(u64 set, u64 reset)
  */
 static u64 block(const struct spawnctl_signals *signals)
 {
-	u64 more = signals->mask | signals->sig_default | signals->sig_ignore;
+	u64 more = concerned(signals);
 	u64 old = current->blocked.sig[0];
 	sigset_t wide;
 	bool flagged;
 
 	spin_lock_irq(siglock_of_current());
 	if (!thread_group_empty(current))
-		more &= ~ignored_by_both(more & ~old, signals->sig_default);
+		more &= ~dropped_unless_blocked(more & ~old, signals->sig_default);
 	wide.sig[0] = old | more;
 	flagged = signal_pending(current);
 	if (!flagged)
@@ -234,14 +248,20 @@ static void unblock_to(u64 mask)
 
 /*
  * Whether the child wants the caller's signals held back. What is then for the
- * caller to put back is @mask.
+ * caller to put back is @mask. Another thread may have installed a handler for
+ * what was ignored when the call began: that is held back as well.
  */
-static bool held(struct spawnctl_hold __user *hold, u64 mask)
+static bool held(struct spawnctl_hold __user *hold, u64 mask,
+		 const struct spawnctl_signals *signals)
 {
+	sigset_t all = { .sig = { concerned(signals) } };
 	u64 wanted;
 
-	return hold && !get_user(wanted, &hold->wanted) && wanted &&
-	       !put_user(mask, &hold->mask);
+	if (!hold || get_user(wanted, &hold->wanted) || !wanted || put_user(mask, &hold->mask))
+		return false;
+	if (all.sig[0] & ~current->blocked.sig[0])
+		sigprocmask(SIG_BLOCK, &all, NULL);
+	return true;
 }
 
 /*
@@ -285,7 +305,7 @@ static noinline pid_t spawnctl_clone_call(const struct spawnctl_signals *signals
 	 */
 	if (current->blocked.sig[0] != wide)
 		old = current->blocked.sig[0];
-	if (nr <= 0 || !held(hold, old))
+	if (nr <= 0 || !held(hold, old, signals))
 		unblock_to(old);
 	return nr;
 }
@@ -297,23 +317,25 @@ static long make_child(struct file *file, unsigned int nr, struct spawnctl_clone
 	struct lent_no_new_privs lent = {};
 	struct spawnctl_signals signals;
 	struct spawnctl_born born = {};
-	long top, ret;
+	unsigned long top;
+	long ret;
 
 	BUILD_BUG_ON((SPAWN_FLAGS | FORK_FLAGS) != SPAWNCTL_ALL_FLAGS);
 
 	ret = check_arg(arg, known_flags);
 	if (ret)
 		return ret;
-	top = stack_top(arg);
-	if (top < 0)
-		return top;
+	ret = get_stack_top(arg, &top);
+	if (ret)
+		return ret;
+	ret = check_hold(arg);
+	if (ret)
+		return ret;
 	ret = spawnctl_grant_take(file, nr, arg);
 	if (ret)
 		return ret;
 	set_signals(&signals, arg);
-	ret = check_hold(arg);
-	if (!ret)
-		ret = spawnctl_child_expect(&signals, nr, arg->flags, &born);
+	ret = spawnctl_child_expect(&signals, nr, arg->flags, &born);
 	if (ret) {
 		spawnctl_grant_settle(file, false);
 		return ret;

@@ -319,6 +319,44 @@ static long parked_meanwhile(struct __test_metadata *_metadata, unsigned long co
 	return parked.ret;
 }
 
+/* SPAWN with a hold on the page that it waits for, while @limit or a filter comes */
+static long parked_hold_meanwhile(struct __test_metadata *_metadata,
+				  const struct spawnctl_limit *limit)
+{
+	struct parked parked = { .fd = spawnctl_open(), .command = SPAWNCTL_IOC_SPAWN };
+	struct spawnctl_clone *clone = CLONE(.flags = SPAWNCTL_HOLD);
+
+	EXPECT_EQ(0, park_place(&parked));
+	clone->hold = (uintptr_t)parked.page;
+	parked.argument = clone;
+	EXPECT_EQ(0, park(&parked));
+	EXPECT_EQ(0, limit ? spawnctl_limit(parked.fd, limit) :
+			     install_filter(SECCOMP_FILTER_FLAG_TSYNC));
+	EXPECT_EQ(0, unpark(&parked));
+	if (parked.ret > 0)
+		wait_status(parked.ret);
+	close(parked.fd);
+	return parked.ret;
+}
+
+TEST_F(contract, call_that_waits_for_its_hold)
+{
+	pid_t pid;
+
+	EXPECT_LT(0, parked_hold_meanwhile(_metadata, LIMIT()));
+	EXPECT_EQ(-EDQUOT, parked_hold_meanwhile(_metadata,
+						 LIMIT(.flags = SPAWNCTL_LIMIT_CHILDREN)));
+	EXPECT_EQ(-EPERM, parked_hold_meanwhile(_metadata,
+						LIMIT(.flags = SPAWNCTL_LIMIT_COMMANDS)));
+	EXPECT_EQ(-EPERM, parked_hold_meanwhile(_metadata,
+						LIMIT(.flags = SPAWNCTL_LIMIT_FLAGS)));
+	pid = fork();
+	if (!pid)
+		_exit(parked_hold_meanwhile(_metadata, NULL) == -EACCES ? 7 : 8);
+	EXPECT_TRUE(exited_with(pid, 7));
+	nothing_left(_metadata, "calls that waited");
+}
+
 /* A call does not get round what comes by waiting long enough before it. */
 TEST_F(contract, call_that_waits_for_its_struct)
 {

@@ -177,13 +177,13 @@ static inline struct outcome birth_outcome(const struct call *call, const struct
 
 	if (bad_stack(clone))
 		may(&outcome, EINVAL);
-	if ((clone->flags & ~model->flags) ||
-	    (clone->sig_ignore && (model->in_force & SPAWNCTL_LIMIT_RESET)))
+	if (!hold)
+		outcome = must(EFAULT);
+	else if ((clone->flags & ~model->flags) ||
+		 (clone->sig_ignore && (model->in_force & SPAWNCTL_LIMIT_RESET)))
 		outcome = must(EPERM);
 	else if (!model->children)
 		outcome = must(EDQUOT);
-	else if (!hold)
-		outcome = must(EFAULT);
 	else if ((clone->flags & two) == two && clone->pidfd == clone->parent_tid)
 		outcome = must(EINVAL);
 	else if (model->time_namespace && model->no_spawn &&

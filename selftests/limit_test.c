@@ -152,7 +152,8 @@ TEST_F(contract, flags)
 		EXPECT_EQ(info.spawn_flags & ~flag, info_of(without).spawn_flags);
 		EXPECT_EQ(info.fork_flags & ~flag, info_of(without).fork_flags);
 		if (flag & info.spawn_flags)
-			refused(_metadata, without, SPAWNCTL_IOC_SPAWN, CLONE(.flags = flag),
+			refused(_metadata, without, SPAWNCTL_IOC_SPAWN,
+				CLONE(.flags = flag, .hold = clone->hold),
 				EPERM, "a flag that is gone for good");
 		/* Nothing asked is served by either. */
 		both_accept(_metadata, without, CLONE(), "no flag");

@@ -18,6 +18,7 @@ struct parked {
 	int faults;		/* the userfaultfd */
 	size_t size;
 	void *page;		/* where the call looks for its struct */
+	void *argument;		/* the struct, if the page is for something else */
 	void *source;		/* what it will find there */
 	long ret;
 };
@@ -25,10 +26,11 @@ struct parked {
 static void *parked_call(void *arg)
 {
 	struct parked *parked = arg;
+	void *at = parked->argument ? parked->argument : parked->page;
 
 	parked->ret = parked->command == SPAWNCTL_IOC_LIMIT ?
-		      raw_syscall(SYS_ioctl, parked->fd, SPAWNCTL_IOC_LIMIT, parked->page) :
-		      raw_spawn_exit(parked->fd, parked->command, parked->page);
+		      raw_syscall(SYS_ioctl, parked->fd, SPAWNCTL_IOC_LIMIT, at) :
+		      raw_spawn_exit(parked->fd, parked->command, at);
 	return NULL;
 }
 

@@ -83,15 +83,25 @@ static inline int tail_is_in(pid_t pid, const char *function)
 	return !!strstr(tail_read(path, text, sizeof(text)), function);
 }
 
-/* Whether a task in the kernel can lose its CPU anywhere there. */
+/* Whether a task in the kernel can lose its CPU anywhere there: built so, or set so. */
 static inline int tail_kernel_preempts(void)
 {
+	struct utsname name;
 	char text[64];
 
-	return tail_read("/sys/kernel/realtime", text, sizeof(text))[0] == '1' ||
-	       strstr(tail_read("/sys/kernel/debug/sched/preempt", text, sizeof(text)),
-		      "(full)") ||
-	       strstr(text, "(lazy)");
+	if (tail_read("/sys/kernel/debug/sched/preempt", text, sizeof(text))[0])
+		return strstr(text, "(full)") || strstr(text, "(lazy)");
+	return !uname(&name) && strstr(name.version, "PREEMPT");
+}
+
+/*
+ * The kernel takes the CPU from a task of that priority for a twentieth of each second:
+ * the caller would go on meanwhile.
+ */
+static inline void tail_throttle(int on)
+{
+	tail_write("/proc/sys/kernel/sched_rt_runtime_us", 0, on ? "950000" : "-1");
+	tail_write("/sys/kernel/debug/sched/fair_server/cpu0/runtime", 0, on ? "50000000" : "0");
 }
 
 /* The probe records so much that it takes some time. */
@@ -154,7 +164,9 @@ static inline void tail_interrupter(struct tail *tail)
 	const struct sched_param first = { .sched_priority = 1 };
 	struct timespec at;
 
-	if (tail_pin(0, 0) || sched_setscheduler(0, SCHED_FIFO, &first))
+	/* It must not keep that CPU for ever if the test ends early. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || tail_pin(0, 0) ||
+	    sched_setscheduler(0, SCHED_FIFO, &first))
 		_exit(1);
 	for (;;) {
 		while (!READ_ONCE(tail->interrupt_at)) {
@@ -187,9 +199,9 @@ static inline const char *tail_unload(struct tail *tail)
 		_exit(raw_syscall(SYS_delete_module, "spawnctl", O_NONBLOCK) != 0);
 	for (i = 0; !wrong && !tail_is_in(unloader, "rcu_tasks"); i++) {
 		if (waitpid(unloader, &status, WNOHANG)) {
-			fprintf(stderr, "# unloaded under a caller: status %#x\n", status);
 			unloader = 0;
-			wrong = "the module was unloaded under a caller";
+			wrong = status ? "delete_module(2) has failed" :
+					 "the module was unloaded under a caller";
 		} else if (i == 10000) {
 			wrong = "unloading waits for something else";
 		}
@@ -237,11 +249,13 @@ static inline void tail_race(struct __test_metadata *_metadata, unsigned long co
 
 	ASSERT_NE(NULL, tail);
 	ASSERT_EQ(0, sched_getaffinity(0, sizeof(cpus), &cpus));
-	if (CPU_COUNT(&cpus) < 2)
-		return;
+	/* Caller and child each need one. */
+	ASSERT_LE(2, CPU_COUNT(&cpus));
 	ASSERT_EQ(0, prctl(PR_SET_CHILD_SUBREAPER, 1));
 	ASSERT_EQ(0, tail_pin(0, 1));
+	tail_narrow();
 	ASSERT_EQ(0, tail_widen(command));
+	tail_throttle(0);
 	interrupter = fork();
 	ASSERT_LE(0, interrupter);
 	if (!interrupter)
@@ -254,12 +268,17 @@ static inline void tail_race(struct __test_metadata *_metadata, unsigned long co
 		ASSERT_LE(0, caller);
 		if (!caller)
 			tail_caller(tail);
-		while (!READ_ONCE(tail->ready))
+		while (!READ_ONCE(tail->ready)) {
+			ASSERT_EQ(0, waitpid(caller, &status, WNOHANG));
+			ASSERT_EQ(0, waitpid(interrupter, &status, WNOHANG));
 			raw_sleep_us(100);
+		}
 		if (command == SPAWNCTL_IOC_SPAWN) {
 			WRITE_ONCE(tail->call_at, 1);
-			while (!READ_ONCE(tail->child) || !tail_is_in(caller, "kernel_clone"))
+			while (!READ_ONCE(tail->child) || !tail_is_in(caller, "kernel_clone")) {
+				ASSERT_FALSE(READ_ONCE(tail->returned));
 				raw_sleep_us(100);
+			}
 		}
 		tail->call_at = tail_now() + 3000000;
 		WRITE_ONCE(tail->interrupt_at, tail->call_at + delay);
@@ -291,14 +310,14 @@ static inline void tail_race(struct __test_metadata *_metadata, unsigned long co
 		while (!READ_ONCE(tail->returned) && command == SPAWNCTL_IOC_FORK)
 			raw_sleep_us(100);
 		kill(caller, SIGKILL);
-		while (waitpid(-1, &status, WNOHANG | __WALL) >= 0 || errno == EINTR) {
-			if (kill(caller, 0) && kill(tail->child, 0))
-				break;
-			raw_sleep_us(100);
-		}
+		wait_status(caller);
+		/* The caller's orphan is this process's child now. */
+		ASSERT_LT(0, tail->child);
+		wait_status(tail->child);
 	}
 	WRITE_ONCE(tail->stop, 1);
 	EXPECT_TRUE(exited_with(interrupter, 0));
+	tail_throttle(1);
 	tail_narrow();
 	TH_LOG("of %u callers %u were caught on their way out, %u before, %u after; kernel %s",
 	       i, moments[TAIL_CAUGHT], moments[TAIL_EARLY], moments[TAIL_LATE],

@@ -3,7 +3,9 @@
  * The wait of the calling thread: who may go on meanwhile, what is deferred,
  * and what becomes of the child if SIGKILL ends the wait.
  */
+#include <dirent.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
@@ -371,7 +373,6 @@ TEST_F(wait, signals_taken_by_other_threads)
 struct sleeper {
 	int epoll;
 	int wake;
-	pid_t tid;
 	long ret;
 };
 
@@ -380,36 +381,42 @@ static void *sleep_in_epoll(void *arg)
 	struct sleeper *sleeper = arg;
 	struct epoll_event event;
 
-	WRITE_ONCE(sleeper->tid, raw_syscall(SYS_gettid));
 	sleeper->ret = raw_syscall(SYS_epoll_wait, sleeper->epoll, &event, 1, -1);
 	return NULL;
 }
 
-/* Whether @tid is in epoll_wait(2), which stands in its own file of /proc. */
-static int is_in_epoll(pid_t tid)
+/* Whether a thread is in epoll_wait(2), as /proc has it; its numbers may be another's. */
+static int one_is_in_epoll(void)
 {
-	char path[64], text[32] = "";
-	int fd, nr;
+	DIR *tasks = opendir("/proc/self/task");
+	struct dirent *task;
+	int found = 0;
 
-	snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0 || sscanf(text, "%d ", &nr) != 1)
-		nr = -1;
-	close(fd);
-	return nr == SYS_epoll_wait;
+	while (tasks && (task = readdir(tasks))) {
+		char path[300], text[32] = "";
+		int fd, nr;
+
+		snprintf(path, sizeof(path), "/proc/self/task/%s/syscall", task->d_name);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0 &&
+		    sscanf(text, "%d ", &nr) == 1)
+			found |= nr == SYS_epoll_wait;
+		close(fd);
+	}
+	closedir(tasks);
+	return found;
 }
 
 static int start_sleeper(struct sleeper *sleeper, pthread_t *thread)
 {
 	struct epoll_event event = { .events = EPOLLIN };
 
-	sleeper->tid = 0;
 	sleeper->epoll = epoll_create1(EPOLL_CLOEXEC);
 	sleeper->wake = eventfd(0, EFD_CLOEXEC);
 	if (epoll_ctl(sleeper->epoll, EPOLL_CTL_ADD, sleeper->wake, &event) ||
 	    pthread_create(thread, NULL, sleep_in_epoll, sleeper))
 		return -1;
-	while (!READ_ONCE(sleeper->tid) || !is_in_epoll(sleeper->tid))
+	while (!one_is_in_epoll())
 		raw_sleep_us(1000);
 	return 0;
 }
@@ -486,6 +493,59 @@ TEST_F(wait, ignored_signals_wake_nobody)
 	/* The control: what has an action in the child is kept for it, and so queued. */
 	clone.sig_default = SIGBIT(SIGUSR1);
 	barrage(_metadata, self->fd, &clone, SIGBIT(SIGUSR1), -EINTR);
+}
+
+static int terminate_parent(void *arg)
+{
+	static const int signals[] = { SIGHUP, SIGTERM, SIGUSR1, 40 };
+	pid_t parent = raw_syscall(SYS_getppid);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(signals); i++)
+		if (raw_syscall(SYS_kill, parent, signals[i]))
+			return 1;
+	return 0;
+}
+
+/* The first process of a pid namespace, with a second thread: 7 if neither has noticed. */
+static int spawn_as_init(int fd)
+{
+	struct spawnctl_clone clone = {
+		.size = sizeof(clone),
+		.flags = SPAWNCTL_WINDOW_MASK,
+		.window_mask = SPAWNCTL_SIGSET_ALL,
+		.exit_signal = SIGCHLD,
+	};
+	struct sleeper sleeper;
+	pthread_t thread;
+	pid_t pid;
+
+	if (start_sleeper(&sleeper, &thread))
+		return 1;
+	pid = spawnctl_thread(fd, &clone, terminate_parent, NULL);
+	if (wait_status(pid) || write(sleeper.wake, &(__u64){ 1 }, 8) != 8 ||
+	    pthread_join(thread, NULL))
+		return 2;
+	return sleeper.ret == 1 ? 7 : 3;
+}
+
+/*
+ * An init drops what has no handler, but only while it is not blocked: else another
+ * thread is chosen for it, and the namespace ends.
+ */
+TEST_F(wait, init_of_a_namespace_lives)
+{
+	pid_t pid = fork(), init;
+
+	if (!pid) {
+		if (unshare(CLONE_NEWPID))
+			_exit(1);
+		init = fork();
+		if (!init)
+			_exit(spawn_as_init(self->fd));
+		_exit(exited_with(init, 7) ? 0 : 2);
+	}
+	EXPECT_EQ(0, wait_status(pid));
 }
 
 int main(int argc, char **argv)

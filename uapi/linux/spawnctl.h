@@ -20,7 +20,8 @@
  * (n - 1) stands for signal n, as in the Sig lines of /proc/PID/status.
  *
  * A call that fails has made no child and has changed nothing, but that -1 may
- * be stored in the place for the pidfd. EACCES and EPERM for who asks are answered
+ * be stored in the place for the pidfd, and @mask of struct spawnctl_hold be
+ * written with what it was. EACCES and EPERM for who asks are answered
  * before the struct is looked at. Errors:
  *
  *  - EFAULT: The struct, the place for the pidfd, or the struct spawnctl_hold
@@ -305,7 +306,11 @@ struct spawnctl_hold {
  * it ignores and this thread does not block is not deferred but dropped, as
  * ever; one that is queued would wake another thread and fail its system call
  * with EINTR. That exception does not cover a signal at SIG_IGN that is in
- * @sig_default, other than SIGCHLD, SIGCONT, SIGURG and SIGWINCH.
+ * @sig_default, other than SIGCHLD, SIGCONT, SIGURG and SIGWINCH. The same holds
+ * for what the init of a pid namespace has at its default action. In the instant
+ * before the kernel has given the child its mask, such a signal acts on the child
+ * as on any process with that action: it is dropped, or ends the child of an init;
+ * or does what another thread has just made its action.
  */
 struct spawnctl_clone {
 	__u32 size;
