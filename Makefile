@@ -76,7 +76,7 @@ $(CHILD_OBJ): $(O)/%.o: userlib/%.c $(LIB_HDR)
 	@mkdir -p $(@D)
 	$(CC) $(LIB_CFLAGS) $(CHILD_CFLAGS) -c -o $@ $<
 
-$(O)/%.o: userlib/%.S
+$(O)/%.o: userlib/%.S $(LIB_HDR)
 	@mkdir -p $(@D)
 	$(CC) $(LIB_CFLAGS) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 

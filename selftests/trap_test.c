@@ -6,14 +6,18 @@
  */
 #include "preload_self.h"
 
+#include <dlfcn.h>
 #include <spawn.h>
 #include <spawnctl/rfork.h>
 #include <spawnctl/spawn.h>
 #include <stdbool.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <ucontext.h>
 
 #include "filter.h"
+
+#define UNPRIVILEGED	65534
 
 extern char **environ;
 
@@ -245,10 +249,62 @@ TEST(no_descriptor_left)
 	EXPECT_EQ(0, run_self(NULL, "--room-1", NULL)) TH_LOG("%s", said);
 }
 
+/* A filter that knows libc's vfork(2), and no other way to make a process */
+static int vfork_alone(void)
+{
+	CHECK(!filter(SYS_clone, SECCOMP_RET_ERRNO | EPERM));
+	CHECK(!filter(SYS_clone3, SECCOMP_RET_ERRNO | ENOSYS));
+	CHECK(!by_vfork());
+	/* With a handler in place of an errno, and no process at all */
+	CHECK(!trap(SYS_vfork));
+	CHECK(by_vfork() == ENOSYS);
+	return 0;
+}
+
+TEST(vfork_is_the_last_that_is_tried)
+{
+	EXPECT_EQ(0, run_self(NULL, "--only-vfork", NULL)) TH_LOG("%s", said);
+	EXPECT_EQ(0, run_self("clone", "--only-vfork", NULL)) TH_LOG("%s", said);
+}
+
+/*
+ * A cgroup that the caller may not put a process into says nothing of the device: it is
+ * used for the next child.
+ */
+static int refused_cgroup(void)
+{
+	int (*setcgroup)(posix_spawnattr_t *attr, int cgroup) =
+		dlsym(RTLD_DEFAULT, "posix_spawnattr_setcgroup_np");
+	int cgroup = open("/sys/fs/cgroup", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	posix_spawnattr_t attr;
+	pid_t pid;
+
+	CHECK(setcgroup && cgroup >= 0);
+	CHECK(!setresuid(UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED));
+	CHECK(!posix_spawnattr_init(&attr));
+	CHECK(!posix_spawnattr_setflags(&attr, SPAWNCTL_SPAWN_SETCGROUP));
+	CHECK(!setcgroup(&attr, cgroup));
+	CHECK(posix_spawn(&pid, program_path, NULL, &attr, nothing, environ) == EACCES);
+	CHECK(!by_vfork());
+	return 0;
+}
+
+TEST(refused_cgroup_is_no_absence)
+{
+	ASSERT_EQ(0, chmod("/dev/spawnctl", 0666));
+	EXPECT_EQ(0, run_self(NULL, "--cgroup", NULL)) TH_LOG("%s", said);
+	EXPECT_NE(NULL, strstr(said, "vfork: device")) TH_LOG("%s", said);
+	ASSERT_EQ(0, chmod("/dev/spawnctl", 0600));
+}
+
 static int run_mode(const char *mode)
 {
 	const char *number = strrchr(mode, '-') + 1;
 
+	if (!strcmp(mode, "--only-vfork"))
+		return vfork_alone();
+	if (!strcmp(mode, "--cgroup"))
+		return refused_cgroup();
 	if (!strncmp(mode, "--room", 6))
 		return no_descriptor(atoi(number));
 	if (!strncmp(mode, "--trap", 6))

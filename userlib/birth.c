@@ -27,8 +27,7 @@ struct clone3_args {
 	__aligned_u64 cgroup;
 };
 
-/* Until spawnctl_birth_release(); the clone backend adds the synchronous ones */
-static void hold_back(struct birth *birth, unsigned long long signals)
+void spawnctl_birth_hold_back(struct birth *birth, unsigned long long signals)
 {
 	unsigned long long mask;
 
@@ -144,20 +143,15 @@ static __attribute__((__noinline__)) long by_lower(struct birth *birth)
 
 	if (clone->sig_default & clone->sig_ignore)
 		return -EINVAL;
-	spawnctl_birth_hold_back(birth);
+	/* The child of clone(2) has the caller's handlers, that of a SIGSEGV as well */
+	if (birth->backend == SPAWNCTL_BACKEND_CLONE)
+		spawnctl_birth_hold_back(birth, SPAWNCTL_SIGSET_ALL);
+	else if (!birth->held)
+		spawnctl_birth_hold_back(birth, SPAWNCTL_SIGSET_HELD);
 	birth->hold.wanted = true;
 	if (!(clone->flags & SPAWNCTL_EXEC_MASK))
 		clone->exec_mask = birth->mask;
 	return birth->backend == SPAWNCTL_BACKEND_CLONE3 ? by_clone3(birth) : by_clone(birth);
-}
-
-void spawnctl_birth_hold_back(struct birth *birth)
-{
-	/* The child of clone(2) has the caller's handlers, that of a SIGSEGV as well */
-	if (birth->backend == SPAWNCTL_BACKEND_CLONE)
-		hold_back(birth, SPAWNCTL_SIGSET_ALL);
-	else if (!birth->held)
-		hold_back(birth, SPAWNCTL_SIGSET_HELD);
 }
 
 void spawnctl_birth_release(struct birth *birth)
@@ -188,7 +182,7 @@ static long take_device(struct birth *birth)
 		if (ret <= 0)
 			return ret;
 	}
-	hold_back(birth, SPAWNCTL_SIGSET_HELD);
+	spawnctl_birth_hold_back(birth, SPAWNCTL_SIGSET_HELD);
 	return spawnctl_device_open(device);
 }
 
@@ -198,7 +192,8 @@ static long take_device(struct birth *birth)
  *
  *	device		could not be opened, or is another file: all but EMFILE and the
  *			like are remembered for a while
- *			EACCES: a filter, or Landlock
+ *			EACCES, if it is answered regardless of the request: a filter, or
+ *			Landlock. Else it is about the cgroup
  *		opened here:
  *			EPERM, ENOSYS: a filter, an LSM, an emulator
  *			EMFILE: the pidfd finds no place, which this descriptor has taken
@@ -214,7 +209,7 @@ static bool is_absence(const struct birth *birth, long error)
 {
 	switch (birth->backend) {
 	case SPAWNCTL_BACKEND_DEVICE:
-		if (birth->device.fd < 0 || error == -EACCES)
+		if (birth->device.fd < 0 || (error == -EACCES && birth->refusal == EACCES))
 			return true;
 		return device_is_ours(&birth->device) &&
 		       (error == -EPERM || error == -ENOSYS || error == -EMFILE);
@@ -232,7 +227,7 @@ static bool is_absence(const struct birth *birth, long error)
 /* Of no moment: not for want of room, and not the doing of another thread */
 static bool is_lasting(const struct birth *birth, long error)
 {
-	if (device_is_ours(&birth->device) && error == -EACCES)
+	if (device_is_ours(&birth->device) && birth->refusal == EACCES)
 		return true;
 	return birth->device.fd < 0 && error != -EMFILE && error != -ENFILE && error != -ENOMEM &&
 	       error != -EBADF && error != -EINTR;
@@ -247,7 +242,7 @@ static long device_failed(struct birth *birth, long error)
 	struct device *device = &birth->device;
 
 	while (device->fd >= 0) {
-		int gone = spawnctl_device_check(device->fd, NULL);
+		int gone = spawnctl_device_check(device->fd, &birth->refusal);
 		bool last = device->from == DEVICE_CALLERS || device->from == DEVICE_TRANSIENT;
 
 		if (!gone)
@@ -297,6 +292,7 @@ long spawnctl_birth_begin(struct birth *birth)
 
 	birth->device = (struct device){ .fd = -1 };
 	birth->tries = 0;
+	birth->refusal = 0;
 	birth->started = false;
 	birth->held = false;
 	birth->hold.wanted = false;

@@ -26,6 +26,7 @@
  * @device: the descriptor used; its fd is -1 where another backend is
  * @demanded: no other backend is tried
  * @tries: how many descriptors were not the device
+ * @refusal: what the device answers this caller regardless of the request: 0 or an errno
  * @passed_over: why the device is not used, a negative errno, or 0
  * @started: the child has run
  * @tid: the child's process id, there before it runs (by the device only)
@@ -48,6 +49,7 @@ struct birth {
 	struct device device;
 	bool demanded;
 	int tries;
+	int refusal;
 	long passed_over;
 	bool started;
 	pid_t tid;
@@ -84,8 +86,8 @@ long spawnctl_birth_begin(struct birth *birth);
  */
 long spawnctl_birth_next(struct birth *birth, long error);
 
-/** spawnctl_birth_hold_back() - the signals that a lower backend's child must not have */
-void spawnctl_birth_hold_back(struct birth *birth);
+/** spawnctl_birth_hold_back() - block @signals in the caller until the release */
+void spawnctl_birth_hold_back(struct birth *birth, unsigned long long signals);
 
 /** spawnctl_birth_release() - let through the signals that are held back */
 void spawnctl_birth_release(struct birth *birth);

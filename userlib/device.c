@@ -49,7 +49,9 @@ static unsigned long long absence;
 
 bool spawnctl_table_shared;
 static bool others_in_table;
-static unsigned int forks;	/* of this thread, which holds the lock over them */
+/* Of the thread that holds the lock over them: how many, and the first one's frame */
+static unsigned int forks;
+static const char *fork_frame;
 
 int spawnctl_info(int fd, struct spawnctl_info *info)
 {
@@ -323,8 +325,19 @@ void spawnctl_device_lost(struct device *device, int error)
 
 void spawnctl_device_give_up(const struct device *device, bool kept_too)
 {
-	if (kept_too && device->from == DEVICE_KEPT && !check_again(device->fd))
-		raw_syscall(SYS_close, device->fd);
+	unsigned long long mask;
+	bool locked;
+
+	if (kept_too && device->from == DEVICE_KEPT) {
+		/* Another thread may be at the same, and its next file have that number */
+		hold_signals(SPAWNCTL_SIGSET_HELD, &mask);
+		locked = spawnctl_inflight_lock();
+		if (!check_again(device->fd))
+			raw_syscall(SYS_close, device->fd);
+		if (locked)
+			spawnctl_inflight_unlock();
+		set_sigmask(&mask);
+	}
 	spawnctl_device_put(device);
 }
 
@@ -358,10 +371,24 @@ void spawnctl_device_others_in_table(void)
 	others_in_table = true;
 }
 
+/*
+ * One within another is made by a handler of a signal, whose frame is further down. One
+ * that did not come back, because a handler has jumped out of it, is forgotten.
+ */
 void spawnctl_device_before_fork(void)
 {
-	if (spawnctl_inflight_lock() || forks)
-		forks++;
+	const char *frame = __builtin_frame_address(0);
+
+	if (!spawnctl_inflight_lock()) {
+		if (!forks)
+			return;
+		if (frame < fork_frame) {
+			forks++;
+			return;
+		}
+	}
+	forks = 1;
+	fork_frame = frame;
 }
 
 void spawnctl_device_after_fork(void)
@@ -441,6 +468,7 @@ static void unwatch_forks(void)
 static void __attribute__((__constructor__)) begin(void)
 {
 	spawnctl_given_read();
+	spawnctl_inflight_reset();
 	watch_forks();
 }
 

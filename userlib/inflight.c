@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * The lock is advisory: a fork that goes on without it can copy a descriptor that
- * its child's handler does not close, and no more. So nobody waits for ever for a
- * holder that was killed, as the child of a vfork(2) can be in the memory of its
- * parent.
+ * its child's handler does not close, and no more. So no thread waits for long. A
+ * holder may have been killed, as the child of a vfork(2) can be in the memory of its
+ * parent; it may be a fork whose other handlers wait for a lock of this thread's; or
+ * it may be in another process, if this one is a child for which no handler of
+ * pthread_atfork(3) has run.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -14,12 +16,13 @@
 #include "arch.h"
 #include "inflight.h"
 
-#define PATIENCE	1	/* seconds for which a holder is waited for */
+#define PATIENCE_NS	20000000	/* for which a holder is waited for */
 
 enum { FREE, HELD, AWAITED };
 
 static int state;		/* a futex */
 static unsigned long owner;	/* a thread; atomic */
+static pid_t home;		/* the process in which it is taken */
 
 /* One more than the descriptor, as 0 is none; atomic */
 static int in_flight[INFLIGHT_MAX];
@@ -32,13 +35,14 @@ static unsigned long self(void)
 
 bool spawnctl_inflight_lock(void)
 {
-	const struct timespec patience = { .tv_sec = PATIENCE };
+	const struct timespec patience = { .tv_nsec = PATIENCE_NS };
 	int expected = FREE;
 
 	if (__atomic_load_n(&owner, __ATOMIC_RELAXED) == self())
 		return false;
 	if (!__atomic_compare_exchange_n(&state, &expected, HELD, false, __ATOMIC_ACQUIRE,
-					 __ATOMIC_RELAXED)) {
+					 __ATOMIC_RELAXED) &&
+	    raw_syscall(SYS_getpid) == home) {
 		while (__atomic_exchange_n(&state, AWAITED, __ATOMIC_ACQUIRE) != FREE)
 			if (raw_syscall(SYS_futex, &state, FUTEX_WAIT_PRIVATE, AWAITED,
 					&patience) == -ETIMEDOUT)
@@ -81,6 +85,7 @@ int spawnctl_inflight_take(int slot)
 
 void spawnctl_inflight_reset(void)
 {
+	home = raw_syscall(SYS_getpid);
 	owner = 0;
 	state = FREE;
 }

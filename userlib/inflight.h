@@ -37,7 +37,7 @@ void spawnctl_inflight_remove(int slot);
 /** spawnctl_inflight_take() - empty a slot; the descriptor it had, or -1 */
 int spawnctl_inflight_take(int slot);
 
-/** spawnctl_inflight_reset() - in the child of a fork: the lock is free */
+/** spawnctl_inflight_reset() - at the start, and in the child of a fork: it is free */
 void spawnctl_inflight_reset(void);
 
 #pragma GCC visibility pop

@@ -31,8 +31,9 @@ pid_t spawnctl_error(long error)
 	return -1;
 }
 
-/* arch/ says 360, see VFORK_FRAME */
-static_assert(sizeof(struct vfork_call) <= 360, "the frame in arch/");
+/* arch/ says 264, see VFORK_FRAME */
+static_assert(sizeof(struct vfork_call) <= 264 && sizeof(struct vfork_call) > 248 - 16,
+	      "the frame in arch/");
 static_assert(offsetof(struct vfork_call, tid) == 48, "the offsets in arch/");
 
 static void set_device_call(struct vfork_call *call)
@@ -78,11 +79,17 @@ static long set_call(struct vfork_call *call, long error)
 		call->args[1] = sizeof(clone3_args);
 		break;
 	default:
-		spawnctl_birth_hold_back(birth);
+		/* As by libc, in the call too: a filter may know no other */
+		if (!birth->held)
+			spawnctl_birth_hold_back(birth, SPAWNCTL_SIGSET_HELD);
+#ifdef SYS_vfork
+		call->nr = SYS_vfork;
+#else
 		call->nr = SYS_clone;
 		call->args[0] = CLONE_VM | CLONE_VFORK | SIGCHLD;
 		call->args[1] = 0;
 		call->args[2] = 0;
+#endif
 		call->after = VFORK_HANDLERS;
 	}
 	if (birth->held)

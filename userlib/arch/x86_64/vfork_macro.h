@@ -21,7 +21,7 @@
 #define VFORK_HANDLERS	4
 
 /* Of the call, and 8 more bytes for the alignment of calls */
-#define VFORK_FRAME	360
+#define VFORK_FRAME	264
 
 	.macro	VFORK prepare next
 	sub	$VFORK_FRAME, %rsp
@@ -78,9 +78,11 @@
 4:	test	$VFORK_HANDLERS, %r9d
 	jz	8f
 	mov	%r8, VFORK_FRAME(%rsp)
+	.cfi_offset rip, -8
 	mov	%r10, %rdi
 	call	spawnctl_vfork_child
 	mov	VFORK_FRAME(%rsp), %r8
+	.cfi_register rip, r8
 8:	xor	%eax, %eax
 	add	$VFORK_FRAME + 8, %rsp
 	.cfi_adjust_cfa_offset -(VFORK_FRAME + 8)
