@@ -34,7 +34,7 @@ result()
 build()
 {
 	rm -rf "${dir:?}/lib"
-	make -C "$top" CC="$CC" CFLAGS="$1" O="$dir/lib" ${2:+"$2"} "$dir/lib/libspawnctl.a" \
+	make -j"$(nproc)" -C "$top" CC="$CC" CFLAGS="$1" O="$dir/lib" ${2:+"$2"} "$dir/lib/libspawnctl.a" \
 		>"$dir/log" 2>&1
 }
 

@@ -71,6 +71,8 @@ build_kernel() {
 	# With its dates, or make(1) would think all the tests older than it.
 	cp -a "$KSFT" "$layer/out/ksft"
 	install -m 755 "$VM/chroot-build" "$layer/out/"
+	rm -f "$layer/out/newest"
+	[ "$kernel" != "${KERNELS[-1]}" ] || : >"$layer/out/newest"
 	[ "$mode" = strict ] &&
 		say "$kernel: the module for $RELEASE, then the user side"
 	logged "$dir/log/build" enter_root "$layer" \
