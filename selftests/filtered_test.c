@@ -298,14 +298,21 @@ TEST_F_TIMEOUT(contract, filter_comes_at_any_moment, 120)
 	}
 }
 
-/* What a call comes to that waits for its struct while @limit or a filter comes */
+/*
+ * What a call comes to that waits for its struct, or for its hold if @by_hold, while
+ * @limit or a filter comes
+ */
 static long parked_meanwhile(struct __test_metadata *_metadata, unsigned long command,
-			     const struct spawnctl_limit *limit)
+			     bool by_hold, const struct spawnctl_limit *limit)
 {
 	struct parked parked = { .fd = spawnctl_open(), .command = command };
+	struct spawnctl_clone *clone = CLONE(.flags = SPAWNCTL_HOLD);
 
 	EXPECT_EQ(0, park_place(&parked));
-	if (command == SPAWNCTL_IOC_LIMIT)
+	clone->hold = (uintptr_t)parked.page;
+	if (by_hold)
+		parked.argument = clone;
+	else if (command == SPAWNCTL_IOC_LIMIT)
 		memcpy(parked.source, LIMIT(), sizeof(struct spawnctl_limit));
 	else
 		memcpy(parked.source, CLONE(), sizeof(struct spawnctl_clone));
@@ -319,40 +326,21 @@ static long parked_meanwhile(struct __test_metadata *_metadata, unsigned long co
 	return parked.ret;
 }
 
-/* SPAWN with a hold on the page that it waits for, while @limit or a filter comes */
-static long parked_hold_meanwhile(struct __test_metadata *_metadata,
-				  const struct spawnctl_limit *limit)
-{
-	struct parked parked = { .fd = spawnctl_open(), .command = SPAWNCTL_IOC_SPAWN };
-	struct spawnctl_clone *clone = CLONE(.flags = SPAWNCTL_HOLD);
-
-	EXPECT_EQ(0, park_place(&parked));
-	clone->hold = (uintptr_t)parked.page;
-	parked.argument = clone;
-	EXPECT_EQ(0, park(&parked));
-	EXPECT_EQ(0, limit ? spawnctl_limit(parked.fd, limit) :
-			     install_filter(SECCOMP_FILTER_FLAG_TSYNC));
-	EXPECT_EQ(0, unpark(&parked));
-	if (parked.ret > 0)
-		wait_status(parked.ret);
-	close(parked.fd);
-	return parked.ret;
-}
-
 TEST_F(contract, call_that_waits_for_its_hold)
 {
+	const unsigned long spawn = SPAWNCTL_IOC_SPAWN;
 	pid_t pid;
 
-	EXPECT_LT(0, parked_hold_meanwhile(_metadata, LIMIT()));
-	EXPECT_EQ(-EDQUOT, parked_hold_meanwhile(_metadata,
-						 LIMIT(.flags = SPAWNCTL_LIMIT_CHILDREN)));
-	EXPECT_EQ(-EPERM, parked_hold_meanwhile(_metadata,
-						LIMIT(.flags = SPAWNCTL_LIMIT_COMMANDS)));
-	EXPECT_EQ(-EPERM, parked_hold_meanwhile(_metadata,
-						LIMIT(.flags = SPAWNCTL_LIMIT_FLAGS)));
+	EXPECT_LT(0, parked_meanwhile(_metadata, spawn, true, LIMIT()));
+	EXPECT_EQ(-EDQUOT, parked_meanwhile(_metadata, spawn, true,
+					    LIMIT(.flags = SPAWNCTL_LIMIT_CHILDREN)));
+	EXPECT_EQ(-EPERM, parked_meanwhile(_metadata, spawn, true,
+					   LIMIT(.flags = SPAWNCTL_LIMIT_COMMANDS)));
+	EXPECT_EQ(-EPERM, parked_meanwhile(_metadata, spawn, true,
+					   LIMIT(.flags = SPAWNCTL_LIMIT_FLAGS)));
 	pid = fork();
 	if (!pid)
-		_exit(parked_hold_meanwhile(_metadata, NULL) == -EACCES ? 7 : 8);
+		_exit(parked_meanwhile(_metadata, spawn, true, NULL) == -EACCES ? 7 : 8);
 	EXPECT_TRUE(exited_with(pid, 7));
 	nothing_left(_metadata, "calls that waited");
 }
@@ -369,18 +357,18 @@ TEST_F(contract, call_that_waits_for_its_struct)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(births); i++) {
-		EXPECT_LT(0, parked_meanwhile(_metadata, births[i], none));
-		EXPECT_EQ(-EDQUOT, parked_meanwhile(_metadata, births[i], no_child));
-		EXPECT_EQ(-EPERM, parked_meanwhile(_metadata, births[i], no_command));
+		EXPECT_LT(0, parked_meanwhile(_metadata, births[i], false, none));
+		EXPECT_EQ(-EDQUOT, parked_meanwhile(_metadata, births[i], false, no_child));
+		EXPECT_EQ(-EPERM, parked_meanwhile(_metadata, births[i], false, no_command));
 	}
-	EXPECT_EQ(0, parked_meanwhile(_metadata, SPAWNCTL_IOC_LIMIT, none));
-	EXPECT_EQ(-EPERM, parked_meanwhile(_metadata, SPAWNCTL_IOC_LIMIT, no_command));
+	EXPECT_EQ(0, parked_meanwhile(_metadata, SPAWNCTL_IOC_LIMIT, false, none));
+	EXPECT_EQ(-EPERM, parked_meanwhile(_metadata, SPAWNCTL_IOC_LIMIT, false, no_command));
 	/* A filter last, as it stays: each in a process of its own */
 	for (i = 0; i < ARRAY_SIZE(filtered); i++) {
 		pid_t pid = fork();
 
 		if (!pid)
-			_exit(parked_meanwhile(_metadata, filtered[i], NULL) == -EACCES ? 7 : 8);
+			_exit(parked_meanwhile(_metadata, filtered[i], false, NULL) == -EACCES ? 7 : 8);
 		EXPECT_TRUE(exited_with(pid, 7))
 			TH_LOG("command %lu", filtered[i] & 0xff);
 	}

@@ -254,7 +254,9 @@ static inline void tail_race(struct __test_metadata *_metadata, unsigned long co
 	ASSERT_EQ(0, prctl(PR_SET_CHILD_SUBREAPER, 1));
 	ASSERT_EQ(0, tail_pin(0, 1));
 	tail_narrow();
-	ASSERT_EQ(0, tail_widen(command));
+	/* Elsewhere there is nothing to widen; and 6.1 warns of a stack with a return probe */
+	if (preempts)
+		ASSERT_EQ(0, tail_widen(command));
 	tail_throttle(0);
 	interrupter = fork();
 	ASSERT_LE(0, interrupter);

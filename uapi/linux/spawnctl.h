@@ -21,7 +21,7 @@
  *
  * A call that fails has made no child and has changed nothing, but that -1 may
  * be stored in the place for the pidfd, and @mask of struct spawnctl_hold be
- * written with what it was. EACCES and EPERM for who asks are answered
+ * written with what it was. EACCES and EPERM about the caller are answered
  * before the struct is looked at. Errors:
  *
  *  - EFAULT: The struct, the place for the pidfd, or the struct spawnctl_hold
