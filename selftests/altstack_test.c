@@ -9,7 +9,6 @@
 #include <spawnctl/spawn.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <sys/auxv.h>
 
 #define PRELOAD		"libspawnctl-preload.so"
 /* As <signal.h> has had them; with _GNU_SOURCE they are calls of sysconf(3) */
@@ -18,15 +17,11 @@
 #define BELOW		(1 << 20)
 #define PAINT		0xa5
 
-#ifndef AT_MINSIGSTKSZ
-#define AT_MINSIGSTKSZ	51
-#endif
-
 extern char **environ;
 
 static spawnctl_attr_t *attr;
 static const char *program;
-static char *frame;
+static char *frame, *top;	/* the handler's, and where its stack begins */
 static int error;
 static pid_t pid;
 
@@ -55,6 +50,7 @@ static void on_stack(void (*handler)(int), size_t size, long *used, long *overru
 	struct sigaction action = { .sa_handler = handler, .sa_flags = SA_ONSTACK };
 	char *deepest = map;
 
+	top = map + BELOW + size;
 	memset(map, PAINT, BELOW + size);
 	mprotect(map, BELOW, PROT_NONE);
 	sigaltstack(&stack, NULL);
@@ -83,14 +79,24 @@ static void set_path(bool is_long)
 	setenv("PATH", path, 1);
 }
 
+static void do_nothing(int sig)
+{
+	frame = __builtin_frame_address(0);
+	error = ENOENT;
+}
+
 /*
- * The least stack there is: what the processor's state in a signal frame takes, and what a
- * call is said to take. Without the frame MINSIGSTKSZ would do for no call at all.
+ * The least stack there is: what a signal frame takes, which grows with the processor's
+ * state and is not told by kernels before 5.14, and what a call is said to take. Without
+ * the frame MINSIGSTKSZ would do for no call at all.
  */
 static size_t least_stack(void)
 {
-	size_t frame_size = getauxval(AT_MINSIGSTKSZ);
+	size_t frame_size;
+	long used, overrun;
 
+	on_stack(do_nothing, BELOW, &used, &overrun);
+	frame_size = (top - frame + 63) & ~63L;
 	return (frame_size > MINSTKSZ ? frame_size : MINSTKSZ) + SPAWNCTL_SPAWN_STACK;
 }
 

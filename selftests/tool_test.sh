@@ -366,7 +366,9 @@ limit_no_new_privs() {
 
 limit_reset() {
 	allows '.* limits 10 .*' -r && allows '.* limits 10 .*' --reset-signals &&
-	has $all_signals SigIgn "$helper" ignoring spawnctl limit -- "$helper" device &&
+	# Before glibc 2.34 a program that is linked with threads handles 32 and 33 from its start
+	{ has $all_signals SigIgn "$helper" ignoring spawnctl limit -- "$helper" device ||
+		has fffffffe7ffbfeff SigIgn "$helper" ignoring spawnctl limit -- "$helper" device; } &&
 	has 0000000000000000 SigIgn "$helper" ignoring spawnctl limit -r -- "$helper" device
 }
 
@@ -597,8 +599,9 @@ claim "monitor passes no escape sequence on" no_escapes
 claim "monitor ends with its reader" monitor_to_head
 claim "monitor is refused without CAP_NET_ADMIN" says 1 \
 	'spawnctl monitor: cannot listen to events: CAP_NET_ADMIN .* is needed' as_nobody spawnctl monitor
+# Older kernels give the beginning of a dump nothing but its errno to answer with
 claim "stats is refused without the device" says 1 \
-	'spawnctl stats: .*: a descriptor of the device is needed, or CAP_NET_ADMIN: .*' \
+	'spawnctl stats: .*: (a descriptor of the device is needed, or CAP_NET_ADMIN: .*|Operation not permitted)' \
 	as_nobody spawnctl stats
 claim "run gives a clean signal state" is_clean
 claim "run keeps the signal state, if that is asked for" keeps_signals
