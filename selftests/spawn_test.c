@@ -581,7 +581,6 @@ TEST_F(spawn, stack_is_bounded)
 	size_t i, args = 5000;
 	pthread_attr_t attr;
 	pthread_t thread;
-	int search;
 
 	job.argv = calloc(args + 1, sizeof(char *));
 	for (i = 0; i < args; i++)
@@ -594,19 +593,19 @@ TEST_F(spawn, stack_is_bounded)
 	ASSERT_NE(MAP_FAILED, job.low);
 	pthread_attr_init(&attr);
 	pthread_attr_setstack(&attr, job.low, THREAD_STACK);
-	/* Bound, as what ld.so has on the stack for that is not the library's */
-	for (search = 0; search <= 1; search++) {
-		job.search = search;
-		spawn_many_args(&job);
-	}
-	for (search = 0; search <= 1; search++) {
-		job.search = search;
+	/*
+	 * Each twice: at first ld.so binds functions of the test's and of the thread's start, and
+	 * what it has on the stack for that is not the library's.
+	 */
+	for (i = 0; i < 4; i++) {
+		job.search = i & 1;
 		memset(job.low, PAINT, THREAD_STACK);
 		ASSERT_EQ(0, pthread_create(&thread, &attr, spawn_many_args, &job));
 		pthread_join(thread, NULL);
 		EXPECT_EQ(0, job.error);
 		TH_LOG("%zu bytes of the caller's stack", job.used);
-		EXPECT_LT(job.used, SPAWNCTL_SPAWN_STACK);
+		if (i >= 2)
+			EXPECT_LT(job.used, SPAWNCTL_SPAWN_STACK);
 	}
 	munmap(job.low, THREAD_STACK);
 	free(job.argv);
