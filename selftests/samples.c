@@ -101,7 +101,7 @@ int main(void)
 {
 	static const int calls[] = {
 		SCMP_SYS(newfstatat), SCMP_SYS(execve), SCMP_SYS(exit_group), SCMP_SYS(close_range),
-		SCMP_SYS(prlimit64), SCMP_SYS(waitid), SCMP_SYS(rt_sigprocmask), SCMP_SYS(write),
+		SCMP_SYS(prlimit64), SCMP_SYS(wait4), SCMP_SYS(rt_sigprocmask), SCMP_SYS(write),
 	};
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	char *argv[] = { "/no/such/program", NULL };

@@ -500,16 +500,24 @@ static int test_spawn(spawnctl_attr_t *attr, const char **about)
 	char *const words[] = { "spawnctl", "version", NULL };
 	spawnctl_file_actions_t *actions;
 	struct spawnctl_failure failure = { 0 };
+	char self[PATH_MAX];
+	/* The name, as under valgrind /proc/self/exe is another program for execve(2) */
+	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	int status = 0, error;
 	pid_t pid;
 
 	*about = NULL;
+	if (length < 0) {
+		*about = "the test program: /proc/self/exe";
+		return errno;
+	}
+	self[length] = '\0';
 	if (spawnctl_file_actions_init(&actions))
 		return ENOMEM;
 	error = spawnctl_file_actions_addopen(actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
 	spawnctl_attr_setfailure(attr, &failure);
 	if (!error)
-		error = spawnctl_spawn(&pid, "/proc/self/exe", actions, attr, words, environ);
+		error = spawnctl_spawn(&pid, self, actions, attr, words, environ);
 	spawnctl_file_actions_destroy(actions);
 	if (failure.step == SPAWNCTL_STEP_ACTION)
 		*about = "the test program: /dev/null";
