@@ -368,7 +368,8 @@ TEST_F(contract, call_that_waits_for_its_struct)
 		pid_t pid = fork();
 
 		if (!pid)
-			_exit(parked_meanwhile(_metadata, filtered[i], false, NULL) == -EACCES ? 7 : 8);
+			_exit(parked_meanwhile(_metadata, filtered[i], false, NULL) ==
+			      -EACCES ? 7 : 8);
 		EXPECT_TRUE(exited_with(pid, 7))
 			TH_LOG("command %lu", filtered[i] & 0xff);
 	}

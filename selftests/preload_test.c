@@ -427,7 +427,7 @@ static bool tells_of_threads(void)
 {
 	extern char __libc_single_threaded __attribute__((__weak__));
 
-	return &__libc_single_threaded != NULL;
+	return &__libc_single_threaded;
 }
 
 TEST(system_calls)

@@ -325,10 +325,10 @@ void spawnctl_device_lost(struct device *device, int error)
 
 void spawnctl_device_give_up(const struct device *device, bool kept_too)
 {
-	unsigned long long mask;
-	bool locked;
-
 	if (kept_too && device->from == DEVICE_KEPT) {
+		unsigned long long mask;
+		bool locked;
+
 		/* Another thread may be at the same, and its next file have that number */
 		hold_signals(SPAWNCTL_SIGSET_HELD, &mask);
 		locked = spawnctl_inflight_lock();
