@@ -13,6 +13,14 @@
 
 #define EXEC_SET	(SIGBIT(SIGHUP) | SIGBIT(60))
 
+/* A child in which everything is blocked in the window */
+static const struct spawnctl_clone all_blocked = {
+	.size = sizeof(all_blocked),
+	.flags = SPAWNCTL_WINDOW_MASK,
+	.window_mask = SPAWNCTL_SIGSET_ALL,
+	.exit_signal = SIGCHLD,
+};
+
 FIXTURE(wait) {
 	int fd;
 };
@@ -260,12 +268,7 @@ static int signal_parent(void *arg)
 TEST_F(wait, signals_deferred)
 {
 	struct deferred deferred = { .parent = getpid() };
-	struct spawnctl_clone clone = {
-		.size = sizeof(clone),
-		.flags = SPAWNCTL_WINDOW_MASK,
-		.window_mask = SPAWNCTL_SIGSET_ALL,
-		.exit_signal = SIGCHLD,
-	};
+	struct spawnctl_clone clone = all_blocked;
 	pid_t pid;
 
 	snprintf(deferred.path, sizeof(deferred.path), "/proc/%d/status", deferred.parent);
@@ -303,12 +306,7 @@ TEST_F(wait, one_signal_deferred)
 {
 	int (* const children[])(void *arg) = { signal_parents_process, signal_parents_thread };
 	struct deferred deferred = { .parent = getpid() };
-	struct spawnctl_clone clone = {
-		.size = sizeof(clone),
-		.flags = SPAWNCTL_WINDOW_MASK,
-		.window_mask = SPAWNCTL_SIGSET_ALL,
-		.exit_signal = SIGCHLD,
-	};
+	struct spawnctl_clone clone = all_blocked;
 	unsigned int i;
 	pid_t pid;
 
@@ -346,12 +344,7 @@ static int interrupt_parent(void *arg)
 TEST_F(wait, signals_taken_by_other_threads)
 {
 	struct deferred deferred = { .parent = getpid() };
-	struct spawnctl_clone clone = {
-		.size = sizeof(clone),
-		.flags = SPAWNCTL_WINDOW_MASK,
-		.window_mask = SPAWNCTL_SIGSET_ALL,
-		.exit_signal = SIGCHLD,
-	};
+	struct spawnctl_clone clone = all_blocked;
 	pthread_t thread;
 	pid_t pid;
 
@@ -475,12 +468,7 @@ static void barrage(struct __test_metadata *_metadata, int fd, struct spawnctl_c
 
 TEST_F(wait, ignored_signals_wake_nobody)
 {
-	struct spawnctl_clone clone = {
-		.size = sizeof(clone),
-		.flags = SPAWNCTL_WINDOW_MASK,
-		.window_mask = SPAWNCTL_SIGSET_ALL,
-		.exit_signal = SIGCHLD,
-	};
+	struct spawnctl_clone clone = all_blocked;
 
 	ASSERT_EQ(0, set_handlers(AT_IGNORE, SIG_IGN, 0));
 	barrage(_metadata, self->fd, &clone, AT_DEFAULT, 1);
@@ -510,12 +498,7 @@ static int terminate_parent(void *arg)
 /* The first process of a pid namespace, with a second thread: 7 if neither has noticed. */
 static int spawn_as_init(int fd)
 {
-	struct spawnctl_clone clone = {
-		.size = sizeof(clone),
-		.flags = SPAWNCTL_WINDOW_MASK,
-		.window_mask = SPAWNCTL_SIGSET_ALL,
-		.exit_signal = SIGCHLD,
-	};
+	struct spawnctl_clone clone = all_blocked;
 	struct sleeper sleeper;
 	pthread_t thread;
 	pid_t pid;
