@@ -146,17 +146,18 @@ need_cached() {
 
 	mkdir -p "$CACHE"
 	exec {lock}>"$CACHE/lock-${2##*/}"
-	flock -n -s "$lock" || { say "waiting for who makes ${3%% (*}"; flock -s "$lock"; } ||
-		die "cannot lock $2"
-	is_fresh "$2" && return
-	flock -u "$lock"
-	if flock -n -x "$lock"; then
-		make_cached "$@"
-	elif ! is_there "$2"; then
-		say "waiting for who makes ${3%% (*}"
-		flock -x "$lock" || die "cannot lock $2"
-		make_cached "$@"
-	fi
+	while :; do
+		flock -n -s "$lock" || { say "waiting for who makes ${3%% (*}"; flock -s "$lock"; } ||
+			die "cannot lock $2"
+		is_fresh "$2" && return
+		flock -u "$lock"
+		# Never waited for: users of what another has just made hold it for long
+		if flock -n -x "$lock"; then
+			make_cached "$@"
+		elif is_there "$2"; then
+			break
+		fi
+	done
 	flock -s "$lock"
 	is_there "$2" || die "there is no ${3%% (*}"
 }
