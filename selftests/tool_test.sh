@@ -63,7 +63,9 @@ as_nobody() {
 info_is_true() {
 	spawnctl info | grep -q "^module *$(modinfo -F version spawnctl), interface 1" &&
 	[ "$(spawnctl info --json | jq -r .version)" = "$(modinfo -F version spawnctl)" ] &&
-	spawnctl info --json | jq -e '.user.opens and .events and (.spawn_flags | index("exec_mask") >= 0)'
+	spawnctl info --json | jq -e '.user.opens and .events and (.spawn_flags | index("exec_mask") >= 0) and
+		.limit_flags == ["commands", "flags", "children", "no_new_privs", "reset", "filtered"]' &&
+	spawnctl info | grep -q "^LIMIT's flags *commands flags children no_new_privs reset filtered$"
 }
 
 adds_up() {

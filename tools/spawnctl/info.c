@@ -37,14 +37,16 @@ static void ask_device(struct spawnctl_info *info, int *error)
 	close(fd);
 }
 
-static void print_flags(const char *title, uint32_t flags)
+typedef const char *name_of(unsigned int flag);
+
+static void print_flags(const char *title, uint32_t flags, name_of *name)
 {
 	unsigned int i;
 
 	printf("%-16s", title);
-	for (i = 0; flag_name(i); i++)
+	for (i = 0; name(i); i++)
 		if (flags & (1U << i))
-			printf(" %s", flag_name(i));
+			printf(" %s", name(i));
 	putchar('\n');
 }
 
@@ -58,8 +60,10 @@ static const char *words(int error)
 static void print_text(const struct nl_info *module, const struct spawnctl_info *device, int error)
 {
 	printf("module           %s, interface %u\n", module->version, module->abi);
-	print_flags("SPAWN's flags", module->spawn_flags);
-	print_flags("FORK's flags", module->fork_flags);
+	print_flags("SPAWN's flags", module->spawn_flags, flag_name);
+	print_flags("FORK's flags", module->fork_flags, flag_name);
+	if (device->size)
+		print_flags("LIMIT's flags", device->limit_flags, limit_name);
 	printf("exec pending     %llu%s\n", (unsigned long long)module->exec_pending,
 	       module->exec_pending ?
 	       " (each holds the module until it executes a program or ends)" : "");
@@ -77,14 +81,14 @@ static void print_text(const struct nl_info *module, const struct spawnctl_info 
 		printf("this user        may open the device and make children\n");
 }
 
-static struct json_object *flags_array(uint32_t flags)
+static struct json_object *flags_array(uint32_t flags, name_of *name)
 {
 	struct json_object *array = json_object_new_array();
 	unsigned int i;
 
-	for (i = 0; flag_name(i); i++)
+	for (i = 0; name(i); i++)
 		if (flags & (1U << i))
-			json_object_array_add(array, json_object_new_string(flag_name(i)));
+			json_object_array_add(array, json_object_new_string(name(i)));
 	return array;
 }
 
@@ -94,8 +98,11 @@ static void print_json(const struct nl_info *module, const struct spawnctl_info 
 
 	add_text(all, "version", module->version);
 	add_number(all, "abi", module->abi);
-	json_object_object_add(all, "spawn_flags", flags_array(module->spawn_flags));
-	json_object_object_add(all, "fork_flags", flags_array(module->fork_flags));
+	json_object_object_add(all, "spawn_flags", flags_array(module->spawn_flags, flag_name));
+	json_object_object_add(all, "fork_flags", flags_array(module->fork_flags, flag_name));
+	if (device->size)
+		json_object_object_add(all, "limit_flags",
+				       flags_array(device->limit_flags, limit_name));
 	add_number(all, "exec_pending", module->exec_pending);
 	add_bool(all, "allow_filtered", module->allow_filtered);
 	add_bool(all, "events", module->events);

@@ -99,6 +99,15 @@ const char *flag_name(unsigned int i)
 	return i < ARRAY_SIZE(names) ? names[i] : NULL;
 }
 
+const char *limit_name(unsigned int i)
+{
+	static const char * const names[] = {
+		"commands", "flags", "children", "no_new_privs", "reset", "filtered",
+	};
+
+	return i < ARRAY_SIZE(names) ? names[i] : NULL;
+}
+
 uint32_t flag_by_name(const char *text)
 {
 	unsigned int i;

@@ -60,6 +60,8 @@ const char *errno_name(uint32_t error);
 int errno_by_name(const char *text);
 /* The @i-th flag of enum spawnctl_flags, NULL behind the last */
 const char *flag_name(unsigned int i);
+/* The @i-th flag of enum spawnctl_limit_flags, NULL behind the last */
+const char *limit_name(unsigned int i);
 /* Or of one flag by name; 0 for none */
 uint32_t flag_by_name(const char *text);
 /* What an errno of the device means to its user: NULL where strerror(3) says it */
