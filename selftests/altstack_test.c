@@ -9,6 +9,7 @@
 #include <spawnctl/spawn.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #define PRELOAD		"libspawnctl-preload.so"
 /* As <signal.h> has had them; with _GNU_SOURCE they are calls of sysconf(3) */
@@ -180,23 +181,23 @@ TEST_F(altstack, first_call)
 	EXPECT_EQ(0, overrun);
 }
 
-/* A mapping is left by no spawn, nor by one that fails */
-static unsigned int count_maps(void)
+/* Of this process, in pages: neighbours are one line of /proc/PID/maps */
+static unsigned long mapped(void)
 {
-	FILE *file = fopen("/proc/self/maps", "r");
-	unsigned int n = 0;
-	int c;
+	FILE *file = fopen("/proc/self/statm", "r");
+	unsigned long pages = 0;
 
-	while ((c = fgetc(file)) != EOF)
-		n += c == '\n';
+	if (fscanf(file, "%lu", &pages) != 1)
+		abort();
 	fclose(file);
-	return n;
+	return pages;
 }
 
+/* By no spawn, nor by one that fails */
 TEST_F(altstack, no_mapping_is_left)
 {
 	const __u64 mask = current_mask();
-	unsigned int before = 0;
+	unsigned long before = 0;
 	int i;
 
 	set_path(true);
@@ -204,13 +205,42 @@ TEST_F(altstack, no_mapping_is_left)
 		program = i & 1 ? "none." : "true";
 		by_library(0);
 		if (i == 3)
-			before = count_maps();
+			before = mapped();
 		EXPECT_EQ(i & 1 ? ENOENT : 0, error);
 		if (!error)
 			EXPECT_EQ(0, wait_status(pid));
 	}
-	EXPECT_EQ(before, count_maps());
+	EXPECT_EQ(before, mapped());
 	EXPECT_EQ(mask, current_mask());
+}
+
+/* A program is found in the directory that is measured as the longest */
+TEST_F(altstack, in_a_long_directory)
+{
+	char dir[512] = "/tmp/altstack_test", path[1024], file[600];
+	int i;
+
+	mkdir(dir, 0700);
+	for (i = 0; i < 3; i++) {
+		memset(dir + strlen(dir) + 1, 'd', 100);
+		dir[strlen(dir)] = '/';
+		mkdir(dir, 0700);
+	}
+	snprintf(file, sizeof(file), "%s/here", dir);
+	ASSERT_EQ(0, symlink("/bin/true", file));
+	for (i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), i ? "/x:%s" : "%s:/x", dir);
+		setenv("PATH", path, 1);
+		program = "here";
+		by_library(0);
+		EXPECT_EQ(0, error);
+		EXPECT_EQ(0, wait_status(pid));
+	}
+	unlink(file);
+	for (i = 0; i < 4; i++) {
+		rmdir(dir);
+		*strrchr(dir, '/') = '\0';
+	}
 }
 
 /* The new program has the caller's mask, not that in which the mapping was made */

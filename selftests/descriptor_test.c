@@ -423,6 +423,56 @@ TEST_F_TIMEOUT(descriptor, preload_closed_by_a_thread, 120)
 	EXPECT_EQ(0, run_self(NULL, "--closed", NULL)) TH_LOG("%.2000s", said);
 }
 
+static struct {
+	int go[2];
+	unsigned int children;
+} waiters;
+
+static void *vfork_and_wait(void *arg)
+{
+	pid_t pid = vfork();
+	char byte;
+
+	if (!pid) {
+		__atomic_fetch_add(&waiters.children, 1, __ATOMIC_RELAXED);
+		raw_syscall(SYS_read, waiters.go[0], &byte, 1);
+		_exit(3);
+	}
+	CHECK(exited_with(pid, 3));
+	return arg;
+}
+
+/* More threads at a time than descriptors can be noted (INFLIGHT_MAX): none fails */
+static int many_at_a_time(void)
+{
+	pthread_t threads[280];
+	pthread_attr_t attr;
+	unsigned int i;
+	pid_t pid;
+
+	CHECK(!pipe(waiters.go));
+	CHECK(!pthread_attr_init(&attr) && !pthread_attr_setstacksize(&attr, 65536));
+	for (i = 0; i < ARRAY_SIZE(threads); i++)
+		CHECK(!pthread_create(&threads[i], &attr, vfork_and_wait, NULL));
+	while (__atomic_load_n(&waiters.children, __ATOMIC_RELAXED) < ARRAY_SIZE(threads))
+		usleep(1000);
+	CHECK(open_fds() == 5 + 256);
+	pid = fork();
+	if (!pid)
+		_exit(device_fd(0) >= 0);
+	CHECK(exited_with(pid, 0));
+	for (i = 0; i < ARRAY_SIZE(threads); i++)
+		CHECK(write(waiters.go[1], "", 1) == 1);
+	for (i = 0; i < ARRAY_SIZE(threads); i++)
+		CHECK(!pthread_join(threads[i], NULL));
+	return open_fds() != 5;
+}
+
+TEST_F(descriptor, preload_many_at_a_time)
+{
+	EXPECT_EQ(0, run_self(NULL, "--many", NULL)) TH_LOG("%.2000s", said);
+}
+
 static int run_mode(const char *mode)
 {
 	if (!strcmp(mode, "--workers"))
@@ -433,6 +483,8 @@ static int run_mode(const char *mode)
 		return jumping(scaled(6000, 300, "jumps"));
 	if (!strcmp(mode, "--taken"))
 		return number_taken();
+	if (!strcmp(mode, "--many"))
+		return many_at_a_time();
 	return closed_by_a_thread(scaled(2000, 100, "calls of each kind"));
 }
 

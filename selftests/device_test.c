@@ -292,7 +292,7 @@ TEST_F(device, ladder)
 /* Whatever a filter answers clone3(2) with, clone(2) is tried next, if it was not demanded. */
 TEST_F(device, clone3_is_refused)
 {
-	static const int errors[] = { EPERM, ENOSYS, EINVAL };
+	static const int errors[] = { EPERM, ENOSYS, EINVAL, EACCES, EOPNOTSUPP };
 	unsigned int i;
 
 	EXPECT_EQ(0, spawnctl_attr_setbackend(self->attr, SPAWNCTL_BACKEND_CLONE3));
@@ -335,6 +335,28 @@ TEST_F(device, no_close_range)
 	EXPECT_EQ(-1, sigtimedwait(&set, NULL, &now));
 	kill(pid, SIGKILL);
 	wait_status(pid);
+	for (i = 0; i < 3; i++) {
+		EXPECT_EQ(0, spawnctl_spawn(&pid, "/bin/sh", actions, NULL, argv, environ));
+		EXPECT_EQ(0, wait_status(pid));
+	}
+	EXPECT_EQ(-1, waitpid(-1, NULL, __WALL));
+	spawnctl_file_actions_destroy(actions);
+}
+
+/* Nor unshare(2): the child has a copy of the table, and the one that failed is reaped. */
+TEST_F(device, no_table_can_be_made)
+{
+	spawnctl_file_actions_t *actions;
+	char *argv[] = { "sh", "-c", "set -- /proc/self/fd/*; [ $# -le 4 ]", NULL };
+	pid_t pid;
+	int i;
+
+	for (i = 0; i < 100; i++)
+		dup(0);
+	spawnctl_file_actions_init(&actions);
+	spawnctl_file_actions_addclosefrom(actions, 3);
+	ASSERT_EQ(0, filter(436, SECCOMP_RET_ERRNO | EPERM));
+	ASSERT_EQ(0, filter(SYS_unshare, SECCOMP_RET_ERRNO | EPERM));
 	for (i = 0; i < 3; i++) {
 		EXPECT_EQ(0, spawnctl_spawn(&pid, "/bin/sh", actions, NULL, argv, environ));
 		EXPECT_EQ(0, wait_status(pid));

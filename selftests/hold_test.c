@@ -5,6 +5,8 @@
  */
 #include "contract.h"
 
+#include <pthread.h>
+
 #define BEFORE	(SIGBIT(SIGUSR2) | SIGBIT(40))
 
 struct shared {
@@ -93,6 +95,49 @@ TEST_F(hold, not_wanted)
 	EXPECT_TRUE(exited_with(pid, 3));
 }
 
+static void *read_byte(void *arg)
+{
+	char byte;
+
+	return read(*(int *)arg, &byte, 1) == 1 ? arg : NULL;
+}
+
+static int child_beside_a_thread(void *arg)
+{
+	pid_t parent = raw_syscall(SYS_getppid);
+
+	shared->hold.wanted = 1;
+	return raw_syscall(SYS_tgkill, parent, parent, SIGTERM);
+}
+
+/*
+ * A caller with threads blocks less during the call, as what is ignored has no effect.
+ * What it holds on return is all the same, and what ends it is held during the call too.
+ */
+TEST_F(hold, beside_a_thread)
+{
+	const struct timespec now = { 0 };
+	pthread_t thread;
+	sigset_t set;
+	int ends[2];
+	void *ret;
+	pid_t pid;
+
+	ASSERT_EQ(0, pipe(ends));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, read_byte, ends));
+	pid = spawnctl_thread(self->fd, &self->clone, child_beside_a_thread, NULL);
+	EXPECT_EQ(~UNBLOCKABLE, current_mask());
+	EXPECT_EQ(BEFORE, shared->hold.mask);
+	EXPECT_TRUE(exited_with(pid, 0));
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	EXPECT_EQ(SIGTERM, sigtimedwait(&set, NULL, &now));
+	raw_sigprocmask(SIG_SETMASK, shared->hold.mask, NULL);
+	EXPECT_EQ(1, write(ends[1], "", 1));
+	EXPECT_EQ(0, pthread_join(thread, &ret));
+	EXPECT_EQ((void *)ends, ret);
+}
+
 /* A read-only page, and one that nothing follows */
 static char *bad_pages(void)
 {
@@ -126,6 +171,21 @@ TEST_F(hold, bad_addresses)
 	}
 	EXPECT_EQ(-1, waitpid(-1, NULL, __WALL | WNOHANG));
 	EXPECT_EQ(ECHILD, errno);
+}
+
+/* No address is none, also where a page is. */
+TEST_F(hold, null)
+{
+	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+
+	ASSERT_NE(MAP_FAILED, page);
+	self->clone.hold = 0;
+	EXPECT_EQ(-1, spawnctl_thread(self->fd, &self->clone, child, NULL));
+	EXPECT_EQ(EFAULT, errno);
+	/* The control: it can be read and written. */
+	self->clone.hold = 8;
+	EXPECT_TRUE(exited_with(spawnctl_thread(self->fd, &self->clone, child, NULL), 3));
 }
 
 /* A child that takes the place away, though it wants a hold, has none. */

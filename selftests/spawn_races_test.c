@@ -232,6 +232,17 @@ TEST_F(spawn, fails_without_p_pidfd)
 	EXPECT_EQ(-1, waitpid(-1, NULL, __WALL | WNOHANG));
 }
 
+/* Another thread has closed the pidfd: what is at its number by now is left alone. */
+TEST_F(spawn, fails_without_its_pidfd)
+{
+	ASSERT_EQ(0, filter(SYS_waitid, SECCOMP_RET_ERRNO | EBADF));
+	if (variant->backend == SPAWNCTL_BACKEND_DEVICE)
+		ASSERT_EQ(0, spawnctl_attr_setbackend(self->attr, SPAWNCTL_BACKEND_ANY));
+	EXPECT_EQ(10U, lost_pidfds(self, 10));
+	self->fds += 10;
+	EXPECT_EQ(-1, waitpid(-1, NULL, __WALL | WNOHANG));
+}
+
 struct cancelled {
 	FIXTURE_SELF(spawn) self;
 	pid_t pid;

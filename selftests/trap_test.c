@@ -224,15 +224,22 @@ TEST_F(refused, under_the_preload)
 /* With @room descriptors left: what the device would take is not missed */
 static int no_descriptor(unsigned int room)
 {
-	struct rlimit limit = { 3 + room, 3 + room };
+	struct rlimit limit = { 3 + room, 64 };
 	spawnctl_attr_t *attr;
 	int pidfd = -1;
 
 	CHECK(!setrlimit(RLIMIT_NOFILE, &limit));
 	CHECK(!by_posix_spawn());
 	CHECK(!by_vfork());
-	if (!room)
-		return open_fds() != 3;
+	if (!room) {
+		CHECK(open_fds() == 3);
+		/* It was no absence, and is not remembered as one */
+		CHECK(!spawn_nothing(NULL, NULL));
+		limit.rlim_cur = 64;
+		CHECK(!setrlimit(RLIMIT_NOFILE, &limit));
+		CHECK(!spawn_nothing(NULL, NULL));
+		return device_fd(3) < 0;
+	}
 	/* The library's own, which keeps one, where there is room for one alone */
 	CHECK(!spawnctl_attr_init(&attr));
 	CHECK(!spawn_nothing(NULL, NULL));

@@ -36,7 +36,7 @@ static bool cannot_unshare;
 
 static void name_fd(struct spawn *spawn, int fd)
 {
-/* Of any int: not all lists have been checked */
+	/* Of any int: not all lists have been checked */
 	if (fd >= 0 && (unsigned int)fd >= spawn->first)
 		spawn->first = (unsigned int)fd + 1;
 }
