@@ -13,61 +13,70 @@
 /**
  * DOC: General ioctl format
  *
- * Every command takes a pointer to one struct, whose first member is its size
- * in bytes, as the caller knows it. A shorter struct than the kernel's is
- * taken as if the rest were zero; a longer one is refused unless what the
- * kernel does not know is zero. Signal sets are 64-bit masks in which bit
- * (n - 1) stands for signal n, as in the Sig lines of /proc/PID/status.
+ * Every command takes a pointer to one struct. The struct's first member is its
+ * size in bytes, as the caller knows it. If the struct is shorter than the
+ * kernel's, the kernel takes the missing members as zero. If it is longer, the
+ * part that the kernel does not know must be zero, or the call is refused.
+ * Signal sets are 64-bit masks in which bit (n - 1) stands for signal n, as in
+ * the Sig lines of /proc/PID/status.
  *
- * A call that fails has made no child and has changed nothing, but that -1 may
- * be stored in the place for the pidfd, and @mask of struct spawnctl_hold be
- * written with what it was. EACCES and EPERM about the caller are answered
- * before the struct is looked at. Errors:
+ * A call that fails has made no child and has changed nothing, with two
+ * exceptions: it may have stored -1 at the address in @pidfd, and it may have
+ * written the unchanged value back to @mask of struct spawnctl_hold. If EACCES or
+ * EPERM concerns only the caller and the command, it is returned before the struct
+ * is read. The errors are:
  *
- *  - EFAULT: The struct, the place for the pidfd, or the struct spawnctl_hold
+ *  - EFAULT: The struct, the __s32 for the pidfd, or the struct spawnctl_hold
  *    cannot be read or written.
- *  - EINVAL: @size is below the first version's (the VER0 value); a flag or
- *    command is unknown, or is not one of this command's; a member is set whose
- *    flag is not; @exit_signal is above 64, or not 0 with
- *    SPAWNCTL_AUTOREAP; the stack is without a size, a size without a stack,
- *    too small to be aligned, or not in user space; SIGKILL or SIGSTOP is to be
- *    ignored; a signal is to be both default and ignored; both flags for a mask
- *    at exec are given; @pidfd and @parent_tid are the same address; the caller has called
- *    unshare(CLONE_NEWTIME), on older kernels, 5.10 and 6.1 among them (SPAWN).
+ *  - EINVAL: @size is less than that of the struct's first version (the VER0
+ *    value); a flag or a command bit is unknown, or the command does not take
+ *    the flag; a member is set without its flag; @exit_signal is above 64, or is
+ *    not 0 with SPAWNCTL_AUTOREAP; only one of @stack and @stack_size is set; the
+ *    stack is too small to be aligned, or is not in user space; SIGKILL or
+ *    SIGSTOP is in @sig_ignore; a signal is in both @sig_default and @sig_ignore;
+ *    both SPAWNCTL_EXEC_MASK and SPAWNCTL_EXEC_KEEP_MASK are set; @pidfd and
+ *    @parent_tid are given and are the same address; the caller has called
+ *    unshare(CLONE_NEWTIME) (SPAWN only, on older kernels, including 5.10 and
+ *    6.1).
  *  - E2BIG: @size is more than a page, or a part of the struct that this kernel
  *    does not know is not zero.
- *  - EOPNOTSUPP: A known flag that this kernel cannot serve
- *    (SPAWNCTL_AUTOREAP; SPAWNCTL_CGROUP if it is built without cgroups), or a
- *    cgroup that cannot hold processes in its present type.
- *  - EACCES: The caller is under a seccomp filter, and the descriptor is not for
- *    such (SPAWN, FORK, LIMIT; open(2) always), unless the module's parameter
- *    allow_filtered is set; a caller under a filter asks for
- *    SPAWNCTL_LIMIT_FILTERED; or the caller may not put a process into that
+ *  - EOPNOTSUPP: This kernel does not support a known flag (SPAWNCTL_AUTOREAP;
+ *    SPAWNCTL_CGROUP on a kernel that is built without cgroups); or the cgroup
+ *    cannot hold processes with its current type ("domain invalid").
+ *  - EACCES: The caller is under a seccomp filter, and the descriptor does not
+ *    allow such callers (SPAWN, FORK and LIMIT; open(2) in any case), unless the
+ *    module parameter allow_filtered is set; a caller under a seccomp filter sets
+ *    SPAWNCTL_LIMIT_FILTERED; or the caller may not put a process into the
  *    cgroup.
- *  - EPERM: LIMIT has taken away the command, or a flag that is asked for, or
- *    sig_ignore; or the caller is not an ordinary user-space task.
- *  - EDQUOT: LIMIT's number of children has been made, or is being made.
- *  - EAGAIN: RLIMIT_NPROC, the cgroup's pids.max, or the system's own limit on
+ *  - EPERM: LIMIT has taken away the command, a requested flag, or the use of
+ *    @sig_ignore; or the caller is not an ordinary user-space task (it is a
+ *    kernel thread, or a worker thread of the kernel such as io_uring's).
+ *  - EDQUOT: The number of children that LIMIT allows has been made, or calls in
+ *    progress are making the last of them.
+ *  - EAGAIN: RLIMIT_NPROC, the cgroup's pids.max, or the system-wide limit on
  *    processes is reached.
  *  - EBADF: @cgroup is not an open descriptor of a cgroup v2 directory.
- *  - EBUSY: The cgroup hands controllers to its children.
- *  - ENOENT, ENODEV: The cgroup has been removed, ENODEV if that happens during
- *    the call; ENOENT also if it is outside the caller's cgroup namespace.
+ *  - EBUSY: The cgroup has controllers enabled for its children
+ *    (cgroup.subtree_control).
+ *  - ENOENT, ENODEV: The cgroup has been removed (ENODEV if this happens during
+ *    the call), or it is outside the caller's cgroup namespace (ENOENT).
  *  - EMFILE, ENFILE: No descriptor is left for the pidfd.
- *  - ENOMEM: No memory, or the pid namespace's init is gone.
+ *  - ENOMEM: Out of memory, or the init process of the child's pid namespace is
+ *    gone.
  *  - ENOTTY: The command is unknown, or the caller is a 32-bit program on a
  *    64-bit kernel.
  *
- * What else clone3(2) may answer, an LSM's refusal say, is passed on unchanged.
+ * Any other error of clone3(2), for example a refusal by an LSM, is passed on
+ * unchanged.
  */
-#define SPAWNCTL_MAGIC	0xEA	/* free in Documentation's ioctl-number.rst */
+#define SPAWNCTL_MAGIC	0xEA	/* unassigned in Documentation's ioctl-number.rst */
 
-/** SPAWNCTL_ABI - version of this interface; rises when it grows */
+/** SPAWNCTL_ABI - version of this interface; increases when the interface grows */
 #define SPAWNCTL_ABI	1
 
 /*
- * One command for each thing that a filter may want to allow or refuse, as a
- * seccomp filter sees the number and not the struct.
+ * A seccomp filter sees the number of a command but not the struct. So each
+ * operation that a filter may want to allow or deny is a command of its own.
  */
 enum {
 	SPAWNCTL_CMD_INFO = 0x00,
@@ -84,34 +93,35 @@ enum {
 /**
  * struct spawnctl_info - ioctl(SPAWNCTL_IOC_INFO)
  * @size: sizeof(struct spawnctl_info)
- * @abi: Out: SPAWNCTL_ABI of the kernel's side
- * @commands: Out: commands that exist and that this descriptor allows, as bits
- *	(1 << SPAWNCTL_CMD_*)
- * @refusal: Out: what this caller would be answered to every SPAWN and FORK on
- *	this descriptor, whatever it asked, and so why: 0 (not refused), EACCES
- *	(a seccomp filter), EPERM (LIMIT has taken both away, or the caller is a
- *	thread of the kernel's or io_uring's) or EDQUOT (no child is left)
- * @spawn_flags: Out: flags that SPAWN serves on this kernel and this descriptor
+ * @abi: Out: SPAWNCTL_ABI of the module
+ * @commands: Out: commands that the module has and this descriptor allows, as
+ *	bits (1 << SPAWNCTL_CMD_*)
+ * @refusal: Out: the errno with which every SPAWN and FORK by this caller on this
+ *	descriptor fails, regardless of the request: 0 (none), EACCES (a seccomp
+ *	filter), EPERM (LIMIT has taken both commands away, or the caller is a
+ *	kernel thread or a worker thread such as io_uring's) or EDQUOT (the
+ *	number of children is used up)
+ * @spawn_flags: Out: flags that SPAWN supports on this kernel and this descriptor
  *	allows
  * @fork_flags: Out: the same for FORK
  * @exec_pending: Out: children of SPAWN, on the whole system, that were given
  *	an exec mask and have neither executed a program nor ended. Each holds
- *	the module, so this explains an rmmod(8) that says it is in use. 0 for a
- *	caller under a seccomp filter
- * @children: Out: how many more children this descriptor may make, without those
- *	that are being made; SPAWNCTL_NO_LIMIT if that was never limited
+ *	a reference to the module: this explains why rmmod(8) reports it in use.
+ *	0 for a caller under a seccomp filter
+ * @children: Out: how many more children this descriptor may make, not counting
+ *	calls in progress; SPAWNCTL_NO_LIMIT if the number was never limited
  * @limits: Out: which of SPAWNCTL_LIMIT_NO_NEW_PRIVS, _RESET and _FILTERED are
  *	in force
  * @limit_flags: Out: the flags of enum spawnctl_limit_flags that LIMIT knows
- * @id: Out: number of the open file behind this descriptor, as events tell it
- *	(linux/spawnctl_netlink.h): each open(2) of the device gets another, and
- *	all who share the file see the same. 0 for a caller under a seccomp
- *	filter
+ * @id: Out: number of the open file behind this descriptor, as used in events
+ *	(linux/spawnctl_netlink.h). Each open(2) of the device gets a new number;
+ *	descriptors that share the open file have the same. 0 for a caller
+ *	under a seccomp filter
  *
- * Needs no right but the descriptor. Works under a seccomp filter too, and then
- * tells nothing of other descriptors, whether allow_filtered is set or not.
- * @size stays as it was, and no more than that is written; what this kernel does
- * not know stays 0.
+ * INFO needs no permission other than the descriptor. It also works under a
+ * seccomp filter, but then reveals nothing about other descriptors, whether or
+ * not allow_filtered is set. @size is not changed, and no more than @size bytes
+ * are written. Members that this kernel does not know stay 0.
  */
 struct spawnctl_info {
 	__u32 size;
@@ -129,23 +139,25 @@ struct spawnctl_info {
 
 #define SPAWNCTL_INFO_SIZE_VER0	56
 
-/** SPAWNCTL_NO_LIMIT - as many children as the system has room for */
+/** SPAWNCTL_NO_LIMIT - the number of children is not limited by the descriptor */
 #define SPAWNCTL_NO_LIMIT	(~0ULL)
 
 /**
- * enum spawnctl_limit_flags - what struct spawnctl_limit narrows
+ * enum spawnctl_limit_flags - what LIMIT changes
  * @SPAWNCTL_LIMIT_COMMANDS: @commands is given
  * @SPAWNCTL_LIMIT_FLAGS: @clone_flags is given
  * @SPAWNCTL_LIMIT_CHILDREN: @children is given
- * @SPAWNCTL_LIMIT_NO_NEW_PRIVS: Every child has no_new_privs from its birth on, as
- *	if SPAWNCTL_NO_NEW_PRIVS were asked for. There is none without
- * @SPAWNCTL_LIMIT_RESET: No child ignores a signal: all are reset, as if
- *	@sig_default of struct spawnctl_clone named them all: so the calling
- *	thread blocks all of them until the call is over. To ask for
- *	@sig_ignore is EPERM
+ * @SPAWNCTL_LIMIT_NO_NEW_PRIVS: Every child, without exception, has no_new_privs
+ *	from its birth on, as if SPAWNCTL_NO_NEW_PRIVS were set
+ * @SPAWNCTL_LIMIT_RESET: No child ignores a signal. All signals are reset, as if
+ *	@sig_default of struct spawnctl_clone named all of them. So the calling
+ *	thread defers all signals during the call, with the exception that
+ *	struct spawnctl_clone describes. A call that sets @sig_ignore fails with
+ *	EPERM
  * @SPAWNCTL_LIMIT_FILTERED: Tasks under a seccomp filter may use the descriptor.
- *	This one thing widens; only a task that is under none may say it (else
- *	EACCES), and none can once LIMIT itself is taken away
+ *	This is the only flag that widens what the descriptor allows. Only a
+ *	task that is not under a seccomp filter may set it (otherwise EACCES),
+ *	and no task can set it after LIMIT itself has been taken away
  */
 enum spawnctl_limit_flags {
 	SPAWNCTL_LIMIT_COMMANDS		= 1 << 0,
@@ -161,23 +173,25 @@ enum spawnctl_limit_flags {
  * @size: sizeof(struct spawnctl_limit)
  * @flags: Or of enum spawnctl_limit_flags
  * @commands: Commands allowed from now on, as bits (1 << SPAWNCTL_CMD_*). Without
- *	LIMIT's bit this is the last call of LIMIT. INFO is always allowed, with
- *	its bit or without
- * @clone_flags: Those of enum spawnctl_flags that SPAWN and FORK may be asked for
- *	from now on
- * @children: How many more children may be made in all, by whoever makes them. Only
- *	a child that exists is counted, from the moment of its birth for ever; a
- *	call that is under way holds one back until it is known
+ *	the bit of LIMIT, no further LIMIT is possible. INFO is always allowed,
+ *	with or without its bit
+ * @clone_flags: Flags of enum spawnctl_flags that SPAWN and FORK allow from now on
+ * @children: How many more children may be made in total, by all tasks that share
+ *	the open file. Only calls that make a child count, and they count
+ *	permanently: a child that ends does not make room for another. A call in
+ *	progress reserves one child until its result is known
  *
- * Narrows the open file description behind the descriptor for ever, for all who
- * share it: by dup(2), fork(2), SCM_RIGHTS. What is allowed after it is what was
- * allowed before and is here too, and the smaller number of children. Where
- * @commands or @clone_flags are not given, only those of the first version of this
- * interface stay allowed (up to SPAWNCTL_CMD_LIMIT and SPAWNCTL_HOLD): a descriptor
- * that was narrowed at all is closed to later ones that were not named. A call that
- * is making its child already is not stopped, but its child is counted, and so is
- * one that says LIMIT itself before its parent has come back from the call. Opening
- * the device again gives a description without limits to whoever may open it.
+ * LIMIT permanently narrows the open file description behind the descriptor, for
+ * all descriptors that share it (through dup(2), fork(2) or SCM_RIGHTS). Afterward
+ * only those commands and flags are allowed that were allowed before and are named
+ * here, and the smaller number of children applies. If @commands or @clone_flags
+ * is not given, the commands (up to SPAWNCTL_CMD_LIMIT) or flags (up to
+ * SPAWNCTL_HOLD) of the first version of this interface stay as they are, but those
+ * of later versions are taken away: a program that narrows a descriptor leaves
+ * nothing open that it does not know. A call that is already making its child is
+ * not stopped, but the child counts against the new number. This includes a child
+ * that itself calls LIMIT before its parent has returned from SPAWN. A task that
+ * may open the device again gets an open file description without limits.
  */
 struct spawnctl_limit {
 	__u32 size;
@@ -191,28 +205,29 @@ struct spawnctl_limit {
 
 /**
  * enum spawnctl_flags - which members of struct spawnctl_clone are given, and
- *	what else is wanted
+ *	further options
  * @SPAWNCTL_WINDOW_MASK: @window_mask is given
  * @SPAWNCTL_EXEC_MASK: @exec_mask is given (SPAWN only)
  * @SPAWNCTL_PIDFD: @pidfd is given
  * @SPAWNCTL_CGROUP: @cgroup is given
- * @SPAWNCTL_SHARE_FILES: The child shares the caller's descriptor table, in
- *	place of getting a copy, as with CLONE_FILES of clone(2)
- * @SPAWNCTL_NO_NEW_PRIVS: no_new_privs is set in the child, as by
+ * @SPAWNCTL_SHARE_FILES: The child shares the caller's descriptor table instead
+ *	of getting a copy, as with CLONE_FILES of clone(2)
+ * @SPAWNCTL_NO_NEW_PRIVS: The child has no_new_privs, as after
  *	PR_SET_NO_NEW_PRIVS of prctl(2). On a kernel without CLONE_NNP the
- *	calling thread has it too until the call returns, the sleep of SPAWN
- *	included, as /proc shows. The thread keeps it if another one puts a filter
- *	on it by TSYNC just then, or changes its credentials (a domain of
- *	Landlock's, a session keyring)
- * @SPAWNCTL_AUTOREAP: The child is reaped by the kernel when it ends and
- *	leaves no zombie; needs @exit_signal 0. EOPNOTSUPP where the kernel has
- *	no CLONE_AUTOREAP
+ *	calling thread also has it until the call returns, including the sleep
+ *	of SPAWN, and /proc shows it. The calling thread keeps it if, during the
+ *	call, another thread installs a seccomp filter on it
+ *	(SECCOMP_FILTER_FLAG_TSYNC) or its credentials change (a Landlock domain,
+ *	a session keyring)
+ * @SPAWNCTL_AUTOREAP: The kernel reaps the child when it ends, and no zombie is
+ *	left. Needs @exit_signal 0. EOPNOTSUPP if the kernel has no
+ *	CLONE_AUTOREAP
  * @SPAWNCTL_SET_TID: The child's thread id is stored in the child's memory, and
- *	cleared when it ends, at the address that the caller gave to
- *	set_tid_address(2) or clone(2), if any, as fork(3) of glibc has it done
- *	(FORK only: SPAWN's memory is the caller's)
- * @SPAWNCTL_EXEC_KEEP_MASK: As SPAWNCTL_EXEC_MASK, with the mask that the caller
- *	has when it calls in place of @exec_mask (SPAWN only)
+ *	cleared when the child ends, at the address that the caller gave to
+ *	set_tid_address(2) or clone(2), if any. glibc's fork(3) does the same
+ *	(FORK only: a child of SPAWN shares the caller's memory)
+ * @SPAWNCTL_EXEC_KEEP_MASK: Like SPAWNCTL_EXEC_MASK, but the mask at exec is the
+ *	caller's own mask at the time of the call (SPAWN only)
  * @SPAWNCTL_PARENT_SETTID: @parent_tid is given
  * @SPAWNCTL_HOLD: @hold is given (SPAWN only)
  */
@@ -231,15 +246,16 @@ enum spawnctl_flags {
 };
 
 /**
- * struct spawnctl_hold - signals held back when SPAWN returns
- * @wanted: If it is not 0 when the sleep is over, as the child may have set it in
- *	the memory that it shares, the caller's thread goes on deferring what it
- *	defers in the sleep
- * @mask: Out, in that case: the mask that the caller has to put back, by
+ * struct spawnctl_hold - keep signals blocked when SPAWN returns
+ * @wanted: If this is not 0 when the sleep ends, SPAWN returns with the signals of
+ *	@window_mask, @sig_default and @sig_ignore blocked in the calling thread.
+ *	The child can write it, as it shares the memory
+ * @mask: Out, in that case: the mask that the caller must restore with
  *	rt_sigprocmask(2)
  *
- * So a child that fails can be waited for before any handler of the caller's
- * hears of it; and where all is well that costs no system call.
+ * This lets the caller reap a child that failed before any signal handler of the
+ * calling thread can run. If the child clears @wanted on success, a successful call
+ * needs no additional system call.
  */
 struct spawnctl_hold {
 	__aligned_u64 wanted;
@@ -250,67 +266,79 @@ struct spawnctl_hold {
  * struct spawnctl_clone - ioctl(SPAWNCTL_IOC_SPAWN), ioctl(SPAWNCTL_IOC_FORK)
  * @size: sizeof(struct spawnctl_clone)
  * @flags: Or of enum spawnctl_flags
- * @stack: Lowest address of the child's stack; its top, @stack + @stack_size
+ * @stack: Lowest address of the child's stack. Its top, @stack + @stack_size
  *	rounded down to a multiple of 16, becomes the child's stack pointer. 0:
- *	the child goes on with the caller's stack pointer
- * @stack_size: Bytes of the stack; 0 if @stack is
+ *	the child keeps the caller's stack pointer
+ * @stack_size: Size of the stack in bytes; 0 if @stack is 0
  * @window_mask: Signals that are blocked in the child from its birth on. With
- *	FORK this is the child's signal mask for good
- * @exec_mask: Signals that are blocked from the child's first execve(2) on, in
- *	place of the mask it has by then. A program that gains rights (a
- *	set-user-ID one, or by an LSM; AT_SECURE) has no signal blocked by it that
- *	was not blocked already
- * @sig_default: Signals to reset to their default action, though the caller
- *	ignores them. Those that the caller catches always are
+ *	FORK, which has no exec mask, this remains the child's signal mask
+ * @exec_mask: Signals that are blocked from the child's first successful execve(2)
+ *	on, in place of the mask that the child has by then. If the program
+ *	gains privileges (a set-user-ID program, or through an LSM; AT_SECURE),
+ *	this mask blocks no signal that was not already blocked
+ * @sig_default: Signals to reset to their default action even if the caller
+ *	ignores them. Signals that the caller catches are always reset
  * @sig_ignore: Signals to ignore
- * @pidfd: Address of an __s32; a pidfd of the child is stored there, in the
- *	caller's memory and descriptor table, close-on-exec
+ * @pidfd: Address of an __s32 in the caller's memory, where a pidfd of the child
+ *	is stored. The pidfd is in the caller's descriptor table, close-on-exec
  * @cgroup: Descriptor of the cgroup v2 directory in which the child begins
- * @exit_signal: Sent to the caller's process when the child ends, 0 for none.
- *	As with clone(2), execve(2) makes it SIGCHLD, and a child that has
- *	another one is waited for only with __WALL or __WCLONE. With
- *	SPAWNCTL_AUTOREAP none is ever sent
- * @parent_tid: Address of an __s32; the child's process id is stored there, in
- *	the caller's memory, before the child runs. As with clone(2), that it
- *	cannot be stored is no error
- * @hold: Address of a struct spawnctl_hold, which the call must be able to read
- *	and write before it makes the child (EFAULT). If the child takes it away,
- *	nothing is held back
+ * @exit_signal: Signal that is sent to the caller's process when the child ends, 0
+ *	for none. As with clone(2), execve(2) sets it to SIGCHLD, and a child
+ *	with another exit signal can be waited for only with __WALL or __WCLONE.
+ *	With SPAWNCTL_AUTOREAP no signal is ever sent
+ * @parent_tid: Address of an __s32 in the caller's memory, where the child's
+ *	process id is stored before the child runs. As with clone(2), it is no
+ *	error if it cannot be stored
+ * @hold: Address of a struct spawnctl_hold. If it cannot be read and written before
+ *	the child is made, the call fails with EFAULT. If it cannot be accessed
+ *	later, for example because the child has unmapped it, no signal is kept
+ *	blocked
  *
  * SPAWN: the child shares the caller's memory, and the calling thread sleeps
- * until the child has executed a program or ended; only SIGKILL ends the sleep
- * early. FORK: the child has a copy of the memory, as from fork(2).
+ * until the child has executed a program or ended. Only SIGKILL ends the sleep
+ * early. FORK: the child has a copy of the memory, as with fork(2).
  *
- * SPAWN cannot be called through libc's ioctl(): the child would return from
- * that function on its own stack, where nothing is, or on the caller's, which it
- * would spoil. It needs a trampoline, such as libspawnctl has.
+ * SPAWN cannot be called through libc's ioctl(). On a stack of its own, the child
+ * would return from that function with no return address on the stack. On the
+ * caller's stack, it would overwrite the caller's frames. SPAWN needs a trampoline,
+ * such as that of libspawnctl.
  *
- * Either returns twice, as fork(2): the child's process id in the caller, 0 in
- * the child.
+ * Both commands return twice, as fork(2) does: the child's process id in the
+ * caller, 0 in the child.
  *
  * In the child, every signal that the caller catches has its default action,
- * with no sa_flags and an empty sa_mask; ignored signals stay ignored, except
- * as asked. No signal is pending but such as came for the child itself. If no
- * mask is given, the child has the caller's. SIGKILL and SIGSTOP in a mask or
- * in @sig_default have no effect.
+ * with no sa_flags and an empty sa_mask. Signals that the caller ignores stay
+ * ignored, unless @sig_default names them. The child inherits no pending signal;
+ * only signals that were sent to the child itself can be pending. Without
+ * @window_mask the child has the caller's mask. SIGKILL and SIGSTOP have no effect
+ * in a mask or in @sig_default.
  *
- * On kernels before 5.16 a child that dumps core ends all that share its memory,
- * the caller's process included. So a signal whose default action that is, SIGQUIT
- * from a terminal say, should be blocked in the window there, the more so if the
- * caller catches it: in a vfork(2) child his handler would run, in this one the
- * default action is taken. A fault of the child's own cannot be blocked.
+ * On kernels before 5.16 a child that dumps core ends all processes that share its
+ * memory, including the caller's. There, a signal whose default action is to dump
+ * core, for example SIGQUIT from a terminal, should be blocked in @window_mask.
+ * This matters most if the caller catches the signal: a child of vfork(2) would
+ * run the handler, but a child of SPAWN takes the default action. A fault in the
+ * child itself cannot be blocked.
  *
- * While SPAWN sleeps, the caller's thread defers the signals of @window_mask,
- * @sig_default and @sig_ignore; it has its own mask back on return, unless
- * SPAWNCTL_HOLD has it otherwise. If the process has other threads, a signal that
- * it ignores and this thread does not block is not deferred but dropped, as
- * ever; one that is queued would wake another thread and fail its system call
- * with EINTR. That exception does not cover a signal at SIG_IGN that is in
- * @sig_default, other than SIGCHLD, SIGCONT, SIGURG and SIGWINCH. The same holds
- * for what the init of a pid namespace has at its default action. In the instant
- * before the kernel has given the child its mask, such a signal acts on the child
- * as on any process with that action: it is dropped, or ends the child of an init;
- * or does what another thread has just made its action.
+ * While SPAWN sleeps, or FORK copies, the calling thread defers (blocks) the signals
+ * of @window_mask, @sig_default and @sig_ignore. On return it has its own mask
+ * again, unless SPAWNCTL_HOLD keeps the signals blocked.
+ *
+ * There is one exception, if the process has other threads: the calling thread does
+ * not defer a signal that its own mask does not block, that the process ignores, and
+ * that the child will ignore too. This applies to SIGCHLD, SIGCONT, SIGURG and
+ * SIGWINCH at SIG_DFL or SIG_IGN, and to any other signal at SIG_IGN that is not in
+ * @sig_default. The kernel drops such a signal as usual. If it were blocked, it would
+ * be queued, wake another thread and fail that thread's system call with EINTR. In
+ * the init process of a pid namespace, the exception also applies to every signal at
+ * SIG_DFL, as the kernel drops these too.
+ *
+ * Such a signal is not blocked in the child either until the kernel has set the
+ * child's mask. If it is sent to the child before that, it is not kept pending: an
+ * ignored signal is dropped, and in a child of an init process a signal at SIG_DFL
+ * takes its default action, which can end the child. If another thread changes the
+ * signal's action during the call, the signal can take the new action in the child,
+ * or the default action if the new action is a handler.
  */
 struct spawnctl_clone {
 	__u32 size;

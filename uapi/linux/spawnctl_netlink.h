@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
- * spawnctl: what can be seen, by generic netlink.
+ * spawnctl: information, statistics and events over generic netlink.
  *
- * docs/netlink/spawnctl.yaml has the same names and numbers, and what each means.
+ * docs/netlink/spawnctl.yaml has the same names and numbers and describes each.
  */
 #ifndef _UAPI_LINUX_SPAWNCTL_NETLINK_H
 #define _UAPI_LINUX_SPAWNCTL_NETLINK_H
@@ -11,7 +11,10 @@
 #define SPAWNCTL_FAMILY_VERSION	1
 #define SPAWNCTL_MCGRP_EVENTS	"events"
 
-/* Bucket n of the waits counts those of 2^n to 2^(n+1) - 1 nanoseconds */
+/*
+ * Bucket n counts waits of 2^n to 2^(n+1) - 1 nanoseconds. Bucket 0 also counts
+ * waits of 0 nanoseconds, the last bucket all longer ones.
+ */
 #define SPAWNCTL_WAIT_BUCKETS	40
 
 enum {
