@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What is done to a child, and when: three probes on the scheduler's
- * tracepoints.
+ * Three probes on the scheduler's tracepoints prepare a child:
  *
- *   fork  in the parent, after the child is complete and before it is woken:
- *         the child's signal dispositions and mask become what was asked for
- *   exec  in the child, after the new image is in place: the exec mask
- *   exit  in the child: what is left of the birth is dropped
+ *   fork  runs in the parent, after the child is complete and before it is woken;
+ *         sets the child's signal dispositions and mask
+ *   exec  runs in the child, after the new image is in place; sets the exec mask
+ *   exit  runs in the child; drops a birth that no exec has used
  *
- * A birth is in the table from spawnctl_child_expect() until the fork probe
- * takes it out; if the child is to have an exec mask it goes back in there under
- * the child's name, is the child's from then on, and holds the module until the
- * exec or exit probe drops it. It is no part of the caller's stack: a task that
- * dies in the kernel never takes it out.
+ * A birth is the record of one child that is to be made. spawnctl_child_expect()
+ * adds it to the table under the parent's key, and the fork probe removes it. A birth
+ * with an exec mask holds a reference to the module. The fork probe adds it again
+ * under the child's key; it then belongs to the child, until the exec or exit probe
+ * drops it. A birth is never on the caller's stack: a task that dies in the kernel
+ * does not remove it, and the table would point to a freed stack.
  *
- * The probes run for every fork, exec and exit on the machine, so the first
- * line of each is one test that nothing of ours is in flight. They run with
- * preemption off on most kernels, PREEMPT_RT's included: raw spinlocks only, no
- * allocation, no kfree(), and none of the signal code's own locks. What is
- * dropped is kept for the next birth, so that a spawn allocates nothing.
+ * The probes run for every fork, exec and exit on the machine. So each begins with one
+ * cheap test for pending births. They run with preemption disabled on most kernels,
+ * including PREEMPT_RT. So they use raw spinlocks only, do not allocate, do not call
+ * kfree(), and do not take the siglock. A dropped birth is kept as a spare, so that
+ * usually a spawn does not allocate.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -37,35 +37,35 @@
 #include "trace.h"
 
 #define TABLE_BITS	6
-#define MOST_SPARE	4	/* in a bucket */
+#define MOST_SPARE	4	/* per bucket */
 
 struct bucket {
 	raw_spinlock_t lock;
-	struct hlist_head births;	/* these are protected by lock */
+	struct hlist_head births;	/* lock protects this and the following fields */
 	struct hlist_head spare;
 	unsigned int spares;
 } ____cacheline_aligned_in_smp;
 
 static struct bucket table[1 << TABLE_BITS];
 
-static atomic_t born_next = ATOMIC_INIT(0);	/* in the table, for the fork probe */
-static atomic_t exec_next = ATOMIC_INIT(0);	/* in the table, for exec and exit */
+static atomic_t born_next = ATOMIC_INIT(0);	/* births that wait for the fork probe */
+static atomic_t exec_next = ATOMIC_INIT(0);	/* births that wait for the exec or exit probe */
 
 /**
- * struct spawnctl_birth - what the probes are to do to one child
- * @node: place in the table, under the lock of @key's bucket, or among the spare
- *	ones of @home
- * @key: whose birth this is: the parent's task_struct until the child exists;
- *	from then on exec_key(), the child's signal_struct, which stays the same
- *	when a thread that is not the leader calls execve(2)
- * @home: the parent's bucket, where it is kept for the next birth
- * @start_time: @key's task's, to know it by: should the exit of one ever go
- *	unseen, the address will be another's
- * @signals: what is to be done
- * @command: by which it is made
- * @flags: as asked
- * @born: where the caller wants to be told, on its stack
- * @rcu: for freeing in a probe, where kfree() may not be called
+ * struct spawnctl_birth - how the probes are to prepare one child
+ * @node: entry in the list of births of @key's bucket, or of spares of @home
+ * @key: the parent's task_struct until the child exists; then exec_key(), the
+ *	child's signal_struct, which stays the same when a thread that is not
+ *	the leader calls execve(2)
+ * @home: the parent's bucket, which keeps the birth as a spare
+ * @start_time: start_time of the task that @key stands for. It detects a stale
+ *	birth, which stays in the table if a task dies in the kernel or an exit
+ *	probe is skipped: the address in @key can then be reused
+ * @signals: signal state for the child
+ * @command: SPAWN or FORK
+ * @flags: flags of the call
+ * @born: on the caller's stack; the fork probe fills it in
+ * @rcu: for kfree_rcu(), as a probe must not call kfree()
  */
 struct spawnctl_birth {
 	struct hlist_node node;
@@ -84,13 +84,16 @@ static struct bucket *bucket_of(const void *key)
 	return &table[hash_ptr(key, TABLE_BITS)];
 }
 
-/* Told from the address of a task_struct, should one have been there before */
+/*
+ * Adds 1 so that the key never equals the address of a task_struct. Otherwise the stale
+ * birth of a dead parent could match a signal_struct that has reused its address.
+ */
 static const void *exec_key(const struct task_struct *task)
 {
 	return (const char *)task->signal + 1;
 }
 
-/* With @bucket locked */
+/* Called with @bucket->lock held */
 static void table_add(struct bucket *bucket, struct spawnctl_birth *birth, const void *key)
 {
 	birth->key = key;
@@ -114,7 +117,7 @@ static struct spawnctl_birth *table_take(const void *key)
 	return found;
 }
 
-/* It is over: kept, or freed */
+/* Keeps a birth that is no longer in the table as a spare, or frees it */
 static void put_birth(struct spawnctl_birth *birth)
 {
 	struct bucket *home = birth->home;
@@ -131,7 +134,7 @@ static void put_birth(struct spawnctl_birth *birth)
 		kfree_rcu(birth, rcu);
 }
 
-/* With @bucket locked: NULL if it has none */
+/* Called with @bucket->lock held. Returns NULL if there is no spare. */
 static struct spawnctl_birth *spare_birth(struct bucket *bucket)
 {
 	struct spawnctl_birth *birth;
@@ -145,11 +148,13 @@ static struct spawnctl_birth *spare_birth(struct bucket *bucket)
 }
 
 /**
- * spawnctl_child_expect() - have the caller's next child prepared
- * @signals: how; spawnctl_child_forget() comes after the call that makes it
- * @command: SPAWN or FORK, for who traces it
- * @flags: as asked, for him too
- * @born: filled in when it is prepared
+ * spawnctl_child_expect() - have the fork probe prepare the caller's next child
+ * @signals: signal state for the child
+ * @command: SPAWN or FORK, for the tracepoint
+ * @flags: flags of the call, for the tracepoint
+ * @born: filled in by the fork probe
+ *
+ * spawnctl_child_forget() must be called after the call that makes the child.
  *
  * Return: 0 or -ENOMEM.
  */
@@ -163,7 +168,7 @@ int spawnctl_child_expect(const struct spawnctl_signals *signals, unsigned int c
 	birth = spare_birth(bucket);
 	if (unlikely(!birth)) {
 		raw_spin_unlock(&bucket->lock);
-		/* Goes from hand to hand: nobody's account it is on */
+		/* Recycled across tasks, so not charged to a memory cgroup */
 		birth = kmalloc(sizeof(*birth), GFP_KERNEL);
 		if (!birth)
 			return -ENOMEM;
@@ -199,21 +204,22 @@ static struct spawnctl_birth *take_expected(struct task_struct *parent)
 	atomic_dec(&born_next);
 	if (likely(birth->start_time == parent->start_time))
 		return birth;
-	/* Of a task that died in the kernel, and that was where this one is */
+	/* Stale: the task_struct address has been reused */
 	drop_expected(birth);
 	return NULL;
 }
 
 /**
- * spawnctl_child_forget() - expect no child of the caller any more
+ * spawnctl_child_forget() - drop the caller's birth if no probe has taken it
  *
- * Return: whether one was still expected.
+ * Return: true if there was one. Then no child was made, or the fork probe was skipped
+ * and has not prepared the child.
  */
 bool spawnctl_child_forget(void)
 {
 	struct spawnctl_birth *birth;
 
-	/* Nobody's is in the table; the caller's would be counted */
+	/* Fast path: no birth is pending */
 	if (!atomic_read(&born_next))
 		return false;
 	birth = take_expected(current);
@@ -223,16 +229,16 @@ bool spawnctl_child_forget(void)
 	return true;
 }
 
-/** spawnctl_child_exec_pending() - how many children hold an exec mask */
+/** spawnctl_child_exec_pending() - number of children with a pending exec mask */
 unsigned int spawnctl_child_exec_pending(void)
 {
 	return atomic_read(&exec_next);
 }
 
-/* Whoever sends a signal just then reads without a mark: see set_blocked() */
+/* __no_kcsan: a concurrent sender reads the handlers by plain loads; see set_blocked() */
 static __no_kcsan void set_handlers(struct task_struct *child, u64 signals, __sighandler_t handler)
 {
-	/* The child's own, until it runs */
+	/* Not shared with any other task until the child runs */
 	struct sighand_struct *sighand = rcu_dereference_protected(child->sighand, true);
 
 	while (signals) {
@@ -244,38 +250,43 @@ static __no_kcsan void set_handlers(struct task_struct *child, u64 signals, __si
 }
 
 /*
- * @task is current, or a child that has not run yet: nobody else writes its
- * mask. It is written without the siglock, which may sleep on PREEMPT_RT. Who
- * sends a signal at this moment sees the old mask or the new one; what he
- * queued under the old one is found when the task looks next, with the lock
- * held, and the caller sees to it that it looks. So the race is wanted, and KCSAN is
- * not to find it.
+ * @task is current or a child that has not run yet, so no other task writes its mask.
+ * The write is lockless, as the siglock can sleep on PREEMPT_RT. A task that sends a
+ * signal at this moment sees the old mask or the new one. If it queues the signal by
+ * the old mask, @task finds the signal when it next recalculates its pending signals
+ * under the siglock; the caller makes sure that @task does. The race is intended, so
+ * KCSAN must not report it.
  */
 static __no_kcsan void set_blocked(struct task_struct *task, u64 mask)
 {
 	BUILD_BUG_ON(sizeof(task->blocked) != sizeof(mask));
 
 	/*
-	 * The handlers that go with a mask are seen before it. (By who reads
-	 * mask, then handler, in order, as x86 does. Elsewhere a sender can take
-	 * them for each other's, for a signal sent at this very moment.)
+	 * Release: a sender that sees the new mask also sees the handlers that were
+	 * set before it, if its CPU loads mask and handler in order, as x86 does.
+	 * On a weakly ordered architecture it can combine a new mask with an old
+	 * handler, or the reverse, for a signal sent at this moment.
 	 */
 	smp_store_release(&task->blocked.sig[0], mask);
 }
 
 /*
- * The child can be seen by kill(2) already, and has been since before it left
- * copy_process(): with caught signals at SIG_DFL, and under the mask that the
- * parent widened for it, so that nothing that is to be blocked, reset or
- * ignored has been acted on (see block() in spawn.c). The mask is set after the
- * handlers. It loses what is too much; what schedule_tail() then finds
- * deliverable, in the child and under the siglock, meets the new handlers. It
- * gains only signals that the child ignores: one that comes before is dropped.
+ * kill(2) has been able to see the child since before copy_process() returned. Until
+ * now the child has had SIG_DFL for caught signals, and the mask that block() in
+ * spawn.c widened in the parent. So no signal that the child is to block, reset or
+ * ignore has acted on it, except those that block() leaves out.
  *
- * A signal of @sig_ignore that came in between is not flushed. If the child's
- * mask does not block it, the child drops it before its first instruction;
- * if it does, it stays pending, as it does when it comes an instant later: a
- * signal that is blocked is never dropped for being ignored.
+ * The mask is set after the handlers. It loses the signals of the widened mask that
+ * the child is not to block. If one of them is pending, schedule_tail() finds it
+ * deliverable, in the child and under the siglock, and it meets the new handlers.
+ * The mask gains only the signals that block() left out. One that was sent earlier
+ * has been dropped, as the child ignores it (but in a child of an init process it
+ * has taken its default action).
+ *
+ * A signal of @sig_ignore that was sent during the copy is not flushed. If the
+ * child's mask does not block it, the child drops it before its first instruction.
+ * If the mask blocks it, it stays pending, as it would if it were sent a moment
+ * later: a blocked signal is never dropped for being ignored.
  */
 static void probe_fork(void *data, struct task_struct *parent, struct task_struct *child)
 {
@@ -307,7 +318,7 @@ static void probe_fork(void *data, struct task_struct *parent, struct task_struc
 	atomic_inc(&exec_next);
 }
 
-/* The birth of the process that @task is in is over */
+/* Removes the birth of @task's process from the table, if it has one */
 static struct spawnctl_birth *drop(struct task_struct *task)
 {
 	struct spawnctl_birth *birth = table_take(exec_key(task));
@@ -331,15 +342,19 @@ static void probe_exec(void *data, struct task_struct *task, pid_t old_pid,
 	mask = birth->signals.exec_mask;
 
 	/*
-	 * Where the program gains rights, an LSM may just have emptied the mask
-	 * (SELinux does, without the permission siginh): block nothing anew.
-	 * What a policy empties with noatsecure allowed cannot be told.
+	 * If the program gains privileges, an LSM may just have cleared the mask
+	 * (SELinux does so without the siginh permission): block no additional
+	 * signal. If the policy grants noatsecure, secureexec is not set, and a
+	 * cleared mask cannot be detected.
 	 */
 	if (bprm->secureexec)
 		mask &= task->blocked.sig[0];
-	/* A thread that executes a program takes its leader's start_time */
+	/*
+	 * If the start times differ, the birth is stale. A thread that is not the
+	 * leader has taken over the leader's start_time by now.
+	 */
 	if (birth->start_time == task->start_time) {
-		/* Looked at on the way to the program's first instruction */
+		/* Pending signals are rechecked before the program's first instruction */
 		set_blocked(task, mask);
 		set_tsk_thread_flag(task, TIF_SIGPENDING);
 	}
@@ -354,7 +369,7 @@ static void probe_exit(EXIT_PROBE_ARGS)
 
 	if (likely(!atomic_read(&exec_next)))
 		return;
-	/* The last thread: all that could have executed a program are gone */
+	/* Another thread of the process can still call execve(2) */
 	if (atomic_read(&task->signal->live))
 		return;
 	birth = drop(task);
@@ -362,7 +377,7 @@ static void probe_exit(EXIT_PROBE_ARGS)
 		return;
 
 	put_birth(birth);
-	/* Not the last we do here, but unloading waits for running probes */
+	/* Module text still runs after this, but unloading waits for running probes */
 	module_put(THIS_MODULE);
 }
 
@@ -423,7 +438,7 @@ void spawnctl_child_exit(void)
 	int i;
 
 	unhook(ARRAY_SIZE(hooks));
-	/* No probe runs any more, and no caller is left */
+	/* No lock is needed: no probe runs any more, and no caller is left */
 	for (i = 0; i < ARRAY_SIZE(table); i++)
 		while ((birth = spare_birth(&table[i])))
 			kfree(birth);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * One birth: what is asked for is checked and put into kernel_clone()'s terms,
- * the child is made, and all is put back on every way out.
+ * SPAWN and FORK: check the request, translate it for kernel_clone(), make the child,
+ * and restore the caller's state on every return path.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -14,7 +14,7 @@
 #include "compat/no_new_privs.h"
 #include "spawnctl.h"
 
-/* What no mask ever holds: kill -9, cgroup.kill and the OOM killer must work */
+/* Never in a mask: kill -9, cgroup.kill and the OOM killer must work */
 #define UNBLOCKABLE	(sigmask(SIGKILL) | sigmask(SIGSTOP))
 
 #define STACK_ALIGN	16UL
@@ -26,12 +26,12 @@
 			 SPAWNCTL_HOLD)
 #define FORK_FLAGS	(COMMON_FLAGS | SPAWNCTL_SET_TID)
 
-/* Those of @flags that this kernel has something for */
+/* Those of @flags that this kernel supports */
 static u32 served(u32 flags)
 {
 	if (!CLONE_AUTOREAP)
 		flags &= ~SPAWNCTL_AUTOREAP;
-	/* Without cgroups the kernel takes the descriptor, and does nothing */
+	/* A kernel without cgroups accepts the descriptor and ignores it */
 	if (!IS_ENABLED(CONFIG_CGROUPS))
 		flags &= ~SPAWNCTL_CGROUP;
 	return flags;
@@ -53,8 +53,8 @@ static bool given(const struct spawnctl_clone *arg, u32 flag)
 }
 
 /*
- * kernel_clone() trusts its caller: what clone3() checks before calling it has
- * to be checked here, and only flags named here ever reach it.
+ * kernel_clone() trusts its caller. Whatever clone3(2) checks before it calls
+ * kernel_clone() must be checked here. Only clone flags named in this file reach it.
  */
 static int check_arg(const struct spawnctl_clone *arg, u32 known_flags)
 {
@@ -83,9 +83,9 @@ static int check_arg(const struct spawnctl_clone *arg, u32 known_flags)
 }
 
 /*
- * Stores the child's stack pointer, 0 for the caller's. The checks are those of
- * clone3(): access_ok() accepts a tagged address where the architecture has
- * them, which need not be positive as a long.
+ * Stores the child's stack pointer in @top, or 0 for the caller's. The checks are those
+ * of clone3(2). The address is not the return value: where the architecture has tagged
+ * addresses, access_ok() accepts them, and as a long such an address can be negative.
  */
 static int get_stack_top(const struct spawnctl_clone *arg, unsigned long *top)
 {
@@ -101,10 +101,10 @@ static int get_stack_top(const struct spawnctl_clone *arg, unsigned long *top)
 }
 
 /*
- * A hold that cannot be served is refused while there is no child: afterwards
- * the caller's handlers would run before the caller expects them. Nothing is
- * changed. The caller may wait here for a page of its own, so permission is
- * checked after this.
+ * Refuses an inaccessible hold before there is a child. Later it could only be ignored,
+ * and the caller's handlers would run earlier than the caller expects. The write stores
+ * the value that was read. Both accesses can fault for long (userfaultfd), so permission
+ * is checked after this.
  */
 static int check_hold(const struct spawnctl_clone *arg)
 {
@@ -161,22 +161,23 @@ static void set_kargs(struct kernel_clone_args *kargs, const struct spawnctl_clo
 	}
 }
 
-/* What the child is to block, reset or ignore */
+/* The signals that the child is to block, reset or ignore */
 static u64 concerned(const struct spawnctl_signals *signals)
 {
 	return signals->mask | signals->sig_default | signals->sig_ignore;
 }
 
 /*
- * Those of @set that the kernel drops when they are sent to the caller's process,
- * and that the child will ignore too: at SIG_IGN, unless the child has them
- * reset, or without an action by default, which a child ignores in any case. With
- * the siglock held.
+ * Returns those of @set that the kernel drops when they are sent to the caller's process,
+ * and that the child will ignore too: signals at SIG_IGN that are not in @reset, and
+ * signals at SIG_IGN or SIG_DFL whose default action is to be ignored. Called with the
+ * siglock held.
  *
- * The init of a pid namespace drops all that is at SIG_DFL, unless it is blocked:
- * then it is handed to another thread, and a fatal one ends the namespace. Its
- * child does not ignore those, and can be killed by one until probe_fork() has set
- * its mask; that is the smaller evil.
+ * In the init process of a pid namespace, the kernel also drops all signals at SIG_DFL. If
+ * one is blocked, it is queued and goes to another thread instead, and a fatal one ends
+ * the namespace. So signals at SIG_DFL are returned too, although the child does not
+ * ignore them. Until probe_fork() has set the child's mask, one can kill the child, which
+ * does less harm.
  */
 static u64 dropped_unless_blocked(u64 set, u64 reset)
 {
@@ -200,14 +201,14 @@ static u64 dropped_unless_blocked(u64 set, u64 reset)
 }
 
 /*
- * Blocks in the caller too what the child is to block, reset or ignore. Returns
- * the mask as it was.
+ * Blocks in the caller the signals that the child is to block, reset or ignore. Returns
+ * the caller's previous mask.
  *
- * A blocked signal is never dropped for being ignored: it is queued, and another
- * thread is woken for it, whose epoll_wait(2) then fails with EINTR though the
- * program has no handler. So a caller with other threads does not block what it
- * ignores, if the child ignores it too: such a signal has no effect on a child
- * that is being made. probe_fork() blocks it in the child.
+ * A blocked signal is never dropped for being ignored. It is queued and wakes another
+ * thread, whose epoll_wait(2) then fails with EINTR although the program has no handler.
+ * So if the caller has other threads, this leaves out signals that both the caller and
+ * the child ignore: they have no effect on a child that is being made. probe_fork()
+ * blocks them in the child.
  */
 static u64 block(const struct spawnctl_signals *signals)
 {
@@ -224,15 +225,16 @@ static u64 block(const struct spawnctl_signals *signals)
 	if (!flagged)
 		current->blocked = wide;
 	spin_unlock_irq(siglock_of_current());
-	/* Hands signals that this thread was to take to another thread */
+	/* Slow path: retargets pending signals that this thread now blocks */
 	if (flagged)
 		sigprocmask(SIG_SETMASK, &wide, NULL);
 	return old;
 }
 
 /*
- * Never blocks anything: there is nothing to hand to another thread. What is flagged
- * stays so, for a call that is to be restarted on the way to user space.
+ * Blocks no additional signal, so no pending signal has to be retargeted. Never clears
+ * TIF_SIGPENDING: a call that returns -ERESTARTNOINTR is restarted only if it is set on
+ * the way to user space.
  */
 static void unblock_to(u64 mask)
 {
@@ -247,9 +249,9 @@ static void unblock_to(u64 mask)
 }
 
 /*
- * Whether the child wants the caller's signals held back. What is then for the
- * caller to put back is @mask. Another thread may have installed a handler for
- * what was ignored when the call began: that is held back as well.
+ * Returns whether the child wants the caller's signals to stay blocked, and if so stores
+ * @mask for the caller to restore. Then it also blocks the signals that block() left out
+ * as ignored: another thread may have installed a handler for them during the call.
  */
 static bool held(struct spawnctl_hold __user *hold, u64 mask,
 		 const struct spawnctl_signals *signals)
@@ -265,19 +267,20 @@ static bool held(struct spawnctl_hold __user *hold, u64 mask,
 }
 
 /*
- * Born blocked. kill(2) sees the child from inside copy_process() on, before
- * the fork probe has given it its mask and handlers, and under the mask that it
- * copied: a fatal signal in that stretch would kill it, one that the caller
- * ignores and the child has reset would be dropped, and setting the mask
- * afterwards would undo neither. So the caller itself blocks whatever the child
- * is to block, reset or ignore before it makes the call, but for block()'s
- * exception, and the probe takes away what is too much.
+ * The child is born blocked. From a point within copy_process() on, kill(2) can see the
+ * child, which has the mask that it copied until the fork probe sets its mask and
+ * handlers. Without precaution, a fatal signal in that time would kill the child, and a
+ * signal that the caller ignores but the child has reset would be dropped. Setting the
+ * mask afterward would undo neither. So the caller itself first blocks all signals that
+ * the child is to block, reset or ignore, except those that block() leaves out, and the
+ * probe narrows the child's mask.
  *
- * The caller's mask is never narrowed: a signal that is pending, and blocked by
- * the caller, would become deliverable, copy_process() would answer
- * -ERESTARTNOINTR, and the call would be restarted for ever.
+ * The caller's mask is never narrowed before the call. A pending signal that the caller
+ * blocks would become deliverable, copy_process() would return -ERESTARTNOINTR, and the
+ * call would be restarted forever.
  *
- * A child with @signals is expected, and no more when this returns.
+ * spawnctl_child_expect() has added the birth of a child with @signals to the table. When
+ * this returns, the fork probe has taken it or it has been dropped.
  */
 static noinline pid_t spawnctl_clone_call(const struct spawnctl_signals *signals,
 					  struct kernel_clone_args *kargs,
@@ -291,17 +294,17 @@ static noinline pid_t spawnctl_clone_call(const struct spawnctl_signals *signals
 	nr = static_call(spawnctl_kernel_clone)(kargs);
 
 	/*
-	 * A tracepoint is skipped by a task that is moved off a CPU as that
-	 * goes offline, if it is preempted at just the wrong instruction. Such
-	 * a child keeps the wide mask and the signals that the caller ignores.
+	 * A task skips a tracepoint if, at one instruction of it, the task is
+	 * preempted and moved off a CPU that goes offline. The child then keeps
+	 * the widened mask and ignores the signals that the caller ignores.
 	 */
 	missed = spawnctl_child_forget();
 	if (missed && nr > 0)
 		pr_warn_once("child %d was not prepared\n", nr);
 
 	/*
-	 * Unless a tracer has given the caller another mask meanwhile. (It read
-	 * the wide one, if it read it.)
+	 * Keep a mask that a tracer has set during the call. (If the tracer had
+	 * read the mask before, it read the widened one.)
 	 */
 	if (current->blocked.sig[0] != wide)
 		old = current->blocked.sig[0];
@@ -344,10 +347,10 @@ static long make_child(struct file *file, unsigned int nr, struct spawnctl_clone
 	set_kargs(&kargs, arg);
 
 	/*
-	 * On the descriptor that this call came by the system call took no
-	 * reference, if the table has one user. But a child that shares the
-	 * table can close it, and so can the caller itself: at a tracer's event
-	 * in kernel_clone() it does what it has been left to do, by io_uring say.
+	 * Hold the file during the call. fdget() takes no reference if the
+	 * descriptor table has one user, but a child that shares the table can
+	 * close the descriptor. So can the caller itself: at a ptrace event in
+	 * kernel_clone() it runs its task work, for example for io_uring.
 	 */
 	get_file(file);
 	spawnctl_call_begins();
@@ -358,10 +361,11 @@ static long make_child(struct file *file, unsigned int nr, struct spawnctl_clone
 	spawnctl_call_ends(file, nr, arg->flags, ret, &born);
 	spawnctl_grant_settle(file, ret > 0);
 	/*
-	 * copy_process() can fail after it has stored the number, which is
-	 * somebody else's by now. If that cannot be stored, it was not either.
-	 * A restart is answered before, and must find the struct as it was, in
-	 * which the place may be.
+	 * copy_process() can fail after it has stored the pidfd's number, which
+	 * may by now be that of another file. So store -1 there. If that fails,
+	 * the number was not stored either. -ERESTARTNOINTR is returned before
+	 * the number is stored. The struct must then be unchanged for the
+	 * restart, and the __s32 for the pidfd may be part of it.
 	 */
 	if (ret < 0 && ret != -ERESTARTNOINTR && given(arg, SPAWNCTL_PIDFD))
 		(void)put_user(-1, kargs.pidfd);
