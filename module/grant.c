@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The open file: what it grants, and to whom.
+ * The open file: what it grants, and to which tasks.
  *
- * The permission to make children is the descriptor. LIMIT narrows the open
- * file behind it for ever, and for all who share it. Under a seccomp filter it
- * grants nothing, unless a task without one has said that it shall.
+ * The descriptor is the permission to make children. LIMIT narrows the open file
+ * behind it permanently, for all tasks that share it. To a task under a seccomp filter
+ * the open file grants only INFO, unless a task without a filter has allowed more by
+ * LIMIT, or allow_filtered is set.
  */
 #include <linux/moduleparam.h>
 #include <linux/sched.h>
@@ -28,9 +29,9 @@ MODULE_PARM_DESC(allow_filtered,
 			 SPAWNCTL_LIMIT_CHILDREN | IN_FORCE)
 
 /*
- * What a LIMIT that names no commands or no flags leaves allowed, at most: the
- * ones of ABI 1. Never add to these. A program narrows a descriptor by what it
- * knows, and must not leave open what a later version brings.
+ * The most that a LIMIT without commands, or without flags, leaves allowed: those of
+ * ABI 1. Never add to these. A program that narrows a descriptor names only what it
+ * knows, and must not leave a command or flag of a later version allowed.
  */
 #define FIRST_COMMANDS	(BIT(SPAWNCTL_CMD_INFO) | BIT(SPAWNCTL_CMD_SPAWN) | \
 			 BIT(SPAWNCTL_CMD_FORK) | BIT(SPAWNCTL_CMD_LIMIT))
@@ -38,16 +39,16 @@ MODULE_PARM_DESC(allow_filtered,
 
 /**
  * struct spawnctl_grant - what one open file of the device still grants
- * @lock: protects the rest, which is written with it held. Not held over a
- *	birth: the child may call on the same file while its parent waits for it
- * @commands: as bits (1 << SPAWNCTL_CMD_*)
- * @flags: of SPAWN and FORK
- * @in_force: of enum spawnctl_limit_flags, those that are a yes or a no
- * @children: how many more may be made, those under way among them
- * @id: this open file's number, as INFO and events tell it
- * @under_way: calls that may yet make one of these. A child is taken off
- *	@children when it exists, not when it is asked for, so that what is
- *	asked in vain costs nothing
+ * @lock: held to write the other members. Not held while a child is made: the child may
+ *	call on the same file while its parent waits for it
+ * @commands: allowed commands, as bits (1 << SPAWNCTL_CMD_*)
+ * @flags: allowed flags of SPAWN and FORK
+ * @in_force: the flags of enum spawnctl_limit_flags that take no value and are set
+ * @children: how many more children may be made, including those of calls in progress
+ * @id: number of this open file, as in INFO and events
+ * @under_way: calls in progress, each of which can still make one of @children. A child
+ *	is subtracted from @children when it exists and not when it is requested,
+ *	so that a call that fails costs nothing
  */
 struct spawnctl_grant {
 	spinlock_t lock;	/* see above */
@@ -71,9 +72,9 @@ bool spawnctl_caller_is_filtered(void)
 }
 
 /*
- * Checked at each call, not only at open: else a library that opened the device
- * before the filter was installed would leave the process a fork that the
- * filter's author never heard of.
+ * Checked at each call and not only at open(2). Otherwise a library that opened the
+ * device before the filter was installed would leave the process a way to fork that
+ * the author of the filter does not know about.
  */
 static int caller_refusal(bool filtered)
 {
@@ -85,11 +86,13 @@ static int caller_refusal(bool filtered)
 }
 
 /**
- * spawnctl_grant_open() - give a file that is being opened all there is
- * @file: the file
+ * spawnctl_grant_open() - set up an open file without limits
+ * @file: the file that is being opened
  *
- * A process that has given up fork by a filter must not get it back by a file
- * name that its filter lets through.
+ * Refused under a seccomp filter: a process whose filter denies fork but allows open(2)
+ * must not regain fork by opening the device.
+ *
+ * Return: 0, -EACCES, -EPERM or -ENOMEM.
  */
 int spawnctl_grant_open(struct file *file)
 {
@@ -128,33 +131,34 @@ static int refusal(u32 commands, u32 in_force, unsigned int nr)
 }
 
 /**
- * spawnctl_grant_refusal() - what the caller is answered whatever he asks
- * @file: the open file he asks on
- * @nr: a command but INFO
+ * spawnctl_grant_refusal() - the error for this caller, regardless of the request
+ * @file: the open file of the call
+ * @nr: the command, any but INFO
  *
- * Without the lock: whoever is not refused is asked once more with it held. Who
- * sees the mark for filtered callers sees what was taken away with it.
+ * Lockless precheck; repeated under the lock. A caller that sees
+ * SPAWNCTL_LIMIT_FILTERED also sees which commands the same LIMIT has taken away.
+ *
+ * Return: 0, -EACCES or -EPERM.
  */
 int spawnctl_grant_refusal(struct file *file, unsigned int nr)
 {
 	const struct spawnctl_grant *grant = grant_of(file);
-	/* Pairs with the release of spawnctl_limit() */
+	/* Pairs with smp_store_release() in spawnctl_limit() */
 	u32 in_force = smp_load_acquire(&grant->in_force);
 
 	return refusal(READ_ONCE(grant->commands), in_force, nr);
 }
 
 /**
- * spawnctl_grant_take() - one child, if it may be as it is asked for
- * @file: the open file it is asked on
+ * spawnctl_grant_take() - reserve one child, if the request is allowed
+ * @file: the open file of the call
  * @nr: the command
- * @clone: what is asked; what the file forces is added
+ * @clone: the request; what LIMIT forces is added to it
  *
- * Asks once more who asks: between the command and its struct a caller can wait as
- * long as he likes, for a page that he serves himself, and be put under a filter
- * meanwhile, or the command be taken away.
+ * Rechecks the caller: copying the struct may have faulted for long (userfaultfd), while
+ * a filter was installed or LIMIT took the command away.
  *
- * Return: 0, and spawnctl_grant_settle() has to be called; or a negative errno.
+ * Return: 0, and spawnctl_grant_settle() must be called; or -EACCES, -EPERM or -EDQUOT.
  */
 int spawnctl_grant_take(struct file *file, unsigned int nr, struct spawnctl_clone *clone)
 {
@@ -183,9 +187,9 @@ out:
 }
 
 /**
- * spawnctl_grant_settle() - what was taken has been used, or not
+ * spawnctl_grant_settle() - end a reservation of spawnctl_grant_take()
  * @file: the open file
- * @born: whether there is, or was, a child
+ * @born: whether a child was made, even if it has ended
  */
 void spawnctl_grant_settle(struct file *file, bool born)
 {
@@ -193,20 +197,20 @@ void spawnctl_grant_settle(struct file *file, bool born)
 
 	spin_lock(&grant->lock);
 	grant->under_way--;
-	/* 0 already if LIMIT came in between, for the calls under way then */
+	/* @children can be 0: LIMIT may set it below the number of calls in progress */
 	if (born && grant->children && grant->children != SPAWNCTL_NO_LIMIT)
 		grant->children--;
 	spin_unlock(&grant->lock);
 }
 
 /**
- * spawnctl_grant_info() - the part of INFO that is about the open file
+ * spawnctl_grant_info() - fill in the members of INFO that depend on the open file
  * @file: the open file
- * @info: has what is the same for all open files; what this one does not allow
- *	is taken out
+ * @info: on entry has the members that are the same for all open files; flags that this
+ *	one does not allow are removed
  *
- * A filtered caller is told nothing of other open files: the number of this one
- * is a count of all opens.
+ * A filtered caller must not learn about other open files. So it does not get the id,
+ * which counts all opens.
  */
 void spawnctl_grant_info(struct file *file, struct spawnctl_info *info)
 {
@@ -240,11 +244,11 @@ u64 spawnctl_grant_id(struct file *file)
 }
 
 /**
- * spawnctl_grant_statistics() - whether the descriptor gives the caller the statistics
+ * spawnctl_grant_statistics() - whether the caller may read the statistics by @file
  * @file: an open file of the device
  *
- * They are of the whole system, so a filtered caller does not get them, even by
- * a descriptor that is marked for it.
+ * The statistics are system-wide. So a filtered caller may not read them, even with a
+ * descriptor that SPAWNCTL_LIMIT_FILTERED allows it to use.
  *
  * Return: 0, -EACCES or -EPERM.
  */
@@ -270,7 +274,7 @@ static int check_limit(const struct spawnctl_limit *limit)
 		return -EINVAL;
 	if ((limit->commands & ~ALL_COMMANDS) || (limit->clone_flags & ~SPAWNCTL_ALL_FLAGS))
 		return -EINVAL;
-	/* A filtered task must not open the door that its filter closes */
+	/* A filtered task must not lift its own restriction */
 	if ((limit->flags & SPAWNCTL_LIMIT_FILTERED) && spawnctl_caller_is_filtered())
 		return -EACCES;
 	return 0;
@@ -299,7 +303,7 @@ long spawnctl_limit(struct file *file, void *arg)
 	grant->flags &= flags;
 	if (limit->flags & SPAWNCTL_LIMIT_CHILDREN)
 		grant->children = min_t(u64, grant->children, limit->children);
-	/* After the commands: see spawnctl_grant_refusal() */
+	/* After the commands; pairs with smp_load_acquire() in spawnctl_grant_refusal() */
 	smp_store_release(&grant->in_force, grant->in_force | (limit->flags & IN_FORCE));
 out:
 	spin_unlock(&grant->lock);

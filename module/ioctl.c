@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The commands' dispatch: copies an argument struct, once, and calls whom it
- * is for.
+ * Dispatch of the commands: copies the argument struct once, and calls the command's
+ * handler.
  */
 #include <linux/nospec.h>
 #include <linux/uaccess.h>
@@ -17,7 +17,7 @@ static long spawnctl_info(struct file *file, void *arg)
 		.spawn_flags	= spawnctl_spawn_flags(),
 		.fork_flags	= spawnctl_fork_flags(),
 	};
-	/* It is of the whole system */
+	/* System-wide, so hidden from a filtered caller */
 	if (!spawnctl_caller_is_filtered())
 		info->exec_pending = spawnctl_child_exec_pending();
 	spawnctl_grant_info(file, info);
@@ -31,12 +31,12 @@ union spawnctl_arg {
 };
 
 /**
- * struct spawnctl_command - one line of the dispatch table
- * @run: does the command; @arg is the kernel's copy of the struct
- * @size: of the struct, as this kernel knows it
- * @min_size: of its first version
- * @out: the struct is written back
- * @free: for whoever has the descriptor
+ * struct spawnctl_command - entry of the dispatch table
+ * @run: handler; @arg is the kernel's copy of the struct
+ * @size: size of the struct, as this kernel knows it
+ * @min_size: size of the struct's first version
+ * @out: the struct is copied back to the caller
+ * @free: needs no permission other than the descriptor
  */
 struct spawnctl_command {
 	long (*run)(struct file *file, void *arg);
@@ -71,7 +71,7 @@ static const struct spawnctl_command spawnctl_commands[] = {
 	},
 };
 
-/* Word by word, which spares the call that is to be fast most of what a copy costs */
+/* Fast path: copying word by word avoids most of the cost of a general copy */
 static long copy_clone(struct spawnctl_clone *clone, const void __user *uarg)
 {
 	const u64 __user *from = uarg;
@@ -100,7 +100,7 @@ static long copy_arg(union spawnctl_arg *copy, u32 ksize, const void __user *uar
 
 static void spawnctl_abi_check(void)
 {
-	/* Sizes never change, and no member has a hole before it */
+	/* The VER0 sizes never change, and the structs have no holes */
 	BUILD_BUG_ON(offsetofend(struct spawnctl_info, id) !=
 		     SPAWNCTL_INFO_SIZE_VER0);
 	BUILD_BUG_ON(sizeof(struct spawnctl_info) != SPAWNCTL_INFO_SIZE_VER0);
@@ -116,7 +116,7 @@ static void spawnctl_abi_check(void)
 	BUILD_BUG_ON(sizeof(struct spawnctl_clone) != 4 * sizeof(u32) + 9 * sizeof(u64));
 }
 
-/* @copied: whether @copy has what was asked */
+/* Sets @copied once @copy holds the request */
 static long run_command(struct file *file, const struct spawnctl_command *command,
 			unsigned int nr, void __user *uarg, union spawnctl_arg *copy,
 			bool *copied)
@@ -124,14 +124,14 @@ static long run_command(struct file *file, const struct spawnctl_command *comman
 	u32 usize;
 	long ret;
 
-	/* Before the struct, so that a caller can ask this by an empty one */
+	/* Before the struct is read, so that a caller can test this with an invalid one */
 	if (!command->free) {
 		ret = spawnctl_grant_refusal(file, nr);
 		if (ret)
 			return ret;
 	}
 
-	/* The size is read once: what a racing thread makes of it is not used */
+	/* Read once: if another thread changes the size, the new value is never used */
 	if (get_user(usize, (u32 __user *)uarg))
 		return -EFAULT;
 	if (usize < command->min_size)
@@ -146,7 +146,7 @@ static long run_command(struct file *file, const struct spawnctl_command *comman
 	ret = command->run(file, copy);
 	if (ret || !command->out)
 		return ret;
-	/* The size stays as the caller gave it: he may call again with it */
+	/* Keep the caller's size, so that the struct can be used for another call */
 	if (copy_to_user(uarg + sizeof(usize), (void *)copy + sizeof(usize),
 			 min(usize, command->size) - sizeof(usize)))
 		return -EFAULT;
