@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What can be seen from outside: the generic netlink family.
+ * The generic netlink family: information, statistics and events.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -19,15 +19,15 @@
 #include "netlink.h"
 #include "spawnctl.h"
 
-/* So many can wait to be sent; of some hundred bytes each */
+/* Limit of queued events, of about a hundred bytes each */
 #define MOST_WAITING	4096
 
 static bool mute __ro_after_init;	/* see register_unheard() */
-static bool ready;			/* what is asked for can outlast the call */
+static bool ready;			/* dumps are allowed; see stats_start() */
 
 /*
- * An event is noted by the call that it tells of, and sent by a worker: how many
- * sockets there are to be looked at, and woken up, is not that call's concern.
+ * A call queues its event, and a worker sends it. So the cost of a call does not depend
+ * on how many sockets must be checked and woken.
  */
 struct noted_event {
 	struct llist_node node;
@@ -39,10 +39,10 @@ struct noted_event {
 	char comm[TASK_COMM_LEN];
 };
 
-static LLIST_HEAD(noted);			/* the last one first */
-static atomic_t n_noted = ATOMIC_INIT(0);	/* those being sent included */
-static atomic_t n_lost = ATOMIC_INIT(0);	/* since the worker looked */
-static u64 event_seq;				/* the worker's alone */
+static LLIST_HEAD(noted);			/* newest first */
+static atomic_t n_noted = ATOMIC_INIT(0);	/* including those being sent */
+static atomic_t n_lost = ATOMIC_INIT(0);	/* since the worker last ran */
+static u64 event_seq;				/* used by the worker only */
 
 static void send_events(struct work_struct *work);
 static DECLARE_WORK(sender, send_events);
@@ -56,7 +56,7 @@ static size_t event_size(void)
 
 static int put_u64(struct sk_buff *skb, int type, u64 value)
 {
-	/* One number for all: SPAWNCTL_A_*_PAD */
+	/* All SPAWNCTL_A_*_PAD have the same value */
 	return nla_put_u64_64bit(skb, type, value, SPAWNCTL_A_EVENT_PAD);
 }
 
@@ -85,8 +85,10 @@ static int put_event(struct sk_buff *skb, const struct noted_event *noted, u64 s
 }
 
 /*
- * Who joins a group is asked for CAP_NET_ADMIN, but not if it has no family yet, and
- * in another network namespace only for that namespace's.
+ * Returns whether a listener's socket was opened without CAP_NET_ADMIN in the initial user
+ * namespace. The kernel's check when a socket joins the group is not enough: there is none
+ * while the group has no family, and in another network namespace the kernel requires the
+ * capability only in the user namespace that owns that network namespace.
  */
 static int may_not_listen(struct sock *sk, struct sk_buff *skb, void *data)
 {
@@ -131,11 +133,11 @@ static void send_events(struct work_struct *work)
 }
 
 /**
- * spawnctl_event_send() - tell all listeners
- * @event: what; the rest is the calling task's
+ * spawnctl_event_send() - queue an event for all listeners
+ * @event: the event; the time and the calling task's ids and name are added
  *
- * Nobody is waited for, a listener's memory or attention least of all: whoever
- * cannot be told finds a number missing, and an ENOBUFS.
+ * Never waits, neither for memory nor for a listener. A listener that misses an event
+ * finds a gap in the sequence numbers and gets ENOBUFS.
  */
 void spawnctl_event_send(const struct spawnctl_event *event)
 {
@@ -162,7 +164,7 @@ void spawnctl_event_send(const struct spawnctl_event *event)
 	queue_work(queue, &sender);
 }
 
-/* A filtered caller is told nothing of the other users, but as an administrator */
+/* System-wide, so hidden from a filtered caller without CAP_NET_ADMIN */
 static u64 exec_pending(const struct sk_buff *request)
 {
 	if (spawnctl_caller_is_filtered() && !netlink_capable(request, CAP_NET_ADMIN))
@@ -197,7 +199,7 @@ static const struct nla_policy stats_policy[] = {
 	[SPAWNCTL_A_STATS_DESCRIPTOR] = { .type = NLA_S32 },
 };
 
-/* Whoever could open the device, and shows it, or CAP_NET_ADMIN */
+/* Reading the statistics needs a descriptor of the device, or CAP_NET_ADMIN */
 static int may_read(const struct netlink_callback *cb)
 {
 	struct nlattr *tb[SPAWNCTL_A_STATS_DESCRIPTOR + 1];
@@ -217,13 +219,16 @@ static int may_read(const struct netlink_callback *cb)
 			       "a descriptor of the device is needed, or CAP_NET_ADMIN");
 		return -EPERM;
 	}
-	/* Else a program that only writes what it is given would show its own */
+	/*
+	 * write(2) must not be enough: a program that has the device open and
+	 * writes untrusted data to a socket would present its own descriptor.
+	 */
 	if (!(NETLINK_CB(cb->skb).flags & NETLINK_SKB_DST)) {
 		NL_SET_ERR_MSG(cb->extack,
 			       "a descriptor is shown by sendto(2) or sendmsg(2), with an address");
 		return -EPERM;
 	}
-	/* The table is the sender's, in whose call this is */
+	/* This runs in the sender's context: it is the sender's descriptor table */
 	file = fget(nla_get_s32(descriptor));
 	ret = -EBADF;
 	if (file && spawnctl_is_device(file))
@@ -239,8 +244,8 @@ static int may_read(const struct netlink_callback *cb)
 
 /**
  * struct stats_dump - one dump of the statistics
- * @stats: all of it, as it was when it began
- * @next: the first errno that is still to be told; -1 if nothing has been told
+ * @stats: the counters, as they were when the dump began
+ * @next: the next errno to send; -1 before the first message
  */
 struct stats_dump {
 	struct spawnctl_stats *stats;
@@ -258,7 +263,7 @@ static int stats_start(struct netlink_callback *cb)
 	struct stats_dump *dump = dump_of(cb);
 	int ret;
 
-	/* A module that fails to load goes without waiting for who still reads */
+	/* If loading fails, the module is freed without waiting for a dump */
 	if (!READ_ONCE(ready))
 		return -EAGAIN;
 	ret = may_read(cb);
@@ -312,7 +317,7 @@ static int put_totals(struct sk_buff *skb, const struct spawnctl_stats *stats)
 	return 0;
 }
 
-/* The first message has all but the failures, and as many of these as go in */
+/* The first message has all totals and as many failures as fit; the rest follow */
 static int stats_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	struct stats_dump *dump = dump_of(cb);
@@ -339,7 +344,7 @@ static int stats_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	return skb->len;
 }
 
-/* No attribute but those of an operation's own policy */
+/* Rejects all attributes, for operations without a policy of their own */
 static const struct nla_policy no_attributes[] = {
 	[1] = { .type = NLA_REJECT },
 };
@@ -362,7 +367,7 @@ static const struct genl_multicast_group groups[] = {
 	{ .name = SPAWNCTL_MCGRP_EVENTS, .flags = EVENT_GROUP_FLAGS },
 };
 
-/* In the initial network namespace only, as netnsok is not said */
+/* In the initial network namespace only, as netnsok is not set */
 struct genl_family spawnctl_family __ro_after_init = {
 	.name		= SPAWNCTL_FAMILY_NAME,
 	.version	= SPAWNCTL_FAMILY_VERSION,
@@ -377,10 +382,12 @@ struct genl_family spawnctl_family __ro_after_init = {
 };
 
 /*
- * Without a filter: a group that has no family can be joined by anyone, and its
- * number then be given to us, listener and all. But a family that goes takes all
- * listeners off its groups; and if none is there when it has come, all later ones
- * will have been asked, but for one who was just on his way.
+ * Without EVENT_FILTER, listeners are checked only when they join the group. But any task
+ * can join a group number that no family has, and the kernel may then assign that number
+ * to this family, with the listener in the group. Unregistering a family removes all
+ * listeners from its groups. So unregister and register it again until its group is empty:
+ * then every later listener is checked when it joins, except a task that is just joining
+ * at that moment. If the group is never empty, no events are sent.
  */
 static int __init register_unheard(void)
 {
@@ -401,7 +408,7 @@ int __init spawnctl_netlink_init(void)
 {
 	int ret;
 
-	/* Not on the caller's CPU: that can be busy with what is not to be interrupted */
+	/* Unbound: the caller's CPU may run a task that must not be interrupted */
 	queue = alloc_workqueue("spawnctl", WQ_UNBOUND, 1);
 	if (!queue)
 		return -ENOMEM;
@@ -413,7 +420,7 @@ int __init spawnctl_netlink_init(void)
 	return ret;
 }
 
-/** spawnctl_netlink_ready() - the module stays */
+/** spawnctl_netlink_ready() - allow dumps, as loading can no longer fail */
 void __init spawnctl_netlink_ready(void)
 {
 	WRITE_ONCE(ready, true);
@@ -421,7 +428,7 @@ void __init spawnctl_netlink_ready(void)
 
 void spawnctl_netlink_exit(void)
 {
-	/* No call is under way any more. What is noted is sent before this returns */
+	/* No call is in progress. This waits until the queued events are sent. */
 	destroy_workqueue(queue);
 	genl_unregister_family(&spawnctl_family);
 }

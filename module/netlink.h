@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The one question that every call asks of netlink.c.
+ * The check for listeners that every SPAWN and FORK makes.
  */
 #ifndef SPAWNCTL_NETLINK_H
 #define SPAWNCTL_NETLINK_H
@@ -10,7 +10,7 @@
 
 extern struct genl_family spawnctl_family;
 
-/* Whether anybody listens */
+/* Whether the event group has a listener */
 static inline bool spawnctl_event_wanted(void)
 {
 	return genl_has_listeners(&spawnctl_family, &init_net, 0);

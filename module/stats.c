@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What is counted, and whoever asked is told of: the end of every SPAWN and FORK
- * comes by here.
+ * Counters, tracepoints and events: each SPAWN and FORK reports its end here.
  */
 #include <linux/errno.h>
 #include <linux/log2.h>
@@ -15,16 +14,16 @@
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 
-/* Each CPU counts for itself; in_flight can be less than nothing on one */
+/* Per CPU. in_flight can be negative on one: a call may end on another CPU */
 static struct spawnctl_stats __percpu *counts;
 
 #define N_COUNTS (sizeof(struct spawnctl_stats) / sizeof(u64))
 
 /**
- * spawnctl_stats_get() - all counts since the module was loaded
- * @stats: for them
+ * spawnctl_stats_get() - sum of the counters of all CPUs since the module was loaded
+ * @stats: filled in
  *
- * Each is read once on each CPU, one CPU after another, while calls count on.
+ * Reads each counter once on each CPU, one CPU after another, while calls go on counting.
  */
 void spawnctl_stats_get(struct spawnctl_stats *stats)
 {
@@ -38,7 +37,7 @@ void spawnctl_stats_get(struct spawnctl_stats *stats)
 		for (i = 0; i < N_COUNTS; i++)
 			sum[i] += READ_ONCE(count[i]);
 	}
-	/* A call may have begun on a CPU already read and ended on another */
+	/* A call may have begun on a CPU already read and ended on one read later */
 	stats->in_flight = max_t(s64, stats->in_flight, 0);
 }
 
@@ -48,7 +47,7 @@ void spawnctl_call_begins(void)
 	this_cpu_inc(counts->in_flight);
 }
 
-/* Apart, so that a call that nobody asks about has no frame for it */
+/* noinline: a call without listeners needs no stack for the event */
 static noinline void tell_child(struct file *file, unsigned int command, u32 flags,
 				pid_t child, u64 wait)
 {
@@ -63,11 +62,11 @@ static noinline void tell_child(struct file *file, unsigned int command, u32 fla
 }
 
 /**
- * spawnctl_call_ends() - what spawnctl_call_begins() has begun is over
- * @file: the open file it was asked on
+ * spawnctl_call_ends() - the counterpart of spawnctl_call_begins()
+ * @file: the open file of the call
  * @command: SPAWN or FORK
- * @flags: as asked
- * @ret: what kernel_clone() has answered. An error is told by the caller's caller
+ * @flags: flags of the call
+ * @ret: result of kernel_clone(); spawnctl_ioctl() reports an error
  * @born: the child
  */
 void spawnctl_call_ends(struct file *file, unsigned int command, u32 flags, long ret,
@@ -94,10 +93,10 @@ void spawnctl_call_ends(struct file *file, unsigned int command, u32 flags, long
 
 /**
  * spawnctl_call_failed() - SPAWN or FORK has made no child
- * @file: the open file it was asked on
- * @command: which of the two
- * @clone: what was asked; NULL if that was not looked at, or could not be
- * @error: the answer, a negative errno
+ * @file: the open file of the call
+ * @command: SPAWN or FORK
+ * @clone: the request; NULL if it was not or could not be copied
+ * @error: result of the call, a negative errno
  */
 void spawnctl_call_failed(struct file *file, unsigned int command,
 			  const struct spawnctl_clone *clone, long error)
@@ -105,8 +104,9 @@ void spawnctl_call_failed(struct file *file, unsigned int command,
 	u32 flags = clone ? clone->flags : 0;
 
 	/*
-	 * The one is made again, from the beginning. By the other a caller learns what
-	 * this kernel knows, or whether it serves him at all, as libspawnctl does once.
+	 * Neither counts as a failure. The kernel restarts a call with -ERESTARTNOINTR.
+	 * A caller provokes -E2BIG to find out what this kernel knows, or whether it is
+	 * refused, as libspawnctl does once.
 	 */
 	if (error == -ERESTARTNOINTR || error == -E2BIG)
 		return;
@@ -123,7 +123,7 @@ void spawnctl_call_failed(struct file *file, unsigned int command,
 		});
 }
 
-/** spawnctl_open_refused() - the device has not been opened */
+/** spawnctl_open_refused() - count a refused open(2) of the device */
 void spawnctl_open_refused(void)
 {
 	this_cpu_inc(counts->opens_refused);
@@ -131,7 +131,7 @@ void spawnctl_open_refused(void)
 
 int __init spawnctl_stats_init(void)
 {
-	/* All are of one kind, and are added up as such */
+	/* spawnctl_stats_get() adds up the members as an array of u64 */
 	BUILD_BUG_ON(offsetofend(struct spawnctl_stats, failures) != N_COUNTS * sizeof(u64));
 
 	counts = alloc_percpu(struct spawnctl_stats);

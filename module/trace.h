@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Tracepoints, for perf, trace-cmd and bpftrace. Whose call it is, is in the
- * fields that every event has. Process ids are those of the initial namespace.
+ * Tracepoints, for perf, trace-cmd and bpftrace. The common fields of each event identify
+ * the calling task. Process ids are those of the initial pid namespace.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM spawnctl
@@ -12,7 +12,7 @@
 #include <linux/tracepoint.h>
 #include <linux/spawnctl.h>
 
-/* Their values, for who reads the format and not this file */
+/* Exports the values to tools that parse the format file of an event */
 TRACE_DEFINE_ENUM(SPAWNCTL_CMD_SPAWN);
 TRACE_DEFINE_ENUM(SPAWNCTL_CMD_FORK);
 
@@ -21,7 +21,7 @@ TRACE_DEFINE_ENUM(SPAWNCTL_CMD_FORK);
 			 { SPAWNCTL_CMD_SPAWN, "SPAWN" },	\
 			 { SPAWNCTL_CMD_FORK, "FORK" })
 
-/* A child is there, and has not run yet */
+/* A child has been made and has not run yet */
 TRACE_EVENT(spawnctl_clone,
 	TP_PROTO(pid_t child, unsigned int command, u32 flags),
 	TP_ARGS(child, command, flags),
@@ -39,7 +39,7 @@ TRACE_EVENT(spawnctl_clone,
 		  show_command(__entry->command), __entry->flags)
 );
 
-/* SPAWN's caller goes on: the child has executed a program or ended */
+/* SPAWN's caller resumes: the child has executed a program or ended */
 TRACE_EVENT(spawnctl_release,
 	TP_PROTO(pid_t child, u64 wait),
 	TP_ARGS(child, wait),
