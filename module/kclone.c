@@ -2,12 +2,12 @@
 /*
  * Finds kernel_clone(), which is not exported, and calls it directly.
  *
- * Directly matters: on x86 kernels with IBT, the ENDBR of a function whose
- * address the kernel itself never takes is sealed at boot, and kernel_clone()
- * is one of those. A call through a pointer would be a #CP exception, that is a
- * panic, on a CPU that has IBT. A static call is patched into the code as a
- * direct call where the architecture has static calls; it costs no retpoline
- * either. Where it has none, it falls back to a pointer, and nothing is sealed.
+ * The call must be direct. An x86 kernel with IBT seals at boot the ENDBR of each
+ * function whose address the kernel never takes, and kernel_clone() is one of these. On
+ * a CPU with IBT, a call through a pointer would raise a #CP exception, which is a
+ * panic. Where the architecture supports static calls, a static call is patched into
+ * the code as a direct call, which also avoids a retpoline. Elsewhere it falls back to
+ * a pointer, and nothing is sealed.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -28,7 +28,7 @@ int __init spawnctl_kclone_init(void)
 	static char name[KSYM_SYMBOL_LEN] __initdata;
 	struct kprobe kp = {
 		.symbol_name = "kernel_clone",
-		/* Nothing has to be armed to learn an address */
+		/* The address is known without arming the kprobe */
 		.flags = KPROBE_FLAG_DISABLED,
 	};
 	typeof(kclone_unresolved) *entry;
@@ -44,8 +44,9 @@ int __init spawnctl_kclone_init(void)
 	unregister_kprobe(&kp);
 
 	/*
-	 * On IBT kernels a kprobe sits behind the ENDBR. The call needs the
-	 * symbol's start, as call-depth tracking reads the padding before it.
+	 * On IBT kernels the kprobe's address is after the ENDBR. The call needs
+	 * the start of the symbol, as call-depth tracking reads the padding
+	 * before the call's target.
 	 */
 	sprint_symbol(name, addr);
 	if (sscanf(name, "kernel_clone+0x%lx/", &offset) != 1 || offset >= 16) {

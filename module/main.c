@@ -94,15 +94,15 @@ static int nothing(void *unused)
 }
 
 /*
- * A caller may still be about to return through the module: make_child() drops a
- * reference to the open file, and a child that shares the descriptor table can
- * drop the last one while the caller is preempted between its fput() and the
- * return to the system call. Such a caller does not sleep, so it is outside the
- * module once every task has switched voluntarily or has been in user mode.
- * RCU-tasks waits for that. Without CONFIG_PREEMPTION the caller keeps its CPU
- * until then, and each CPU is made to switch; plain RCU could take a tick in the
- * middle of the caller's way out for a quiescent state, if preemption is counted
- * for debugging.
+ * Waits for callers that have yet to return through module text, although the module's
+ * refcount is 0. make_child() drops its reference to the open file, and a child that
+ * shares the descriptor table can drop the last one while the caller is preempted between
+ * its fput() and its return from the module. Such a caller does not sleep, so it has left
+ * the module once every task has switched voluntarily or has been in user mode.
+ * RCU-tasks waits for that. Without CONFIG_PREEMPTION the caller keeps its CPU until it
+ * has left the module, so it is enough to make each CPU switch. Plain RCU is not enough
+ * there: with CONFIG_PREEMPT_COUNT, which debugging options select, a tick during the
+ * caller's return counts as a quiescent state.
  */
 static void wait_for_callers(void)
 {
@@ -115,7 +115,7 @@ static void wait_for_callers(void)
 static void __exit spawnctl_exit(void)
 {
 	misc_deregister(&spawnctl_misc);
-	/* No caller comes after this: the device cannot be opened. */
+	/* The device can no longer be opened, so there are no new callers */
 	wait_for_callers();
 	spawnctl_netlink_exit();
 	spawnctl_child_exit();

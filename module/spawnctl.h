@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the module's files know of each other.
+ * Declarations shared within the module.
  */
 #ifndef SPAWNCTL_MODULE_H
 #define SPAWNCTL_MODULE_H
@@ -18,20 +18,20 @@
 #include <linux/spawnctl.h>
 #include <linux/spawnctl_netlink.h>
 
-/* MIPS has 128: a mask of the interface has room for 64 */
+/* MIPS has 128 signals, but a mask of the interface holds 64 */
 static_assert(_NSIG == 64);
 
-/* kclone.c: kernel_clone(), called directly */
+/* kclone.c: direct call of kernel_clone() */
 DECLARE_STATIC_CALL(spawnctl_kernel_clone, kernel_clone);
 int spawnctl_kclone_init(void);
 
 /**
- * struct spawnctl_signals - the signal state that a child is to have
- * @mask: its mask at its first instruction
- * @exec_mask: its mask from exec on, if @has_exec_mask
+ * struct spawnctl_signals - requested signal state of a child
+ * @mask: mask at the child's first instruction
+ * @exec_mask: mask from exec on, if @has_exec_mask
  * @sig_default: signals to set to SIG_DFL
  * @sig_ignore: signals to set to SIG_IGN
- * @has_exec_mask: whether there is one
+ * @has_exec_mask: whether @exec_mask was requested
  */
 struct spawnctl_signals {
 	u64 mask;
@@ -42,9 +42,9 @@ struct spawnctl_signals {
 };
 
 /**
- * struct spawnctl_born - what the fork probe tells of a child
- * @start_time: as its task has it; 0 if the probe was skipped
- * @pid: in the initial pid namespace
+ * struct spawnctl_born - what the fork probe reports about a child
+ * @start_time: the child's task_struct.start_time; 0 if the probe was skipped
+ * @pid: process id in the initial pid namespace
  */
 struct spawnctl_born {
 	u64 start_time;
@@ -59,15 +59,15 @@ int spawnctl_child_expect(const struct spawnctl_signals *signals, unsigned int c
 bool spawnctl_child_forget(void);
 unsigned int spawnctl_child_exec_pending(void);
 
-/* spawn.c: one birth */
-/* What the flags of the two commands come to, whatever the kernel serves */
+/* spawn.c: SPAWN and FORK */
+/* All flags of the two commands, including those that this kernel does not support */
 #define SPAWNCTL_ALL_FLAGS	(SPAWNCTL_HOLD | (SPAWNCTL_HOLD - 1))
 u32 spawnctl_spawn_flags(void);
 u32 spawnctl_fork_flags(void);
 long spawnctl_spawn(struct file *file, void *arg);
 long spawnctl_fork(struct file *file, void *arg);
 
-/* grant.c: what an open file grants, and to whom */
+/* grant.c: what an open file grants, and to which tasks */
 int spawnctl_grant_open(struct file *file);
 void spawnctl_grant_release(struct file *file);
 int spawnctl_grant_refusal(struct file *file, unsigned int nr);
@@ -80,17 +80,17 @@ bool spawnctl_caller_is_filtered(void);
 bool spawnctl_grant_allow_filtered(void);
 long spawnctl_limit(struct file *file, void *arg);
 
-/* What is counted by an errno of its own; all above share the place of 0 */
+/* Failures are counted by errno up to this one; larger ones are counted as 0 */
 #define SPAWNCTL_LAST_ERRNO	EHWPOISON
 
 /**
- * struct spawnctl_stats - what is counted
- * @in_flight: calls that are making a child
+ * struct spawnctl_stats - counters
+ * @in_flight: calls in progress that are making a child
  * @spawns: children made by SPAWN
  * @forks: children made by FORK
- * @opens_refused: of the device, by the module
- * @wait_sum: nanoseconds of all waits of SPAWN's callers
- * @waits: how many of these there were, by their length's log2
+ * @opens_refused: open(2) of the device that the module refused
+ * @wait_sum: total time that SPAWN's callers waited, in nanoseconds
+ * @waits: number of these waits, by log2 of their length in nanoseconds
  * @failures: calls that made no child, by errno
  */
 struct spawnctl_stats {
@@ -103,7 +103,7 @@ struct spawnctl_stats {
 	u64 failures[SPAWNCTL_LAST_ERRNO + 1];
 };
 
-/* stats.c: what is counted, and told */
+/* stats.c: counters, and reports of each call */
 int spawnctl_stats_init(void);
 void spawnctl_stats_exit(void);
 void spawnctl_call_begins(void);
@@ -115,13 +115,13 @@ void spawnctl_open_refused(void);
 void spawnctl_stats_get(struct spawnctl_stats *stats);
 
 /**
- * struct spawnctl_event - what a listener is told of one call
+ * struct spawnctl_event - what listeners are told about one call
  * @command: SPAWN or FORK
- * @flags: as asked, if @has_flags
- * @has_flags: whether that is known
+ * @flags: flags of the call, including those that LIMIT forces, if @has_flags
+ * @has_flags: false if the call failed before its struct was copied
  * @error: the errno, 0 if a child was made
- * @child: its process id in the initial pid namespace, 0 if that is not known
- * @wait: how long the child had its caller's memory, in nanoseconds
+ * @child: process id in the initial pid namespace, 0 if not known
+ * @wait: time from the child's birth until SPAWN's caller resumed, in nanoseconds
  * @descriptor: spawnctl_grant_id()
  */
 struct spawnctl_event {
@@ -134,7 +134,7 @@ struct spawnctl_event {
 	u64 descriptor;
 };
 
-/* netlink.c: the family */
+/* netlink.c: the generic netlink family */
 int spawnctl_netlink_init(void);
 void spawnctl_netlink_ready(void);
 void spawnctl_netlink_exit(void);
@@ -143,7 +143,7 @@ void spawnctl_event_send(const struct spawnctl_event *event);
 /* main.c: the device */
 bool spawnctl_is_device(struct file *file);
 
-/* ioctl.c: the commands' dispatch */
+/* ioctl.c: dispatch of the commands */
 long spawnctl_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 
 #endif /* SPAWNCTL_MODULE_H */

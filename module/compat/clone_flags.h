@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Flags of clone3() that are younger than the oldest kernel supported. Where
- * one is missing it is 0 here: a request for CLONE_AUTOREAP is refused then, and
- * what CLONE_NNP does is done by no_new_privs.h.
+ * Flags of clone3(2) that the oldest supported kernel does not have. A missing flag is
+ * defined as 0 here. Without CLONE_AUTOREAP, SPAWNCTL_AUTOREAP is refused. Without
+ * CLONE_NNP, no_new_privs.h does its work.
  */
 #ifndef SPAWNCTL_COMPAT_CLONE_FLAGS_H
 #define SPAWNCTL_COMPAT_CLONE_FLAGS_H

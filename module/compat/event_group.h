@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Linux 6.7 (e03781879a0d "drop_monitor: Require 'CAP_SYS_ADMIN' when joining
- * "events" group", and what went before it) named the flag by which only
- * CAP_NET_ADMIN may join a group; 5.10's long-term releases know it by an
- * operation's name. A kernel whose groups have no flags at all is older than
- * those, and cannot keep anyone out: there this does not compile, as it should.
+ * "events" group", and the commits before it) introduced GENL_MCAST_CAP_NET_ADMIN, a
+ * flag of a group that only a task with CAP_NET_ADMIN may join. The long-term releases
+ * of 5.10 use GENL_UNS_ADMIN_PERM, a flag of operations, for this. On older kernels,
+ * whose groups have no flags, any task can join. There this intentionally fails to
+ * compile.
  */
 #ifndef SPAWNCTL_COMPAT_EVENT_GROUP_H
 #define SPAWNCTL_COMPAT_EVENT_GROUP_H
@@ -20,10 +21,10 @@
 #endif
 
 /*
- * Each listener can be looked at when an event is sent, but not between 549017aa1bb7
- * "netlink: remove netlink_broadcast_filtered" and a3377386b564, which brought it back
- * in 6.6; 6.8 has it for generic netlink. What lies between and was not tried, from 5.11
- * on, is taken to be without.
+ * Whether a filter can check each listener when an event is sent. 549017aa1bb7 "netlink:
+ * remove netlink_broadcast_filtered" removed such filters, a3377386b564 restored them in
+ * 6.6, and 6.8 added them to generic netlink. All kernels from 5.11 to 6.7 are taken to
+ * have none, including those that were not tested.
  */
 #define EVENT_FILTER	(LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0) || \
 			 LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Linux 6.16 ("exit: move and extend sched_process_exit() tracepoint") gave the
- * tracepoint a second argument. The group_dead it tells is not used:
- * signal->live says the same on every kernel.
+ * Linux 6.16 ("exit: move and extend sched_process_exit() tracepoint") added a second
+ * argument to the tracepoint, group_dead. The probe does not use it: signal->live gives
+ * the same information on every kernel.
  */
 #ifndef SPAWNCTL_COMPAT_EXIT_PROBE_H
 #define SPAWNCTL_COMPAT_EXIT_PROBE_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A child with no_new_privs from its first moment on. Where the kernel has no
- * CLONE_NNP, the caller's own bit is set while it is copied: what can be
- * forgotten then, by a probe that is skipped say, is to take it away again, not
- * to give it.
+ * Gives a child no_new_privs from its birth on. Where the kernel has no CLONE_NNP, the
+ * bit is set in the caller during the call, and the child copies it. This fails closed.
+ * At worst the caller keeps the bit. If the fork probe set it in the child instead, a
+ * skipped probe would leave the child without it.
  */
 #ifndef SPAWNCTL_COMPAT_NO_NEW_PRIVS_H
 #define SPAWNCTL_COMPAT_NO_NEW_PRIVS_H
@@ -16,10 +16,10 @@
 #include "clone_flags.h"
 
 /**
- * struct lent_no_new_privs - what the caller has been lent
- * @lent: whether it was
- * @filter: its seccomp filter then
- * @cred: its credentials then
+ * struct lent_no_new_privs - state for give_back_no_new_privs()
+ * @lent: whether lend_no_new_privs() has set the bit
+ * @filter: the caller's seccomp filter at that time
+ * @cred: the caller's credentials at that time, with a reference
  */
 struct lent_no_new_privs {
 	bool lent;
@@ -36,16 +36,16 @@ static inline const void *seccomp_filter_of_current(void)
 #endif
 }
 
-/* The caller's own: stays what it is while the caller is in the kernel */
+/* current->sighand does not change while the caller is in the kernel */
 static inline spinlock_t *siglock_of_current(void)
 {
 	return &rcu_dereference_protected(current->sighand, true)->siglock;
 }
 
 /*
- * Another thread may put its filter on this one at any time
- * (SECCOMP_FILTER_FLAG_TSYNC), and with it its own no_new_privs, with this lock
- * held. So whether the bit is there, and under which filter, is one question.
+ * Another thread can install its filter on this thread at any time
+ * (SECCOMP_FILTER_FLAG_TSYNC), and set no_new_privs with it. It does both under the
+ * siglock. So read the bit and the filter together under the siglock.
  */
 static inline void lend_no_new_privs(struct lent_no_new_privs *lent)
 {
@@ -62,10 +62,11 @@ static inline void lend_no_new_privs(struct lent_no_new_privs *lent)
 }
 
 /*
- * A bit that has come with a filter meanwhile cannot be told from the one that was
- * lent: it stays. A filter is never replaced by an equal one, as the old one is
- * kept under the new. A domain of Landlock's can come with one as well, from
- * another thread while this one is traced; that is seen by the credentials.
+ * If a filter was installed during the call, no_new_privs may have been set with it. That
+ * cannot be told from the bit that was lent, so the bit stays. The filter's address is
+ * enough to detect this: a new filter keeps the old one referenced, so it is never at the
+ * same address. Another thread can also impose a Landlock domain, and no_new_privs with
+ * it, if this thread is traced and stops during the call. The credentials show that.
  */
 static inline void give_back_no_new_privs(struct lent_no_new_privs *lent)
 {
