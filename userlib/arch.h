@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a folder of arch/ gives the rest, and what it is given. Nothing outside
- * that folder knows a register.
+ * Interface between the common code and the directory of one architecture under arch/. Nothing
+ * outside that directory refers to a register.
  */
 #ifndef SPAWNCTL_ARCH_H
 #define SPAWNCTL_ARCH_H
@@ -11,25 +11,25 @@
 #include <sys/syscall.h>
 
 #include "spawnctl.h"
-#include "syscall.h"	/* arch/ */
+#include "syscall.h"	/* of the architecture */
 
 #define spawnctl_syscall_pick(nr, a, b, c, d, e, f, ...) \
 	spawnctl_syscall6(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
-/* raw_syscall() - system call with up to six arguments; the result, or -errno */
+/* raw_syscall() - a system call with up to six arguments; returns the result or a negative errno */
 #define raw_syscall(...) spawnctl_syscall_pick(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
 
-/* Of this thread, libc's own signals too: all the 64 that the kernel has */
+/* Set the calling thread's mask of all 64 kernel signals, including those that libc reserves */
 static inline void set_sigmask(const unsigned long long *mask)
 {
 	raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, mask, NULL, sizeof(*mask));
 }
 
 /*
- * What a thread holds back while it makes system calls that libc would not make here:
- * all but the synchronous signals. The kernel ends a process that has blocked one
- * which it forces (force_sig()), whatever its handler: a program that emulates calls
- * under SECCOMP_RET_TRAP by a handler of SIGSYS would die of them.
+ * The signals that a thread blocks while it makes system calls that libc would not make there:
+ * all except the synchronous ones. If the kernel forces a signal (force_sig()) that the thread
+ * blocks, the signal kills the process even if it has a handler. A program that emulates system
+ * calls through SECCOMP_RET_TRAP and a SIGSYS handler would be killed.
  */
 #define SPAWNCTL_SIGBIT(sig)	(1ULL << ((sig) - 1))
 #define SPAWNCTL_SIGSET_HELD	(SPAWNCTL_SIGSET_ALL & \
@@ -44,31 +44,32 @@ static inline void hold_signals(unsigned long long signals, unsigned long long *
 #pragma GCC visibility push(hidden)
 
 /**
- * spawnctl_arch_clone() - a system call whose child, on a new stack, calls fn(arg)
+ * spawnctl_arch_clone() - a system call whose child calls fn(arg) on a new stack
  * @nr: SYS_ioctl, SYS_clone3 or SYS_clone
- * @a: its first argument
- * @b: its second argument
- * @c: its third argument
- * @fn: runs on that stack; its result is the child's exit status
+ * @a: first argument of the system call
+ * @b: second argument
+ * @c: third argument
+ * @fn: called by the child on the new stack; its result is the child's exit status
  * @arg: argument of @fn
  *
- * A child is known by its stack, not by the 0 that it is answered: so may another
- * file answer an ioctl, in the caller.
+ * The child is recognized by its stack pointer, not by a result of 0: an ioctl of another file
+ * may return 0 in the caller.
  *
- * Return: in the caller what the system call returns; 0 if that made no child.
+ * Return: in the caller, the result of the system call; 0 if the call returned 0 without making
+ * a child.
  */
 long spawnctl_arch_clone(long nr, long a, long b, long c, int (*fn)(void *arg), void *arg);
 
-/* spawnctl_vfork() is all of it in arch/, and works with these two. */
+/* spawnctl_vfork() is implemented entirely in arch/. It uses the next two symbols. */
 
-/** spawnctl_vfork_clone - what it asks for */
+/** spawnctl_vfork_clone - the argument of SPAWN in spawnctl_vfork() */
 extern const struct spawnctl_clone spawnctl_vfork_clone;
 
 /**
- * spawnctl_error() - fail as a function of the library does
+ * spawnctl_error() - set errno for a failed function of the library
  * @error: negative errno
  *
- * Return: -1, with errno set.
+ * Return: -1.
  */
 pid_t spawnctl_error(long error);
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* x86-64: rfork(2), whose RFSPAWN must not return through a frame. */
+/*
+ * x86-64: rfork(2). In assembly, because the child of RFSPAWN would return through a C frame and
+ * overwrite it, while the parent still needs it.
+ */
 #include "vfork_macro.h"
 
 #define RFSPAWN		0x80000000
@@ -25,7 +28,7 @@ rfork:
 
 	.section .note.GNU-stack, "", @progbits
 
-/* IBT and SHSTK hold: GNU_PROPERTY_X86_FEATURE_1_AND */
+/* GNU_PROPERTY_X86_FEATURE_1_AND: this code supports IBT and SHSTK */
 	.section .note.gnu.property, "a"
 	.p2align 3
 	.long	4, 16, 5

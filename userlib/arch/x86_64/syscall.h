@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A system call that leaves errno alone, for a child that shares the memory.
+ * System calls that do not modify errno, for a child that shares its parent's memory.
  */
 #ifndef SPAWNCTL_ARCH_SYSCALL_H
 #define SPAWNCTL_ARCH_SYSCALL_H
@@ -28,10 +28,10 @@ long spawnctl_syscall6(long nr, long a, long b, long c, long d, long e, long f)
 }
 
 /*
- * Whether valgrind runs this program. It makes a system call from its own code and
- * stack, where the child of an ioctl would come out; it knows the children of
- * clone(2) alone, and gives them a copy of the memory. This is how it is asked:
- * rotations that come to nothing, by its manual's "client request mechanism".
+ * Whether the program runs under valgrind. valgrind makes each system call from its own code and
+ * stack, so the child of an ioctl would continue there. valgrind handles only the children of
+ * clone(2), and gives them a copy of the memory. The test is a "client request" (see valgrind's
+ * manual): rotations of rdi that together have no effect.
  */
 static inline bool spawnctl_arch_emulated(void)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * x86-64: the ioctl whose child goes on behind it.
+ * x86-64: a system call whose child continues after the syscall instruction.
  *
- * The kernel gives the child the caller's registers, with rax 0 and, if a stack
- * was given, rsp at its top. A system call clobbers rax, rcx and r11 only.
+ * The child starts with the caller's registers, except that rax is 0 and, if a stack was
+ * given, rsp is the top of that stack. A system call clobbers only rax, rcx and r11.
  */
 #include <asm/errno.h>
 #include <sys/syscall.h>
@@ -20,8 +20,8 @@
  *	rsi	a; then b
  *	rdx	b; then c
  *	rcx	c
- *	r8, r9	fn, arg over the call; clone(2) looks at r8 and r10 only for
- *		flags that nobody here sets
+ *	r8, r9	fn and arg during the call; clone(2) reads r8 and r10 only for
+ *		flags that are never set here
  *	r10	the stack pointer before the call
  */
 	.globl	spawnctl_arch_clone
@@ -37,12 +37,12 @@ spawnctl_arch_clone:
 	mov	%rcx, %rdx
 	mov	%rsp, %r10
 	syscall
-	/* On the caller's stack still: not a child, whatever was answered */
+	/* Same stack: this is the caller, whatever the call returned */
 	cmp	%rsp, %r10
 	jne	1f
 	ret
 
-	/* The child: nothing called it, and nothing is behind it */
+	/* The child: its outermost frame, with no return address */
 1:	.cfi_undefined rip
 	xor	%ebp, %ebp
 	and	$-16, %rsp
@@ -58,9 +58,9 @@ spawnctl_arch_clone:
 /*
  * pid_t spawnctl_vfork(int fd)
  *
- *	edi	fd, as ioctl's
- *	r8	the return address, over the call: on the stack, which is the
- *		child's as well, the child would overwrite it
+ *	edi	fd, the first argument of ioctl(2)
+ *	r8	the return address during the call: the child shares the stack,
+ *		and would overwrite a return address there
  */
 	.globl	spawnctl_vfork
 	.type	spawnctl_vfork, @function
@@ -68,7 +68,7 @@ spawnctl_arch_clone:
 spawnctl_vfork:
 	.cfi_startproc
 	endbr64
-	/* spawnctl_arch_emulated(), which see; rdi comes out of it as it was */
+	/* Same as spawnctl_arch_emulated(). Rotations by 128 bits in all leave rdi unchanged */
 	sub	$56, %rsp
 	.cfi_adjust_cfa_offset 56
 	movq	$0x1001, (%rsp)
@@ -102,9 +102,9 @@ spawnctl_vfork:
 	ret
 
 	/*
-	 * The child jumps. With user shadow stacks it uses the parent's: its
-	 * ret would free the entry that the parent's ret needs, and the child's
-	 * next call would overwrite it.
+	 * The child jumps instead of returning. It shares the parent's user shadow stack: a ret
+	 * would pop the entry that the parent's ret needs, and the child's next call would
+	 * overwrite that entry.
 	 */
 1:	.cfi_restore_state
 	notrack jmp *%r8
@@ -118,7 +118,7 @@ spawnctl_vfork:
 
 	.section .note.GNU-stack, "", @progbits
 
-/* IBT and SHSTK hold: GNU_PROPERTY_X86_FEATURE_1_AND */
+/* GNU_PROPERTY_X86_FEATURE_1_AND: this code supports IBT and SHSTK */
 	.section .note.gnu.property, "a"
 	.p2align 3
 	.long	4, 16, 5

@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * x86-64: the body of a vfork(2), by whatever vfork.c has chosen.
+ * x86-64: the body of vfork(2), through the backend that vfork.c has chosen.
  *
- * The child is on the caller's stack and overwrites what is below it: the return
- * address of this call, and the frame with the struct vfork_call. What the parent
- * needs after it is in registers that a system call leaves alone. clone(2) looks at
- * r8 and r10 only for flags that nobody here sets.
+ * The child runs on the caller's stack and overwrites everything below the caller's frame: the
+ * return address of this call, and the frame with struct vfork_call. What the parent needs after
+ * the call is therefore in registers that a system call preserves. clone(2) reads r8 and r10 only
+ * for flags that are never set here.
  *
- *	rdi	the first argument: a descriptor, where one is to be closed
+ *	rdi	the first argument: a descriptor, if one is to be closed
  *	r8	the return address
- *	r9	what is to be done after the call (VFORK_*)
- *	r10	the mask
+ *	r9	what to do after the call (VFORK_*)
+ *	r10	the signal mask
  *
- * A call that has failed has made no child, and the frame is whole: another one is
- * tried.
+ * A call that fails has made no child, so the frame is intact and the next backend can be tried.
  */
 #include <sys/syscall.h>
 
 #define VFORK_CLOSE	2
 #define VFORK_HANDLERS	4
 
-/* Of the call, and 8 more bytes for the alignment of calls */
+/* Room for struct vfork_call; 8 more than a multiple of 16, which aligns the stack for calls */
 #define VFORK_FRAME	264
 
 	.macro	VFORK prepare next
@@ -45,7 +44,7 @@
 	js	5f
 	jz	3f
 
-	/* The parent: the child has done with the stack */
+	/* The parent: the child no longer uses the stack */
 	mov	%r8, VFORK_FRAME(%rsp)
 	.cfi_restore_state
 	.cfi_remember_state
@@ -62,9 +61,12 @@
 	ret
 
 	/*
-	 * The child, if its id has been stored: a filter can answer 0 in the caller.
-	 * It jumps, as its ret would take the parent's entry from a user shadow
-	 * stack. Calls that return leave that as it was.
+	 * A result of 0 means the child only if tid, at 48(%rsp), is not 0. The device stores the
+	 * child's id there before the child runs; for the other backends it is -1. A seccomp
+	 * filter can make the call return 0 in the caller.
+	 *
+	 * The child jumps, because a ret would pop the parent's entry from a user shadow stack.
+	 * Calls that return leave that stack unchanged.
 	 */
 	.cfi_restore_state
 	.cfi_remember_state
@@ -88,7 +90,7 @@
 	.cfi_adjust_cfa_offset -(VFORK_FRAME + 8)
 	notrack jmp *%r8
 
-	/* No child */
+	/* The call failed or made no child: try the next backend */
 	.cfi_restore_state
 	.cfi_remember_state
 5:	mov	%rsp, %rdi
@@ -101,7 +103,7 @@
 	.cfi_adjust_cfa_offset -VFORK_FRAME
 	jmp	spawnctl_error
 
-	/* libc's own */
+	/* VFORK_JUMP: libc's vfork() */
 	.cfi_restore_state
 7:	mov	(%rsp), %rcx
 	add	$VFORK_FRAME, %rsp

@@ -4,7 +4,7 @@
 
 	.text
 
-/* pid_t vfork(void), and by glibc's other name for it */
+/* pid_t vfork(void); __vfork is glibc's other name for it */
 	.globl	__vfork
 	.set	__vfork, vfork
 	.globl	vfork
@@ -19,7 +19,7 @@ vfork:
 
 	.section .note.GNU-stack, "", @progbits
 
-/* IBT and SHSTK hold: GNU_PROPERTY_X86_FEATURE_1_AND */
+/* GNU_PROPERTY_X86_FEATURE_1_AND: this code supports IBT and SHSTK */
 	.section .note.gnu.property, "a"
 	.p2align 3
 	.long	4, 16, 5
