@@ -49,7 +49,7 @@ int posix_spawn_file_actions_addchdir(posix_spawn_file_actions_t *actions, const
 	return posix_spawn_file_actions_addchdir_np(actions, path);
 }
 
-/* glibc leaves this one to the spawn */
+/* glibc does not check the descriptor before the spawn */
 int posix_spawn_file_actions_addfchdir_np(posix_spawn_file_actions_t *actions, int fd)
 {
 	return spawnctl_actions_append(layout_actions(actions), &(struct action){

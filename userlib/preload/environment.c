@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * SPAWNCTL_BACKEND and SPAWNCTL_DEBUG as the program was started with; one that has
- * gained rights (AT_SECURE) has neither. And whether a sanitizer is there.
+ * SPAWNCTL_BACKEND and SPAWNCTL_DEBUG at program start, and whether a sanitizer is present. A
+ * program that has gained privileges (AT_SECURE) ignores both variables.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -23,19 +23,22 @@ static const char * const names[] = {
 
 static enum choice choice;
 static bool debug, environment_read;
-/* A sanitizer's runtime has these functions too, and ours have come before */
+/* The next definition of this library's functions is that of a sanitizer's runtime */
 static bool stands_back;
 
 /*
- * By weak symbols: a dlsym() that finds nothing allocates. UBSan's and LSan's runtimes
- * have none of the functions that are here.
+ * Weak symbols, because a dlsym() that finds nothing allocates memory. UBSan's and LSan's
+ * runtimes define none of the functions of this library.
  */
 extern void __attribute__((__weak__)) __asan_init(void);
 extern void __attribute__((__weak__)) __hwasan_init(void);
 extern void __attribute__((__weak__)) __msan_init(void);
 extern void __attribute__((__weak__)) __tsan_init(void);
 
-/* A runtime that comes first calls ours, where it would call libc's: no reason to go */
+/*
+ * A runtime that precedes this library calls our functions instead of libc's, so it sees every
+ * call anyway: no reason to stand back
+ */
 static bool sanitizer_is_next(void)
 {
 	return (__asan_init && preload_next("__asan_init")) ||
@@ -56,7 +59,10 @@ static enum choice choice_of(const char *text)
 	return CHOICE_BAD;
 }
 
-/* Not at each call: libc's functions do not look, and another thread may be at it */
+/*
+ * Read once. libc's functions do not read the environment, so a program may spawn in one thread
+ * while another thread changes it.
+ */
 static void __attribute__((__constructor__)) read_environment(void)
 {
 	const char *text = secure_getenv("SPAWNCTL_DEBUG");
@@ -69,7 +75,7 @@ static void __attribute__((__constructor__)) read_environment(void)
 
 enum choice preload_choice(void)
 {
-	/* The constructor of another library may be the first to spawn */
+	/* The constructor of another library may spawn before ours has run */
 	if (!environment_read)
 		read_environment();
 	return choice == CHOICE_ANY && stands_back ? CHOICE_LIBC : choice;

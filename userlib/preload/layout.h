@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The types of <spawn.h> as glibc lays them out, so that objects which libc's own
- * functions made, or a memset, are good here, and ours there.
+ * The types of <spawn.h> in glibc's layout. Objects that were made by libc's own functions, or by
+ * memset(), can be used here, and objects that were made here can be used by libc.
  */
 #ifndef SPAWNCTL_PRELOAD_LAYOUT_H
 #define SPAWNCTL_PRELOAD_LAYOUT_H
@@ -18,7 +18,7 @@ struct glibc_attr {
 	sigset_t sigmask;
 	struct sched_param param;
 	int policy;
-	int cgroup;		/* glibc 2.39; padding before */
+	int cgroup;		/* since glibc 2.39; padding before */
 	int pad[15];
 };
 

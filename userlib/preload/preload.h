@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the environment asks of the preload library, and what it says of itself.
+ * The preload library's settings in the environment, and its debug output.
  */
 #ifndef SPAWNCTL_PRELOAD_H
 #define SPAWNCTL_PRELOAD_H
@@ -19,27 +19,31 @@ enum choice {
 };
 
 /**
- * preload_choice() - SPAWNCTL_BACKEND; unset, CHOICE_LIBC where a sanitizer's runtime is
- *	next, whose own functions know what it has to be told
+ * preload_choice() - the value of SPAWNCTL_BACKEND
+ *
+ * If it is not set, CHOICE_LIBC where the next definition is that of a sanitizer's runtime, as the
+ * runtime has to know of the call.
  */
 enum choice preload_choice(void);
 
 /**
- * preload_vfork_choice() - the same for vfork(), whose child runs the program's
- *	instrumented code: there a demand does not count
+ * preload_vfork_choice() - the same for vfork()
+ *
+ * Its child runs instrumented code of the program. So where the next definition is that of a
+ * sanitizer's runtime this is CHOICE_LIBC, even if SPAWNCTL_BACKEND demands a backend.
  */
 enum choice preload_vfork_choice(void);
 
-/** preload_next() - libc's function of that name, or that of a library before it, or NULL */
+/** preload_next() - the next definition of @name after this library, usually libc's; or NULL */
 void *preload_next(const char *name);
 
 /**
- * preload_say() - with SPAWNCTL_DEBUG=1 a line on stderr
+ * preload_say() - with SPAWNCTL_DEBUG=1, write a line to stderr
  * @what: the function called
  * @path: the program, or NULL
  * @used: what made the child
- * @why: why the device did not, a negative errno, or 0
- * @error: what came of it, an error number, or 0
+ * @why: why the device was not used, a negative errno, or 0
+ * @error: the error number of the call, or 0
  */
 void preload_say(const char *what, const char *path, enum choice used, long why, int error);
 

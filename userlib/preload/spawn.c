@@ -7,7 +7,7 @@
 #include "layout.h"
 #include "preload.h"
 
-/* Of either function: pid_t is int */
+/* posix_spawn() or pidfd_spawn(): pid_t is int */
 typedef int spawn_fn(int *out, const char *path, const posix_spawn_file_actions_t *actions,
 		     const posix_spawnattr_t *attr, char *const argv[], char *const envp[]);
 
@@ -28,8 +28,8 @@ static void set_attr(struct spawnctl_attr *own, const posix_spawnattr_t *attr)
 }
 
 /*
- * Whether libc's own spawn knows all that the objects say. An older one lets pass
- * in silence what it does not know, and leaves descriptors open.
+ * Whether libc's own spawn implements everything that the objects ask for. An older libc ignores
+ * what it does not know without an error, and leaves descriptors open.
  */
 static bool libc_knows(const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attr)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * How vfork(2) is done; arch/ does it.
+ * Choose what performs vfork(2); the call itself is in arch/.
  */
 #include <errno.h>
 
