@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * A forked child with a clean signal state, as qemu_fork().
+ * Fork a child with a clean signal state, as QEMU's qemu_fork().
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -15,8 +15,9 @@
 #include "fork.h"
 
 /*
- * glibc keeps each thread's id where it told the kernel to clear it, and its
- * mutexes go by it. musl tells the kernel the address of a lock.
+ * glibc registers the address of its cached thread id with the kernel (set_tid_address(2)), and
+ * its mutexes use that id: the child's must be stored there. musl registers the address of a
+ * lock.
  */
 #ifdef __GLIBC__
 #define SET_TID SPAWNCTL_SET_TID
@@ -25,18 +26,18 @@
 #endif
 
 /*
- * libc has handlers for some signals of its own, for pthread_cancel(3) and
- * setuid(2) in all threads, and installs them once. Its sigaction() hides them.
- * The child gets them back, and has the signals blocked until then.
+ * libc has signals of its own, for pthread_cancel(3) and for setuid(2) in all threads. It
+ * installs their handlers only once, and its sigaction() refuses these signals. FORK resets the
+ * handlers, so the child installs them again, and has the signals blocked until then.
  */
 #define MAX_SIGNALS	8
 
-/* As the kernel has it; nothing here looks inside */
+/* The kernel's struct sigaction, copied as opaque bytes */
 struct kernel_sigaction {
 	char bytes[64];
 };
 
-/* How many there are, from signal 32 on */
+/* The number of libc's own signals, which start at 32 */
 static int count_libc_signals(void)
 {
 	int n = SIGRTMIN - 32;
@@ -77,8 +78,8 @@ struct robust_list_head *spawnctl_robust_list(void)
 }
 
 /*
- * The kernel has forgotten the child's list. Its mutexes are the parent's to
- * unlock: the child begins with none.
+ * The kernel gives the child no robust list. The mutexes on the copied list are the parent's to
+ * unlock, so the child registers an empty one.
  */
 void spawnctl_new_robust_list(struct robust_list_head *robust)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a copy of the memory has to be told, as fork(3) of libc would.
+ * What the child of a fork has to adjust in its copy of the memory, as libc's fork(3) does.
  */
 #ifndef SPAWNCTL_FORK_H
 #define SPAWNCTL_FORK_H
@@ -9,13 +9,13 @@ struct robust_list_head;
 
 #pragma GCC visibility push(hidden)
 
-/** spawnctl_libc_signals() - those that libc keeps for itself, as a mask */
+/** spawnctl_libc_signals() - the signals that libc reserves for itself, as a mask */
 unsigned long long spawnctl_libc_signals(void);
 
 /** spawnctl_robust_list() - this thread's list of robust mutexes, or NULL */
 struct robust_list_head *spawnctl_robust_list(void);
 
-/** spawnctl_new_robust_list() - in the child: it begins with none of them */
+/** spawnctl_new_robust_list() - in the child: register an empty list */
 void spawnctl_new_robust_list(struct robust_list_head *robust);
 
 #pragma GCC visibility pop

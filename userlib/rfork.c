@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * rfork(2) and rfork_thread(3) of FreeBSD, but for rfork(RFSPAWN), which is in
- * arch/.
+ * FreeBSD's rfork(2) and rfork_thread(3), except rfork(RFSPAWN), which is in arch/.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -58,7 +57,7 @@ static long change_caller(int flags)
 	return ret;
 }
 
-/* In the terms of struct clone_args */
+/* Translate @flags to struct clone_args: [0] is flags, [2] child_tid, [4] exit_signal */
 static void set_args(unsigned long long *args, int flags)
 {
 	if (flags & RFMEM)
@@ -77,7 +76,7 @@ static void set_args(unsigned long long *args, int flags)
 		args[4] = 0;
 	}
 #ifdef __GLIBC__
-	/* As fork(3) has it: a copy of libc knows its thread by this */
+	/* As fork(3) does: libc in the child reads its thread id at this address */
 	if (!(flags & RFMEM) && !raw_syscall(SYS_prctl, PR_GET_TID_ADDRESS, &args[2]) && args[2])
 		args[0] |= CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
 #endif
@@ -92,8 +91,8 @@ static void before_child(int flags)
 }
 
 /*
- * What is not done by the kernel. A child that cannot be without the caller's
- * descriptors, for want of close_range(2) and of /proc, is none.
+ * What the kernel does not do. A child with RFCFDG exits if it cannot close the caller's
+ * descriptors, because neither close_range(2) nor /proc is available.
  */
 static void set_up_child(int flags, struct robust_list_head *robust)
 {
@@ -119,7 +118,7 @@ pid_t spawnctl_rfork(int flags)
 		ret = change_caller(flags);
 		return ret ? spawnctl_error(ret) : 0;
 	}
-	/* Both would go on with this stack; and without RFMEM nothing is shared */
+	/* RFMEM: both processes would continue on the same stack. RFSIGSHARE requires RFMEM */
 	if (flags & (RFMEM | RFSIGSHARE))
 		return spawnctl_error(-EOPNOTSUPP);
 	set_args(args, flags);
@@ -143,7 +142,7 @@ pid_t spawnctl_rfork(int flags)
 	return ret < 0 ? spawnctl_error(ret) : ret;
 }
 
-/* On the child's stack: the caller's is not waiting */
+/* On the child's stack, because the caller does not wait and may reuse its own */
 struct start {
 	int (*fn)(void *arg);
 	void *arg;
@@ -176,7 +175,7 @@ static long spawn_thread(char *stack, int (*fn)(void *arg), void *arg)
 	int cancel = PTHREAD_CANCEL_ENABLE, saved = errno;
 	long pid;
 
-	/* The child has this thread's control block, see spawnctl_thread() */
+	/* The child shares this thread's control block, see spawnctl_thread() */
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	pid = spawnctl_birth(&birth);
 	spawnctl_birth_release(&birth);
@@ -214,9 +213,15 @@ pid_t rfork_thread(int flags, void *stack, int (*fn)(void *arg), void *arg)
 	*start = (struct start){
 		.fn = fn, .arg = arg, .flags = flags, .robust = spawnctl_robust_list(),
 	};
-	/* The address for the thread id would be in the registers of fn and arg */
+	/*
+	 * spawnctl_arch_clone() uses the register in which clone(2) takes the address for the
+	 * thread id, so a child that needs it is made by clone3(2)
+	 */
 	set_args(args, flags);
-	/* Not where it ends, but how big a shadow stack is to be: as the kernel's own */
+	/*
+	 * The size of @stack is not known. The kernel needs it to compute the top, and makes a
+	 * shadow stack of that size: pass that of a stack of spawnctl_thread()
+	 */
 	args[6] = (unsigned long)top > SPAWNCTL_STACK_SIZE ? SPAWNCTL_STACK_SIZE : 16;
 	args[5] = (unsigned long)top - args[6];
 	before_child(flags);
@@ -226,7 +231,10 @@ pid_t rfork_thread(int flags, void *stack, int (*fn)(void *arg), void *arg)
 		if (ret == -EINVAL && (flags & RFNOWAIT))
 			ret = -EOPNOTSUPP;
 	}
-	/* A filter may refuse clone3(2): then libc's thread id is the parent's */
+	/*
+	 * A filter may refuse clone3(2). With clone(2), libc in the child has the parent's thread
+	 * id
+	 */
 	if (!(flags & RFNOWAIT) && (!args[2] || ret == -ENOSYS || ret == -EPERM))
 		ret = spawnctl_arch_clone(SYS_clone,
 					  (args[0] & ~(CLONE_CHILD_SETTID |

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * A function in a child that shares the memory, as rfork_thread(3) of FreeBSD.
+ * Run a function in a child that shares the memory, as rfork_thread(3) of FreeBSD.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -11,7 +11,9 @@
 
 #include "arch.h"
 
-/* A stack above a guard page, so that an overrun is a fault, not a spoilt heap */
+/*
+ * Map a stack above a guard page, so that an overrun is a fault and does not corrupt other memory
+ */
 static void *map_stack(size_t guard)
 {
 	char *map = mmap(NULL, guard + SPAWNCTL_STACK_SIZE, PROT_NONE,
@@ -27,8 +29,8 @@ static void *map_stack(size_t guard)
 }
 
 /*
- * What is asked for, in the size of this library: a caller may know a longer
- * struct, if he uses no more of it. 0 or a negative errno.
+ * Copy the request to the struct of this library. The caller's may be longer, if the bytes that
+ * this library does not know are 0. Return: 0 or a negative errno.
  */
 static long copy_clone(struct spawnctl_clone *own, const struct spawnctl_clone *clone)
 {
@@ -47,14 +49,14 @@ static long copy_clone(struct spawnctl_clone *own, const struct spawnctl_clone *
 	return 0;
 }
 
-/* Nothing gets through before exec; then the caller's mask is in force */
+/* All signals are blocked until exec, which sets the caller's mask */
 static void default_clone(struct spawnctl_clone *own)
 {
 	own->size = sizeof(*own);
 	own->flags = SPAWNCTL_WINDOW_MASK | SPAWNCTL_EXEC_MASK;
 	own->window_mask = SPAWNCTL_SIGSET_ALL;
 	own->exit_signal = SIGCHLD;
-	/* Not sigprocmask(), which has a sigset_t of its own size */
+	/* Not sigprocmask(): the size of libc's sigset_t is another */
 	syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &own->exec_mask,
 		sizeof(own->exec_mask));
 }
@@ -89,8 +91,8 @@ pid_t spawnctl_thread(int fd, const struct spawnctl_clone *clone,
 	}
 
 	/*
-	 * The child has this thread's control block: at a cancellation point it
-	 * would act on a pthread_cancel() that is meant for this thread.
+	 * The child shares this thread's control block: at a cancellation point it would act on a
+	 * pthread_cancel() that is meant for this thread.
 	 */
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	pid = spawnctl_arch_clone(SYS_ioctl, fd, SPAWNCTL_IOC_SPAWN, (long)&own, fn, arg);
@@ -98,12 +100,12 @@ pid_t spawnctl_thread(int fd, const struct spawnctl_clone *clone,
 		pid = -ENOTTY;
 	pthread_setcancelstate(cancel, NULL);
 
-	/* The child has left this memory, or was never there */
+	/* The child no longer uses this memory, or was never made */
 	if (map)
 		munmap(map, guard + SPAWNCTL_STACK_SIZE);
 	if (pid < 0)
 		return spawnctl_error(pid);
-	/* What the child made of errno, which it shares with this thread */
+	/* Undo what the child did to errno, which it shares with this thread */
 	errno = saved;
 	return pid;
 }

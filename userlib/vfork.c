@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * What of a vfork() can be C: not the call itself, as the child would return
- * through this frame and leave the parent what it made of it.
+ * The parts of vfork() that can be written in C. The system call itself cannot: the child would
+ * return through its frame and overwrite it, and the parent still needs that frame.
  */
 #define _GNU_SOURCE
 #include <assert.h>
@@ -16,13 +16,13 @@ const struct spawnctl_clone spawnctl_vfork_clone = {
 	.exit_signal = SIGCHLD,
 };
 
-/* struct clone_args, in its first version: flags, and exit_signal */
+/* struct clone_args in its first version: [0] is flags, [4] is exit_signal */
 static const unsigned long long clone3_args[8] = {
 	[0] = CLONE_VM | CLONE_VFORK | CLONE_CLEAR_SIGHAND,
 	[4] = SIGCHLD,
 };
 
-/* arch/ cannot include a header with structs in it, and says 0xEA01 */
+/* arch/ cannot include a header with structs in it, and has the number 0xEA01 instead */
 static_assert(SPAWNCTL_IOC_SPAWN == 0xEA01, "the number in arch/");
 
 pid_t spawnctl_error(long error)
@@ -31,7 +31,7 @@ pid_t spawnctl_error(long error)
 	return -1;
 }
 
-/* arch/ says 264, see VFORK_FRAME */
+/* arch/ has 264, see VFORK_FRAME */
 static_assert(sizeof(struct vfork_call) <= 264 && sizeof(struct vfork_call) > 248 - 16,
 	      "the frame in arch/");
 static_assert(offsetof(struct vfork_call, tid) == 48, "the offsets in arch/");
@@ -72,14 +72,14 @@ static long set_call(struct vfork_call *call, long error)
 		set_device_call(call);
 		break;
 	case SPAWNCTL_BACKEND_CLONE3:
-		/* It resets the handlers, and the child has the caller's mask */
+		/* The kernel resets the handlers, so the child can have the caller's mask */
 		spawnctl_birth_release(birth);
 		call->nr = SYS_clone3;
 		call->args[0] = (long)clone3_args;
 		call->args[1] = sizeof(clone3_args);
 		break;
 	default:
-		/* As by libc, in the call too: a filter may know no other */
+		/* The system call that libc would make: a filter may allow no other */
 		if (!birth->held)
 			spawnctl_birth_hold_back(birth, SPAWNCTL_SIGSET_HELD);
 #ifdef SYS_vfork

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A vfork(2) over the backends: what of it can be C, before the call and in the
- * child. The rest is in arch/.
+ * The parts of vfork(2) that can be written in C, before and after the system call. The rest is
+ * in arch/.
  */
 #ifndef SPAWNCTL_VFORK_H
 #define SPAWNCTL_VFORK_H
@@ -10,51 +10,52 @@
 
 #pragma GCC visibility push(hidden)
 
-/* What is to be done after the call, with a slot of a descriptor above */
+/* What to do after the call; the slot of a transient descriptor is in the bits above */
 enum {
-	VFORK_MASK = 1,		/* in the parent: the mask is put back */
-	VFORK_CLOSE = 2,	/* on both sides: the first argument is closed */
-	VFORK_HANDLERS = 4,	/* in the child: handlers are reset, and the mask put back */
-	VFORK_SLOT = 8,		/* how many bits the slot is shifted by */
+	VFORK_MASK = 1,		/* in the parent: restore the mask */
+	VFORK_CLOSE = 2,	/* in both: close the descriptor, the first argument */
+	VFORK_HANDLERS = 4,	/* in the child: reset the handlers, restore the mask */
+	VFORK_SLOT = 8,		/* shift of the slot */
 };
 
 /*
- * What arch/ is to do, in its frame; it knows the offsets of what is before @birth.
- * The child is on the same stack, and overwrites it: after the call it is only good
- * where no child was made.
+ * The request to the code in arch/, in the stack frame of that code, which uses the offsets of
+ * the members before @birth. The child runs on the same stack and overwrites the struct: after
+ * the call it is valid only if no child was made.
  */
 struct vfork_call {
 	long nr;
 	long args[3];
 	long after;
 	unsigned long long mask;
-	long tid;	/* of the child, from before it runs; -1 where none is stored */
+	long tid;	/* the child's, stored before it runs; -1 if not stored */
 	struct birth birth;
 };
 
-/* VFORK_JUMP: to the address that is @nr, in place of a call */
+/* VFORK_JUMP: jump to the address in @nr instead of making a system call */
 enum { VFORK_CALL, VFORK_JUMP };
 
 /**
- * spawnctl_vfork_prepare() - choose a backend as @call->birth says
+ * spawnctl_vfork_prepare() - choose a backend for the request in @call->birth
  *
  * Return: VFORK_CALL, or a negative errno.
  */
 long spawnctl_vfork_prepare(struct vfork_call *call);
 
 /**
- * spawnctl_vfork_next() - the call has failed: choose another backend
+ * spawnctl_vfork_next() - choose another backend after the call has failed
  * @call: the call
- * @error: negative errno; 0: something else than the kernel has answered
+ * @error: negative errno; 0: the call returned 0 in the caller, so not the kernel's SPAWN has
+ *	answered it
  *
  * Return: as spawnctl_vfork_prepare().
  */
 long spawnctl_vfork_next(struct vfork_call *call, long error);
 
-/** spawnctl_vfork_parent() - in the parent of a call that has an @after */
+/** spawnctl_vfork_parent() - called in the parent if @after is not 0 */
 void spawnctl_vfork_parent(long after, unsigned long long mask, int fd);
 
-/** spawnctl_vfork_child() - in the child of a call with VFORK_HANDLERS */
+/** spawnctl_vfork_child() - called in the child if VFORK_HANDLERS is set */
 void spawnctl_vfork_child(unsigned long long mask);
 
 #pragma GCC visibility pop
