@@ -123,7 +123,7 @@ int spawnctl_attr_getschedpolicy(const spawnctl_attr_t *attr, int *policy)
 
 int spawnctl_attr_setschedparam(spawnctl_attr_t *attr, const struct sched_param *param)
 {
-	/* What the kernel refuses with any policy */
+	/* The kernel refuses these with any policy */
 	if (param->sched_priority < 0 || param->sched_priority > 99)
 		return EINVAL;
 	attr->param = *param;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * A child by the device, else by clone3(2), else by clone(2).
+ * Make a child through the device, else clone3(2), else clone(2).
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -12,7 +12,7 @@
 
 #define CLONE3_SIZE_VER0	64
 
-/* struct clone_args of <linux/sched.h>, in which some lack the last member */
+/* struct clone_args of <linux/sched.h>; older headers lack the last member */
 struct clone3_args {
 	__aligned_u64 flags;
 	__aligned_u64 pidfd;
@@ -60,9 +60,8 @@ static void set_device_clone(const struct birth *birth, struct spawnctl_clone *c
 }
 
 /*
- * That it is the device is asked only if it fails, so that a spawn that succeeds
- * costs nothing more; a file that is not the device has had an ioctl then that it does
- * not know.
+ * Whether the descriptor is the device is checked only after a failure, so that success pays
+ * nothing. By then a file that is not the device has received an ioctl that it does not know.
  */
 static long by_device(struct birth *birth)
 {
@@ -75,13 +74,13 @@ static long by_device(struct birth *birth)
 	birth->hold.wanted = birth->hold_all;
 	pid = spawnctl_arch_clone(SYS_ioctl, birth->device.fd, SPAWNCTL_IOC_SPAWN, (long)clone,
 				  spawnctl_birth_start, birth);
-	/* Or it was killed before its first instruction: it is told by its id */
+	/* A child that was killed before its first instruction is recognized by its stored id */
 	if (birth->started || (pid > 0 && birth->tid == pid)) {
 		spawnctl_device_put(&birth->device);
 		return pid;
 	}
 	clone->flags = asked;
-	/* The kernel has put the mask back */
+	/* Without a child, the kernel has restored the mask */
 	birth->hold.wanted = false;
 	return pid < 0 ? pid : -ENOTTY;
 }
@@ -128,7 +127,7 @@ static long by_clone(struct birth *birth)
 
 	if (clone->flags & (SPAWNCTL_CGROUP | SPAWNCTL_AUTOREAP))
 		return -EOPNOTSUPP;
-	/* It would end the program */
+	/* valgrind does not support these flags and would end the program */
 	if ((clone->flags & (SPAWNCTL_PIDFD | SPAWNCTL_SHARE_FILES)) && spawnctl_arch_emulated())
 		return -EOPNOTSUPP;
 	return spawnctl_arch_clone(SYS_clone, clone_flags(clone) | clone->exit_signal,
@@ -136,14 +135,20 @@ static long by_clone(struct birth *birth)
 				   spawnctl_birth_start, birth);
 }
 
-/* With signals blocked in the caller, and so in the child, until the release */
+/*
+ * clone3 and clone. Signals are blocked in the caller until the release, and the child inherits
+ * that mask.
+ */
 static __attribute__((__noinline__)) long by_lower(struct birth *birth)
 {
 	struct spawnctl_clone *clone = &birth->clone;
 
 	if (clone->sig_default & clone->sig_ignore)
 		return -EINVAL;
-	/* The child of clone(2) has the caller's handlers, that of a SIGSEGV as well */
+	/*
+	 * The child of clone(2) starts with all of the caller's handlers, including that of
+	 * SIGSEGV
+	 */
 	if (birth->backend == SPAWNCTL_BACKEND_CLONE)
 		spawnctl_birth_hold_back(birth, SPAWNCTL_SIGSET_ALL);
 	else if (!birth->held)
@@ -164,7 +169,7 @@ void spawnctl_birth_release(struct birth *birth)
 	birth->hold.wanted = false;
 }
 
-/* A descriptor of the device: 0 or a negative errno */
+/* Fill in @birth->device with a descriptor: 0 or a negative errno */
 static long take_device(struct birth *birth)
 {
 	struct device *device = &birth->device;
@@ -187,23 +192,24 @@ static long take_device(struct birth *birth)
 }
 
 /*
- * Whether a backend's error says that it is not there for this caller, whatever is
- * asked of it. With a cgroup most of them can be about that.
+ * Whether @error means that the backend is unavailable to this caller regardless of the request.
+ * With a cgroup most of these errors may be about the cgroup instead.
  *
- *	device		could not be opened, or is another file: all but EMFILE and the
- *			like are remembered for a while
- *			EACCES, if it is answered regardless of the request: a filter, or
- *			Landlock. Else it is about the cgroup
+ *	device		could not be opened, or is another file: remembered for a while, except
+ *			for EMFILE and similar errors
+ *			EACCES, if returned regardless of the request: a filter, or Landlock;
+ *			otherwise it is about the cgroup
  *		opened here:
  *			EPERM, ENOSYS: a filter, an LSM, an emulator
- *			EMFILE: the pidfd finds no place, which this descriptor has taken
+ *			EMFILE: no number for the pidfd, because this descriptor has taken it
  *		given:
- *			EPERM and EDQUOT are what LIMIT has taken away, and no reason for
- *			clone(2), which may end the program where such a descriptor is given
+ *			EPERM and EDQUOT mean that LIMIT has taken something away. They do not
+ *			lead to clone(2): where such a descriptor is given, a filter may kill
+ *			the program for clone(2)
  *	clone3		ENOSYS: a filter, an emulator, before Linux 5.3
  *			EINVAL: no CLONE_CLEAR_SIGHAND, before 5.5
  *			EPERM, EACCES, EOPNOTSUPP: a filter
- *	clone		there is none after it
+ *	clone		no backend comes after it
  */
 static bool is_absence(const struct birth *birth, long error)
 {
@@ -224,7 +230,10 @@ static bool is_absence(const struct birth *birth, long error)
 	}
 }
 
-/* Of no moment: not for want of room, and not the doing of another thread */
+/*
+ * Whether the absence will last: it is not a shortage of descriptors or memory, and was not
+ * caused by another thread.
+ */
 static bool is_lasting(const struct birth *birth, long error)
 {
 	if (device_is_ours(&birth->device) && birth->refusal == EACCES)
@@ -234,8 +243,9 @@ static bool is_lasting(const struct birth *birth, long error)
 }
 
 /*
- * A call on @birth->device, or the search for one, has failed. The descriptor of the
- * environment and the kept one can both be gone: 0 if there is another to be tried.
+ * A call on @birth->device, or the search for a descriptor, has failed. Both the descriptor of
+ * the environment and the kept one can have been closed or replaced. Return: 0 if there is
+ * another one to try, else a negative errno.
  */
 static long device_failed(struct birth *birth, long error)
 {
@@ -330,8 +340,8 @@ long spawnctl_birth(struct birth *birth)
 }
 
 /*
- * With a place for the pidfd that cannot be written: EFAULT, when all flags have been
- * looked at, and no child. One that an emulator makes nevertheless ends at once.
+ * The address for the pidfd is not writable: clone3(2) fails with EFAULT after it has checked all
+ * flags, and makes no child. If an emulator makes one nevertheless, that child exits at once.
  */
 static long ask_clone3(void)
 {
@@ -350,7 +360,7 @@ static long ask_clone3(void)
 	return ret < 0 ? ret : 0;
 }
 
-/* Whether the backend refuses whatever is asked of it: a negative errno, or 0 */
+/* A negative errno if the backend refuses this caller regardless of the request, else 0 */
 static long ask(struct birth *birth)
 {
 	int refusal = 0;

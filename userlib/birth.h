@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One function over three backends: make this child.
+ * Make one child, through one of three backends.
  */
 #ifndef SPAWNCTL_BIRTH_H
 #define SPAWNCTL_BIRTH_H
@@ -12,29 +12,30 @@
 #pragma GCC visibility push(hidden)
 
 /**
- * struct birth - a child to be made, and what has come of it
- * @clone: what is asked for, with a stack, in the device's terms. Everything is
- *	blocked in the window, and the mask at exec is @clone.exec_mask with
- *	SPAWNCTL_EXEC_MASK, else the caller's
- * @open_window: the child has the caller's mask all the time
- * @backend: the one demanded, or SPAWNCTL_BACKEND_ANY; then the one used
- * @fd: descriptor demanded, or -1
- * @transient: leave no descriptor open
- * @hold_all: signals are held back in the caller until the release, unless the child
- *	has cleared @hold.wanted
- * @fn: the child, with @arg; its result is the exit status
- * @device: the descriptor used; its fd is -1 where another backend is
- * @demanded: no other backend is tried
- * @tries: how many descriptors were not the device
- * @refusal: what the device answers this caller regardless of the request: 0 or an errno
+ * struct birth - a child to be made, and the outcome
+ * @clone: the request, including the stack, as the argument of the device's SPAWN. All signals
+ *	are blocked in the window, that is from birth to exec. The mask at exec is
+ *	@clone.exec_mask if SPAWNCTL_EXEC_MASK is set, else the caller's
+ * @open_window: the child has the caller's mask from birth on
+ * @backend: in: the backend demanded, or SPAWNCTL_BACKEND_ANY; out: the backend used
+ * @fd: the descriptor demanded, or -1
+ * @transient: do not leave a descriptor open
+ * @hold_all: signals stay blocked in the caller until the release, unless the child clears
+ *	@hold.wanted
+ * @fn: called by the child; its result is the exit status
+ * @arg: argument of @fn
+ * @device: the descriptor used; its fd is -1 if another backend is used
+ * @demanded: no other backend may be tried
+ * @tries: how many descriptors turned out not to be the device
+ * @refusal: the errno that the device returns to this caller regardless of the request, or 0
  * @passed_over: why the device is not used, a negative errno, or 0
  * @started: the child has run
- * @tid: the child's process id, there before it runs (by the device only)
- * @hold: whether signals are still held back in the caller, and its mask. By the
- *	device the child decides, until it has executed a program or ended; without
- *	it they always are
- * @held: they are held back by the library, until the release, and @mask is the
- *	caller's
+ * @tid: the child's process id, stored before the child runs (device only)
+ * @hold: @hold.wanted: signals are still blocked in the caller; @hold.mask: the mask to
+ *	restore. With the device the child decides, until it has executed a program or
+ *	ended. With the other backends signals are always held back
+ * @held: the library has blocked signals in the caller, until the release
+ * @mask: the caller's mask, if @held
  */
 struct birth {
 	struct spawnctl_clone clone;
@@ -59,53 +60,54 @@ struct birth {
 };
 
 /**
- * spawnctl_birth() - make it
+ * spawnctl_birth() - make the child
  *
- * Return: the child's process id, or a negative errno. Either way signals may
- * still be held back: spawnctl_birth_release() comes after.
+ * Return: the child's process id, or a negative errno. In both cases signals may still be held
+ * back: the caller must call spawnctl_birth_release().
  */
 long spawnctl_birth(struct birth *birth);
 
 /**
- * spawnctl_birth_begin() - choose the backend that is to be tried first
+ * spawnctl_birth_begin() - choose the backend to try first
  *
- * With spawnctl_birth_next() that is the one place that says what is usable, and what
+ * Only this function and spawnctl_birth_next() decide which backends are usable and which one
  * is tried next.
  *
- * Return: 0 with @birth->backend, and a descriptor in @birth->device if it is the
- * device; or a negative errno.
+ * Return: 0, with @birth->backend set and, if that is the device, a descriptor in
+ * @birth->device; or a negative errno.
  */
 long spawnctl_birth_begin(struct birth *birth);
 
 /**
- * spawnctl_birth_next() - @birth->backend has failed, and made no child
+ * spawnctl_birth_next() - choose what to try after @birth->backend failed without making a child
  * @birth: the birth
- * @error: negative errno
+ * @error: negative errno of the failure
  *
- * Return: 0 with another to be tried, or a negative errno: that of the last one.
+ * Return: 0 if there is another backend or descriptor to try, else a negative errno, that of the
+ * last attempt.
  */
 long spawnctl_birth_next(struct birth *birth, long error);
 
 /** spawnctl_birth_hold_back() - block @signals in the caller until the release */
 void spawnctl_birth_hold_back(struct birth *birth, unsigned long long signals);
 
-/** spawnctl_birth_release() - let through the signals that are held back */
+/** spawnctl_birth_release() - unblock the signals that are held back in the caller */
 void spawnctl_birth_release(struct birth *birth);
 
-/** spawnctl_birth_start() - in the child, the first; its argument is the birth */
+/** spawnctl_birth_start() - first function of the child; its argument is the birth */
 int spawnctl_birth_start(void *birth);
 
-/** spawnctl_birth_end() - a child that ends at once */
+/** spawnctl_birth_end() - function of a child that exits at once */
 int spawnctl_birth_end(void *arg);
 
 /**
- * spawnctl_birth_before_exec() - in the child, the last before execve(2)
+ * spawnctl_birth_before_exec() - last call of the child before execve(2)
  *
- * Gives a lower backend's child the mask that the device gives at exec.
+ * With clone3 and clone, sets the mask that the device sets at exec.
  */
 void spawnctl_birth_before_exec(const struct birth *birth);
 
-/** spawnctl_birth_backend() - which backend it would be: 0 or a negative errno */
+/** spawnctl_birth_backend() - find the backend that a birth would use: 0 or a negative errno */
 int spawnctl_birth_backend(struct birth *birth);
 
 #pragma GCC visibility pop

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * What runs in the child of a birth before and after its own function. The device
- * has done all of it before its child runs. Compiled with CHILD_CFLAGS of the
- * Makefile, see there.
+ * Signal setup in the child of a birth, before its own function and before exec. The device has
+ * done all of it before its child runs. Compiled with CHILD_CFLAGS, see the Makefile.
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -13,7 +12,7 @@
 #define NSIGNALS	64
 #define SIGSET_SIZE	8
 
-/* As the kernel has it: the handler first, all the rest 0 */
+/* The kernel's struct sigaction: the handler comes first, all other members are 0 here */
 struct kernel_sigaction {
 	unsigned long handler;
 	unsigned long rest[7];
@@ -24,7 +23,7 @@ static void set_handler(int sig, void (*handler)(int))
 	struct kernel_sigaction action;
 	int i;
 
-	/* Without an initialiser, which clang -O0 makes a call of memset() */
+	/* No initializer: clang -O0 would compile it to a call of memset() */
 	action.handler = (unsigned long)handler;
 	for (i = 0; i < 7; i++)
 		action.rest[i] = 0;
@@ -40,7 +39,10 @@ static bool has_handler(int sig)
 	       action.handler != (unsigned long)SIG_IGN;
 }
 
-/* @all: those that are caught; @to_default and @ignore: whatever they are */
+/*
+ * @all: reset every signal that is caught. @to_default, @ignore: set these signals, whatever
+ * their present action.
+ */
 static void set_handlers(bool all, unsigned long long to_default, unsigned long long ignore)
 {
 	int sig;
@@ -63,7 +65,7 @@ int spawnctl_birth_start(void *arg)
 
 	birth->started = true;
 	if (birth->backend != SPAWNCTL_BACKEND_DEVICE) {
-		/* Nothing is unblocked yet */
+		/* The signals that the parent holds back are still blocked */
 		set_handlers(birth->backend == SPAWNCTL_BACKEND_CLONE,
 			     birth->clone.sig_default, birth->clone.sig_ignore);
 		if (birth->open_window)
@@ -84,7 +86,7 @@ int spawnctl_birth_end(void *arg)
 	return 0;
 }
 
-/* Where the kernel has not reset the handlers: on the caller's stack */
+/* For a child of vfork(2), whose handlers the kernel has not reset. Runs on the caller's stack. */
 void spawnctl_vfork_child(unsigned long long mask)
 {
 	set_handlers(true, 0, 0);

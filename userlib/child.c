@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The child's steps. It runs in the parent's memory, on a small stack: raw system
- * calls only, as errno and all else that libc has is the parent's, and a call of
- * libc's may be its first, with ld.so's part below it; no recursion, and nothing on
- * the stack that grows with what it is given. Compiled with CHILD_CFLAGS of the
- * Makefile, see there.
+ * The child's steps. The child runs in the parent's memory, on a small stack. It makes raw system
+ * calls only: errno and all other state of libc are the parent's, and the first call of a libc
+ * function would also run ld.so on this stack. There is no recursion, and nothing on the stack
+ * grows with the input. Compiled with CHILD_CFLAGS, see the Makefile.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -17,7 +16,7 @@
 #include "kernel.h"
 #include "spawn_int.h"
 
-/* As getdents64(2) gives it */
+/* The head of an entry of getdents64(2) */
 struct dirent64_head {
 	unsigned long long ino;
 	long long off;
@@ -26,7 +25,9 @@ struct dirent64_head {
 	char name[];
 };
 
-/* The caller takes note, and waits for this child before its handlers hear of it */
+/*
+ * The caller reads the failure in the shared memory, and reaps this child before its handlers run
+ */
 static int fail(struct spawn *spawn, enum spawnctl_step step, long error)
 {
 	spawn->failure.step = step;
@@ -34,7 +35,7 @@ static int fail(struct spawn *spawn, enum spawnctl_step step, long error)
 	return 127;
 }
 
-/* The number that is all of @name, or -1: something else may be mounted on /proc */
+/* The number that makes up all of @name, or -1: another file system may be mounted on /proc */
 static long fd_number(const char *name)
 {
 	long fd = 0;
@@ -47,7 +48,7 @@ static long fd_number(const char *name)
 	return fd;
 }
 
-/* Closes what one pass over the directory shows; how many, or -errno */
+/* Close the descriptors that one pass over the directory finds. Return: how many, or -errno */
 static long close_listed(int dir, unsigned int from, unsigned int to)
 {
 	char buffer[256] __attribute__((__aligned__(8)));
@@ -70,7 +71,7 @@ static long close_listed(int dir, unsigned int from, unsigned int to)
 	return n < 0 ? n : closed;
 }
 
-/* close_range(2), and by /proc where a filter or an old kernel has none */
+/* By close_range(2), or by /proc where a filter or an old kernel does not allow that */
 __attribute__((__noinline__)) long spawnctl_close_span(unsigned int from, unsigned int to)
 {
 	unsigned int next = from;
@@ -81,7 +82,7 @@ __attribute__((__noinline__)) long spawnctl_close_span(unsigned int from, unsign
 	ret = raw_syscall(SYS_close_range, from, to, 0);
 	if (!ret)
 		return 0;
-	/* With no descriptor left, one that is to be closed makes room */
+	/* If the table is full, close some of the descriptors first to make room */
 	while ((dir = raw_syscall(SYS_openat, AT_FDCWD, "/proc/self/fd",
 				  O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -EMFILE &&
 	       next <= to && next < from + 16)
@@ -95,7 +96,7 @@ __attribute__((__noinline__)) long spawnctl_close_span(unsigned int from, unsign
 	return ret;
 }
 
-/* Whether an action finds the kept descriptor, which the program knows nothing of */
+/* Whether an action operates on @fd, a kept descriptor, of which the program does not know */
 static bool names(const struct spawn *spawn, int fd)
 {
 	int i;
@@ -112,8 +113,9 @@ static bool names(const struct spawn *spawn, int fd)
 }
 
 /*
- * In the child's own table. It is close-on-exec: without actions nothing finds it, and
- * one for one use, of a low number, can also be found by a path.
+ * Close the library's descriptor in the child's own table, if an action could find it. It is
+ * close-on-exec, so that without actions nothing can. A transient one has a low number, and an
+ * open action can also reach it by a path through /proc/self/fd.
  */
 static void hide_device(const struct spawn *spawn)
 {
@@ -125,12 +127,12 @@ static void hide_device(const struct spawn *spawn)
 }
 
 /*
- * The child's own table, of which nothing from @first on was ever copied. Until
- * then, and if this fails, the table is the parent's: not to be touched.
+ * Make the child's own descriptor table, without the descriptors from @first on. Until this has
+ * succeeded the table is the parent's, and must not be changed.
  *
- * Whether there is a close_range(2) is found out here and not in the parent: a filter
- * may kill for it, and libc calls it in the child. Without one the table is copied
- * whole, and no other child is made, of which the program would hear.
+ * Whether close_range(2) can be used is found out here and not in the parent: a filter may kill for
+ * it, and libc calls it in the child, too. If it cannot be used, unshare(2) copies the whole table.
+ * Making another child instead would be visible to the program.
  */
 static int unshare_table(struct spawn *spawn)
 {
@@ -147,7 +149,7 @@ static int unshare_table(struct spawn *spawn)
 	if (ret)
 		return fail(spawn, SPAWNCTL_STEP_CLONE, ret);
 	spawn->share = false;
-	/* The parent's, made since; it is not there in a child with a copy */
+	/* The table was shared at birth, so it contains the parent's pidfd */
 	if (spawn->pidfd >= 0)
 		raw_syscall(SYS_close, spawn->pidfd);
 	hide_device(spawn);
@@ -161,7 +163,7 @@ static long do_close(int fd)
 
 	if (!ret)
 		return 0;
-	/* That it is not open is no error; that it never could be is one */
+	/* A descriptor that is not open is no error; one that is out of range is */
 	if (raw_syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit))
 		return ret;
 	return fd < 0 || (rlim_t)fd >= limit.rlim_cur ? ret : 0;
@@ -176,7 +178,7 @@ static long do_open(const struct action *action)
 			 action->open.mode);
 	if (fd < 0 || fd == action->open.fd)
 		return fd;
-	/* As in glibc, O_CLOEXEC holds only if open() gave the number itself */
+	/* As in glibc, O_CLOEXEC takes effect only if open() itself returned the wanted number */
 	ret = raw_dup2(fd, action->open.fd);
 	if (ret < 0)
 		return ret;
@@ -239,7 +241,7 @@ static int do_actions(struct spawn *spawn)
 		}
 		if (action->op == ACTION_CLOSEFROM && !closefrom_seen) {
 			closefrom_seen = true;
-			/* What it has to close is not there */
+			/* unshare_table() has left out the descriptors that this action closes */
 			if (spawn->closed_span && (unsigned int)action->fd == spawn->first)
 				continue;
 		}
@@ -252,7 +254,7 @@ static int do_actions(struct spawn *spawn)
 	return 0;
 }
 
-/* The lowest descriptor from @from on that an action has for its target, or ~0U */
+/* The lowest descriptor from @from on that is the target of an action, or ~0U */
 static unsigned int next_kept(const struct spawn *spawn, unsigned int from)
 {
 	unsigned int best = ~0U, fd;
@@ -327,7 +329,7 @@ static int set_attributes(struct spawn *spawn)
 	if (ret < 0)
 		return fail(spawn, SPAWNCTL_STEP_RESETIDS, ret);
 
-	/* The device's child has it from birth */
+	/* With the device, the child has it from birth on */
 	if ((attr->flags & SPAWNCTL_SPAWN_NO_NEW_PRIVS) &&
 	    spawn->birth.backend != SPAWNCTL_BACKEND_DEVICE)
 		ret = raw_syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1);
@@ -337,8 +339,9 @@ static int set_attributes(struct spawn *spawn)
 }
 
 /*
- * By the device, a handler of the caller's may run as soon as the program is executed,
- * and look for it by its id, and forget that. So the caller stores it no more.
+ * With the device, a handler of the caller may run as soon as the program is executed. It may
+ * look up the child by its process id, and then clear the id. So the child stores the id before
+ * exec, and the caller does not store it again.
  */
 static void publish(struct spawn *spawn)
 {
@@ -371,7 +374,7 @@ static long execute(const struct spawn *spawn, const char *path)
 	return raw_syscall(SYS_execve, path, spawn->argv, spawn->envp);
 }
 
-/* Errors after which the next directory is tried, as glibc has them */
+/* Errors after which the next directory is tried, as in glibc */
 static bool not_here(long error)
 {
 	return error == -EACCES || error == -ENOENT || error == -ESTALE || error == -ENOTDIR ||
@@ -397,7 +400,10 @@ static __attribute__((__noinline__)) long search(const struct spawn *spawn)
 	for (;; dir = end + 1) {
 		for (end = dir; *end && *end != ':'; end++)
 			;
-		/* Another thread may have changed the environment since it was measured */
+		/*
+		 * Recheck: another thread may have changed the environment since the path was
+		 * measured
+		 */
 		if (end - dir < PATH_MAX && end - dir + len + 2 <= size) {
 			char *name = candidate + (end - dir);
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The descriptor: opened, kept, and asked what it is.
+ * Open, keep and check descriptors of the device.
  *
- * Nothing here is a cancellation point, or touches errno but in the exported
- * functions.
+ * Nothing here is a cancellation point, and only the exported functions modify errno.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -24,32 +23,39 @@
 
 #define MISC_MAJOR	10	/* Documentation/admin-guide/devices.txt */
 /*
- * Programs count on getting the first free ones. Under 64 a table has the room in
- * itself, and is copied for less than half at each birth of the process.
+ * The lowest number of the kept descriptor. Programs rely on getting the lowest free numbers. Up
+ * to 63 the kernel needs no larger table than the one inside files_struct, which costs less than
+ * half as much to copy at each birth.
  */
 #define LOW_FDS		32
 #define NONE		(-1)
 
 /*
- * The number of the one that is kept, the same in every table of the process, as
- * threads can have tables of their own (CLONE_FILES): if each lack of it made a new
- * number, they would take it from each other and leave one open each time. It stays
- * until a fork. Atomic.
+ * The number of the kept descriptor, the same in every descriptor table of the process: threads
+ * can have tables of their own (unshare(2), CLONE_FILES). If each thread that lacks the
+ * descriptor chose a new number, the other tables would lack that one in turn, and each change
+ * would leave a descriptor open. The number does not change until a fork. Atomic.
  */
 static int kept_fd = NONE;
-/* In some table another file has that number: asked before each use; atomic */
+/* In some table the number is another file's, so it is checked before each use; atomic */
 static bool kept_in_doubt;
 /* st_rdev of the device, once it is known; atomic */
 static dev_t device_rdev;
 
-/* When it was found not to be there, in milliseconds, above the errno; atomic */
+/*
+ * When the device was found to be absent, in milliseconds, shifted left by ERRNO_BITS; below that
+ * the errno. Atomic.
+ */
 static unsigned long long absence;
 #define ERRNO_BITS	12
 #define ABSENCE_MS	1000
 
 bool spawnctl_table_shared;
 static bool others_in_table;
-/* Of the thread that holds the lock over them: how many, and the first one's frame */
+/*
+ * For the thread that holds the lock across forks: how many are nested, and the frame of the
+ * first
+ */
 static unsigned int forks;
 static const char *fork_frame;
 
@@ -72,7 +78,7 @@ static int open_device(void)
 	return raw_syscall(SYS_openat, AT_FDCWD, name, O_RDWR | O_CLOEXEC);
 }
 
-/* The descriptor's file, and the one at the device's name; whether both are there */
+/* Stat the file of the descriptor, and the file at the device's path; false if one is not there */
 static bool stat_both(int fd, struct stat *file, struct stat *named)
 {
 	return !raw_syscall(SYS_newfstatat, fd, "", file, AT_EMPTY_PATH) &&
@@ -87,7 +93,7 @@ static bool is_of_that_name(int fd)
 	       file.st_dev == named.st_dev && file.st_ino == named.st_ino;
 }
 
-/* A character device of the major number that ours has: 0 or a negative errno */
+/* Whether @fd is a character device with the major number of the device: 0 or a negative errno */
 static int look_at(int fd, struct stat *st)
 {
 	long ret = raw_syscall(SYS_newfstatat, fd, "", st, AT_EMPTY_PATH);
@@ -98,8 +104,8 @@ static int look_at(int fd, struct stat *st)
 }
 
 /*
- * Whether the device's name is known here, and is that of another one. A name that
- * is masked, by /dev/null or by a node of no driver's, says nothing.
+ * Whether the file at the device's path is another device of that major number. A masked path
+ * (/dev/null, or a node without a driver) tells nothing.
  */
 static bool is_another(int fd)
 {
@@ -111,22 +117,22 @@ static bool is_another(int fd)
 
 int spawnctl_device_check(int fd, int *refusal)
 {
-	/* A struct that can only be refused, and by few others with E2BIG */
+	/* A size that can only be refused: with E2BIG, which few other drivers return */
 	const __u32 size = ~0U;
 	struct stat st;
 	long ret = look_at(fd, &st);
 
-	/* Other files may do something at an ioctl: this far they are told */
+	/* Other drivers may act on the ioctl, so a file that differs by now does not get it */
 	if (ret)
 		return ret;
 	/*
-	 * Asked by the command itself: in a sandbox it may be the only ioctl
-	 * that a filter lets through.
+	 * SPAWN itself is the test, because in a sandbox it may be the only ioctl that a filter
+	 * allows.
 	 */
 	ret = raw_syscall(SYS_ioctl, fd, SPAWNCTL_IOC_SPAWN, &size);
 	if (ret != -E2BIG && ret != -EACCES && ret != -EPERM)
 		return -ENOTTY;
-	/* Other devices refuse as well, before they have looked */
+	/* Other devices, too, may return EACCES or EPERM before they look at the command */
 	if (ret != -E2BIG && is_another(fd))
 		return -ENOTTY;
 	if (ret == -E2BIG)
@@ -136,7 +142,7 @@ int spawnctl_device_check(int fd, int *refusal)
 	return 0;
 }
 
-/* The same by one system call, once a descriptor has been checked: 0 or a negative errno */
+/* The same with one system call, once a descriptor has been checked: 0 or a negative errno */
 static int check_again(int fd)
 {
 	struct stat st;
@@ -147,7 +153,10 @@ static int check_again(int fd)
 	return spawnctl_device_check(fd, NULL);
 }
 
-/* One that is the device and does not refuse this caller, or a negative errno */
+/*
+ * Open the device. Return: a descriptor through which it does not refuse this caller, or a
+ * negative errno
+ */
 static int open_usable(void)
 {
 	int fd = open_device(), ret, refusal = 0;
@@ -169,8 +178,8 @@ int spawnctl_open(void)
 }
 
 /*
- * The same open file at @number or, for the first one, at the first free one from
- * LOW_FDS on, where there is one. -EBUSY: another file is at @number.
+ * Move the open file to @number or, if that is NONE, to the first free number from LOW_FDS on; if
+ * there is none, it stays. -EBUSY: @number is in use.
  */
 static int move_to(int fd, int number)
 {
@@ -189,7 +198,7 @@ static int move_to(int fd, int number)
 	return moved < 0 ? -EBUSY : moved;
 }
 
-/* One to keep at @number, or NONE: at one that nobody counts on */
+/* Open the device to keep it at @number, or, if that is NONE, at a new number from LOW_FDS on */
 static int open_to_keep(int number)
 {
 	int fd = open_usable(), expected = NONE;
@@ -206,8 +215,8 @@ static int open_to_keep(int number)
 }
 
 /*
- * While this thread is the only one to know the descriptor it is not cancelled. Nothing
- * less than its mask sees to that: glibc acts on a pthread_cancel() that was under way
+ * The thread must not be cancelled while no other thread knows the descriptor, or it would leak.
+ * Only its signal mask can ensure that: glibc acts on a pthread_cancel() that was in progress
  * when pthread_setcancelstate() was called.
  */
 static __attribute__((__noinline__)) int keep_device(void)
@@ -218,7 +227,7 @@ static __attribute__((__noinline__)) int keep_device(void)
 
 	hold_signals(SPAWNCTL_SIGSET_HELD, &mask);
 	locked = spawnctl_inflight_lock();
-	/* Another thread may have been first */
+	/* Recheck under the lock: another thread may have been first */
 	fd = __atomic_load_n(&kept_fd, __ATOMIC_ACQUIRE);
 	if (fd == NONE || check_again(fd))
 		fd = open_to_keep(fd);
@@ -270,7 +279,7 @@ int spawnctl_device_open(struct device *device)
 	return fd < 0 ? fd : 0;
 }
 
-/* Whether nobody but this thread can change its table; not in glibc before 2.32 */
+/* Whether only this thread can change its descriptor table; not known with glibc before 2.32 */
 static bool alone_in_table(void)
 {
 #ifdef __GLIBC__
@@ -286,7 +295,7 @@ void spawnctl_device_close(int fd, int slot)
 {
 	bool locked = spawnctl_inflight_lock();
 
-	/* Another thread may have closed it, and opened something of its own */
+	/* Another thread may have closed it and opened another file at its number */
 	if (alone_in_table() || !check_again(fd))
 		raw_syscall(SYS_close, fd);
 	spawnctl_inflight_remove(slot);
@@ -312,7 +321,10 @@ void spawnctl_device_lost(struct device *device, int error)
 		break;
 	case DEVICE_TRANSIENT:
 		locked = spawnctl_inflight_lock();
-		/* What is at the device's name, and was opened a moment ago */
+		/*
+		 * Close it only if it is the file at the device's path, as this thread has just
+		 * opened it
+		 */
 		if (error != -EBADF && is_of_that_name(device->fd))
 			raw_syscall(SYS_close, device->fd);
 		spawnctl_inflight_remove(device->slot);
@@ -329,7 +341,7 @@ void spawnctl_device_give_up(const struct device *device, bool kept_too)
 		unsigned long long mask;
 		bool locked;
 
-		/* Another thread may be at the same, and its next file have that number */
+		/* Recheck: another thread may have done the same, and reused the number */
 		hold_signals(SPAWNCTL_SIGSET_HELD, &mask);
 		locked = spawnctl_inflight_lock();
 		if (!check_again(device->fd))
@@ -341,7 +353,7 @@ void spawnctl_device_give_up(const struct device *device, bool kept_too)
 	spawnctl_device_put(device);
 }
 
-/* By the vDSO, and so without a system call */
+/* Uses the vDSO, so makes no system call */
 static unsigned long long now_ms(void)
 {
 	struct timespec now = { 0 };
@@ -372,8 +384,8 @@ void spawnctl_device_others_in_table(void)
 }
 
 /*
- * One within another is made by a handler of a signal, whose frame is further down. One
- * that did not come back, because a handler has jumped out of it, is forgotten.
+ * A nested fork is made by a signal handler, whose frame is at a lower address. A fork that a
+ * handler has left by a jump never ends, and is forgotten.
  */
 void spawnctl_device_before_fork(void)
 {
@@ -406,9 +418,9 @@ void spawnctl_device_leave_table(void)
 }
 
 /*
- * The other threads, for whose spawns they were opened, are not in this process. A
- * number can be that of another file: of a table of another thread's, or of a child
- * of vfork(2) that has called fork(3).
+ * Close the transient descriptors: the threads for whose spawns they were opened do not exist in
+ * this process. A number can be another file's here, if the descriptor was in another thread's
+ * own table, or in the parent's table and a child of vfork(2) has called fork(3).
  */
 void spawnctl_device_in_fork(bool table_shared)
 {
@@ -435,7 +447,7 @@ static void in_fork(void)
 }
 
 #ifdef __GLIBC__
-/* As pthread_atfork(3), with a name by which dlclose(3) takes them back */
+/* As pthread_atfork(3), with an object by which dlclose(3) removes the handlers */
 int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void),
 		      void *object);
 void __cxa_finalize(void *object);
@@ -458,13 +470,13 @@ static void watch_forks(void)
 	pthread_atfork(spawnctl_device_before_fork, spawnctl_device_after_fork, in_fork);
 }
 
-/* In musl dlclose(3) unloads nothing */
+/* musl's dlclose(3) unloads nothing */
 static void unwatch_forks(void)
 {
 }
 #endif
 
-/* Before main(): later another thread may be changing the environment */
+/* Before main(): later another thread may change the environment */
 static void __attribute__((__constructor__)) begin(void)
 {
 	spawnctl_given_read();
@@ -472,7 +484,7 @@ static void __attribute__((__constructor__)) begin(void)
 	watch_forks();
 }
 
-/* dlclose(3), or the end of the program */
+/* At dlclose(3), or at the end of the program */
 static void __attribute__((__destructor__)) end(void)
 {
 	unwatch_forks();

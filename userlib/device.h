@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which descriptor of the device a birth goes by.
+ * The descriptor of the device that a birth uses.
  */
 #ifndef SPAWNCTL_DEVICE_H
 #define SPAWNCTL_DEVICE_H
@@ -10,12 +10,13 @@
 #pragma GCC visibility push(hidden)
 
 /**
- * struct device - a descriptor, and whose it is
+ * struct device - a descriptor, and where it comes from
  * @fd: the descriptor, or -1
- * @from: DEVICE_CALLERS: the caller of the library has given it, DEVICE_GIVEN: the
- *	environment, DEVICE_KEPT: opened here, to stay, DEVICE_TRANSIENT: for one use
- * @slot: where a transient one is noted (inflight.h)
- * @missing: the kept one is not in this thread's table
+ * @from: DEVICE_CALLERS: from the caller of the library, DEVICE_GIVEN: from the environment,
+ *	DEVICE_KEPT: opened by the library and kept open, DEVICE_TRANSIENT: opened by the
+ *	library for one use
+ * @slot: slot of a transient descriptor in the table of inflight.h
+ * @missing: the kept descriptor is not open in this thread's descriptor table
  */
 struct device {
 	int fd;
@@ -24,78 +25,80 @@ struct device {
 	bool missing;
 };
 
-/** device_is_ours() - whether the library has opened it, and the program knows nothing */
+/** device_is_ours() - whether the library opened it, so that the program does not know of it */
 static inline bool device_is_ours(const struct device *device)
 {
 	return device->fd >= 0 &&
 	       (device->from == DEVICE_KEPT || device->from == DEVICE_TRANSIENT);
 }
 
-/** spawnctl_device_given() - that of the environment; whether there is one */
+/** spawnctl_device_given() - take the descriptor of the environment; false if there is none */
 bool spawnctl_device_given(struct device *device);
 
 /**
- * spawnctl_device_kept() - the one that is kept, opened if need be
+ * spawnctl_device_kept() - take the kept descriptor; open it if necessary
  *
- * Return: 0, 1 if none can be kept here, or a negative errno: that of open(2), of
- * spawnctl_device_check(), or the refusal of the one that was opened.
+ * Return: 0; 1 if none can be kept here; or a negative errno: that of open(2), that of
+ * spawnctl_device_check(), or the one with which the opened device refuses this caller.
  */
 int spawnctl_device_kept(struct device *device);
 
 /**
- * spawnctl_device_open() - one for one use
+ * spawnctl_device_open() - open a transient descriptor
  *
- * Signals are held back from before this until it is closed: a handler that leaves
- * by siglongjmp(3) would leave it open.
+ * The caller must block signals from before this call until the descriptor is closed: a handler
+ * that leaves by siglongjmp(3) would leak it.
  *
- * Return: 0, or a negative errno: that of open(2), or EMFILE. Whether it is the device
- * has not been checked.
+ * Return: 0, or a negative errno: that of open(2), or EMFILE. Whether the file is the device has
+ * not been checked.
  */
 int spawnctl_device_open(struct device *device);
 
 /**
- * spawnctl_device_lost() - it has turned out to be another file, or none
- * @device: which; it has no descriptor then
- * @error: what spawnctl_device_check() has said of it
+ * spawnctl_device_lost() - the descriptor is closed, or is another file
+ * @device: the descriptor; its fd is -1 afterwards
+ * @error: the result of spawnctl_device_check()
  *
- * In place of spawnctl_device_put(). What is at its number now is left alone, unless
- * it is certainly what was opened here.
+ * Replaces spawnctl_device_put(). Does not close the file that now has the number, unless it is
+ * certainly the file that the library opened.
  */
 void spawnctl_device_lost(struct device *device, int error);
 
-/** spawnctl_device_close() - close a transient one, if it still is one */
+/** spawnctl_device_close() - close a transient descriptor, if it still is the device */
 void spawnctl_device_close(int fd, int slot);
 
-/** spawnctl_device_put() - done with one use of it */
+/** spawnctl_device_put() - end one use of the descriptor */
 static inline void spawnctl_device_put(const struct device *device)
 {
 	if (device->from == DEVICE_TRANSIENT)
 		spawnctl_device_close(device->fd, device->slot);
 }
 
-/** spawnctl_device_give_up() - it has failed; @kept_too: make room for a descriptor */
+/**
+ * spawnctl_device_give_up() - stop using it; @kept_too: close a kept one too, to free its number
+ */
 void spawnctl_device_give_up(const struct device *device, bool kept_too);
 
 /**
- * spawnctl_device_absence() - whether the device was not there a moment ago
+ * spawnctl_device_absence() - whether the device was absent a moment ago
  *
- * So that programs without it do not look for it at each spawn. It is looked for again
- * after a second (ABSENCE_MS), and finds a module that has been loaded since.
+ * With this, programs on a system without the device do not look for it at each spawn. The note
+ * expires after a second (ABSENCE_MS), so that a module loaded since then is found.
  *
  * Return: 0, or the negative errno that was noted.
  */
 int spawnctl_device_absence(void);
 
-/** spawnctl_device_note_absence() - with a negative errno; 0: look again */
+/** spawnctl_device_note_absence() - note a negative errno; 0 deletes the note */
 void spawnctl_device_note_absence(int error);
 
 /**
  * spawnctl_device_check() - whether a descriptor is one of the device
  * @fd: descriptor
- * @refusal: where what SPAWN answers this caller whatever he asks goes, 0 or an
- *	errno; or NULL
+ * @refusal: out: the errno with which SPAWN refuses this caller regardless of the request, or 0;
+ *	may be NULL
  *
- * Makes no ioctl but SPAWN.
+ * Makes no ioctl other than SPAWN.
  *
  * Return: 0, -EBADF or -ENOTTY.
  */
@@ -103,7 +106,7 @@ int spawnctl_device_check(int fd, int *refusal);
 
 extern bool spawnctl_table_shared;
 
-/** spawnctl_device_keeps() - whether one that is opened can be kept */
+/** spawnctl_device_keeps() - whether a descriptor that the library opens can be kept open */
 static inline bool spawnctl_device_keeps(void)
 {
 	return !spawnctl_table_shared;
@@ -113,20 +116,20 @@ static inline bool spawnctl_device_keeps(void)
 void spawnctl_device_others_in_table(void);
 
 /*
- * Around a fork(3), of which libc tells, and around those that the library makes
- * itself: no descriptor that it has opened stays in the child.
+ * Called around fork(3), through pthread_atfork(3), and around the forks that the library makes
+ * itself: no descriptor that the library has opened stays open in the child.
  */
 void spawnctl_device_before_fork(void);
 void spawnctl_device_after_fork(void);
 
 /**
- * spawnctl_device_in_fork() - in the child, with a copy of the memory
- * @table_shared: it has the parent's table: nothing is closed in that, and nothing
- *	kept, as the parent would not hear of it
+ * spawnctl_device_in_fork() - in the child, which has a copy of the memory
+ * @table_shared: the child shares the parent's descriptor table. Nothing in it is closed, and no
+ *	descriptor is kept in it, because the parent would not learn of either
  */
 void spawnctl_device_in_fork(bool table_shared);
 
-/** spawnctl_device_leave_table() - close the kept one in this thread's table */
+/** spawnctl_device_leave_table() - close the kept descriptor in this thread's table */
 void spawnctl_device_leave_table(void);
 
 #pragma GCC visibility pop

@@ -13,13 +13,13 @@
 
 #define NONE	(-1)
 
-/* By the environment that the program was started with, once that is read */
+/* Named by the environment at program start; not valid before @environment_read */
 static int given_fd = NONE;
 static bool environment_read;
-/* Not known yet whether it is one, or it was found not to be; atomic */
+/* Not checked yet, or found not to be the device; atomic */
 static bool given_in_doubt = true;
 
-/* A decimal number that is all of @text up to @end, or -1 */
+/* The decimal number that makes up all of @text up to @end, or -1 */
 static int number(const char *text, const char *end)
 {
 	long value = 0;
@@ -43,7 +43,7 @@ static int number_of(const char *variable)
 	return text ? number(text, text + strlen(text)) : -1;
 }
 
-/* sd_listen_fds_with_names(3): descriptors from 3 on, names parted by colons */
+/* As sd_listen_fds_with_names(3): descriptors start at 3, names are separated by colons */
 static int systemd_fd(void)
 {
 	static const char wanted[] = "spawnctl";
@@ -72,7 +72,10 @@ void spawnctl_given_read(void)
 	environment_read = true;
 }
 
-/* A vfork() child may have closed it, and the caller have it still */
+/*
+ * A failure is not final: a vfork() child, which shares this memory, may have closed the
+ * descriptor in its own table, while the caller still has it.
+ */
 static __attribute__((__noinline__)) bool given_is_device(void)
 {
 	if (spawnctl_device_check(given_fd, NULL))
@@ -83,7 +86,7 @@ static __attribute__((__noinline__)) bool given_is_device(void)
 
 static int given(void)
 {
-	/* The constructor of another library may be the first to spawn */
+	/* The constructor of another library may spawn before ours has run */
 	if (!environment_read)
 		spawnctl_given_read();
 	if (given_fd < 0)

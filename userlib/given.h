@@ -7,10 +7,12 @@
 
 #pragma GCC visibility push(hidden)
 
-/** spawnctl_given_read() - before main(): later another thread may change the environment */
+/**
+ * spawnctl_given_read() - read it before main(): later another thread may change the environment
+ */
 void spawnctl_given_read(void);
 
-/** spawnctl_given_doubt() - it has turned out not to be the device */
+/** spawnctl_given_doubt() - the descriptor is not the device: check it again before the next use */
 void spawnctl_given_doubt(void);
 
 #pragma GCC visibility pop

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The lock is advisory: a fork that goes on without it can copy a descriptor that
- * its child's handler does not close, and no more. So no thread waits for long. A
- * holder may have been killed, as the child of a vfork(2) can be in the memory of its
- * parent; it may be a fork whose other handlers wait for a lock of this thread's; or
- * it may be in another process, if this one is a child for which no handler of
- * pthread_atfork(3) has run.
+ * The lock is advisory. At worst, a fork that continues without it copies a descriptor that its
+ * child's handler does not close. So a thread waits for the lock for a short time only, as the
+ * holder may never release it:
+ * - A child of vfork(2) may have been killed while it held the lock in its parent's memory.
+ * - A fork may hold the lock while its other handlers wait for a lock that this thread has.
+ * - The holder may be in another process, if this process is a child for which no handler of
+ *   pthread_atfork(3) has run.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -16,18 +17,18 @@
 #include "arch.h"
 #include "inflight.h"
 
-#define PATIENCE_NS	20000000	/* for which a holder is waited for */
+#define PATIENCE_NS	20000000	/* how long to wait for the holder */
 
 enum { FREE, HELD, AWAITED };
 
 static int state;		/* a futex */
-static unsigned long owner;	/* a thread; atomic */
-static pid_t home;		/* the process in which it is taken */
+static unsigned long owner;	/* the thread that holds it, or 0; atomic */
+static pid_t home;		/* the process whose threads take it */
 
-/* One more than the descriptor, as 0 is none; atomic */
+/* Each is a descriptor plus 1, or 0 for a free slot; atomic */
 static int in_flight[INFLIGHT_MAX];
 
-/* That of a vfork(2) child is its parent's, which does not run meanwhile */
+/* A child of vfork(2) has the identity of its parent's thread, which does not run meanwhile */
 static unsigned long self(void)
 {
 	return (unsigned long)pthread_self();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Descriptors of the device that are open for one spawn, and a lock that keeps
- * fork(3) from copying one whose number is not known yet.
+ * The transient descriptors of the device that are open, and a lock that keeps fork(3) from
+ * copying one that is not listed yet.
  */
 #ifndef SPAWNCTL_INFLIGHT_H
 #define SPAWNCTL_INFLIGHT_H
@@ -10,34 +10,34 @@
 
 #pragma GCC visibility push(hidden)
 
-/* More threads than this cannot spawn through descriptors of their own at a time */
+/* The most threads that can spawn through transient descriptors at the same time */
 #define INFLIGHT_MAX	256
 
 /**
- * spawnctl_inflight_lock() - keep forks out
+ * spawnctl_inflight_lock() - exclude forks
  *
- * Held from before open(2) until spawnctl_inflight_add(), from before close(2) until
- * spawnctl_inflight_remove(), with signals held back, and by a fork: it copies the table
- * first and the memory later, and must not find the one with the descriptor and the
- * other without the note. A thread that holds it already, in a handler of a synchronous signal,
- * goes on without it.
+ * Held, with signals blocked, from before open(2) until spawnctl_inflight_add() and from before
+ * close(2) until spawnctl_inflight_remove(). A fork also holds it: fork copies the descriptor
+ * table before the memory, and without the lock could copy a descriptor without its entry. A
+ * thread that already holds the lock, and now runs a handler of a synchronous signal, does not
+ * take it again.
  *
- * Return: whether it is to be unlocked.
+ * Return: whether the caller must unlock it.
  */
 bool spawnctl_inflight_lock(void);
 
 void spawnctl_inflight_unlock(void);
 
-/** spawnctl_inflight_add() - note a descriptor; its slot, or -1 if all are taken */
+/** spawnctl_inflight_add() - add a descriptor; returns its slot, or -1 if the table is full */
 int spawnctl_inflight_add(int fd);
 
-/** spawnctl_inflight_remove() - it has been closed */
+/** spawnctl_inflight_remove() - remove a descriptor that has been closed */
 void spawnctl_inflight_remove(int slot);
 
-/** spawnctl_inflight_take() - empty a slot; the descriptor it had, or -1 */
+/** spawnctl_inflight_take() - empty a slot; returns the descriptor that it had, or -1 */
 int spawnctl_inflight_take(int slot);
 
-/** spawnctl_inflight_reset() - at the start, and in the child of a fork: it is free */
+/** spawnctl_inflight_reset() - make the lock free, at program start and in the child of a fork */
 void spawnctl_inflight_reset(void);
 
 #pragma GCC visibility pop

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What of the kernel's interface some headers, of the kernel's or of libc's, do not
- * have yet. The numbers are those of every architecture.
+ * Parts of the kernel's interface that older headers, of the kernel or of libc, lack. The numbers
+ * are the same on every architecture.
  */
 #ifndef SPAWNCTL_KERNEL_H
 #define SPAWNCTL_KERNEL_H
@@ -32,8 +32,8 @@
 #endif
 
 /*
- * dup2(2), which libc calls, as a seccomp filter may know no dup3(2). Newer
- * architectures have only that. The numbers must differ.
+ * dup2(2), as libc calls it: a seccomp filter may not allow dup3(2). Newer architectures have
+ * only dup3(2). @fd and @newfd must differ, as dup3(2) refuses equal ones.
  */
 static inline long raw_dup2(int fd, int newfd)
 {

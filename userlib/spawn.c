@@ -13,7 +13,7 @@
 #include "kernel.h"
 #include "spawn_int.h"
 
-#define CS_PATH		"/bin:/usr/bin"		/* what glibc takes for no PATH */
+#define CS_PATH		"/bin:/usr/bin"		/* glibc's default if PATH is not set */
 #ifndef P_PIDFD
 #define P_PIDFD		3
 #endif
@@ -22,8 +22,8 @@
 #define CANARY		0x5ca1ab1e0ddba11ULL
 
 /*
- * Bytes of the caller's stack that become the child's. Half of it is free in the deepest
- * step, close_listed().
+ * Bytes of the caller's stack that become the child's. In the deepest step, close_listed(), half
+ * of them are free.
  */
 #ifdef __OPTIMIZE__
 #define CHILD_STACK	1024
@@ -31,21 +31,22 @@
 #define CHILD_STACK	2560
 #endif
 
-/* A child has found that close_range(2) cannot make a table; atomic */
+/* A child has found that close_range(2) cannot unshare a descriptor table; atomic */
 static bool cannot_unshare;
 
 static void name_fd(struct spawn *spawn, int fd)
 {
-	/* Of any int: not all lists have been checked */
+	/* @fd can be any int: not all lists have been checked */
 	if (fd >= 0 && (unsigned int)fd >= spawn->first)
 		spawn->first = (unsigned int)fd + 1;
 }
 
 /*
- * Whether the child may begin with the parent's table, and make its own without
- * what is closed in the end. Only if no action before that can tell: an open() can,
- * by a path through /proc/self/fd, as can a chdir(). A chdir() that comes first is
- * done with the parent's table; but in that is what has been opened for the spawn.
+ * Whether the child may start with the parent's descriptor table, and later make its own without
+ * the descriptors that are to be closed. It may if no action before that can see the difference.
+ * An open action can, by a path through /proc/self/fd, and so can a chdir action. A chdir action
+ * that comes first is performed with the parent's table, unless that contains a descriptor that
+ * was opened for this spawn: the pidfd or the device.
  */
 static bool may_share(struct spawn *spawn)
 {
@@ -81,7 +82,7 @@ static bool may_share(struct spawn *spawn)
 	return spawn->attr->flags & SPAWNCTL_SPAWN_CLOEXEC_DEFAULT;
 }
 
-/* What is asked of the birth itself */
+/* The attributes that the birth itself implements */
 static void set_attributes(struct spawnctl_clone *clone, const struct spawnctl_attr *attr)
 {
 	if (attr->flags & SPAWNCTL_SPAWN_SETSIGDEF)
@@ -90,7 +91,7 @@ static void set_attributes(struct spawnctl_clone *clone, const struct spawnctl_a
 		clone->sig_ignore = attr->sigignore;
 	if (attr->flags & SPAWNCTL_SPAWN_SETSIGMASK) {
 		clone->flags |= SPAWNCTL_EXEC_MASK;
-		/* As sigprocmask(3): a libc whose own signals are blocked can hang */
+		/* As sigprocmask(3): libc can hang if its own signals are blocked */
 		clone->exec_mask = attr->sigmask & ~spawnctl_libc_signals();
 	}
 	if (attr->flags & SPAWNCTL_SPAWN_SETCGROUP) {
@@ -124,7 +125,7 @@ static void set_clone(struct spawn *spawn)
 	}
 }
 
-/* Whether @pidfd is no reason any more to wait by the process id */
+/* Reap the child by its pidfd. Return: false if it has to be waited for by its process id. */
 static bool reaped_by_pidfd(int pidfd)
 {
 	long ret;
@@ -132,25 +133,26 @@ static bool reaped_by_pidfd(int pidfd)
 	do {
 		ret = raw_syscall(SYS_waitid, P_PIDFD, pidfd, NULL, WEXITED | __WALL, NULL);
 	} while (ret == -EINTR);
-	/* Another thread has closed it: its number may be another file's */
+	/* Another thread has closed the pidfd. Its number may be another file's: leave it open */
 	if (ret == -EBADF)
 		return false;
 	raw_syscall(SYS_close, pidfd);
 	/*
-	 * ECHILD: SIGCHLD is ignored, or another thread has reaped the child. Its id
-	 * may be that of another child by now. Other errors: before Linux 5.4, under an
-	 * emulator or a filter there is no P_PIDFD.
+	 * ECHILD: SIGCHLD is ignored, or another thread has reaped the child. The process id may
+	 * belong to another child by now, so it must not be waited for. Other errors mean that
+	 * there is no P_PIDFD: before Linux 5.4, under an emulator or a filter.
 	 */
 	return !ret || ret == -ECHILD;
 }
 
 /*
- * Nothing is left of a child that has failed, but the SIGCHLD of its end. A
- * waitpid(-1) of another thread can reap it first, as with libc. An exit signal of 0
- * would hide it from that, and a program that is executed has SIGCHLD all the same;
- * but a child that is killed before it executes one would stay a zombie: waitpid()
- * for its id would answer ECHILD, and no SIGCHLD would be sent. To tell that it has
- * been killed takes one more system call for each spawn.
+ * Reap a child that has failed. Only the SIGCHLD of its end remains. As with libc, a
+ * waitpid(-1) in another thread can reap the child first.
+ *
+ * With an exit signal of 0 that waitpid(-1) would not find the child, and exec would set the
+ * signal to SIGCHLD again. But a child that is killed before exec would stay a zombie: waitpid()
+ * for its id would fail with ECHILD, and no SIGCHLD would be sent. To detect that case takes one
+ * more system call per spawn.
  */
 static void reap(const struct spawn *spawn, pid_t pid)
 {
@@ -184,7 +186,7 @@ static __attribute__((__noinline__)) long give_birth(struct spawn *spawn)
 	spawn->birth.arg = spawn;
 	*canary = CANARY;
 	pid = spawnctl_birth(&spawn->birth);
-	/* What lies below is this thread's, and spoilt */
+	/* The child has overrun its stack, and has corrupted this thread's stack below it */
 	if (*canary != CANARY)
 		__builtin_trap();
 	return pid;
@@ -207,9 +209,9 @@ static size_t candidate_size(const struct spawn *spawn)
 }
 
 /*
- * Where the child's stack has no room for it: 0 or an error number. The mapping is
- * certain to go, as no handler of a signal that comes from outside runs in this thread
- * meanwhile and could jump out of the call, nor libc's for cancellation.
+ * Map memory for a path that does not fit on the child's stack: 0 or an error number. No handler
+ * of an asynchronous signal, libc's for cancellation included, runs in this thread until the
+ * mapping is gone: it could jump out of the call and leak the mapping.
  */
 static int map_candidate(struct spawn *spawn)
 {
@@ -250,7 +252,7 @@ static long give_birth_and_reap(struct spawn *spawn)
 	return pid;
 }
 
-/* Before there was a child */
+/* Report an error that occurred before the attempt to make a child */
 static int report_failure(struct spawn *spawn, int error)
 {
 	spawn->birth.backend = spawn->attr->backend;
@@ -262,10 +264,10 @@ static int report_failure(struct spawn *spawn, int error)
 }
 
 /*
- * Until the results are where they belong, and a child that has failed is waited
- * for, no handler of this thread runs, libc's for asynchronous cancellation
- * included. The device's child has stored them itself, if it has executed the
- * program: handlers have run then.
+ * No handler of this thread, libc's for asynchronous cancellation included, runs until the
+ * results are stored and a child that has failed is reaped. With the device, a child that
+ * executes the program has stored the results itself: by the time the call returns, handlers may
+ * have run.
  */
 int spawnctl_spawn_run(struct spawn *spawn)
 {
@@ -274,7 +276,7 @@ int spawnctl_spawn_run(struct spawn *spawn)
 	int error;
 	long pid;
 
-	/* cppcheck-suppress ctuuninitvar; it is set, but not as a whole */
+	/* cppcheck-suppress ctuuninitvar; the members that are used have been set */
 	if (!spawn->attr)
 		spawn->attr = &none;
 	error = map_candidate(spawn);
@@ -287,7 +289,7 @@ int spawnctl_spawn_run(struct spawn *spawn)
 	pid = give_birth_and_reap(spawn);
 	if (spawn->cannot_unshare) {
 		__atomic_store_n(&cannot_unshare, true, __ATOMIC_RELAXED);
-		/* Nor could unshare(2): once more, with a copy of the table */
+		/* unshare(2) has failed too: make another child, with a copy of the table */
 		if (spawn->share && spawn->failure.step == SPAWNCTL_STEP_CLONE) {
 			spawnctl_birth_release(&spawn->birth);
 			pid = give_birth_and_reap(spawn);
@@ -312,7 +314,7 @@ static int spawn(pid_t *pid, const char *path, const char *search,
 		 const spawnctl_file_actions_t *actions, const spawnctl_attr_t *attr,
 		 char *const argv[], char *const envp[])
 {
-	/* Not cleared as a whole: that is a tenth of what is done here */
+	/* Not cleared as a whole: that would be a tenth of the work done here */
 	struct spawn spawn;
 
 	spawn.path = path;
@@ -326,7 +328,7 @@ static int spawn(pid_t *pid, const char *path, const char *search,
 	return spawnctl_spawn_run(&spawn);
 }
 
-/* Where to look for a program: NULL if it is a path, or no name at all */
+/* The directories to search: NULL if @file is a path, or no name at all */
 const char *spawnctl_search_path(const char *file)
 {
 	const char *path;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The objects of a spawn, and what the parent and the child's steps share.
+ * The objects of a spawn, and the state that the parent and the child's steps share.
  */
 #ifndef SPAWNCTL_SPAWN_INT_H
 #define SPAWNCTL_SPAWN_INT_H
@@ -10,8 +10,8 @@
 #include "birth.h"
 
 /*
- * Bytes for "DIRECTORY/NAME" on the child's stack. Longer ones are rare, and are written
- * to a mapping: the caller's stack may be that of a signal handler.
+ * Bytes for "DIRECTORY/NAME" on the child's stack. Longer paths are rare and are built in a
+ * mapping, because the caller may run on the small stack of a signal handler.
  */
 #define SPAWNCTL_CANDIDATE_SIZE	256
 
@@ -20,8 +20,8 @@
 /**
  * struct action - one file action
  *
- * Laid out as glibc's, whose lists the preload library takes as they are. In glibc
- * ACTION_CLOSEFROM is from 2.34 on, ACTION_TCSETPGRP from 2.35 on.
+ * The layout is glibc's, because the preload library uses glibc's lists as they are. glibc has
+ * ACTION_CLOSEFROM since 2.34 and ACTION_TCSETPGRP since 2.35.
  */
 struct action {
 	enum {
@@ -34,7 +34,7 @@ struct action {
 		ACTION_TCSETPGRP,
 	} op;
 	union {
-		int fd;			/* all but open, dup2, chdir */
+		int fd;			/* all except open, dup2, chdir */
 		struct {
 			int fd;
 			int newfd;
@@ -51,7 +51,7 @@ struct action {
 	};
 };
 
-/** struct spawnctl_file_actions - a list; the start of glibc's */
+/** struct spawnctl_file_actions - a list of actions; has the layout of the start of glibc's */
 struct spawnctl_file_actions {
 	int allocated;
 	int used;
@@ -59,8 +59,8 @@ struct spawnctl_file_actions {
 };
 
 /*
- * Of a list of either kind: 0 or an error number. @path is copied. The first checks
- * what it is given.
+ * For our lists and glibc's. Both return 0 or an error number, and copy the path of @action.
+ * spawnctl_actions_add() checks @action first, spawnctl_actions_append() does not.
  */
 int spawnctl_actions_add(struct spawnctl_file_actions *actions, const struct action *action);
 int spawnctl_actions_append(struct spawnctl_file_actions *actions, const struct action *action);
@@ -79,10 +79,10 @@ struct spawnctl_attr {
 	int fd;
 	int *pidfd;
 	struct spawnctl_failure *failure;
-	bool transient;			/* leave no descriptor open */
+	bool transient;			/* do not keep the device open */
 };
 
-/* The kernel's part of a libc's signal set, which may be longer */
+/* The kernel's 64 signals in a sigset_t of libc, which may be longer */
 static inline unsigned long long kernel_sigset(const sigset_t *set)
 {
 	unsigned long long mask;
@@ -91,10 +91,10 @@ static inline unsigned long long kernel_sigset(const sigset_t *set)
 	return mask;
 }
 
-/** struct spawn - one spawn, in the caller's memory, which the child shares */
+/** struct spawn - one spawn, in memory that the caller and the child share */
 struct spawn {
 	const char *path;
-	const char *search;		/* PATH, or NULL: @path is one */
+	const char *search;		/* PATH to search, or NULL if @path is a path */
 	char *const *argv;
 	char *const *envp;
 	const struct action *actions;
@@ -102,26 +102,30 @@ struct spawn {
 	const struct spawnctl_attr *attr;
 	struct birth birth;
 
-	/* The descriptor of the device is open for this spawn alone, if it is not given */
+	/* The device, unless its descriptor is given, is open for this spawn only */
 	bool transient;
 
 	/*
-	 * For a search: the size of the longest path, and where it is written if
-	 * SPAWNCTL_CANDIDATE_SIZE is less. Then all signals are held back from the
-	 * mapping to its end, and @search_mask is what the caller had.
+	 * For a search: the size of the longest path to try, and the mapping in which it is built
+	 * if that exceeds SPAWNCTL_CANDIDATE_SIZE. While the mapping exists SPAWNCTL_SIGSET_HELD
+	 * is blocked, and @search_mask is the mask that the caller had.
 	 */
 	size_t candidate_size;
 	char *mapped;
 	unsigned long long search_mask;
 
-	/* Where the results go, or NULL: the pidfd's is that of @attr */
+	/*
+	 * Where the process id is stored, or NULL; the address for the pidfd is in @attr.
+	 * @old_pid and @old_pidfd are the previous contents, which the child restores if exec
+	 * fails
+	 */
 	pid_t *pid;
 	pid_t old_pid;
 	int old_pidfd;
 
 	/*
-	 * The descriptor table is the caller's until the child has made its own,
-	 * with no descriptor from @first on, if @closed_span.
+	 * @share: the child uses the caller's descriptor table, until it has made its own.
+	 * @closed_span: it has made that without the descriptors from @first on.
 	 */
 	bool share;
 	bool closed_span;
@@ -132,16 +136,21 @@ struct spawn {
 	struct spawnctl_failure failure;
 };
 
-/** spawnctl_close_span() - close_range(2), or by /proc: 0 or a negative errno */
+/** spawnctl_close_span() - close a range by close_range(2) or /proc: 0 or a negative errno */
 long spawnctl_close_span(unsigned int from, unsigned int to);
 
 /** spawnctl_spawn_child() - the child's steps; returns only on failure */
 int spawnctl_spawn_child(void *spawn);
 
-/** spawnctl_search_path() - where spawnp looks for @file; NULL: nowhere */
+/** spawnctl_search_path() - the PATH that spawnp searches for @file; NULL: none */
 const char *spawnctl_search_path(const char *file);
 
-/** spawnctl_spawn_run() - spawn it, as far as filled in: 0 or an error number */
+/**
+ * spawnctl_spawn_run() - perform a spawn
+ * @spawn: the spawn, with @path to @attr and @pid set
+ *
+ * Return: 0 or an error number.
+ */
 int spawnctl_spawn_run(struct spawn *spawn);
 
 #pragma GCC visibility pop
