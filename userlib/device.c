@@ -215,7 +215,7 @@ static int open_to_keep(int number)
 }
 
 /*
- * The thread must not be cancelled while no other thread knows the descriptor, or it would leak.
+ * The thread must not be canceled while no other thread knows the descriptor, or it would leak.
  * Only its signal mask can ensure that: glibc acts on a pthread_cancel() that was in progress
  * when pthread_setcancelstate() was called.
  */
