@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * spawnctl doctor: whether programs get the device, and if not, why and what to do.
+ * spawnctl doctor: find out whether programs can use the device and, if not, why and what to do.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,28 +36,28 @@ const char usage_doctor[] =
 
 #define NODE	"/dev/spawnctl"
 #define SYSFS	"/sys/module/spawnctl/"
-#define NUMBER	"/sys/class/misc/spawnctl/dev"	/* of the node, MAJOR:MINOR */
+#define NUMBER	"/sys/class/misc/spawnctl/dev"	/* the device number, MAJOR:MINOR */
 
-/* A note does not keep programs from being started, a problem does */
+/* A NOTE does not prevent programs from being started, a PROBLEM does */
 enum state { OK, NOTE, PROBLEM };
 
 struct finding {
 	enum state state;
 	const char *about;
 	char text[320];
-	char mend[160];		/* a command, or nothing */
+	char mend[160];		/* a command, or empty */
 };
 
 struct report {
 	struct finding finding[24];
 	unsigned int count;
-	bool mendable;		/* by commands of root's, here */
+	bool mendable;		/* root can administer the machine from here */
 	bool loaded;
-	bool device;		/* programs get it */
-	enum spawnctl_backend backend;	/* what programs get; ANY: nothing */
+	bool device;		/* programs get the device */
+	enum spawnctl_backend backend;	/* the backend that programs get; ANY: none */
 };
 
-/* Of enum spawnctl_backend: for JSON, and for a person */
+/* Names of enum spawnctl_backend, in JSON and in text */
 static const char * const backends[] = { "none", "device", "clone3", "clone" };
 static const char * const backend_names[] = { "nothing", "the device", "clone3(2)", "clone(2)" };
 
@@ -81,7 +81,7 @@ static struct finding *say(struct report *report, enum state state, const char *
 	return finding;
 }
 
-/* Whether @tool is where root has its programs */
+/* Whether @tool is in one of the directories for root's programs */
 static bool have(const char *tool)
 {
 	static const char * const folders[] = {
@@ -98,7 +98,7 @@ static bool have(const char *tool)
 	return false;
 }
 
-/* Proposes a command, whose first word is @tool, if that can be run here */
+/* Propose a command for root that needs @tool, if it can be run here */
 static void mend(const struct report *report, struct finding *finding, const char *tool,
 		 const char *format, ...) __attribute__((__format__(__printf__, 4, 5)));
 
@@ -114,7 +114,7 @@ static void mend(const struct report *report, struct finding *finding, const cha
 	va_end(args);
 }
 
-/* The first line of a file, or false */
+/* Read the first line of a file; false if there is none */
 static bool line_of(const char *path, char *line, size_t size)
 {
 	FILE *file = fopen(path, "re");
@@ -127,7 +127,7 @@ static bool line_of(const char *path, char *line, size_t size)
 	return got;
 }
 
-/* Whether a line of @path has @what, which is copied whole to @line */
+/* Find the first line of @path that contains @what, and copy that line to @line */
 static bool line_with(const char *path, const char *what, char *line, size_t size)
 {
 	FILE *file = fopen(path, "re");
@@ -140,7 +140,7 @@ static bool line_with(const char *path, const char *what, char *line, size_t siz
 	return found;
 }
 
-/* A hexadecimal mask of capabilities in /proc/self/status */
+/* Whether the mask @key in /proc/self/status contains CAP_SYS_MODULE */
 static bool has_module_capability(const char *key)
 {
 	const int cap_sys_module = 16;
@@ -153,8 +153,8 @@ static bool has_module_capability(const char *key)
 }
 
 /*
- * Whether root, or a user by becoming root, can administer the machine from here. In a
- * user namespace root cannot, nor in a container, whose capabilities are bounded.
+ * Whether root, or a user who becomes root, can administer the machine from here. Root cannot in
+ * a user namespace, nor in a container with a limited capability bounding set.
  */
 static bool can_administer(void)
 {
@@ -171,8 +171,8 @@ static bool can_administer(void)
 }
 
 /*
- * DKMS signs with a key of its own, which the kernel does not know until it is
- * enrolled. The kernel shows the names of those it knows to root alone.
+ * DKMS signs modules with a key of its own, which the kernel accepts only after it has been
+ * enrolled. The kernel shows the names of the keys that it accepts only to root.
  */
 static void look_at_signature(struct report *report)
 {
@@ -191,7 +191,7 @@ static void look_at_signature(struct report *report)
 		    "the kernel loads signed modules only, and knows a key of DKMS's");
 		return;
 	}
-	/* Without UEFI there is nowhere to enrol one */
+	/* Without UEFI a key cannot be enrolled */
 	if (geteuid() || access(certificate, F_OK) || access("/sys/firmware/efi", F_OK)) {
 		say(report, NOTE, "signature", "the kernel loads only modules that are signed with "
 		    "a key it knows: root sees which in /proc/keys");
@@ -203,7 +203,7 @@ static void look_at_signature(struct report *report)
 	mend(report, finding, "mokutil", "mokutil --import %s", certificate);
 }
 
-/* DKMS builds it, if it has the source and the kernel's headers */
+/* Propose a build by DKMS, if the sources of the module and the kernel's headers are installed */
 static void mend_by_dkms(const struct report *report, struct finding *finding, const char *release)
 {
 	char headers[160];
@@ -238,7 +238,7 @@ static void look_at_installed(struct report *report, const char *release)
 	mend_by_dkms(report, finding, release);
 }
 
-/* Whether @major.@minor is a word of the kernels in META */
+/* Whether @major.@minor is one of the tested kernels in META */
 static bool is_tested(int major, int minor)
 {
 	char version[32], tested[] = LINUX_TESTED;
@@ -288,7 +288,7 @@ static void look_at_module(struct report *report)
 		say(report, OK, "module", "loaded, %s", line);
 }
 
-/* Why group @name, which may open the device, does not have this process in it */
+/* Find out why this process is not in group @name, which may open the device */
 static void look_at_group(struct report *report, const char *name, gid_t gid)
 {
 	const struct passwd *user = getpwuid(getuid());
@@ -309,7 +309,10 @@ static void look_at_group(struct report *report, const char *name, gid_t gid)
 		mend(report, finding, "usermod", "usermod -aG %s %s", name, user->pw_name);
 }
 
-/* The rule that gives the device to a group, as packages and make install-udev install it */
+/*
+ * Whether the udev rule that gives the device to a group is installed (package, make
+ * install-udev)
+ */
 static bool has_rule(void)
 {
 	static const char rule[] = "udev/rules.d/60-spawnctl.rules";
@@ -332,7 +335,7 @@ static bool udev_runs(void)
 
 #define TRIGGER	"udevadm trigger --settle --sysname-match=spawnctl"
 
-/* udev sets the owner and mode of a node, but does not make one */
+/* udev sets the owner and mode of a node, but does not create it */
 static void mend_node(const struct report *report, struct finding *finding, const char *before)
 {
 	unsigned int number[2];
@@ -420,7 +423,7 @@ static void look_at_filters(struct report *report)
 		    "marked for such serves (spawnctl limit --filtered, outside)");
 }
 
-/* What LIMIT has left of a descriptor of the device */
+/* What LIMIT still allows with a descriptor of the device */
 static void look_at_descriptor(struct report *report, int fd)
 {
 	struct spawnctl_info info = { .size = sizeof(info) };
@@ -443,7 +446,7 @@ static void look_at_descriptor(struct report *report, int fd)
 	    info.limits & SPAWNCTL_LIMIT_FILTERED ? ", also under a seccomp filter" : "", children);
 }
 
-/* Other drivers may act on an ioctl that they are sent */
+/* Compares device numbers, because another driver may act on an ioctl */
 static bool is_device(int fd)
 {
 	char line[32], number[32];
@@ -474,7 +477,10 @@ static void look_at_given(struct report *report)
 	}
 }
 
-/* What the preload library makes of its variable: with it a demand can fail */
+/*
+ * Report variables that the libraries read. With the preload library, SPAWNCTL_BACKEND=device
+ * makes every spawn fail if the device is not available
+ */
 static void look_at_environment(struct report *report)
 {
 	static const char * const names[] = { "SPAWNCTL_BACKEND", "LISTEN_FDNAMES" };
@@ -494,14 +500,17 @@ static void look_at_environment(struct report *report)
 	}
 }
 
-/* A program is started as others would start theirs: 0, or an errno and what it is about */
+/*
+ * Start a program as other programs start theirs. Return: 0, or an errno; *@about is then what
+ * failed, or NULL
+ */
 static int test_spawn(spawnctl_attr_t *attr, const char **about)
 {
 	char *const words[] = { "spawnctl", "version", NULL };
 	spawnctl_file_actions_t *actions;
 	struct spawnctl_failure failure = { 0 };
 	char self[PATH_MAX];
-	/* The name, as under valgrind /proc/self/exe is another program for execve(2) */
+	/* Not /proc/self/exe: under valgrind, execve(2) of that executes another program */
 	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	int status = 0, error;
 	pid_t pid;
@@ -523,7 +532,7 @@ static int test_spawn(spawnctl_attr_t *attr, const char **about)
 		*about = "the test program: /dev/null";
 	else if (failure.step == SPAWNCTL_STEP_EXEC)
 		*about = "the test program: /proc/self/exe";
-	/* Where SIGCHLD is ignored it leaves no status */
+	/* If SIGCHLD is ignored, the child leaves no status */
 	if (!error && waitpid(pid, &status, 0) == pid && status) {
 		*about = "the test program has failed";
 		error = EIO;
@@ -538,7 +547,7 @@ static const char *words_of(int error)
 	return text ? text : strerror(error);
 }
 
-/* By @backend, or by what programs get */
+/* Start a program through @report->backend. @missing: why the device is not available, or 0 */
 static void start_one(struct report *report, spawnctl_attr_t *attr, int missing)
 {
 	const char *about, *by = backend_names[report->backend];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * spawnctl info: what is loaded, and what this user may.
+ * spawnctl info: show the loaded module, and what this user may do.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -20,7 +20,7 @@ const char usage_info[] =
 	"\n"
 	"  -j, --json  print one JSON object, also for a failure\n";
 
-/* @info->size 0: the device could not be opened, for @error */
+/* @info->size is 0 if the device could not be opened or queried; @error tells why */
 static void ask_device(struct spawnctl_info *info, int *error)
 {
 	int fd = spawnctl_open();

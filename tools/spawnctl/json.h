@@ -22,7 +22,7 @@ static inline void add_bool(struct json_object *object, const char *key, bool va
 	json_object_object_add(object, key, json_object_new_boolean(value));
 }
 
-/* Prints and frees @object; @line: on one line */
+/* Print and free @object; @line: on one line */
 static inline void put_json(struct json_object *object, bool line)
 {
 	puts(json_object_to_json_string_ext(object, line ? JSON_C_TO_STRING_PLAIN :

@@ -129,7 +129,7 @@ static int parse(struct spawnctl_limit *limit, int argc, char **argv)
 	return 0;
 }
 
-/* The kernel's reasons to refuse LIMIT on a descriptor that was just opened */
+/* Why LIMIT can fail on a descriptor that was just opened */
 static const char *limit_error(int error)
 {
 	return error == EINVAL ? "this module does not know one of the limits, or a flag of "

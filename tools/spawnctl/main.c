@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * spawnctl: the administrator's view of /dev/spawnctl.
+ * spawnctl: the administrator's command for /dev/spawnctl.
  */
 #include <errno.h>
 #include <locale.h>
@@ -26,7 +26,7 @@ static const struct command commands[] = {
 	{ "stats", cmd_stats, usage_stats, EXIT_USAGE },
 	{ "monitor", cmd_monitor, usage_monitor, EXIT_USAGE },
 	{ "doctor", cmd_doctor, usage_doctor, EXIT_USAGE },
-	/* These end with the status of COMMAND, so their own are 125 and above */
+	/* These exit with the status of COMMAND, so their own statuses are 125 and above */
 	{ "run", cmd_run, usage_run, EXIT_OURS },
 	{ "limit", cmd_limit, usage_limit, EXIT_OURS },
 };
@@ -51,10 +51,10 @@ static const char usage[] =
 
 bool json_wanted;
 
-/* The command that runs, NULL before one is known */
+/* The subcommand that runs, NULL before it is known */
 static const struct command *current;
 
-/* One object, told from a result and from an event by its only member */
+/* Print an object. Its only member, "failure", distinguishes it from a result and from an event */
 static void put_failure(int status, int error, const char *text)
 {
 	struct json_object *all = json_object_new_object(), *failure = json_object_new_object();
@@ -117,7 +117,7 @@ int bad_option(int c, char **argv, const char *letters)
 	const char *word = argv[optind - 1];
 	char letter[3] = { '-', optopt };
 
-	/* Within a cluster of letters, the word before is the last that getopt(3) has passed */
+	/* Within a cluster of short options, optind has not passed it: @word is the word before */
 	if (c == ':')
 		return bad_usage("option '%s' needs a value",
 				 strncmp(word, "--", 2) ? letter : word);
@@ -145,7 +145,7 @@ int exec_command(char **argv)
 
 	execvp(name, argv);
 	error = errno;
-	/* execve(2) has the same error for a script or program whose interpreter is missing */
+	/* execve(2) also returns ENOENT if the interpreter of a script or program is missing */
 	if (error == ENOENT && !strchr(name, '/'))
 		why = "not in PATH, or its interpreter does not exist";
 	else if (error == ENOENT && !access(name, F_OK))
@@ -154,12 +154,12 @@ int exec_command(char **argv)
 		    "cannot execute '%s'", name);
 }
 
-/* Output that could not be written is a failure */
+/* Treat output that could not be written as a failure */
 static int finish(int status)
 {
 	bool failed = ferror(stdout), said = __fpending(stdout);
 
-	/* It may be closed where nothing was to be printed */
+	/* A closed standard output is no failure if there was nothing to print */
 	if ((!fclose(stdout) || (errno == EBADF && !said)) && !failed)
 		return status;
 	if (errno != EPIPE)
@@ -183,7 +183,7 @@ static const struct command *command_by_name(const char *name)
 	return NULL;
 }
 
-/* As far as it can be told before the options are parsed: one may be wrong */
+/* Whether --json is among the words: the options are not parsed yet, and one may be wrong */
 static bool asks_for_json(char **argv)
 {
 	for (; *argv; argv++)
@@ -199,7 +199,7 @@ int main(int argc, char **argv)
 	bool help;
 
 	setlocale(LC_ALL, "");
-	/* getopt_long(3) shall say nothing: bad_option() does */
+	/* bad_option() prints the errors of getopt_long(3) */
 	opterr = 0;
 	if (argc < 2) {
 		fputs(usage, stderr);

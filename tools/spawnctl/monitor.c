@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * spawnctl monitor: each child that is made or refused, as it happens.
+ * spawnctl monitor: print each child as it is made or refused.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -33,10 +33,10 @@ const char usage_monitor[] =
 	"Of an option that is given more than once, any of the values matches. Lost events\n"
 	"are reported on the standard error. In names, \\xNN is a byte that is not printable.\n";
 
-#define MOST		32	/* values of an option */
+#define MOST		32	/* values per option */
 #define COMM_LENGTH	15	/* TASK_COMM_LEN - 1 */
 #define BATCH		64
-#define MESSAGE_SIZE	1024	/* an event has some 200 */
+#define MESSAGE_SIZE	1024	/* bytes; an event takes about 200 */
 #define ROOM		(16 << 20)
 
 struct filter {
@@ -125,8 +125,8 @@ static void print_json(const struct nl_event *event)
 struct monitor {
 	struct filter filter;
 	bool colours;
-	uint64_t left;		/* lines to print yet */
-	uint64_t next;		/* the number that the next event has, if @begun */
+	uint64_t left;		/* lines still to be printed */
+	uint64_t next;		/* number of the next event, if @begun */
 	bool begun;
 };
 
@@ -146,7 +146,7 @@ static void one_event(struct monitor *monitor, const struct nl_event *event)
 		print_text(event, monitor->colours);
 }
 
-/* A batch for one system call, and one write for a batch */
+/* Receive a batch of events with one system call, and flush the output once per batch */
 static int follow(struct nl *nl, struct monitor *monitor)
 {
 	static char room[BATCH][MESSAGE_SIZE] __attribute__((__aligned__(8)));
@@ -163,7 +163,7 @@ static int follow(struct nl *nl, struct monitor *monitor)
 				.msg_iov = &pieces[i], .msg_iovlen = 1 } };
 		}
 		n = recvmmsg(fd, messages, BATCH, MSG_WAITFORONE, NULL);
-		/* How many are lost is told by the next one's number */
+		/* The number of the next event shows how many were lost */
 		if (n < 0 && (errno == EINTR || errno == ENOBUFS))
 			continue;
 		if (n < 0)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The module's netlink family: requests, and what answers and events say.
+ * The module's netlink family: send requests, and parse answers and events.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -39,7 +39,7 @@ static void text_of(const struct nlattr *attr, char *text, size_t size)
 	text[n] = '\0';
 }
 
-/* Its command, or -1 where not even that is */
+/* The command of the message, or -1 if it is too short to have one */
 static int command_of(const struct nlmsghdr *message)
 {
 	const struct genlmsghdr *extra = mnl_nlmsg_get_payload(message);
@@ -85,7 +85,7 @@ bool nl_parse_info(const struct nlmsghdr *message, struct nl_info *info)
 	return true;
 }
 
-/* A count of @counts, if its key is below @n */
+/* Store one count in @counts, if its key is below @n */
 static void note_count(const struct nlattr *nest, uint64_t *counts, uint32_t n)
 {
 	uint32_t key = UINT32_MAX;
@@ -102,7 +102,10 @@ static void note_count(const struct nlattr *nest, uint64_t *counts, uint32_t n)
 		counts[key] = value;
 }
 
-/* Adds to @stats what this message has of them: they can come in several */
+/*
+ * Add the part of the statistics that this message contains to @stats: there may be several
+ * messages
+ */
 bool nl_parse_stats(const struct nlmsghdr *message, struct nl_stats *stats)
 {
 	const struct nlattr *attr;
@@ -194,7 +197,7 @@ static void begin(struct nl *nl, union request *request, uint16_t type, uint8_t 
 {
 	struct genlmsghdr *extra;
 
-	/* All of it: what pads an attribute is sent too */
+	/* Clear all of it, because the padding of attributes is sent, too */
 	memset(request, 0, sizeof(*request));
 	mnl_nlmsg_put_header(request);
 	request->header.nlmsg_type = type;
@@ -205,7 +208,7 @@ static void begin(struct nl *nl, union request *request, uint16_t type, uint8_t 
 	extra->version = SPAWNCTL_FAMILY_VERSION;
 }
 
-/* The kernel's own words, which follow the request's header in the answer */
+/* Save the kernel's error message, which follows the copy of the request in the answer */
 static void note_message(struct nl *nl, const struct nlmsghdr *answer)
 {
 	const struct nlmsgerr *error = mnl_nlmsg_get_payload(answer);
@@ -225,7 +228,7 @@ static void note_message(struct nl *nl, const struct nlmsghdr *answer)
 
 typedef void (*take_fn)(const struct nlmsghdr *answer, void *data);
 
-/* One answer or its end: 1 to go on, else what all came to */
+/* Handle one message. Return: 1 to continue, else the result of the request */
 static int take(struct nl *nl, const struct nlmsghdr *answer, take_fn fn, void *data)
 {
 	size_t length = mnl_nlmsg_get_payload_len(answer);
@@ -247,7 +250,7 @@ static int take(struct nl *nl, const struct nlmsghdr *answer, take_fn fn, void *
 	return 1;
 }
 
-/* Sends @request, and gives @fn each answer */
+/* Send @request, and pass each message of the answer to @fn */
 static int talk(struct nl *nl, union request *request, take_fn fn, void *data)
 {
 	char room[32768];
@@ -284,7 +287,7 @@ static void take_family(const struct nlmsghdr *answer, void *data)
 			nl->family = mnl_attr_get_u16(attr);
 		if (mnl_attr_get_type(attr) != CTRL_ATTR_MCAST_GROUPS)
 			continue;
-		/* There is one */
+		/* The family has one group */
 		mnl_attr_for_each_nested(group, attr) {
 			mnl_attr_for_each_nested(part, group) {
 				if (mnl_attr_get_type(part) == CTRL_ATTR_MCAST_GRP_ID)
@@ -294,7 +297,10 @@ static void take_family(const struct nlmsghdr *answer, void *data)
 	}
 }
 
-/* Not with the number of a standard output that is closed: it would take what is printed */
+/*
+ * Open a socket with a number above the standard descriptors. If the standard output is closed,
+ * the socket could otherwise get its number, and would receive what is printed.
+ */
 static int open_socket(void)
 {
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC);

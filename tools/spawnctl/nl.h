@@ -11,14 +11,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define NL_LAST_ERRNO	133	/* EHWPOISON; above it all are counted as 0 */
+#define NL_LAST_ERRNO	133	/* EHWPOISON; errors above it are counted as 0 */
 
 struct nl {
 	struct mnl_socket *socket;
 	uint32_t seq;
 	uint16_t family;
-	uint32_t events;	/* the group */
-	char message[160];	/* the kernel's, of the last error */
+	uint32_t events;	/* id of the multicast group */
+	char message[160];	/* the kernel's message for the last error */
 };
 
 struct nl_info {
@@ -28,7 +28,7 @@ struct nl_info {
 	uint32_t fork_flags;
 	uint64_t exec_pending;
 	bool allow_filtered;
-	bool events;	/* are sent */
+	bool events;	/* events are sent */
 };
 
 struct nl_stats {
@@ -58,17 +58,20 @@ struct nl_event {
 	uint64_t descriptor;
 };
 
-/* Each: 0, or -errno */
+/* Each returns 0 or a negative errno */
 
-/* -ENOENT: there is no such family, and so no module, or this is another network */
+/*
+ * -ENOENT: the family does not exist, because the module is not loaded, or because this is not
+ * the initial network namespace
+ */
 int nl_open(struct nl *nl);
 void nl_close(struct nl *nl);
 int nl_get_info(struct nl *nl, struct nl_info *info);
-/* @descriptor: of the device, or -1 */
+/* @descriptor: a descriptor of the device, or -1 */
 int nl_get_stats(struct nl *nl, int descriptor, struct nl_stats *stats);
 int nl_join(struct nl *nl);
 
-/* Of a whole message, whose length has been looked at; false: it is none */
+/* Parse a complete message, whose length has been checked; false: it is of another kind */
 bool nl_parse_info(const struct nlmsghdr *message, struct nl_info *info);
 bool nl_parse_stats(const struct nlmsghdr *message, struct nl_stats *stats);
 bool nl_parse_event(const struct nlmsghdr *message, struct nl_event *event);

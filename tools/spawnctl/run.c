@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * spawnctl run: set signals and more on this process, and execute a program in place.
+ * spawnctl run: set signals and other state of this process, and execute a program in its place.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -43,7 +43,7 @@ const char usage_run[] =
 	"Exit status: that of COMMAND. 125: spawnctl failed. 126: COMMAND cannot be executed.\n"
 	"127: COMMAND was not found.\n";
 
-/* Bit n - 1 stands for signal n: libc's sigset_t functions leave out 32 and 33 */
+/* Bit n - 1 is signal n. libc's functions for sigset_t leave out 32 and 33 */
 #define BIT_OF(sig)	(1ULL << ((sig) - 1))
 #define LAST_SIGNAL	64
 
@@ -152,7 +152,7 @@ static int parse(struct run *run, int argc, char **argv)
 	return ret;
 }
 
-/* The kernel's reasons to refuse a write to cgroup.procs, cgroups(7) */
+/* Why a write to cgroup.procs can fail, see cgroups(7) */
 static const char *cgroup_error(int error)
 {
 	switch (error) {
@@ -192,7 +192,7 @@ static int enter_cgroup(const char *path)
 	return 0;
 }
 
-/* A process that leads its session already has what was asked for */
+/* A process that already leads its session has nothing to do */
 static int lead_session(void)
 {
 	if (setsid() >= 0 || getsid(0) == getpid())
@@ -202,7 +202,7 @@ static int lead_session(void)
 		    "use setsid(1), which forks", "cannot start a session");
 }
 
-/* Where close_range(2) is not to be called: before Linux 5.9, or under a filter */
+/* For systems without close_range(2): before Linux 5.9, or under a filter that refuses it */
 static bool close_by_list(unsigned int from, unsigned int to)
 {
 	DIR *dir = opendir("/proc/self/fd");
@@ -233,7 +233,7 @@ static int close_from_to(unsigned int from, unsigned int to)
 	return fail(EXIT_OURS, errno, NULL, "cannot close the other descriptors: /proc/self/fd");
 }
 
-/* Close what lies between the descriptors to keep, and after the last of them */
+/* Close all descriptors between those to keep, and after the last of them */
 static int close_others(struct run *run)
 {
 	unsigned int from = STDERR_FILENO + 1;
@@ -252,8 +252,8 @@ static int close_others(struct run *run)
 }
 
 /*
- * By system calls: sigaction(3) refuses 32 and 33, which an ignoring parent hands down
- * like any other. Of struct kernel_sigaction only the first member is not 0.
+ * Uses system calls, because sigaction(3) refuses 32 and 33, which a child inherits as ignored
+ * like any other signal. In the kernel's struct sigaction all members but the handler are 0 here.
  */
 static int set_signals(const struct run *run)
 {
@@ -280,7 +280,7 @@ static int set_signals(const struct run *run)
 	return 0;
 }
 
-/* Paths are looked up before --chdir, and before a privilege is given up */
+/* Look up paths before --chdir, and before a privilege is dropped */
 static int set_all(struct run *run)
 {
 	int ret = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * spawnctl stats: children made, failures by errno, and how long callers wait.
+ * spawnctl stats: show children made, failures by errno, and how long callers wait.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -76,7 +76,7 @@ static void print_waits(const struct nl_stats *stats)
 		char from[16], to[16];
 		unsigned int bar = 0;
 
-		/* One is seen, however many the most are */
+		/* At least one block: a single wait is visible, whatever the maximum */
 		if (stats->waits[i])
 			bar = 1 + (room - 1) * (stats->waits[i] - 1) / most;
 		printf("%10s - %-10s  %10llu%s", duration(i ? 1ULL << i : 0, from),
@@ -88,11 +88,11 @@ static void print_waits(const struct nl_stats *stats)
 	}
 }
 
-/* With @before, of @seconds ago, also how many a second */
+/* Print a number and, if @before is its value @seconds ago and not NULL, the rate */
 static void print_number(const char *title, uint64_t now, const uint64_t *before, double seconds)
 {
 	printf("%-16s %12llu", title, (unsigned long long)now);
-	/* The module may have been loaded anew in between */
+	/* The module may have been reloaded in between */
 	if (before && now >= *before)
 		printf("  %10.1f/s", (now - *before) / seconds);
 	putchar('\n');
@@ -187,7 +187,7 @@ static void print_openmetrics(const struct nl_stats *stats)
 	printf("spawnctl_wait_seconds_count %llu\n", sum);
 }
 
-/* Without the device, by what rights there are */
+/* If the device cannot be opened, the request is made without it, and needs CAP_NET_ADMIN */
 static int get(struct nl *nl, struct nl_stats *stats)
 {
 	int fd = spawnctl_open(), ret = nl_get_stats(nl, fd, stats);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Numbers and untrusted text as a person reads them.
+ * Names, numbers and untrusted text: parse them, and make them readable.
  */
 #include <errno.h>
 #include <linux/spawnctl.h>
@@ -52,7 +52,7 @@ const char *command_name(uint32_t command)
 	return text;
 }
 
-/* Those of the contract (linux/spawnctl.h), and clone(2)'s */
+/* The errors of the ioctls (linux/spawnctl.h) and of clone(2) */
 static const struct {
 	int error;
 	const char *name;
@@ -131,7 +131,7 @@ int signal_by_name(const char *text)
 		SIGNAL(CONT), SIGNAL(STOP), SIGNAL(TSTP), SIGNAL(TTIN), SIGNAL(TTOU), SIGNAL(URG),
 		SIGNAL(XCPU), SIGNAL(XFSZ), SIGNAL(VTALRM), SIGNAL(PROF), SIGNAL(WINCH),
 		SIGNAL(IO), SIGNAL(PWR), SIGNAL(SYS),
-		/* Other names of these */
+		/* Aliases */
 		SIGNAL(IOT), SIGNAL(CLD), SIGNAL(POLL),
 	};
 	unsigned int i, from = 0;

@@ -11,7 +11,7 @@ _spawnctl() {
 	fi
 	case ${COMP_WORDS[1]} in
 	run|limit)
-		# What follows the options is another command's line
+		# After -- follows the command line of another command
 		for ((i = 2; i < COMP_CWORD; i++)); do
 			if [ "${COMP_WORDS[i]}" = -- ]; then
 				_command_offset "$((i + 1))" 2>/dev/null
