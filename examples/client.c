@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * client SOCKET PROGRAM [ARGUMENT...]: gets a descriptor of /dev/spawnctl from the
- * supervisor (supervisor.c) at SOCKET, takes from itself every other way to make a
- * process, and starts PROGRAM by it, again and again until no child is left.
+ * client SOCKET PROGRAM [ARGUMENT...]: receives a descriptor of /dev/spawnctl from the
+ * supervisor (supervisor.c) at SOCKET, gives up every other way to make a process, and
+ * uses the descriptor to start PROGRAM again and again until no child is left.
  *
  *	cc client.c -o client $(pkg-config --cflags --libs spawnctl libseccomp)
  *
- * It needs no right to the device itself.
+ * It needs no permission for the device itself.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -52,7 +52,7 @@ static int receive_descriptor(int from)
 	struct cmsghdr *header;
 	int fd;
 
-	/* Close-on-exec, so that the children have none of it */
+	/* Close-on-exec, so that the children do not inherit it */
 	if (recvmsg(from, &message, MSG_CMSG_CLOEXEC) < 0)
 		err(1, "the supervisor");
 	header = CMSG_FIRSTHDR(&message);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The two halves of a sandbox that may start programs: what it is granted, by
- * someone who may open the device, and what it is kept from.
+ * The two halves of a sandbox that may start programs: the grant, from a process that may open
+ * the device, and the filter.
  */
 #ifndef CONFINE_H
 #define CONFINE_H
@@ -12,9 +12,10 @@
 #include <stdlib.h>
 
 /*
- * A descriptor for one client, close-on-exec: @children by SPAWN, each with
- * no_new_privs. One open a client, as all who share it share its limits. The caller
- * must be under no filter yet: no other may say FILTERED.
+ * Open a descriptor for one client, close-on-exec, for @children children by SPAWN, each with
+ * no_new_privs. Each client needs a descriptor of its own, because all who share an open file
+ * share its limits. The caller must not be under a filter yet: a filtered task may not set
+ * FILTERED.
  */
 static inline int grant_children(unsigned long long children)
 {
@@ -22,7 +23,7 @@ static inline int grant_children(unsigned long long children)
 		.size = sizeof(limit),
 		.flags = SPAWNCTL_LIMIT_COMMANDS | SPAWNCTL_LIMIT_CHILDREN |
 			 SPAWNCTL_LIMIT_NO_NEW_PRIVS | SPAWNCTL_LIMIT_FILTERED,
-		/* LIMIT is not one of them: this is its last call */
+		/* LIMIT is not among them, so this is the last LIMIT */
 		.commands = 1 << SPAWNCTL_CMD_SPAWN,
 		.children = children,
 	};
@@ -36,10 +37,10 @@ static inline int grant_children(unsigned long long children)
 }
 
 /*
- * A filter under which SPAWN on @fd is the one way to make a process, or a thread,
- * and the one ioctl: all others kill. A program that asks isatty() dies of it;
- * SCMP_ACT_ERRNO(ENOTTY) is the milder answer. To be put over your own list of what is
- * allowed: this one lets through all the rest.
+ * A filter under which SPAWN on @fd is the only way to make a process or a thread, and the only
+ * ioctl. All others kill, so a program that calls isatty() is killed: use SCMP_ACT_ERRNO(ENOTTY)
+ * if that is too strict. This filter allows all other system calls; load it in addition to your
+ * own list of allowed ones.
  */
 static inline scmp_filter_ctx confine_filter(int fd)
 {
@@ -53,7 +54,7 @@ static inline scmp_filter_ctx confine_filter(int fd)
 		if (seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS,
 				     seccomp_syscall_resolve_name(*name), 0))
 			errx(1, "no rule for %s", *name);
-	/* Two rules: what breaks either is killed */
+	/* Two rules: an ioctl that violates either is killed */
 	if (seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, SCMP_SYS(ioctl), 1,
 			     SCMP_A0(SCMP_CMP_NE, fd)) ||
 	    seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, SCMP_SYS(ioctl), 1,
@@ -62,7 +63,7 @@ static inline scmp_filter_ctx confine_filter(int fd)
 	return filter;
 }
 
-/* A number of the command line; @what it should have been */
+/* Parse a number of the command line; @what: what it should be, for the error message */
 static inline unsigned long long number_of(const char *text, const char *what)
 {
 	char *end;

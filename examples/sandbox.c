@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * sandbox [-n CHILDREN] PROGRAM [ARGUMENT...]: executes PROGRAM where fork, vfork,
- * clone and clone3 kill, and so does every ioctl but one: SPAWN on a descriptor of
- * /dev/spawnctl that is good for CHILDREN (16) processes in all.
+ * sandbox [-n CHILDREN] PROGRAM [ARGUMENT...]: executes PROGRAM under a seccomp filter that
+ * kills it for fork, vfork, clone and clone3, and for every ioctl except SPAWN on one
+ * descriptor of /dev/spawnctl, which allows CHILDREN (16) processes in all.
  *
  *	cc sandbox.c -o sandbox $(pkg-config --cflags --libs spawnctl libseccomp)
  *	LD_PRELOAD=/usr/local/lib/libspawnctl-preload.so \
  *		sandbox -n 2 dash -c '/bin/echo one; /bin/echo two' | cat
  *
- * PROGRAM and its children find the descriptor by SPAWNCTL_FD, as all do that are
- * linked with libspawnctl or run under the preload library. They share the count.
- * Whoever runs this must be able to open the device; PROGRAM cannot, as it is
- * under a filter.
+ * PROGRAM and its children find the descriptor by SPAWNCTL_FD, if they are linked with
+ * libspawnctl or run under the preload library. They share the count. The user who runs
+ * this must be able to open the device. PROGRAM cannot open it, because it is under a
+ * filter.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -32,7 +32,7 @@ int main(int argc, char **argv)
 	char number[16];
 	int fd, opt;
 
-	/* +: what follows PROGRAM is PROGRAM's */
+	/* +: do not parse the arguments of PROGRAM */
 	while ((opt = getopt(argc, argv, "+n:")) != -1) {
 		if (opt != 'n')
 			misused();
@@ -41,7 +41,7 @@ int main(int argc, char **argv)
 	if (optind == argc)
 		misused();
 
-	/* First the grant, then the filter: the other way round both are refused */
+	/* Before the filter: a filtered task may neither open the device nor set FILTERED */
 	fd = grant_children(children);
 	snprintf(number, sizeof(number), "%d", fd);
 	if (fcntl(fd, F_SETFD, 0) || setenv("SPAWNCTL_FD", number, 1))

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * supervisor SOCKET UID CHILDREN: gives each client that connects to SOCKET as user
- * UID a descriptor of /dev/spawnctl of its own, good for CHILDREN processes. The
- * other end is client.c.
+ * supervisor SOCKET UID CHILDREN: gives each client that connects to SOCKET as user UID a
+ * descriptor of /dev/spawnctl of its own, which allows CHILDREN processes. The other end
+ * is client.c.
  *
  *	cc supervisor.c -o supervisor $(pkg-config --cflags --libs spawnctl libseccomp)
  *	supervisor /run/spawner 1000 5 &
  *	setpriv --reuid 1000 --clear-groups client /run/spawner id
  *
- * The client makes the children, as itself: they have its user, filters, namespaces
- * and limits, and nothing of the supervisor's. So a descriptor can be given to
- * whoever may have that many processes, and it does not matter who else gets hold
- * of it in the end.
+ * The client makes the children, as itself: they have its user, filters, namespaces and
+ * limits, and nothing of the supervisor's. So a descriptor can be given to anyone who may
+ * have that many processes, and it does not matter who else receives it in the end.
  */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -78,7 +77,7 @@ static void serve(int client, uid_t uid, unsigned long long children)
 	fd = grant_children(children);
 	if (send_descriptor(client, fd))
 		warn("process %d", peer.pid);
-	/* It lives on as long as the client has it */
+	/* The client's copy stays open */
 	close(fd);
 }
 
