@@ -136,8 +136,8 @@ static long by_clone(struct birth *birth)
 }
 
 /*
- * clone3 and clone. Signals are blocked in the caller until the release, and the child inherits
- * that mask.
+ * Make the child by clone3(2) or clone(2). Signals are blocked in the caller until the release,
+ * and the child inherits that mask.
  */
 static __attribute__((__noinline__)) long by_lower(struct birth *birth)
 {
@@ -145,10 +145,7 @@ static __attribute__((__noinline__)) long by_lower(struct birth *birth)
 
 	if (clone->sig_default & clone->sig_ignore)
 		return -EINVAL;
-	/*
-	 * The child of clone(2) starts with all of the caller's handlers, including that of
-	 * SIGSEGV
-	 */
+	/* The child of clone(2) starts with the caller's handlers, including that of SIGSEGV */
 	if (birth->backend == SPAWNCTL_BACKEND_CLONE)
 		spawnctl_birth_hold_back(birth, SPAWNCTL_SIGSET_ALL);
 	else if (!birth->held)
@@ -244,7 +241,7 @@ static bool is_lasting(const struct birth *birth, long error)
 
 /*
  * A call on @birth->device, or the search for a descriptor, has failed. Both the descriptor of
- * the environment and the kept one can have been closed or replaced. Return: 0 if there is
+ * the environment and the kept one may have been closed or replaced. Return: 0 if there is
  * another one to try, else a negative errno.
  */
 static long device_failed(struct birth *birth, long error)

@@ -25,15 +25,15 @@
  * @fn: called by the child; its result is the exit status
  * @arg: argument of @fn
  * @device: the descriptor used; its fd is -1 if another backend is used
- * @demanded: no other backend may be tried
+ * @demanded: a backend or descriptor was demanded, so no other backend is tried
  * @tries: how many descriptors turned out not to be the device
  * @refusal: the errno that the device returns to this caller regardless of the request, or 0
  * @passed_over: why the device is not used, a negative errno, or 0
  * @started: the child has run
  * @tid: the child's process id, stored before the child runs (device only)
  * @hold: @hold.wanted: signals are still blocked in the caller; @hold.mask: the mask to
- *	restore. With the device the child decides, until it has executed a program or
- *	ended. With the other backends signals are always held back
+ *	restore. With the device, the child sets @hold.wanted until it has executed a
+ *	program or ended. With the other backends signals are always held back
  * @held: the library has blocked signals in the caller, until the release
  * @mask: the caller's mask, if @held
  */

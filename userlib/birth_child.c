@@ -40,7 +40,7 @@ static bool has_handler(int sig)
 }
 
 /*
- * @all: reset every signal that is caught. @to_default, @ignore: set these signals, whatever
+ * @all: reset every signal that is caught. @to_default, @ignore: set these signals regardless of
  * their present action.
  */
 static void set_handlers(bool all, unsigned long long to_default, unsigned long long ignore)

@@ -2,8 +2,8 @@
 /*
  * The child's steps. The child runs in the parent's memory, on a small stack. It makes raw system
  * calls only: errno and all other state of libc are the parent's, and the first call of a libc
- * function would also run ld.so on this stack. There is no recursion, and nothing on the stack
- * grows with the input. Compiled with CHILD_CFLAGS, see the Makefile.
+ * function would also run ld.so (lazy binding) on this stack. There is no recursion, and nothing
+ * on the stack grows with the input. Compiled with CHILD_CFLAGS, see the Makefile.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -400,10 +400,7 @@ static __attribute__((__noinline__)) long search(const struct spawn *spawn)
 	for (;; dir = end + 1) {
 		for (end = dir; *end && *end != ':'; end++)
 			;
-		/*
-		 * Recheck: another thread may have changed the environment since the path was
-		 * measured
-		 */
+		/* Recheck: another thread may have changed the environment after the measurement */
 		if (end - dir < PATH_MAX && end - dir + len + 2 <= size) {
 			char *name = candidate + (end - dir);
 

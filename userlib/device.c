@@ -23,9 +23,9 @@
 
 #define MISC_MAJOR	10	/* Documentation/admin-guide/devices.txt */
 /*
- * The lowest number of the kept descriptor. Programs rely on getting the lowest free numbers. Up
- * to 63 the kernel needs no larger table than the one inside files_struct, which costs less than
- * half as much to copy at each birth.
+ * The lowest number of the kept descriptor. Programs rely on getting the lowest free numbers.
+ * Below 64 the table embedded in struct files_struct is sufficient, and copying it at each birth
+ * costs less than half.
  */
 #define LOW_FDS		32
 #define NONE		(-1)
@@ -52,10 +52,7 @@ static unsigned long long absence;
 
 bool spawnctl_table_shared;
 static bool others_in_table;
-/*
- * For the thread that holds the lock across forks: how many are nested, and the frame of the
- * first
- */
+/* For the thread that holds the lock across forks: the nesting depth, and the first fork's frame */
 static unsigned int forks;
 static const char *fork_frame;
 
@@ -105,7 +102,7 @@ static int look_at(int fd, struct stat *st)
 
 /*
  * Whether the file at the device's path is another device of that major number. A masked path
- * (/dev/null, or a node without a driver) tells nothing.
+ * (/dev/null, or a node without a driver) proves nothing.
  */
 static bool is_another(int fd)
 {
@@ -122,7 +119,7 @@ int spawnctl_device_check(int fd, int *refusal)
 	struct stat st;
 	long ret = look_at(fd, &st);
 
-	/* Other drivers may act on the ioctl, so a file that differs by now does not get it */
+	/* Other drivers may act on the ioctl: reject before it what is recognizably another file */
 	if (ret)
 		return ret;
 	/*
@@ -153,10 +150,7 @@ static int check_again(int fd)
 	return spawnctl_device_check(fd, NULL);
 }
 
-/*
- * Open the device. Return: a descriptor through which it does not refuse this caller, or a
- * negative errno
- */
+/* Open the device, unless it refuses this caller. Return: the descriptor, or a negative errno */
 static int open_usable(void)
 {
 	int fd = open_device(), ret, refusal = 0;
@@ -179,7 +173,7 @@ int spawnctl_open(void)
 
 /*
  * Move the open file to @number or, if that is NONE, to the first free number from LOW_FDS on; if
- * there is none, it stays. -EBUSY: @number is in use.
+ * none is free, it keeps its number. -EBUSY: @number is in use.
  */
 static int move_to(int fd, int number)
 {
@@ -321,10 +315,7 @@ void spawnctl_device_lost(struct device *device, int error)
 		break;
 	case DEVICE_TRANSIENT:
 		locked = spawnctl_inflight_lock();
-		/*
-		 * Close it only if it is the file at the device's path, as this thread has just
-		 * opened it
-		 */
+		/* A file that is the one at the device's path was opened by this thread just now */
 		if (error != -EBADF && is_of_that_name(device->fd))
 			raw_syscall(SYS_close, device->fd);
 		spawnctl_inflight_remove(device->slot);
@@ -384,8 +375,8 @@ void spawnctl_device_others_in_table(void)
 }
 
 /*
- * A nested fork is made by a signal handler, whose frame is at a lower address. A fork that a
- * handler has left by a jump never ends, and is forgotten.
+ * A nested fork is made by a signal handler, whose frame is at a lower address. A fork that was
+ * left by siglongjmp(3) never calls spawnctl_device_after_fork(), and is forgotten.
  */
 void spawnctl_device_before_fork(void)
 {

@@ -75,7 +75,9 @@ static inline void spawnctl_device_put(const struct device *device)
 }
 
 /**
- * spawnctl_device_give_up() - stop using it; @kept_too: close a kept one too, to free its number
+ * spawnctl_device_give_up() - the device has failed: do not use the descriptor any more
+ * @device: the descriptor
+ * @kept_too: close it even if it is the kept one, to free its number
  */
 void spawnctl_device_give_up(const struct device *device, bool kept_too);
 

@@ -17,7 +17,7 @@
 /*
  * glibc registers the address of its cached thread id with the kernel (set_tid_address(2)), and
  * its mutexes use that id: the child's must be stored there. musl registers the address of a
- * lock.
+ * lock, which must not be overwritten.
  */
 #ifdef __GLIBC__
 #define SET_TID SPAWNCTL_SET_TID

@@ -10,7 +10,7 @@
 
 #pragma GCC visibility push(hidden)
 
-/* The most threads that can spawn through transient descriptors at the same time */
+/* At most this many threads can spawn through transient descriptors at a time */
 #define INFLIGHT_MAX	256
 
 /**

@@ -219,8 +219,8 @@ pid_t rfork_thread(int flags, void *stack, int (*fn)(void *arg), void *arg)
 	 */
 	set_args(args, flags);
 	/*
-	 * The size of @stack is not known. The kernel needs it to compute the top, and makes a
-	 * shadow stack of that size: pass that of a stack of spawnctl_thread()
+	 * clone3(2) takes the lowest address and the size, from which it also sizes the shadow
+	 * stack. The size of @stack is not known: use SPAWNCTL_STACK_SIZE
 	 */
 	args[6] = (unsigned long)top > SPAWNCTL_STACK_SIZE ? SPAWNCTL_STACK_SIZE : 16;
 	args[5] = (unsigned long)top - args[6];
@@ -231,10 +231,7 @@ pid_t rfork_thread(int flags, void *stack, int (*fn)(void *arg), void *arg)
 		if (ret == -EINVAL && (flags & RFNOWAIT))
 			ret = -EOPNOTSUPP;
 	}
-	/*
-	 * A filter may refuse clone3(2). With clone(2), libc in the child has the parent's thread
-	 * id
-	 */
+	/* If a filter refuses clone3(2): libc in the child then has the parent's thread id */
 	if (!(flags & RFNOWAIT) && (!args[2] || ret == -ENOSYS || ret == -EPERM))
 		ret = spawnctl_arch_clone(SYS_clone,
 					  (args[0] & ~(CLONE_CHILD_SETTID |

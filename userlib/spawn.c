@@ -149,10 +149,10 @@ static bool reaped_by_pidfd(int pidfd)
  * Reap a child that has failed. Only the SIGCHLD of its end remains. As with libc, a
  * waitpid(-1) in another thread can reap the child first.
  *
- * With an exit signal of 0 that waitpid(-1) would not find the child, and exec would set the
- * signal to SIGCHLD again. But a child that is killed before exec would stay a zombie: waitpid()
- * for its id would fail with ECHILD, and no SIGCHLD would be sent. To detect that case takes one
- * more system call per spawn.
+ * An exit signal of 0 would hide the child from such a waitpid(-1), and exec would set the signal
+ * to SIGCHLD again. But a child that is killed before exec would stay a zombie: the program's
+ * waitpid() for its id would fail with ECHILD, and no SIGCHLD would be sent. To detect that case
+ * takes one more system call per spawn.
  */
 static void reap(const struct spawn *spawn, pid_t pid)
 {

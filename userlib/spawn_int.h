@@ -51,7 +51,7 @@ struct action {
 	};
 };
 
-/** struct spawnctl_file_actions - a list of actions; has the layout of the start of glibc's */
+/** struct spawnctl_file_actions - a list of actions, laid out as the first members of glibc's */
 struct spawnctl_file_actions {
 	int allocated;
 	int used;
@@ -102,7 +102,7 @@ struct spawn {
 	const struct spawnctl_attr *attr;
 	struct birth birth;
 
-	/* The device, unless its descriptor is given, is open for this spawn only */
+	/* The library opens the device for this spawn only */
 	bool transient;
 
 	/*
@@ -147,7 +147,7 @@ const char *spawnctl_search_path(const char *file);
 
 /**
  * spawnctl_spawn_run() - perform a spawn
- * @spawn: the spawn, with @path to @attr and @pid set
+ * @spawn: the spawn, with the members from @path to @attr, and @pid, set
  *
  * Return: 0 or an error number.
  */

@@ -12,7 +12,7 @@
 #include "arch.h"
 
 /*
- * Map a stack above a guard page, so that an overrun is a fault and does not corrupt other memory
+ * Map a stack above a guard page, so that an overrun faults and does not corrupt other memory
  */
 static void *map_stack(size_t guard)
 {
@@ -56,7 +56,7 @@ static void default_clone(struct spawnctl_clone *own)
 	own->flags = SPAWNCTL_WINDOW_MASK | SPAWNCTL_EXEC_MASK;
 	own->window_mask = SPAWNCTL_SIGSET_ALL;
 	own->exit_signal = SIGCHLD;
-	/* Not sigprocmask(): the size of libc's sigset_t is another */
+	/* Not sigprocmask(): libc's sigset_t has a different size */
 	syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &own->exec_mask,
 		sizeof(own->exec_mask));
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * The parts of vfork() that can be written in C. The system call itself cannot: the child would
- * return through its frame and overwrite it, and the parent still needs that frame.
+ * return through the C frame and overwrite it, while the parent still needs it.
  */
 #define _GNU_SOURCE
 #include <assert.h>

@@ -13,7 +13,7 @@
 /* What to do after the call; the slot of a transient descriptor is in the bits above */
 enum {
 	VFORK_MASK = 1,		/* in the parent: restore the mask */
-	VFORK_CLOSE = 2,	/* in both: close the descriptor, the first argument */
+	VFORK_CLOSE = 2,	/* in parent and child: close the first argument */
 	VFORK_HANDLERS = 4,	/* in the child: reset the handlers, restore the mask */
 	VFORK_SLOT = 8,		/* shift of the slot */
 };
@@ -28,7 +28,7 @@ struct vfork_call {
 	long args[3];
 	long after;
 	unsigned long long mask;
-	long tid;	/* the child's, stored before it runs; -1 if not stored */
+	long tid;	/* the child's id, stored before it runs; else -1 */
 	struct birth birth;
 };
 
@@ -45,8 +45,8 @@ long spawnctl_vfork_prepare(struct vfork_call *call);
 /**
  * spawnctl_vfork_next() - choose another backend after the call has failed
  * @call: the call
- * @error: negative errno; 0: the call returned 0 in the caller, so not the kernel's SPAWN has
- *	answered it
+ * @error: negative errno; 0: something other than the device answered the call, and returned 0
+ *	in the caller
  *
  * Return: as spawnctl_vfork_prepare().
  */

@@ -60,11 +60,11 @@ int spawnctl_info(int fd, struct spawnctl_info *info);
  * @limit: the limits, see <linux/spawnctl.h>; they apply to everyone who shares the
  *	open file
  *
- * spawnctl_spawn() and the preload library need SPAWNCTL_FLAGS_OF_SPAWN: without these
- * flags in @limit->clone_flags they fail with EPERM. Towards @limit->children, a spawn
- * that fails in its child, for example because the program does not exist, counts as one
- * child. A spawn with closefrom can count as two, where a filter refuses close_range(2)
- * and unshare(2).
+ * spawnctl_spawn() and the preload library need SPAWNCTL_FLAGS_OF_SPAWN: a spawn that
+ * uses one of these flags fails with EPERM if @limit->clone_flags lacks it. Towards
+ * @limit->children, a spawn that fails in its child, for example because the program does
+ * not exist, counts as one child. A spawn with closefrom can count as two, where a filter
+ * refuses close_range(2) and unshare(2).
  *
  * Async-signal-safe.
  *
@@ -77,7 +77,7 @@ int spawnctl_info(int fd, struct spawnctl_info *info);
 int spawnctl_limit(int fd, const struct spawnctl_limit *limit);
 
 /**
- * SPAWNCTL_FLAGS_OF_SPAWN - flags of SPAWN that the library uses for any spawn;
+ * SPAWNCTL_FLAGS_OF_SPAWN - flags that the library uses whatever a spawn asks for;
  *	SHARE_FILES is for closefrom and SPAWNCTL_SPAWN_CLOEXEC_DEFAULT
  */
 #define SPAWNCTL_FLAGS_OF_SPAWN \
@@ -117,8 +117,8 @@ pid_t spawnctl_thread(int fd, const struct spawnctl_clone *clone,
  *
  * Returns twice, as vfork(2), and with the same rules for the child: it runs on the
  * caller's stack, must not return from the function that called spawnctl_vfork(), and
- * should do little other than execve(2) or _exit(2). Signals that the caller catches
- * have their default action in the child from its first instruction on.
+ * must do little other than execve(2) or _exit(2). Signals that the caller catches have
+ * their default action in the child from its first instruction on.
  *
  * If another thread may cancel the calling thread, the caller must disable cancellation
  * during the call by pthread_setcancelstate(3): otherwise the child would act on the
@@ -142,7 +142,7 @@ pid_t spawnctl_vfork(int fd) __attribute__((__returns_twice__));
  * libc's state in the child is that of _Fork(3): its mutexes and its cache (glibc) have
  * the child's own thread id, and the robust mutex list is empty. Handlers of
  * pthread_atfork(3) do not run. If the caller has other threads, a lock that one of them
- * held, malloc's included, stays locked in the child for ever, and the child must use
+ * held, malloc's included, stays locked in the child forever, and the child must use
  * only async-signal-safe functions.
  *
  * Not for a child that shares its parent's memory: there libc's thread id and mutex list

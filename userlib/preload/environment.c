@@ -23,7 +23,7 @@ static const char * const names[] = {
 
 static enum choice choice;
 static bool debug, environment_read;
-/* The next definition of this library's functions is that of a sanitizer's runtime */
+/* The next definition of this library's functions is in a sanitizer's runtime */
 static bool stands_back;
 
 /*

@@ -21,16 +21,16 @@ enum choice {
 /**
  * preload_choice() - the value of SPAWNCTL_BACKEND
  *
- * If it is not set, CHOICE_LIBC where the next definition is that of a sanitizer's runtime, as the
- * runtime has to know of the call.
+ * If that is not set, CHOICE_LIBC where the next definition of this library's functions is in a
+ * sanitizer's runtime, which has to see the call.
  */
 enum choice preload_choice(void);
 
 /**
  * preload_vfork_choice() - the same for vfork()
  *
- * Its child runs instrumented code of the program. So where the next definition is that of a
- * sanitizer's runtime this is CHOICE_LIBC, even if SPAWNCTL_BACKEND demands a backend.
+ * The child of vfork() runs instrumented code of the program. So with a sanitizer's runtime this is
+ * CHOICE_LIBC even if SPAWNCTL_BACKEND demands a backend.
  */
 enum choice preload_vfork_choice(void);
 

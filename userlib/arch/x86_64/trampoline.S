@@ -68,7 +68,7 @@ spawnctl_arch_clone:
 spawnctl_vfork:
 	.cfi_startproc
 	endbr64
-	/* Same as spawnctl_arch_emulated(). Rotations by 128 bits in all leave rdi unchanged */
+	/* As spawnctl_arch_emulated(). The rotations add up to 128 bits and leave rdi unchanged */
 	sub	$56, %rsp
 	.cfi_adjust_cfa_offset 56
 	movq	$0x1001, (%rsp)
