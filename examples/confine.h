@@ -12,10 +12,10 @@
 #include <stdlib.h>
 
 /*
- * Open a descriptor for one client, close-on-exec, for @children children by SPAWN, each with
- * no_new_privs. Each client needs a descriptor of its own, because all who share an open file
- * share its limits. The caller must not be under a filter yet: a filtered task may not set
- * FILTERED.
+ * Open a descriptor for one client, close-on-exec, that allows SPAWN to make @children processes,
+ * each with no_new_privs. Each client needs a descriptor of its own, because all who share an
+ * open file share its limits. The caller must not be under a filter yet: a filtered task may not
+ * set FILTERED.
  */
 static inline int grant_children(unsigned long long children)
 {
