@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The benchmark: cases (what is started, and from what), contenders (by what), and
- * records (what came out, a line of JSON each).
+ * The benchmark: cases (what is started, and in what environment), contenders (the ways
+ * to start it), and records (the results, one line of JSON each).
  */
 #ifndef SPAWNCTL_BENCH_H
 #define SPAWNCTL_BENCH_H
@@ -12,33 +12,33 @@
 
 #define ARRAY_SIZE(x)	(sizeof(x) / sizeof((x)[0]))
 
-/* What is asked for beside the program */
+/* What a spawn requests in addition to the program */
 enum shape {
 	SHAPE_PLAIN	= 1,	/* nothing */
 	SHAPE_TYPICAL	= 2,	/* 5 file actions, default signals, mask, process group */
-	SHAPE_CLOSEFROM	= 4,	/* no descriptor from 3 on */
+	SHAPE_CLOSEFROM	= 4,	/* close all descriptors from 3 on */
 };
 
 struct job {
 	enum shape shape;
-	char *const *argv;	/* of a program with its path */
-	int pipe[2];		/* of SHAPE_TYPICAL's file actions */
+	char *const *argv;	/* argv[0] is the program's path */
+	int pipe[2];		/* for SHAPE_TYPICAL's file actions */
 	int device;		/* descriptor marked for filtered callers, or -1 */
 };
 
 struct contender {
 	const char *name;
-	unsigned int shapes;	/* that it can do */
-	/* Whatever can be made ready before the call is. false: not on this system */
+	unsigned int shapes;	/* the shapes that it supports */
+	/* Prepares all that can be prepared before the call. false: not on this system */
 	bool (*prepare)(const struct job *job);
-	/* The child's id when it has executed the program, or -errno */
+	/* Returns the child's id once it has executed the program, or -errno */
 	pid_t (*spawn)(const struct job *job);
 };
 
 extern const struct contender contenders[];
 extern const unsigned int contender_count;
 
-/* libc.c: of which a binary with another libc has nothing else */
+/* libc.c: the only contender of a binary with another libc */
 const char *libc_name(void);
 bool libc_prepare(const struct job *job);
 pid_t libc_spawn(const struct job *job);

@@ -3,9 +3,10 @@
 """breakdown.py record DIR WHO...
 breakdown.py show KALLSYMS BENCH WHO=LOG...
 
-record: has QEMU, by its monitor DIR/monitor, write every instruction's address into
-DIR/WHO.trace while the guest's "bench trace WHO" runs. show: one spawn's instructions by phase and by function. Of
-all that were traced it takes the shortest: the one with no interrupt in it.
+record: tells QEMU, through its monitor DIR/monitor, to write the address of every
+instruction into DIR/WHO.trace while the guest runs "bench trace WHO". show: prints the
+instructions of one spawn by phase and by function. It uses the shortest of the traced
+spawns, because no interrupt occurred in it.
 """
 import bisect
 import collections
@@ -53,7 +54,7 @@ def record_traces(directory, contenders):
     for who in contenders:
         wait_for(lambda: said(f"@trace ready {who}"))
         monitor = Monitor(str(directory / "monitor"))
-        # In this order: what is translated from here on is one instruction each.
+        # In this order: only blocks translated from here on have one instruction each.
         monitor.command("one-insn-per-tb on")
         monitor.command(f"logfile {directory / who}.trace")
         monitor.command("log exec,nochain")
@@ -86,7 +87,7 @@ class Symbols:
 
 
 def spawns(log, symbols):
-    """Each spawn's addresses"""
+    """The instruction addresses of each spawn"""
     begin, end = symbols.own["trace_begin"], symbols.own["trace_end"]
     pattern = re.compile(r"Trace \d+: 0x[0-9a-f]+ \[[0-9a-f]+/([0-9a-f]+)/")
     current = None
@@ -116,7 +117,7 @@ KERNEL = 1 << 63
 
 
 def phases(pcs, symbols):
-    """Counts by phase; a phase is left at the first instruction that the next begins with"""
+    """Counts by phase; a phase ends where the first instruction of the next one begins"""
     names = [symbols(pc) for pc in pcs]
     count = collections.Counter()
     phase = PHASES[0]
@@ -127,7 +128,7 @@ def phases(pcs, symbols):
         if phase == "library, before the call" and kernel:
             return "system call entry"
         if phase == "system call entry" and not kernel:
-            return "library, before the call"    # not that call yet
+            return "library, before the call"    # it was an earlier call
         if phase == "system call entry" and module:
             return "module, before the clone"
         if phase in ("system call entry", "module, before the clone") and name == "kernel_clone":
@@ -141,7 +142,7 @@ def phases(pcs, symbols):
         if phase == "execve, until the old memory is left" and name in (
                 "exec_mm_release", "mm_release"):
             return "execve, waking the caller up"
-        # Whether the caller comes first is the scheduler's choice.
+        # The scheduler decides whether the caller or the child runs first.
         if phase == "execve, waking the caller up" and not kernel:
             return "execve, rest, and the new program"
         if phase.startswith("execve, ") and name == "kernel_clone":
@@ -187,7 +188,8 @@ def show(symbols, logs):
     for phase in PHASES:
         print(f"{phase:52}" + "".join(f"{counts[who][phase]:12}" for who in best))
     print(f"{'all':52}" + "".join(f"{len(pcs):12}" for pcs in best.values()))
-    # The emulator counts each round of a "rep stosb" that clears a page, a processor does not.
+    # The emulator counts each iteration of a "rep stosb" that clears a page; a processor
+    # does not.
     print(f"{'all, with each string instruction counted once':52}" + "".join(
         f"{sum(a != b for a, b in zip(pcs, pcs[1:])):12}" for pcs in best.values()))
 

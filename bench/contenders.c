@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * By what a program can be started: the device, what the library falls back on, and
- * the system calls by hand.
+ * The ways to start a program: the device, the library's lower backends, and the bare
+ * system calls.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -94,7 +94,7 @@ static bool nothing(const struct job *job)
 	return true;
 }
 
-/* The child's, with execve(2)'s arguments in place; then the parent goes on */
+/* The child's part, with execve(2)'s arguments in place; the parent continues at 1 */
 #define EXECVE_OR_EXIT			\
 	"movl %[execve], %%eax\n\t"	\
 	"syscall\n\t"			\
@@ -105,8 +105,8 @@ static bool nothing(const struct job *job)
 
 #ifdef __x86_64__
 /*
- * The limit: both calls and no more, with the parent's handlers in the child. In
- * registers alone, as the child is on the caller's stack.
+ * The lower bound: the two system calls and nothing else, with the parent's handlers in
+ * the child. It uses registers only, because the child runs on the caller's stack.
  */
 static pid_t spawn_vfork(const struct job *job)
 {
@@ -158,7 +158,7 @@ static bool has_clear_sighand(const struct job *job)
 }
 #endif
 
-/* That the program is there is known by the end of a pipe, as everybody does it. */
+/* As is usual with fork(): the child writes an error to a pipe, which exec closes. */
 static pid_t spawn_fork(const struct job *job)
 {
 	int fds[2], error;

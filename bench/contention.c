@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What threads do to each other: those that spawn at once, and those that fault
- * memory in while another spawns. By the clock on the wall; contenders take turns.
+ * Contention between threads: threads that spawn at the same time, and threads that
+ * fault memory in while another one spawns. By the wall clock; contenders take turns.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -13,13 +13,13 @@
 #include "bench.h"
 
 #define ROUNDS		6
-#define ROUND_NS	300000000ULL	/* of one contender */
+#define ROUND_NS	300000000ULL	/* for one contender */
 #define MOST_THREADS	64
 
 static struct job job = { .shape = SHAPE_PLAIN, .argv = noop, .device = -1 };
 
 static const struct contender *who;
-static bool stop;	/* atomic, as is who between rounds */
+static bool stop;	/* atomic; who changes between rounds only */
 static pthread_barrier_t barrier;
 
 static void wait_ns(uint64_t ns)
@@ -30,7 +30,7 @@ static void wait_ns(uint64_t ns)
 		;
 }
 
-/* Until told to stop: how many */
+/* Spawns until told to stop, and counts */
 static void *spawn_many(void *arg)
 {
 	unsigned long *count = arg;
@@ -42,7 +42,7 @@ static void *spawn_many(void *arg)
 	return NULL;
 }
 
-/* Spawns a second by @threads threads, over one round */
+/* Spawns per second by @threads threads, over one round */
 static double spawn_round(unsigned int threads)
 {
 	pthread_t thread[MOST_THREADS];
@@ -96,10 +96,10 @@ void run_threads(void)
 
 #define FAULTERS	64
 #define FAULT_PAGES	64
-#define FAULT_PAUSE	5000000		/* ns; so that they do not wait for a processor */
+#define FAULT_PAUSE	5000000		/* ns; keeps faults from waiting for a processor */
 #define FAULTER_MIB	256		/* what fork() has to copy */
 
-static struct sample longest[FAULTERS];	/* of each round, in each thread */
+static struct sample longest[FAULTERS];	/* the longest fault, by thread and round */
 
 static uint64_t fault(volatile char *page)
 {
@@ -135,7 +135,7 @@ static void *fault_pages(void *arg)
 	return NULL;
 }
 
-/* One round in which this thread spawns by @who, or by nothing */
+/* One round in which this thread spawns by who, or not at all */
 static void fault_round(void)
 {
 	pthread_t thread[FAULTERS];
@@ -161,7 +161,7 @@ static void fault_round(void)
 	pthread_barrier_destroy(&barrier);
 }
 
-/* Of all threads and rounds: the longest that a thread was held up in a round */
+/* Records, over all threads and rounds, the longest fault of a thread in a round */
 static void run_faults_of(const char *name)
 {
 	static struct sample all;

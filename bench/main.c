@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * bench [-i] COMMAND...: each prints its records.
+ * bench [-i] COMMAND...: each command prints its records.
  *
  *   -i           count instructions (see record.c); without it, nanoseconds
- *   all          every case of "spawn", as far as this system goes
+ *   all          every case of "spawn" that this system supports
  *   CASE         one case: noop dynamic typical filtered rss-MIB fds-NUMBER
- *   threads      spawns a second by 1, 4 and 16 threads
- *   faults       how long faults of 64 other threads take meanwhile
- *   other-NAME   the time of a program that has nothing to do with all this
+ *   threads      spawns per second by 1, 4 and 16 threads
+ *   faults       how long page faults of 64 other threads take during spawns
+ *   other-NAME   the CPU time of an unrelated fork and exec, recorded as case other-NAME
  *   busy WHO     spawn until killed, by contender WHO
- *   trace WHO    some spawns between trace_begin() and trace_end(), for breakdown
+ *   trace WHO    some spawns between trace_begin() and trace_end(), for breakdown.py
  *
- * Each case is in a process of its own, and its contenders take turns in that, so
- * that whatever changes with time changes for all of them.
+ * Each case runs in a process of its own, and its contenders take turns in it, so that
+ * changes over time affect all of them alike.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -41,7 +41,7 @@
 #define WARM_UP		5
 #define MOST		300
 #define FEWEST		3
-/* Of one contender in one case; what takes longer is repeated less */
+/* Total for one contender in one case; slower contenders are repeated less often */
 #define ENOUGH		200000000ULL
 
 #define TRACED		10
@@ -84,7 +84,7 @@ struct entry {
 	uint64_t sum;
 };
 
-/* Another order each round, as what one leaves behind the next one finds */
+/* A new order for each round, because each contender affects the next one */
 static void shuffle(unsigned int *order, unsigned int n)
 {
 	static unsigned int state = 1;
@@ -121,7 +121,7 @@ static void measure_all(const char *name, const struct job *job)
 			    (sample->count >= FEWEST && entry->sum > ENOUGH))
 				continue;
 			busy++;
-			/* The library's contenders have their lists in one place. */
+			/* The library's contenders share one list of actions and attributes. */
 			entry->who->prepare(job);
 			took = measure(entry->who, job);
 			if (round < WARM_UP && took < ENOUGH)
@@ -164,7 +164,7 @@ static void deny_clone3(struct job *job)
 		die("the filter: %s", strerror(errno));
 }
 
-/* So much private memory, in pages of the smallest size, all of it there */
+/* Makes @mib MiB of private memory resident, in pages of the smallest size */
 static void reside(unsigned long mib)
 {
 	unsigned long size = mib << 20, i;
@@ -183,7 +183,7 @@ static void open_many(unsigned int count)
 	int fd = open("/dev/null", O_RDWR);
 	unsigned int i;
 
-	/* Root's may be raised, above fs.nr_open only if that is */
+	/* Root may raise the limit, but not above fs.nr_open */
 	if (setrlimit(RLIMIT_NOFILE, &limit))
 		die("RLIMIT_NOFILE %u: %s", count, strerror(errno));
 	for (i = fd + 1; i < count; i++)
@@ -192,15 +192,15 @@ static void open_many(unsigned int count)
 }
 
 /*
- * With one processor the call returns when the scheduler has it so: at once when the
- * child lets go of the memory, or only when it has ended. So that all kernels do the
- * first, as they would with a processor free, the caller is one that goes before.
+ * With one processor the scheduler decides when the call returns: as soon as the child
+ * lets go of the memory, or only after the child has ended. A real-time caller preempts
+ * the child, so every kernel does the first, as it would with a free processor.
  */
 static void go_first(void)
 {
 	struct sched_param param = { .sched_priority = 1 };
 
-	/* By number, as musl has it answer ENOSYS */
+	/* By number, because musl's function answers ENOSYS */
 	if (clock_in_use == CLOCK_INSTRUCTIONS &&
 	    syscall(SYS_sched_setscheduler, 0, SCHED_FIFO | SCHED_RESET_ON_FORK, &param))
 		die("SCHED_FIFO: %s", strerror(errno));
@@ -231,9 +231,9 @@ static void run_case(const char *name)
 }
 
 /*
- * By the processor's time of parent and child, whoever else has it meanwhile. A
- * kernel adds it up in nanoseconds, and those are instructions on such an emulator;
- * of children it tells microseconds.
+ * The processor time of parent and child, which does not include other processes. The
+ * kernel accounts it in nanoseconds, which are instructions on such an emulator; for
+ * children it reports microseconds.
  */
 static uint64_t cpu_time(void)
 {
@@ -248,7 +248,7 @@ static uint64_t cpu_time(void)
 
 #define OTHERS		400
 
-/* The mean of the middle half: what has interrupts in it is left out. */
+/* The mean of the middle half, which leaves out samples with interrupts. */
 static void run_other(const char *name)
 {
 	const struct contender *fork_exec = &contenders[contender_count - 1];
@@ -298,7 +298,7 @@ __attribute__((__noinline__)) void trace_end(void)
 	__asm__ volatile("");
 }
 
-/* Whoever looks is told when to begin, and given time to. */
+/* Tells breakdown.py when to start tracing, and gives it time to do so. */
 static void run_trace(const char *name)
 {
 	struct job job = { .shape = SHAPE_PLAIN, .argv = noop, .device = -1 };

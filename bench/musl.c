@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* All that a binary of musl has to show */
+/* The contenders of a binary that is linked with musl */
 #include "bench.h"
 
 const struct contender contenders[] = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A program that does nothing: exit(0) by the system call. */
+/* A program that does nothing but the system call exit_group(0). */
 #include <sys/syscall.h>
 
 	.globl	_start

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# gnuplot: report.py's *.dat of the working directory, as SVG.
+# gnuplot: draws report.py's *.dat in the working directory as SVG.
 set terminal svg size 800,500 font "sans-serif,12" background "white"
 set grid
 set termoption noenhanced

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""python.py PROGRAM NAME: what CPython takes to start PROGRAM, as a contender NAME.
+"""python.py PROGRAM NAME: measures how long CPython takes to start PROGRAM, as contender
+NAME.
 
-Prints the records of cases "subprocess" and "os.posix_spawn": by the monotonic clock,
-which on an emulator run with -icount shift=0 counts instructions.
+Prints the records of the cases "subprocess" and "os.posix_spawn", by the monotonic clock.
+On an emulator that is run with -icount shift=0 that clock counts instructions.
 """
 import json
 import os

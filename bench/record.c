@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Clock and records. On an emulator that is run with -icount shift=0 the time stamp
- * counter counts instructions, of all that the one processor does.
+ * counter counts every instruction that the one processor executes.
  */
 #define _GNU_SOURCE
 #include <stdarg.h>
@@ -44,8 +44,8 @@ const char *unit(void)
 }
 
 /*
- * 200,000 instructions are counted as such, or the clock is no such clock. Between
- * two ticks of a timer, that is: some find nothing in between.
+ * Checks that the clock counts 200,000 instructions as such. It repeats the check, because
+ * a timer tick during one attempt adds instructions.
  */
 void check_clock(void)
 {
@@ -79,7 +79,7 @@ void sort_sample(struct sample *sample)
 	qsort(sample->value, sample->count, sizeof(sample->value[0]), compare);
 }
 
-/* Names are ours, and need no quoting. */
+/* All names are the benchmark's own, and need no quoting. */
 static void begin_record(const char *what, const char *who, const char *metric)
 {
 	static struct utsname system;
@@ -101,8 +101,8 @@ void record(const char *what, const char *who, const char *metric, double value,
 }
 
 /*
- * Of times the median. Of instructions, to whose count an interrupt or a list of free
- * pages that has to be filled can only add, what three of four have at least.
+ * The value is the median for times, and the lower quartile for instructions: interrupts,
+ * and refills of the list of free pages, can only add to an instruction count.
  */
 void record_sample(const char *what, const char *who, const char *metric, struct sample *sample)
 {

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""report.py [--targets FILE] OUT KERNELS RECORDS...: tables of the records, and how
-the targets are met.
+"""report.py [--targets FILE] OUT KERNELS RECORDS...: prints tables of the records, and
+whether the targets are met.
 
-RECORDS are files of lines "@record JSON" among others, named NAME.records; KERNELS are
-META's, separated by commas. Into the directory OUT go results.json, report.md and what
-gnuplot draws its plots from.
+RECORDS are files NAME.records, which have lines "@record JSON" among others. KERNELS are
+those of META, separated by commas. Writes results.json, report.md and the data for gnuplot
+into the directory OUT.
 """
 import argparse
 import json
@@ -35,7 +35,7 @@ def read(files):
 
 
 def merged(records):
-    """What was measured in several rounds is one record, of the median"""
+    """Merges the rounds of a measurement into one record, with the median as its value"""
     rounds = {}
     for r in records:
         rounds.setdefault((r["kernel"], r["libc"], r["case"], r["contender"], r["metric"],
@@ -59,7 +59,7 @@ class Results:
             self.value[self.kernel(r), r["case"], r["contender"]] = r["value"]
 
     def kernel(self, record):
-        """META's name: the release begins with it. The last may have moved on."""
+        """The name in META that the release begins with, or the release if META lags behind"""
         for k in self.kernels:
             if record["kernel"].startswith(k + "."):
                 return k
@@ -160,7 +160,7 @@ def markdown(results, found, plots):
 
 
 def plot_data(results, out):
-    """NAME.dat for each of plots.gp, a block a contender. What was drawn is returned."""
+    """Writes the *.dat for plots.gp, one block per contender; returns the plots' paths"""
     made = []
     for name, pattern in (("resident", r"rss-(\d+)"), ("descriptors", r"fds-(\d+)"),
                           ("threads", r"threads-(\d+)")):
