@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# "make help" lists what there is. The module's own build is in Kbuild.
+# "make help" lists the targets. Kbuild builds the module.
 
 VERSION := $(shell sed -n 's/^Version: *//p' META)
 LINUX_MINIMUM := $(shell sed -n 's/^Linux-Minimum: *//p' META)
@@ -24,23 +24,23 @@ LIB_CFLAGS = -std=gnu11 -Wall -Wextra -fPIC -fstack-clash-protection -Iuapi -Ius
 ARCH_DIR := $(shell $(CC) -dumpmachine | cut -d- -f1)
 LIB_SRC := $(wildcard userlib/*.c userlib/arch/$(ARCH_DIR)/*.S)
 LIB_OBJ := $(patsubst userlib/%,$(O)/%.o,$(basename $(LIB_SRC)))
-# What runs in a child that shares the caller's memory and thread-local storage. A
-# function of libc, or of a sanitizer's or profiler's runtime, would change the
-# caller's state, or overrun the child's stack. So no flag may add a call: neither
-# one of instrumentation nor one that a compiler replaces a loop or a copy by.
+# These objects run in a child that shares the caller's memory and thread-local
+# storage. A function of libc, or of a sanitizer's or profiler's runtime, would change
+# the caller's state or overrun the child's stack. So no flag may add a call: neither
+# for instrumentation nor in place of a loop or a copy.
 CHILD_OBJ := $(O)/child.o $(O)/birth_child.o
 CHILD_WITHOUT = -p -pg --coverage -fcoverage% -ffat-lto% -fharden% -finstrument% -flto% -fprofile% \
 	-fsanitize% -fsplit-stack -fstack-check% -fstack-protector% -ftest-coverage \
 	-ftrivial-auto-var-init% -fxray%
 CHILD_CFLAGS = $(filter-out $(CHILD_WITHOUT),$(CPPFLAGS) $(CFLAGS)) -fno-builtin \
 	-fno-sanitize=all -fno-stack-protector $(foreach flag,$(CHILD_OPTIONS),$(call cc_option,$(flag)))
-# Not of every compiler and architecture
+# Not every compiler and architecture has these options
 CHILD_OPTIONS := -fno-tree-loop-distribute-patterns -minline-all-stringops
 cc_option = $(shell $(CC) -Werror $(1) -c -x c -o /dev/null /dev/null 2>/dev/null && echo $(1))
 LIB_HDR := $(wildcard userlib/*.h userlib/preload/*.h userlib/include/*.h userlib/include/*/*.h uapi/linux/*.h \
 	userlib/arch/$(ARCH_DIR)/*.h)
 LIB_SO := $(O)/libspawnctl.so.$(SOVERSION)
-# Beside it the standard names, with all of the library inside
+# The preload library: the standard names, with the whole library linked in
 PRELOAD_SRC := $(wildcard userlib/preload/*.c userlib/arch/$(ARCH_DIR)/preload/*.S)
 PRELOAD_OBJ := $(patsubst userlib/%,$(O)/%.o,$(basename $(PRELOAD_SRC)))
 PRELOAD_SO := $(O)/libspawnctl-preload.so
@@ -49,12 +49,12 @@ ifeq ($(ARCH_DIR),x86_64)
 LIB_CFLAGS += -fcf-protection
 endif
 
-# Not part of all, as it wants libmnl and json-c
+# Not part of all, because it needs libmnl and json-c
 TOOL := build/tools/spawnctl
-# Or the shared one
+# The library that the command is linked with: static, or build/userlib/libspawnctl.so
 TOOL_LIB ?= $(O)/libspawnctl.a
 
-# Not part of all, as they want libseccomp
+# Not part of all, because they need libseccomp
 EXAMPLES := $(patsubst examples/%.c,build/examples/%,$(wildcard examples/*.c))
 
 .PHONY: all userlib modules install install-udev install-tools tools examples clean help test check check-debug programs \
@@ -143,15 +143,15 @@ install-tools: tools
 	install -D -m 644 tools/spawnctl/completion/_spawnctl \
 		$(DESTDIR)$(ZSHDIR)/_spawnctl
 
-# udev and systemd-sysusers look below /usr/local/lib, /usr/lib and /etc; what is in
-# modules-load.d is a switch, and stays as somebody has set it
+# udev and systemd-sysusers read /usr/local/lib, /usr/lib and /etc. An existing file in
+# modules-load.d is left alone, because the administrator may have edited it
 install-udev:
 	install -D -m 644 udev/60-spawnctl.rules $(DESTDIR)$(UDEVDIR)/rules.d/60-spawnctl.rules
 	install -D -m 644 udev/spawnctl.sysusers $(DESTDIR)$(SYSUSERSDIR)/spawnctl.conf
 	[ -e $(DESTDIR)$(MODULESLOADDIR)/spawnctl.conf ] || \
 		install -D -m 644 udev/spawnctl.modules-load $(DESTDIR)$(MODULESLOADDIR)/spawnctl.conf
 
-# What the module's side needs, laid out as a package would
+# The source of the module, installed where a package would put it
 dkms-tree:
 	install -d $(DESTDIR)/usr/src/spawnctl-$(VERSION)
 	cp -r Kbuild Makefile META dkms.conf module uapi LICENSES $(DESTDIR)/usr/src/spawnctl-$(VERSION)
