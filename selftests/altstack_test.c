@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Spawns from a signal handler on an alternate stack, above a guard page: with the
- * library's own functions, and, by this program run again, with the preload library.
+ * Spawns from a signal handler that runs on an alternate stack, above inaccessible pages:
+ * through the library's own functions and, in a second run of this program, through the
+ * preload library.
  */
 #include "spawnctl_test.h"
 
@@ -12,7 +13,7 @@
 #include <sys/stat.h>
 
 #define PRELOAD		"libspawnctl-preload.so"
-/* As <signal.h> has had them; with _GNU_SOURCE they are calls of sysconf(3) */
+/* The constants SIGSTKSZ and MINSIGSTKSZ; with _GNU_SOURCE, newer glibc calls sysconf(3) instead */
 #define STKSZ		8192
 #define MINSTKSZ	2048
 #define BELOW		(1 << 20)
@@ -22,7 +23,7 @@ extern char **environ;
 
 static spawnctl_attr_t *attr;
 static const char *program;
-static char *frame, *top;	/* the handler's, and where its stack begins */
+static char *frame, *top;	/* the handler's frame, and the top of its stack */
 static int error;
 static pid_t pid;
 
@@ -42,7 +43,10 @@ static void by_posix(int sig)
 	error = posix_spawnp(&pid, program, NULL, NULL, argv, environ);
 }
 
-/* Bytes of the stack below the handler's frame, and below the stack of @size bytes */
+/*
+ * Runs @handler on an alternate stack of @size bytes. Stores in @used how many bytes were used
+ * below the handler's frame, and in @overrun how many were written below the stack.
+ */
 static void on_stack(void (*handler)(int), size_t size, long *used, long *overrun)
 {
 	char *map = mmap(NULL, BELOW + size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
@@ -69,7 +73,7 @@ static void on_stack(void (*handler)(int), size_t size, long *used, long *overru
 	munmap(map, BELOW + size);
 }
 
-/* PATH, with a directory too long for the stack or not */
+/* Sets PATH. If @is_long, one directory is too long for the child's stack and takes a mapping */
 static void set_path(bool is_long)
 {
 	char path[4096] = "/usr/bin:/bin";
@@ -87,9 +91,10 @@ static void do_nothing(int sig)
 }
 
 /*
- * The least stack there is: what a signal frame takes, which grows with the processor's
- * state and is not told by kernels before 5.14, and what a call is said to take. Without
- * the frame MINSIGSTKSZ would do for no call at all.
+ * The smallest stack on which a spawn must work: a signal frame, MINSIGSTKSZ at least, and
+ * SPAWNCTL_SPAWN_STACK. The frame grows with the processor's state. It is measured, as x86
+ * kernels before 5.14 do not report its size. MINSIGSTKSZ alone is less than a spawn may take,
+ * even without the frame.
  */
 static size_t least_stack(void)
 {
@@ -101,13 +106,13 @@ static size_t least_stack(void)
 	return (frame_size > MINSTKSZ ? frame_size : MINSTKSZ) + SPAWNCTL_SPAWN_STACK;
 }
 
-/* 0, or the line that is not as it should be */
+/* Tries each combination of stack size, program and PATH. Returns 0, or the line that failed */
 static int try_all(void (*handler)(int))
 {
 	long used, overrun;
 	unsigned int i;
 
-	/* Bound, as what ld.so has on the stack for it is not the library's */
+	/* Bind the symbols first: the stack that ld.so takes for that is not the library's */
 	program = "none.";
 	handler(0);
 	for (i = 0; i < 8; i++) {
@@ -151,11 +156,13 @@ FIXTURE_TEARDOWN(altstack)
 	spawnctl_attr_destroy(attr);
 }
 
+/* A spawn takes less than SPAWNCTL_SPAWN_STACK bytes of the handler's stack. */
 TEST_F(altstack, library)
 {
 	EXPECT_EQ(0, try_all(by_library));
 }
 
+/* The same for posix_spawnp() of the preload library. */
 TEST_F(altstack, preload)
 {
 	pid_t process = fork();
@@ -169,7 +176,7 @@ TEST_F(altstack, preload)
 	EXPECT_EQ(0, wait_status(process));
 }
 
-/* By way of ld.so, which binds the call on the alternate stack */
+/* The first call fits too, for which ld.so binds the symbol on the alternate stack. */
 TEST_F(altstack, first_call)
 {
 	long used, overrun;
@@ -181,7 +188,7 @@ TEST_F(altstack, first_call)
 	EXPECT_EQ(0, overrun);
 }
 
-/* Of this process, in pages: neighbours are one line of /proc/PID/maps */
+/* The size of this process in pages. /proc/PID/maps shows adjacent mappings as one line */
 static unsigned long mapped(void)
 {
 	FILE *file = fopen("/proc/self/statm", "r");
@@ -193,7 +200,7 @@ static unsigned long mapped(void)
 	return pages;
 }
 
-/* By no spawn, nor by one that fails */
+/* Neither a successful nor a failed spawn leaves its mapping or a changed signal mask. */
 TEST_F(altstack, no_mapping_is_left)
 {
 	const __u64 mask = current_mask();
@@ -214,7 +221,7 @@ TEST_F(altstack, no_mapping_is_left)
 	EXPECT_EQ(mask, current_mask());
 }
 
-/* A program is found in the directory that is measured as the longest */
+/* A program is found in the longest directory of PATH, whose length sizes the mapping. */
 TEST_F(altstack, in_a_long_directory)
 {
 	char dir[512] = "/tmp/altstack_test", path[1024], file[600];
@@ -243,7 +250,7 @@ TEST_F(altstack, in_a_long_directory)
 	}
 }
 
-/* The new program has the caller's mask, not that in which the mapping was made */
+/* The new program has the caller's mask, not the wider one in force while the mapping exists. */
 TEST_F(altstack, mask_of_a_long_path)
 {
 	char *argv[] = { "grep", "-q", "SigBlk:.*0000800$", "/proc/self/status", NULL };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Born blocked: a child that is to have everything blocked has it so at any
- * moment at which kill(2) can see it, its very first included.
+ * Born blocked: a child that is made with all signals blocked has them blocked from the first
+ * moment at which kill(2) can find it.
  */
 #include <sched.h>
 
@@ -10,7 +10,7 @@
 #define FATAL	(SIGBIT(SIGHUP) | SIGBIT(SIGINT) | SIGBIT(SIGTERM) | SIGBIT(SIGUSR1))
 #define GAP_US	100
 
-/* Of each of the four ways below; 25,000 together. */
+/* For each of the four variants below; 25,000 in total. */
 #define CHILDREN	6250
 
 static void handler(int sig)
@@ -79,8 +79,8 @@ static __u64 pending_now(void)
 }
 
 /*
- * A signal that is sent while the child runs is pending in it, or was lost. The first
- * that is counted here may have been sent before; the second was not.
+ * A signal that is sent while the child runs is pending in the child, or it was lost. The first
+ * one counted here may have been sent before the child existed; the second was not.
  */
 static int await_pending(void *arg)
 {
@@ -92,7 +92,7 @@ static int await_pending(void *arg)
 	return pending_now() & FATAL ? 0 : 2;
 }
 
-/* The naive way: blocks everything itself, as the first thing it does. */
+/* For the control: the child itself blocks everything, as its first action. */
 static int block_then_await(void *arg)
 {
 	raw_sigprocmask(SIG_SETMASK, ~0ULL, NULL);
@@ -114,6 +114,7 @@ static void count_end(struct toll *toll, int status)
 		toll->failed++;
 }
 
+/* No child dies of a fatal signal to its process group, and none loses one. */
 TEST_F_TIMEOUT(born_blocked, under_storm, 900)
 {
 	unsigned int i, count = scaled(CHILDREN, 500, "children");
@@ -121,7 +122,7 @@ TEST_F_TIMEOUT(born_blocked, under_storm, 900)
 	struct storm *storm;
 	pid_t pid;
 
-	/* As fast as can be, if the caller is to get on between its own handlers. */
+	/* As fast as possible; a caller with handlers needs a gap to make progress. */
 	storm = storm_start(-getpid(), FATAL, variant->parent == CATCHES ? 20 : 0);
 	ASSERT_NE(NULL, storm);
 	for (i = 0; i < count; i++) {
@@ -136,7 +137,7 @@ TEST_F_TIMEOUT(born_blocked, under_storm, 900)
 	EXPECT_EQ(0, toll.failed);
 }
 
-/* That storm does kill children that are not born so. */
+/* The control: the storm kills children that are not born blocked. */
 TEST_F_TIMEOUT(born_blocked, control, 300)
 {
 	unsigned int i, count = scaled(CHILDREN, 500, "children");
@@ -146,7 +147,7 @@ TEST_F_TIMEOUT(born_blocked, control, 300)
 
 	self->clone.flags = 0;
 	self->clone.window_mask = 0;
-	/* A caller with nothing blocked would be interrupted for ever by more of it. */
+	/* Without the gap, the call of a caller that blocks nothing would be restarted forever. */
 	storm = storm_start(-getpid(), FATAL, GAP_US);
 	ASSERT_NE(NULL, storm);
 	for (i = 0; i < count && toll.died < 20; i++) {
@@ -161,10 +162,10 @@ TEST_F_TIMEOUT(born_blocked, control, 300)
 }
 
 /*
- * Aimed at one child: the sender tries the next process id until kill(2) finds
- * it, which is the first moment at which it can be hit. What kill(2) says it
- * has sent must be pending in that child. A pid namespace makes the ids known,
- * and keeps the shots away from everybody else.
+ * Signals aimed at one child. The shooter tries the next process id until kill(2) succeeds,
+ * which is the first moment at which the child can be hit. From then on the signal must be
+ * pending in that child. A pid namespace makes the ids predictable and protects all other
+ * processes.
  */
 struct aim {
 	pid_t target;
@@ -188,7 +189,7 @@ static int block_then_await_hit(void *arg)
 	return await_hit(arg);
 }
 
-/* The first process of the namespace, so that the children are 2, 3, 4 ... there. */
+/* Starts the shooter as init of a new pid namespace, in which the children are 2, 3, 4 ... */
 static pid_t start_shooter(struct aim *aim)
 {
 	pid_t pid, target;
@@ -206,7 +207,7 @@ static pid_t start_shooter(struct aim *aim)
 	_exit(0);
 }
 
-/* How children that were aimed at fared: @count, or fewer if @deaths have died. */
+/* Makes @count children under fire, or fewer once @deaths have died. Counts how they ended. */
 static void shoot_at(struct __test_metadata *_metadata, int fd, unsigned long command,
 		     struct spawnctl_clone *clone, int (*fn)(void *arg), unsigned int count,
 		     unsigned int deaths, struct toll *toll)
@@ -230,6 +231,7 @@ static void shoot_at(struct __test_metadata *_metadata, int fd, unsigned long co
 	       toll->children, toll->died, toll->failed);
 }
 
+/* A signal at the child's first moment is pending in it and does not kill it. */
 TEST_F_TIMEOUT(born_blocked, aimed, 900)
 {
 	unsigned int count = scaled(CHILDREN, 500, "children");
@@ -242,8 +244,8 @@ TEST_F_TIMEOUT(born_blocked, aimed, 900)
 }
 
 /*
- * Without a mask from the kernel most die, if shooter and caller each have a CPU.
- * On a busy machine it may take many children until one does.
+ * The control: without a mask set by the kernel most children die, if shooter and caller each
+ * have a CPU. On a busy machine many children may be needed until one dies.
  */
 TEST_F_TIMEOUT(born_blocked, aimed_control, 300)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * builds COUNT: spawns, and spawns that fail, by each backend that needs no device.
- * Where functions are instrumented, each is left as often as it is entered, and none
- * runs in a child.
+ * builds COUNT: makes COUNT successful and COUNT failing spawns through each backend that
+ * needs no device. In an instrumented build, every function that is entered must also be
+ * left, and no instrumented function may run in a child.
  */
 #include <errno.h>
 #include <limits.h>
@@ -63,7 +63,7 @@ static int by_backend(enum spawnctl_backend backend, int count)
 		 spawnctl_file_actions_addclosefrom(actions, 5);
 	while (!failed && count--)
 		failed = spawn(attr, actions, "true") || spawn(attr, actions, "none.") != ENOENT;
-	/* As the preload library finds it in an object of libc's, which has not checked it */
+	/* A bad descriptor, such as libc accepts unchecked and the preload library then finds */
 	spawnctl_file_actions_destroy(actions);
 	failed = failed || spawnctl_file_actions_init(&actions) ||
 		 spawnctl_actions_append(actions, &(struct action){

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The loaded module's call of kernel_clone(), read from the running kernel's
- * memory: a direct call of the symbol's very start. (callsite.sh reads the file
- * that was loaded.)
+ * The loaded module calls kernel_clone() directly, at the symbol's first byte. The code is read
+ * from the running kernel's memory. (callsite.sh reads the module's file.)
  */
 #include <linux/elf.h>
 #include <sys/mman.h>
@@ -11,7 +10,7 @@
 #define KALLSYMS	"/proc/kallsyms"
 #define SECTION		"/sys/module/spawnctl/sections/.static_call_sites"
 
-/* As the kernel has it: both relative to where they are stored. */
+/* The kernel's struct static_call_site. Each member is relative to its own address. */
 struct call_site {
 	__s32 addr;
 	__s32 key;	/* its two low bits are flags */
@@ -37,7 +36,7 @@ FIXTURE_TEARDOWN(callsite)
 	close(self->kcore);
 }
 
-/* @size bytes at the kernel's address @from; 0 or -1. */
+/* Reads @size bytes at the kernel address @from. Returns 0 or -1. */
 static int read_kernel(int kcore, const struct elf64_hdr *header, unsigned long from, void *to,
 		       size_t size)
 {
@@ -58,8 +57,8 @@ static int read_kernel(int kcore, const struct elf64_hdr *header, unsigned long 
 }
 
 /*
- * The address of a symbol of the module, or of the kernel itself. A compiler's
- * clone has a dot and more after the name. 0 if there is none.
+ * Returns the address of a symbol of the module, or of the kernel itself, or 0. A clone that
+ * the compiler made has a dot and a suffix after the name.
  */
 static unsigned long symbol(const char *wanted, int of_module)
 {
@@ -71,7 +70,7 @@ static unsigned long symbol(const char *wanted, int of_module)
 	while (file && !found && fgets(line, sizeof(line), file)) {
 		int fields;
 
-		/* Most lines are not worth a closer look. */
+		/* Skip most lines without the slower sscanf(). */
 		if (!strstr(line, wanted))
 			continue;
 		fields = sscanf(line, "%lx %*c %255s [%63[^]]]", &address, name, module);
@@ -86,7 +85,7 @@ static unsigned long symbol(const char *wanted, int of_module)
 	return found;
 }
 
-/* The lowest address above @start that has a name. */
+/* Returns the address of the next symbol above @start. */
 static unsigned long next_symbol(unsigned long start)
 {
 	unsigned long next = ~0UL, address;
@@ -103,7 +102,7 @@ static unsigned long next_symbol(unsigned long start)
 	return next;
 }
 
-/* Where a call or jump of five bytes at @from goes. */
+/* Returns the target of the five-byte call or jump at @from. */
 static unsigned long target(unsigned long from, const unsigned char *code)
 {
 	__s32 relative;
@@ -112,6 +111,7 @@ static unsigned long target(unsigned long from, const unsigned char *code)
 	return from + 5 + relative;
 }
 
+/* The one call site has been patched to a direct call of kernel_clone()'s first byte. */
 TEST_F_TIMEOUT(callsite, is_a_direct_call_of_the_start, 120)
 {
 	unsigned long clone = symbol("kernel_clone", 0);
@@ -133,7 +133,7 @@ TEST_F_TIMEOUT(callsite, is_a_direct_call_of_the_start, 120)
 	ASSERT_EQ(1, fscanf(file, "%lx", &section));
 	fclose(file);
 
-	/* The module's list of patched calls: its end is not told, its use is. */
+	/* The module's list of call sites. Its length is not known, so match entries by key. */
 	end = next_symbol(caller);
 	ASSERT_GT(4096UL, end - caller);
 	for (at = section; at < section + 64 * sizeof(struct call_site);
@@ -158,13 +158,13 @@ TEST_F_TIMEOUT(callsite, is_a_direct_call_of_the_start, 120)
 	}
 	EXPECT_EQ(1U, sites);
 
-	/* Nor would a call that missed the patching be an indirect one. */
+	/* An unpatched call would go through the trampoline, which is a direct jump as well. */
 	ASSERT_EQ(0, read_kernel(self->kcore, &self->header, trampoline, code, sizeof(code)));
 	EXPECT_EQ(0xe9, code[0]);
 	EXPECT_EQ(clone, target(trampoline, code));
 }
 
-/* In the function's bytes there is no other call of it, patched or not. */
+/* The function has no other call of kernel_clone(), neither direct nor by the trampoline. */
 TEST_F_TIMEOUT(callsite, is_the_only_one, 120)
 {
 	unsigned long clone = symbol("kernel_clone", 0);

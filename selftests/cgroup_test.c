@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The cgroup that a child begins in, and each way in which it may be refused.
+ * SPAWNCTL_CGROUP: the child begins in the given cgroup, or the call fails with each of the
+ * documented errors.
  */
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -25,7 +26,7 @@ static int write_text(const char *path, const char *text)
 	return ret;
 }
 
-/* What was made below GROUP by any test here; and the processes are all gone. */
+/* Removes what any test made below GROUP. The test itself leaves it; its children have ended. */
 static void clean_up(void)
 {
 	write_text(ROOT "/cgroup.procs", "0");
@@ -64,7 +65,7 @@ FIXTURE_TEARDOWN(cgroup)
 	clean_up();
 }
 
-/* The line for cgroup v2 in the child's own /proc/self/cgroup. */
+/* Reads the child's /proc/self/cgroup into @arg, a zeroed buffer of 4096 bytes. */
 static int child_reads_cgroup(void *arg)
 {
 	long fd = raw_syscall(SYS_openat, AT_FDCWD, "/proc/self/cgroup", O_RDONLY);
@@ -89,11 +90,11 @@ TEST_F(cgroup, child_begins_there)
 	EXPECT_EQ(0, child_reads_cgroup(text));
 	EXPECT_EQ(NULL, strstr(text, "spawnctl_cgroup_test"));
 
-	/* An O_PATH descriptor will do. */
+	/* An O_PATH descriptor is sufficient. */
 	self->clone.cgroup = open(GROUP, O_PATH | O_CLOEXEC);
 	both_accept(_metadata, self->fd, &self->clone, "O_PATH");
 
-	/* FORK: what the child prints comes back by its memory only in a pipe. */
+	/* FORK's child does not share the buffer: it reports by its exit status. */
 	self->clone.cgroup = self->cgroup;
 	pid = ioctl(self->fd, SPAWNCTL_IOC_FORK, &self->clone);
 	if (pid == 0) {
@@ -132,7 +133,7 @@ TEST_F(cgroup, ebadf)
 
 TEST_F(cgroup, eacces)
 {
-	/* By the caller's credentials, whoever opened the directory. */
+	/* The caller's credentials are checked, not those of the task that opened the directory. */
 	ASSERT_EQ(0, setresuid(UNPRIVILEGED, UNPRIVILEGED, 0));
 	both_refuse(_metadata, self->fd, &self->clone, EACCES, "another user's cgroup");
 	ASSERT_EQ(0, setresuid(0, 0, 0));
@@ -147,7 +148,7 @@ TEST_F(cgroup, enoent_removed)
 
 TEST_F(cgroup, ebusy_hands_out_controllers)
 {
-	/* Only controllers that cannot serve threads forbid own processes. */
+	/* Only a domain controller, such as memory, forbids processes in the cgroup itself. */
 	ASSERT_EQ(0, write_text(ROOT "/cgroup.subtree_control", "+memory"));
 	ASSERT_EQ(0, write_text(GROUP "/cgroup.subtree_control", "+memory"));
 	both_refuse(_metadata, self->fd, &self->clone, EBUSY, "memory controller handed on");
@@ -173,16 +174,16 @@ TEST_F(cgroup, eagain_pids_max)
 	ASSERT_EQ(0, write_text(GROUP "/pids.max", "0"));
 	both_refuse(_metadata, self->fd, &self->clone, EAGAIN, "pids.max of the child's cgroup");
 	both_accept(_metadata, self->fd, CLONE(), "own cgroup has no limit");
-	/* A number that was stored before the refusal is nobody's. */
+	/* A descriptor number that was stored before the failure is replaced by -1. */
 	self->clone.flags |= SPAWNCTL_PIDFD;
 	self->clone.pidfd = (uintptr_t)&pidfd;
 	both_refuse(_metadata, self->fd, &self->clone, EAGAIN, "pids.max, with a pidfd");
 	EXPECT_EQ(-1, pidfd);
-	/* The caller's own. */
+	/* The limit of the caller's own cgroup. */
 	ASSERT_EQ(0, write_text(GROUP "/pids.max", "1"));
 	ASSERT_EQ(0, write_text(GROUP "/cgroup.procs", "0"));
 	both_refuse(_metadata, self->fd, CLONE(), EAGAIN, "pids.max of the caller's cgroup");
-	/* One place is free: what was refused has given its place back. */
+	/* One place is free, as each refused call has given its place back. */
 	ASSERT_EQ(0, write_text(GROUP "/pids.max", "2"));
 	both_accept(_metadata, self->fd, CLONE(), "one place in pids.max");
 }

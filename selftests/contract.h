@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * For tests of what is refused: a call is made, and after it no child and no
- * descriptor must be left behind, and the caller's mask be as it was.
+ * Helpers for tests of refused calls. A refused call must leave no child and no descriptor
+ * behind, and the caller's mask unchanged.
  */
 #ifndef CONTRACT_H
 #define CONTRACT_H
@@ -14,7 +14,7 @@
 #define UNPRIVILEGED	65534
 #define REPEAT		20
 
-/* Is nobody's mask by chance, and has both a standard and a real-time signal. */
+/* A mask that no task has by chance, with a standard and a real-time signal. */
 #define ODD_MASK	(SIGBIT(SIGUSR2) | SIGBIT(40))
 
 static const unsigned long births[] = { SPAWNCTL_IOC_SPAWN, SPAWNCTL_IOC_FORK };
@@ -27,7 +27,7 @@ static inline const char *birth_name(unsigned long command)
 FIXTURE(contract)
 {
 	int fd;
-	char *page;	/* readable and writable; what follows it is not mapped */
+	char *page;	/* readable and writable; the page after it is not mapped */
 	size_t page_size;
 };
 
@@ -57,7 +57,7 @@ static inline int first_free_descriptor(void)
 	return fd;
 }
 
-/* What every refused call must leave as it was. */
+/* Checks that no child exists and that the caller's mask is unchanged. */
 static inline void nothing_left(struct __test_metadata *_metadata, const char *what)
 {
 	int ret = waitpid(-1, NULL, __WALL | WNOHANG);
@@ -75,7 +75,7 @@ static inline void refused(struct __test_metadata *_metadata, int fd, unsigned l
 	int free_before = first_free_descriptor();
 	int i;
 
-	/* More than once: a count that is not given back shows itself. */
+	/* Repeated, so that a count that a failure does not restore shows up. */
 	for (i = 0; i < REPEAT; i++) {
 		long ret = raw_spawn_exit(fd, command, clone);
 
@@ -101,7 +101,7 @@ static inline void accepted(struct __test_metadata *_metadata, int fd, unsigned 
 	nothing_left(_metadata, what);
 }
 
-/* Both commands refuse @clone alike. */
+/* SPAWN and FORK both refuse @clone with @error. */
 static inline void both_refuse(struct __test_metadata *_metadata, int fd, void *clone,
 			       int error, const char *what)
 {
@@ -126,7 +126,7 @@ static inline void both_accept(struct __test_metadata *_metadata, int fd, void *
 #define LIMIT(...)	(&(struct spawnctl_limit){ \
 	.size = sizeof(struct spawnctl_limit), __VA_ARGS__ })
 
-/* A filter that allows all. With no no_new_privs: who installs it is root, or sets that. */
+/* Installs a filter that allows everything. The caller must be root or have no_new_privs. */
 static inline int install_filter(unsigned int flags)
 {
 	struct sock_filter code[] = {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The errors that <linux/spawnctl.h> promises for what is asked, each provoked.
- * Those of who asks and when are in refusal_test.c, of cgroups in
- * cgroup_test.c, of the sizes of structs in sizes_test.c. Two cannot be provoked
- * from outside: EPERM, as no task of the kernel's own makes this ioctl, and
- * ENOMEM for want of memory.
+ * Provokes each error that <linux/spawnctl.h> documents for the contents of a request. Errors
+ * that depend on the caller, or on the moment, are in refusal_test.c, those of cgroups in
+ * cgroup_test.c, those of struct sizes in sizes_test.c. Two cannot be provoked from outside:
+ * EPERM for a task that is not an ordinary user-space task, as no such task makes this ioctl,
+ * and ENOMEM for lack of memory.
  */
 #include <sched.h>
 #include "contract.h"
@@ -16,7 +16,7 @@
 #define ALL_FLAGS	(SPAWNCTL_HOLD | (SPAWNCTL_HOLD - 1))
 #define SPAWN_ONLY	(SPAWNCTL_EXEC_MASK | SPAWNCTL_EXEC_KEEP_MASK | SPAWNCTL_HOLD)
 
-/* The call that all others here differ from in one thing only. */
+/* The control: every refused call below differs from this one in one point only. */
 TEST_F(contract, plain_call_is_accepted)
 {
 	both_accept(_metadata, self->fd, CLONE(), "nothing asked");
@@ -32,7 +32,7 @@ TEST_F(contract, efault_struct)
 	both_refuse(_metadata, self->fd, end, EFAULT, "struct in an unmapped page");
 	both_refuse(_metadata, self->fd, (void *)(1UL << 63), EFAULT, "struct in the kernel");
 	both_refuse(_metadata, self->fd, (void *)-8UL, EFAULT, "struct at the last address");
-	/* From only a part of its size being there to all but one byte. */
+	/* Only the first @cut bytes are mapped: from a part of @size to the whole struct. */
 	for (cut = 1; cut <= sizeof(*clone); cut++) {
 		memcpy(end - cut, clone, cut);
 		if (cut < sizeof(*clone))
@@ -67,7 +67,7 @@ TEST_F(contract, efault_info)
 	nothing_left(_metadata, "INFO");
 }
 
-/* Children that there were, by the kernel's own count. */
+/* Returns the kernel's count of all tasks created since boot. */
 static unsigned long forks_of_system(void)
 {
 	unsigned long count = 0;
@@ -102,8 +102,8 @@ TEST_F(contract, efault_pidfd)
 	both_refuse(_metadata, self->fd, clone, EFAULT, "pidfd in a read-only page");
 	after = forks_of_system();
 	/*
-	 * A child that had lived, however short, would be counted here. The
-	 * kernel's own threads are as well, but not that many.
+	 * A child that existed even briefly would be counted here. Kernel threads
+	 * are counted too, but are fewer than REPEAT.
 	 */
 	EXPECT_GT((unsigned long)REPEAT, after - before);
 }
@@ -159,7 +159,7 @@ TEST_F(contract, einval_exit_signal)
 		both_refuse(_metadata, self->fd, CLONE(.exit_signal = bad[i]), EINVAL,
 			    "exit_signal");
 	both_accept(_metadata, self->fd, CLONE(.exit_signal = SIGCHLD), "SIGCHLD");
-	/* Blocked here, so that it does not end the test. */
+	/* Signal 40 is blocked here (ODD_MASK), so that it does not end the test. */
 	both_accept(_metadata, self->fd, CLONE(.exit_signal = 40), "a real-time exit signal");
 	raw_sigprocmask(SIG_BLOCK, SIGBIT(64), NULL);
 	EXPECT_LT(0, raw_spawn_exit(self->fd, SPAWNCTL_IOC_SPAWN, CLONE(.exit_signal = 64)));
@@ -178,7 +178,7 @@ TEST_F(contract, einval_stack)
 		    "odd stack too small to be aligned");
 	both_refuse(_metadata, self->fd, CLONE(.stack = 1ULL << 63, .stack_size = 4096), EINVAL,
 		    "stack in the kernel");
-	/* Above user space with four levels of page tables and with five. */
+	/* Above user space with four-level and with five-level page tables. */
 	both_refuse(_metadata, self->fd, CLONE(.stack = 1ULL << 56, .stack_size = 4096), EINVAL,
 		    "stack above user space");
 	both_refuse(_metadata, self->fd, CLONE(.stack = page, .stack_size = 1ULL << 63), EINVAL,
@@ -208,8 +208,8 @@ TEST_F(contract, einval_signals)
 }
 
 /*
- * Kernels before 6.3 cannot share the memory across time namespaces; vfork(),
- * which cannot either, tells which kind this is.
+ * Kernels before 6.3 cannot share memory across time namespaces and answer EINVAL. vfork(),
+ * which fails there too, shows which kind of kernel this is.
  */
 TEST_F(contract, einval_time_namespace)
 {
@@ -241,7 +241,7 @@ TEST_F(contract, eopnotsupp_autoreap)
 
 	ASSERT_EQ(0, ioctl(self->fd, SPAWNCTL_IOC_INFO, &info));
 	EXPECT_EQ(info.spawn_flags & SPAWNCTL_AUTOREAP, info.fork_flags & SPAWNCTL_AUTOREAP);
-	/* Wrong on every kernel, whether it can reap or not */
+	/* EINVAL on every kernel, with or without CLONE_AUTOREAP */
 	both_refuse(_metadata, self->fd,
 		    CLONE(.flags = SPAWNCTL_AUTOREAP, .exit_signal = SIGCHLD), EINVAL,
 		    "autoreap with an exit signal");
@@ -255,13 +255,13 @@ TEST_F(contract, eopnotsupp_autoreap)
 	EXPECT_TRUE(kernel_at_least(7, 0));
 	ret = raw_spawn_exit(self->fd, SPAWNCTL_IOC_SPAWN, clone);
 	EXPECT_LT(0, ret);
-	/* Until it has ended there is a child to wait for, but never a zombie. */
+	/* waitpid() sleeps while the child lives, and finds no zombie afterwards. */
 	EXPECT_EQ(-1, waitpid(-1, NULL, __WALL));
 	EXPECT_EQ(ECHILD, errno);
 	nothing_left(_metadata, "autoreap");
 }
 
-/* What INFO says is what the commands do. */
+/* INFO on a fresh descriptor reports every command and served flag, and no limit. */
 TEST_F(contract, info_is_true)
 {
 	struct spawnctl_info info = { .size = sizeof(info) };
@@ -294,7 +294,7 @@ TEST_F(contract, enotty_commands)
 		EXPECT_EQ(ENOTTY, errno)
 			TH_LOG("command %u", nr);
 	}
-	/* The right number under the wrong letter, direction or size. */
+	/* A valid number with a wrong type, direction or size. */
 	EXPECT_EQ(-1, ioctl(self->fd, _IO(SPAWNCTL_MAGIC + 1, SPAWNCTL_CMD_FORK), clone));
 	EXPECT_EQ(ENOTTY, errno);
 	EXPECT_EQ(-1, ioctl(self->fd, _IO(SPAWNCTL_MAGIC - 1, SPAWNCTL_CMD_SPAWN), clone));
@@ -309,7 +309,7 @@ TEST_F(contract, enotty_commands)
 }
 
 #ifdef __x86_64__
-/* An ioctl as a 32-bit program makes it; should there be a child, it exits. */
+/* Makes the ioctl as a 32-bit program does. If that makes a child, the child exits. */
 static long ioctl32(int fd, unsigned int command, unsigned int arg)
 {
 	long ret;
@@ -343,7 +343,7 @@ TEST_F(contract, enotty_32_bit_caller)
 }
 #endif
 
-/* Reading, writing and mapping mean nothing here and do nothing. */
+/* The device supports no read(2), write(2), pread(2) or mmap(2). */
 TEST_F(contract, other_system_calls)
 {
 	char byte = 0;
