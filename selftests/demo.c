@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The promise, shown: a signal storm and a job-control stop against vfork(),
- * glibc's posix_spawn() and spawnctl, and a program started through the last.
+ * Demonstrates the promise: a signal storm and a job-control stop hit the children of vfork(),
+ * glibc's posix_spawn() and spawnctl. Then spawnctl starts a program.
  *
- * Exit status: 0 if the promise held and vfork() shows what it is about.
+ * Exit status: 0 if the promise held, and a child of vfork() ran a handler in the storm.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -25,8 +25,8 @@
 
 #define CHILDREN	500
 #define LINGER_US	2000		/* a child's time before exec */
-#define STORM_US	20000		/* from one round of signals to the next */
-#define STUCK_MS	3000		/* a parent that is silent so long is stuck */
+#define STORM_US	20000		/* between rounds of signals */
+#define STUCK_MS	3000		/* a parent that takes longer to return is stuck */
 #define FIFO		"/tmp/spawnctl-demo.fifo"
 
 enum method { VFORK, POSIX_SPAWN, SPAWNCTL, METHODS };
@@ -35,7 +35,7 @@ static const char * const names[METHODS] = {
 	"vfork()", "glibc posix_spawn()", "spawnctl_thread()",
 };
 
-/* Between this program and the processes it tries things in */
+/* Shared between this program and the process under test */
 static struct {
 	int children;
 	int in_parent;
@@ -132,7 +132,7 @@ static pid_t (* const start[METHODS])(void) = {
 	start_vfork, start_posix_spawn, start_spawnctl,
 };
 
-/* A process group of its own, to send signals to, that ends with us */
+/* Forks the process under test, in a process group of its own. It is killed when this one ends */
 static pid_t subject(void)
 {
 	pid_t pid = fork();
@@ -241,7 +241,10 @@ static char state_of(pid_t pid)
 	return state;
 }
 
-/* Whether the parent came back, though its child was stopped before exec */
+/*
+ * Sends SIGTSTP to the child before its exec. Returns whether the parent returned all the same,
+ * and the new program is stopped.
+ */
 static int stop(enum method method)
 {
 	pid_t pid, child, writer;
@@ -258,7 +261,7 @@ static int stop(enum method method)
 	}
 	while (!(child = child_of(pid)))
 		sleep_us(1000);
-	/* It sleeps in open(2) now, or it never will */
+	/* Wait, for 2 s at most, until it sleeps in open(2) */
 	for (waited = 0; state_of(child) != 'S' && waited < 2000; waited++)
 		sleep_us(1000);
 	sleep_us(200000);
@@ -305,7 +308,7 @@ static int show(void *unused)
 	return 127;
 }
 
-/* The same of this process; no shell, as system(3) changes what it would see */
+/* Prints the same lines of this process. No shell, as system(3) changes the signal state */
 static int show_own(void)
 {
 	FILE *file = fopen("/proc/self/status", "re");

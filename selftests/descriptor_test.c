@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The descriptors that the libraries open reach no process that has not asked for
- * them, and none is lost, whatever interrupts.
+ * A descriptor that the libraries open reaches no process that has not asked for it, and none
+ * is leaked, regardless of what interrupts a call.
  */
 #include "preload_self.h"
 
@@ -21,7 +21,7 @@ extern char **environ;
 
 static char *true_argv[] = { "true", NULL };
 
-/* How many descriptors of the device are in this thread's table */
+/* Counts the descriptors of the device in this thread's table */
 static unsigned int devices(void)
 {
 	char name[64], target[64];
@@ -51,7 +51,7 @@ static struct {
 	unsigned int spawns;
 } spawner;
 
-/* Under the preload library by that, else by libc */
+/* Spawns until it is told to stop: through the preload library if it is loaded, else libc */
 static void *spawn_on(void *arg)
 {
 	pid_t pid;
@@ -69,7 +69,7 @@ static pid_t raw_fork(void)
 	return syscall(SYS_fork);
 }
 
-/* How many of @n workers, made beside a thread that spawns, have the device for life */
+/* Makes @n workers while another thread spawns. Returns how many inherited the device */
 static unsigned int holders(pid_t (*make)(void), unsigned int n)
 {
 	unsigned int i, holding = 0;
@@ -122,8 +122,9 @@ FIXTURE_TEARDOWN(descriptor)
 }
 
 /*
- * fork(3) beside posix_spawn(3). The control: by the system call, of which libc tells
- * nobody, workers do get it.
+ * A worker that fork(3) makes while another thread is in posix_spawn(3) does not inherit the
+ * device. The control: a worker made by the raw system call, which runs no handlers of
+ * pthread_atfork(3), does inherit it.
  */
 TEST_F_TIMEOUT(descriptor, preload_workers, 240)
 {
@@ -132,7 +133,7 @@ TEST_F_TIMEOUT(descriptor, preload_workers, 240)
 	EXPECT_NE(NULL, strstr(said, "workers hold the device")) TH_LOG("%s", said);
 }
 
-/* Of the one that libspawnctl keeps */
+/* The descriptor that libspawnctl keeps is not open in a child of fork(3) and its variants. */
 TEST_F(descriptor, kept)
 {
 	struct spawnctl_limit marked = {
@@ -149,7 +150,7 @@ TEST_F(descriptor, kept)
 		if (!pid) {
 			int held = devices();
 
-			/* It can have one of its own, if it spawns */
+			/* A child that spawns opens a descriptor of its own */
 			_exit(held || spawn_true(NULL) || devices() != 1);
 		}
 		EXPECT_TRUE(exited_with(pid, 0));
@@ -163,7 +164,7 @@ TEST_F(descriptor, kept)
 		_exit(devices());
 	EXPECT_TRUE(exited_with(pid, 0));
 	EXPECT_EQ(fd, device_fd(0));
-	/* The program's own are the program's */
+	/* A descriptor that the program itself has opened is inherited */
 	pid = fork();
 	if (!pid) {
 		int own = spawnctl_open();
@@ -178,7 +179,7 @@ TEST_F(descriptor, kept)
 	EXPECT_TRUE(exited_with(pid, 0));
 }
 
-/* What a fork finds at the number is another file: that stays. */
+/* A fork's child does not close another file that has taken the kept descriptor's number. */
 TEST_F(descriptor, number_is_anothers_in_a_fork)
 {
 	int null = open("/dev/null", O_RDONLY), fd;
@@ -201,7 +202,7 @@ struct own_table {
 	unsigned int wrong;
 };
 
-/* In turn, so that each comes after the other has changed what is kept */
+/* Spawns in lock step with the other threads, each of which changes what the library keeps */
 static void *spawn_in_own_table(void *arg)
 {
 	struct own_table *own = arg;
@@ -226,7 +227,7 @@ static void *spawn_in_own_table(void *arg)
 	return NULL;
 }
 
-/* Threads with tables of their own have one each at the most. */
+/* Each thread with a descriptor table of its own has one kept descriptor at most. */
 TEST_F_TIMEOUT(descriptor, tables_of_their_own, 120)
 {
 	pthread_barrier_t barrier;
@@ -245,7 +246,10 @@ TEST_F_TIMEOUT(descriptor, tables_of_their_own, 120)
 	}
 }
 
-/* A library that is unloaded leaves nothing. This program has one already: a copy. */
+/*
+ * dlclose(3) of the library closes the kept descriptor and removes the handlers of
+ * pthread_atfork(3). A copy is loaded, as this program is linked to the library itself.
+ */
 TEST_F(descriptor, dlclose)
 {
 	char path[] = "/tmp/descriptor_testXXXXXX", bytes[4096];
@@ -274,7 +278,7 @@ TEST_F(descriptor, dlclose)
 		EXPECT_EQ(1U, devices());
 		ASSERT_EQ(0, dlclose(library));
 		EXPECT_EQ(0U, devices());
-		/* And is not called at a fork any more */
+		/* A fork(3) must not call the unloaded handlers */
 		pid = fork();
 		if (!pid)
 			_exit(0);
@@ -295,7 +299,7 @@ static void jump(int sig)
 	}
 }
 
-/* One in two by vfork(2), out of which a handler jumps most of the time */
+/* Calls posix_spawn() and vfork() by turns, until a handler has jumped out of @n calls */
 static int jumping(unsigned int n)
 {
 	const struct itimerval soon = { { 0, 0 }, { 0, 300 } }, off = { { 0, 0 }, { 0, 0 } };
@@ -328,6 +332,7 @@ static int jumping(unsigned int n)
 	return open_fds() != 3;
 }
 
+/* A siglongjmp(3) out of a call leaks no descriptor and leaves no signal blocked. */
 TEST_F_TIMEOUT(descriptor, preload_jumps, 120)
 {
 	EXPECT_EQ(0, run_self("device", "--jump", NULL)) TH_LOG("%s", said);
@@ -340,7 +345,7 @@ static struct {
 	int null;
 } taker;
 
-/* Puts another file in the place of the descriptor, while the child is waited for */
+/* Puts another file at the descriptor's number while the caller waits for its child */
 static void *take_number(void *arg)
 {
 	while (!READ_ONCE(taker.stop)) {
@@ -354,7 +359,7 @@ static void *take_number(void *arg)
 	return arg;
 }
 
-/* Whatever has come to the number while the child was waited for is not closed. */
+/* A file that came to the descriptor's number during the wait is not closed. */
 static int number_taken(void)
 {
 	pthread_t thread;
@@ -390,7 +395,7 @@ TEST_F(descriptor, preload_number_taken)
 	EXPECT_EQ(0, run_self("device", "--taken", NULL)) TH_LOG("%s", said);
 }
 
-/* A thread that closes what it has not opened: no call fails for that. */
+/* Closes the descriptors of other threads: no call may fail for that. */
 static void *close_all(void *arg)
 {
 	while (!READ_ONCE(taker.stop))
@@ -442,7 +447,7 @@ static void *vfork_and_wait(void *arg)
 	return arg;
 }
 
-/* More threads at a time than descriptors can be noted (INFLIGHT_MAX): none fails */
+/* More calls at a time than descriptors can be noted (INFLIGHT_MAX, 256): none fails */
 static int many_at_a_time(void)
 {
 	pthread_t threads[280];

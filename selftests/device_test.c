@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The descriptor that the library keeps, or is given: no other file is ever taken
- * for it, and a program that closes it loses nothing.
+ * The descriptor that the library keeps, or is given: the library never takes another file for
+ * the device, and a program that closes the descriptor can still spawn.
  */
 #include "spawnctl_test.h"
 
@@ -47,6 +47,7 @@ FIXTURE_TEARDOWN(device)
 	spawnctl_attr_destroy(self->attr);
 }
 
+/* The library opens the device once and keeps one descriptor, close-on-exec. */
 TEST_F(device, is_kept)
 {
 	int fd;
@@ -54,7 +55,7 @@ TEST_F(device, is_kept)
 	EXPECT_EQ(-1, device_fd(0));
 	EXPECT_EQ(0, spawn_true(self->attr));
 	fd = device_fd(0);
-	/* Out of the program's way, in a table that is no bigger for it */
+	/* Above the numbers that the program uses, and below 64, where the table need not grow */
 	EXPECT_LE(32, fd);
 	EXPECT_GT(64, fd);
 	EXPECT_EQ(FD_CLOEXEC, fcntl(fd, F_GETFD));
@@ -62,7 +63,7 @@ TEST_F(device, is_kept)
 	EXPECT_EQ(-1, device_fd(fd + 1));
 }
 
-/* Closed by the program, it is not missed */
+/* spawnctl_backend() opens the device again after the program has closed the kept descriptor. */
 TEST_F(device, is_asked_for_when_closed)
 {
 	enum spawnctl_backend backend;
@@ -75,7 +76,7 @@ TEST_F(device, is_asked_for_when_closed)
 	}
 }
 
-/* A filter that comes after close_range(2) was found to be there */
+/* closefrom works on if a filter denies close_range(2) after the library has used it once. */
 TEST_F(device, close_range_goes_away)
 {
 	spawnctl_file_actions_t *actions;
@@ -95,8 +96,8 @@ TEST_F(device, close_range_goes_away)
 }
 
 /*
- * Whatever file has its number now stays there, and nothing is kept beside it: else
- * threads with tables of their own would leave more and more open.
+ * A file that has taken the kept descriptor's number stays open, and the library keeps no second
+ * descriptor beside it. Otherwise threads with tables of their own would leave ever more open.
  */
 TEST_F(device, number_is_anothers)
 {
@@ -118,7 +119,7 @@ TEST_F(device, number_is_anothers)
 		EXPECT_EQ(-1, device_fd(0));
 		EXPECT_EQ(0, fstat(fd, &after));
 		EXPECT_EQ(before.st_ino, after.st_ino);
-		/* As soon as it is free it is taken again */
+		/* Once the number is free, the library uses it again */
 		close(fd);
 		EXPECT_EQ(0, spawn_true(self->attr));
 		EXPECT_EQ(fd, device_fd(0));
@@ -126,6 +127,7 @@ TEST_F(device, number_is_anothers)
 	}
 }
 
+/* A fork's child can spawn by the device. */
 TEST_F(device, in_a_forks_child)
 {
 	pid_t pid;
@@ -137,6 +139,7 @@ TEST_F(device, in_a_forks_child)
 	EXPECT_TRUE(exited_with(pid, 7));
 }
 
+/* A descriptor that is demanded is the only one tried: if it is closed or wrong, a spawn fails. */
 TEST_F(device, demanded_descriptor)
 {
 	int fd = spawnctl_open(), null = open("/dev/null", O_RDWR);
@@ -153,7 +156,7 @@ TEST_F(device, demanded_descriptor)
 	EXPECT_EQ(EBADF, spawnctl_attr_setdevice(self->attr, -2));
 }
 
-/* Of the program that run_given() starts */
+/* Runs in the program that run_given_as() starts. Returns 7 if the given descriptor was used */
 static int given(void)
 {
 	spawnctl_attr_t *attr;
@@ -166,7 +169,7 @@ static int given(void)
 	found = device_fd(4);
 	if (found >= 0)
 		return 8;
-	/* What a child does to its own table, its parent does not forget */
+	/* A child that closes the descriptor in its own table does not take it from its parent */
 	for (i = 0; i < 2; i++) {
 		pid_t pid = vfork();
 
@@ -177,12 +180,12 @@ static int given(void)
 		}
 		if (wait_status(pid) || spawn_true(attr) || device_fd(4) >= 0)
 			return 9;
-		/* What that child has opened and kept is not there */
+		/* No descriptor above 3: what the child has opened is in the child's table alone */
 	}
 	return 7;
 }
 
-/* This program again, by that path, with the device as its 3 */
+/* Runs this program at @path, with the device as descriptor 3. Returns its exit status */
 static int run_given_as(const char *path, uid_t uid, char *name, char *value)
 {
 	pid_t pid = fork();
@@ -214,7 +217,7 @@ static int run_given(char *name, char *value)
 	return run_given_as("/proc/self/exe", 0, name, value);
 }
 
-/* Who starts a set-user-ID program does not tell it which descriptor to take. */
+/* A set-user-ID program ignores SPAWNCTL_FD and LISTEN_FDS, which its caller controls. */
 TEST_F(device, of_the_environment_at_secure)
 {
 	char path[] = "/tmp/device_testXXXXXX", bytes[4096];
@@ -228,15 +231,16 @@ TEST_F(device, of_the_environment_at_secure)
 	close(from);
 	EXPECT_EQ(7, run_given_as(path, 0, "SPAWNCTL_FD", "3"));
 	ASSERT_EQ(0, chmod(path, 04755));
-	/* 8: it has opened its own, with the rights that it has gained */
+	/* 8: the library opened the device itself, with the rights that the program gained */
 	EXPECT_EQ(8, run_given_as(path, 65534, "SPAWNCTL_FD", "3"));
 	EXPECT_EQ(8, run_given_as(path, 65534, "LISTEN_FDNAMES", "spawnctl"));
 	unlink(path);
 }
 
+/* The library uses the descriptor that SPAWNCTL_FD or LISTEN_FDS gives, if it is the device. */
 TEST_F(device, of_the_environment)
 {
-	/* 7: that one was used; 8: one was opened */
+	/* 7: the given descriptor was used; 8: the library opened the device itself */
 	EXPECT_EQ(7, run_given("SPAWNCTL_FD", "3"));
 	EXPECT_EQ(8, run_given("SPAWNCTL_FD", "0"));
 	EXPECT_EQ(8, run_given("SPAWNCTL_FD", "500"));
@@ -249,11 +253,11 @@ TEST_F(device, of_the_environment)
 	EXPECT_EQ(8, run_given("LISTEN_FDNAMES", "spawnctlx"));
 	EXPECT_EQ(8, run_given("LISTEN_FDNAMES", "eight_of"));
 	EXPECT_EQ(8, run_given("LISTEN_FDNAMES", "a:b:spawnctl"));
-	/* Not this process's */
+	/* LISTEN_PID is another process's */
 	EXPECT_EQ(8, run_given("LISTEN_FDNAMES_", "spawnctl"));
 }
 
-/* An ioctl that is answered 0 in the caller is no child. */
+/* A caller whose ioctl a filter answers with 0 does not go on as the child. */
 TEST_F(device, answered_zero)
 {
 	int fd = spawnctl_open();
@@ -268,13 +272,14 @@ TEST_F(device, answered_zero)
 	EXPECT_EQ(0, spawn_true(NULL));
 }
 
+/* A denied backend is followed by the next one. If it was demanded, the spawn fails instead. */
 TEST_F(device, ladder)
 {
 	enum spawnctl_backend backend;
 
 	EXPECT_EQ(0, spawnctl_backend(NULL, &backend));
 	EXPECT_EQ(SPAWNCTL_BACKEND_DEVICE, backend);
-	/* The device refuses whoever is under a filter */
+	/* The device refuses a filtered task */
 	ASSERT_EQ(0, filter(SYS_getsid, SECCOMP_RET_ALLOW));
 	EXPECT_EQ(EACCES, spawn_true(self->attr));
 	EXPECT_EQ(EACCES, spawnctl_backend(self->attr, &backend));
@@ -289,7 +294,7 @@ TEST_F(device, ladder)
 	EXPECT_EQ(ENOSYS, spawn_true(self->attr));
 }
 
-/* Whatever a filter answers clone3(2) with, clone(2) is tried next, if it was not demanded. */
+/* If a filter denies clone3(2), by any errno, clone(2) is tried next unless clone3 was demanded. */
 TEST_F(device, clone3_is_refused)
 {
 	static const int errors[] = { EPERM, ENOSYS, EINVAL, EACCES, EOPNOTSUPP };
@@ -311,7 +316,7 @@ TEST_F(device, clone3_is_refused)
 	}
 }
 
-/* A filter without close_range(2): closefrom is done another way */
+/* Under a filter that denies close_range(2), closefrom works another way. */
 TEST_F(device, no_close_range)
 {
 	spawnctl_file_actions_t *actions;
@@ -327,7 +332,7 @@ TEST_F(device, no_close_range)
 	spawnctl_file_actions_init(&actions);
 	spawnctl_file_actions_addclosefrom(actions, 3);
 	ASSERT_EQ(0, filter(436, SECCOMP_RET_ERRNO | ENOSYS));
-	/* And no child but the program is made for it, not even the first time */
+	/* No second child is made for that, not even the first time: no SIGCHLD comes */
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL);
@@ -343,7 +348,7 @@ TEST_F(device, no_close_range)
 	spawnctl_file_actions_destroy(actions);
 }
 
-/* Nor unshare(2): the child has a copy of the table, and the one that failed is reaped. */
+/* If unshare(2) is denied too, a second child has a copy of the table; the first one is reaped. */
 TEST_F(device, no_table_can_be_made)
 {
 	spawnctl_file_actions_t *actions;
@@ -365,7 +370,7 @@ TEST_F(device, no_table_can_be_made)
 	spawnctl_file_actions_destroy(actions);
 }
 
-/* Whatever is at the device's name: a step down, and nothing is left open. */
+/* The device cannot be used: a spawn goes by clone3, or fails if the device is demanded. */
 static void is_absent(struct __test_metadata *_metadata, spawnctl_attr_t *demanded, int error)
 {
 	enum spawnctl_backend backend;
@@ -383,7 +388,7 @@ static void is_absent(struct __test_metadata *_metadata, spawnctl_attr_t *demand
 	EXPECT_EQ(-1, device_fd(0));
 }
 
-/* Landlock, from 6.10 on: it can be opened, and no ioctl gets to it. */
+/* Under Landlock, from 6.10 on, the device can be opened, but its ioctls are denied. */
 TEST_F(device, ioctl_is_refused)
 {
 	struct { __u64 fs; } ruleset = { 1ULL << 15 /* LANDLOCK_ACCESS_FS_IOCTL_DEV */ };
@@ -403,7 +408,7 @@ TEST_F(device, ioctl_is_refused)
 #define STMT(...)	((struct sock_filter)BPF_STMT(__VA_ARGS__))
 #define JEQ(...)	((struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __VA_ARGS__))
 
-/* Lets SPAWN on @fd through, and ends who makes another ioctl, or a process otherwise */
+/* Allows SPAWN on @fd. Kills a process that makes another ioctl, or a child in another way */
 static int filter_all_but_spawn(int fd)
 {
 	static const int killed[] = { SYS_fork, SYS_vfork, SYS_clone, SYS_clone3 };
@@ -430,9 +435,9 @@ static int filter_all_but_spawn(int fd)
 }
 
 /*
- * Where every other ioctl is deadly, the library makes none: neither when all is
- * well, nor when a spawn fails, nor when it is asked what it would use; and what
- * LIMIT has taken away it does not seek by clone(2).
+ * Under that filter any other ioctl is fatal. So the library must make none: not in a spawn
+ * that succeeds, in one that fails, or in spawnctl_backend(). What LIMIT has taken away it must
+ * not try by clone(2).
  */
 static int in_a_filter(int fd)
 {
@@ -461,7 +466,7 @@ static int in_a_filter(int fd)
 		_exit(7);
 	if (pid < 0 || waitpid(pid, &status, 0) != pid || !is_exit(status, 7))
 		return 15;
-	/* closefrom shares the descriptor table, which LIMIT has to leave */
+	/* closefrom needs SPAWNCTL_SHARE_FILES, which LIMIT must have left */
 	spawnctl_file_actions_init(&actions);
 	spawnctl_file_actions_addclosefrom(actions, 3);
 	if (spawnctl_spawn(&pid, "/bin/true", actions, NULL, true_argv, environ) ||
@@ -509,7 +514,7 @@ static int by_its_name(const char *what, int fd)
 	return taken_in_a_filter(fd);
 }
 
-/* This program again, as @what, with nothing of the device but @fd */
+/* Runs this program in the mode @what, with @fd as its only descriptor of the device */
 static int run_with(int fd, char *what)
 {
 	char number[16], name[32];
@@ -528,6 +533,7 @@ static int run_with(int fd, char *what)
 	return wait_status(pid);
 }
 
+/* A filter that allows SPAWN on one descriptor, and no other way to a child, is enough. */
 TEST_F(device, only_spawn_is_let_through)
 {
 	struct spawnctl_limit limit = {
@@ -545,7 +551,7 @@ TEST_F(device, only_spawn_is_let_through)
 	ASSERT_EQ(0, spawnctl_limit(fd, &limit));
 	EXPECT_EQ(0, run_with(fd, "--filter"));
 	ASSERT_EQ(0, ioctl(fd, SPAWNCTL_IOC_INFO, &info));
-	/* The one that failed was a child, too. */
+	/* A child whose exec failed is counted, too. */
 	EXPECT_EQ(1ULL, info.children);
 	limit.children = 0;
 	ASSERT_EQ(0, spawnctl_limit(fd, &limit));
@@ -553,12 +559,12 @@ TEST_F(device, only_spawn_is_let_through)
 	limit.commands = 0;
 	ASSERT_EQ(0, spawnctl_limit(fd, &limit));
 	EXPECT_EQ(0, run_with(fd, "--taken"));
-	/* As sandboxes hide a name */
+	/* The same with the name hidden, as in a sandbox */
 	ASSERT_EQ(0, unshare(CLONE_NEWNS));
 	ASSERT_EQ(0, mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
 	ASSERT_EQ(0, mount("/dev/null", "/dev/spawnctl", NULL, MS_BIND, NULL));
 	EXPECT_EQ(0, run_with(fd, "--taken"));
-	/* The control: that filter ends who asks by INFO. */
+	/* The control: the filter kills a process that calls INFO. */
 	pid = fork();
 	if (!pid) {
 		filter_all_but_spawn(fd);
@@ -568,7 +574,7 @@ TEST_F(device, only_spawn_is_let_through)
 	EXPECT_EQ(SIGSYS, wait_status(pid) & 0x7f);
 }
 
-/* Another device of the same major number, whatever it answers, is none of ours. */
+/* No other device of the same major number is taken for this one, whatever it answers. */
 TEST_F(device, other_devices)
 {
 	struct dirent *entry;
@@ -597,7 +603,7 @@ TEST_F(device, other_devices)
 	EXPECT_LT(0U, tried);
 }
 
-/* A filter that refuses ioctl(2) with EPERM is no reason to spawn nothing. */
+/* If a filter denies ioctl(2) with EPERM, a spawn goes by clone3. */
 TEST_F(device, ioctl_is_eperm)
 {
 	enum spawnctl_backend backend;
@@ -615,6 +621,7 @@ TEST_F(device, ioctl_is_eperm)
 	EXPECT_EQ(kept, open_fds());
 }
 
+/* Another file at the device's name counts as an absent device. */
 TEST_F(device, name_is_anothers)
 {
 	ASSERT_EQ(0, unshare(CLONE_NEWNS));
@@ -622,7 +629,7 @@ TEST_F(device, name_is_anothers)
 	ASSERT_EQ(0, mount("/dev/null", "/dev/spawnctl", NULL, MS_BIND, NULL));
 	is_absent(_metadata, self->attr, ENOTTY);
 	ASSERT_EQ(0, umount("/dev/spawnctl"));
-	/* What a container gets whose host has no such node: a directory */
+	/* A container gets a directory there if its host has no such node */
 	ASSERT_EQ(0, mount("tmpfs", "/dev", "tmpfs", 0, NULL));
 	ASSERT_EQ(0, mkdir("/dev/spawnctl", 0700));
 	is_absent(_metadata, self->attr, EISDIR);
@@ -634,8 +641,8 @@ static void spawn_and_wait(void *arg)
 }
 
 /*
- * Not looked for at each spawn while it is not there, yet found when the module has been
- * loaded: block, clone3(2), unblock, and the wait4(2) of this test.
+ * An absent device is not looked for at each spawn, but is found once the module is loaded. The
+ * four system calls are block, clone3(2), unblock, and this test's wait4(2).
  */
 TEST_F(device, comes_later)
 {
@@ -648,7 +655,7 @@ TEST_F(device, comes_later)
 	EXPECT_EQ(0, spawn_true(NULL));
 	EXPECT_EQ(-1, device_fd(0));
 	ASSERT_EQ(0, umount("/dev"));
-	/* Demanded it is there at once */
+	/* A spawn that demands the device finds it at once */
 	EXPECT_EQ(0, spawn_true(self->attr));
 	close(device_fd(0));
 	while (device_fd(0) < 0) {
