@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The events: one for each child that is made or refused, for whom they are for,
- * and none of them at a caller's cost.
+ * The events: one for each child that is made or refused. Only entitled listeners receive them,
+ * and no listener delays or fails a call.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -10,8 +10,8 @@
 #include "genl.h"
 #include "parked.h"
 
-#define PATIENT		2000	/* ms for what has to come */
-#define SHORT		200	/* for what must not */
+#define PATIENT		2000	/* ms to wait for an event that must come */
+#define SHORT		200	/* ms to wait for one that must not */
 
 static struct spawnctl_clone sigchld = { .size = sizeof(sigchld), .exit_signal = SIGCHLD };
 
@@ -46,7 +46,7 @@ static uint64_t real_ns(void)
 	return time.tv_sec * 1000000000ULL + time.tv_nsec;
 }
 
-/* Everything that a child's event tells is so */
+/* Checks each attribute of a child's event */
 static void tells(struct __test_metadata *_metadata, FIXTURE_SELF(events) self,
 		  unsigned long command, unsigned int flags, pid_t child, uint64_t begun)
 {
@@ -74,6 +74,7 @@ static void tells(struct __test_metadata *_metadata, FIXTURE_SELF(events) self,
 	}
 }
 
+/* An event of each command has the right attributes, for an unprivileged caller too. */
 TEST_F(events, a_child)
 {
 	struct spawnctl_clone clone = sigchld;
@@ -94,7 +95,7 @@ TEST_F(events, a_child)
 	tells(_metadata, self, SPAWNCTL_CMD_FORK, clone.flags, child, begun);
 }
 
-/* A call that the kernel makes again is told once, when its child is there. */
+/* A call that the kernel restarts produces one event, once its child exists. */
 TEST_F(events, a_call_made_again)
 {
 	struct seen seen;
@@ -131,7 +132,7 @@ static void *spawn_in_a_thread(void *arg)
 	return NULL;
 }
 
-/* The thread and its process are told apart. */
+/* An event names both the calling thread and its process. */
 TEST_F(events, a_thread)
 {
 	struct caller caller = { .fd = self->fd };
@@ -148,6 +149,7 @@ TEST_F(events, a_thread)
 	EXPECT_EQ((uint64_t)getpid(), seen.number[SPAWNCTL_A_EVENT_TGID]);
 }
 
+/* The event of a refused call has the errno, and no child. */
 TEST_F(events, a_refusal)
 {
 	struct seen seen;
@@ -162,7 +164,7 @@ TEST_F(events, a_refusal)
 	EXPECT_FALSE(seen.has[SPAWNCTL_A_EVENT_WAIT]);
 	EXPECT_EQ(self->info.id, seen.number[SPAWNCTL_A_EVENT_DESCRIPTOR]);
 
-	/* What was not read is not told */
+	/* Flags of a struct that was not read are absent */
 	ASSERT_EQ(-EFAULT, raw_spawn_exit(self->fd, SPAWNCTL_IOC_SPAWN, NULL));
 	ASSERT_EQ(1, genl_event(&self->genl, &seen, PATIENT));
 	EXPECT_EQ(SPAWNCTL_CMD_SPAWN + 0U, seen.number[SPAWNCTL_A_EVENT_COMMAND]);
@@ -170,14 +172,14 @@ TEST_F(events, a_refusal)
 	EXPECT_FALSE(seen.has[SPAWNCTL_A_EVENT_FLAGS]);
 	EXPECT_EQ((uint64_t)getpid(), seen.number[SPAWNCTL_A_EVENT_TGID]);
 
-	/* INFO and LIMIT are no births */
+	/* INFO and LIMIT produce no event */
 	EXPECT_EQ(0, ioctl(self->fd, SPAWNCTL_IOC_INFO, &self->info));
 	EXPECT_EQ(-1, ioctl(self->fd, SPAWNCTL_IOC_INFO, NULL));
 	EXPECT_EQ(-1, ioctl(self->fd, SPAWNCTL_IOC_LIMIT, NULL));
 	EXPECT_EQ(0, genl_event(&self->genl, &seen, SHORT));
 }
 
-/* Each open file has its number, and who shares it shares that */
+/* Each open file has an id of its own, which all descriptors of that file share. */
 TEST_F(events, a_descriptors_number)
 {
 	struct spawnctl_info info = { .size = sizeof(info) };
@@ -194,7 +196,7 @@ TEST_F(events, a_descriptors_number)
 	EXPECT_EQ(info.id, seen.number[SPAWNCTL_A_EVENT_DESCRIPTOR]);
 }
 
-/* From within a pid namespace: the numbers are the initial one's all the same */
+/* The ids in the event of a caller in a pid namespace are those of the initial namespace. */
 TEST_F(events, a_pid_namespace)
 {
 	pid_t outer, status;
@@ -205,7 +207,7 @@ TEST_F(events, a_pid_namespace)
 	outer = fork();
 	ASSERT_LE(0, outer);
 	if (!outer) {
-		/* Number 1 there, and its child 2, which is not waited for yet */
+		/* This process is 1 there and its child 2, which need not be reaped here */
 		long inner = getpid() == 1 ?
 			     raw_spawn_exit(self->fd, SPAWNCTL_IOC_SPAWN, &sigchld) : -1;
 
@@ -241,7 +243,7 @@ static void *many_thread(void *arg)
 	return NULL;
 }
 
-/* A listener that keeps up loses none, and gets them in order */
+/* A listener that keeps up receives every event, in order. */
 TEST_F_TIMEOUT(events, none_is_lost, 240)
 {
 	struct many many = {
@@ -272,7 +274,7 @@ TEST_F_TIMEOUT(events, none_is_lost, 240)
 	EXPECT_EQ(0, genl_event(&self->genl, &seen, SHORT));
 }
 
-/* What has come, and how often it was said that something has not */
+/* The events received, and how often ENOBUFS has reported a loss */
 struct heard {
 	uint64_t first;
 	uint64_t last;
@@ -281,8 +283,8 @@ struct heard {
 };
 
 /*
- * All that comes of @calls calls. That the sender is done is seen by the event of one
- * more call; if that one is lost too, of the next.
+ * Receives the events of @calls calls. The event of one more call shows that all before it have
+ * been sent. If that one is lost too, another call follows.
  */
 static void hear_all(struct __test_metadata *_metadata, FIXTURE_SELF(events) self,
 		     unsigned int calls, struct heard *heard)
@@ -306,12 +308,12 @@ static void hear_all(struct __test_metadata *_metadata, FIXTURE_SELF(events) sel
 				ASSERT_LT(heard->last, seen.number[SPAWNCTL_A_EVENT_SEQ]);
 			heard->last = seen.number[SPAWNCTL_A_EVENT_SEQ];
 		}
-		/* The numbers tell how many are gone: this one is the last call's */
+		/* Lost events leave gaps in the numbers, so the last call's number is known */
 		ASSERT_GE(heard->first + calls - 1, heard->last);
 	} while (heard->last != heard->first + calls - 1);
 }
 
-/* Whether the kernel has had to drop something for this socket */
+/* Whether the kernel has dropped a message to this socket */
 static bool has_dropped(struct genl *genl)
 {
 	unsigned int protocol, port, drops;
@@ -328,7 +330,7 @@ static bool has_dropped(struct genl *genl)
 	return dropped;
 }
 
-/* One that stops reading is told, can count what it has missed, and costs nobody a spawn */
+/* A listener that does not read is told of the loss, can count it, and fails no spawn. */
 TEST_F(events, a_listener_that_does_not_read)
 {
 	struct many many = { .fd = self->fd, .count = 500 };
@@ -340,7 +342,7 @@ TEST_F(events, a_listener_that_does_not_read)
 	ASSERT_EQ(0, genl_join(&self->genl));
 	many_thread(&many);
 	EXPECT_EQ(0U, many.wrong);
-	/* Before it reads, or it might keep up with a sender that is late */
+	/* Do not read before a drop: a listener can keep up with a slow sender */
 	while (!has_dropped(&self->genl))
 		usleep(1000);
 
@@ -349,7 +351,7 @@ TEST_F(events, a_listener_that_does_not_read)
 	EXPECT_GT(500U, heard.got);
 }
 
-/* No other task gets that processor */
+/* Pins this thread to @cpu, as a real-time task that keeps ordinary tasks off it */
 static int take_processor(long cpu)
 {
 	struct sched_param first = { .sched_priority = 1 };
@@ -375,8 +377,8 @@ static void *keep_processor(void *arg)
 }
 
 /*
- * What cannot wait to be sent is told as lost, in number too, and is not waited for.
- * Whoever sends gets no processor here while the calls are made.
+ * Events beyond the 4,096 that can wait to be sent are reported as lost, leave a gap in the
+ * numbers, and delay no caller. The worker gets no processor while the calls are made.
  */
 TEST_F(events, more_than_can_wait)
 {
@@ -414,7 +416,7 @@ TEST_F(events, more_than_can_wait)
 	TH_LOG("%llu of %u events were sent", (unsigned long long)heard.got, calls);
 }
 
-/* Whoever has not CAP_NET_ADMIN in the initial user namespace may not join */
+/* A task without CAP_NET_ADMIN in the initial user namespace cannot join the group. */
 TEST_F(events, who_may_listen)
 {
 	struct genl own;
@@ -434,7 +436,7 @@ TEST_F(events, who_may_listen)
 		if (unshare(CLONE_NEWUSER) || genl_open(&own) ||
 		    genl_join(&own) != -EPERM || genl_join(&self->genl) != -EPERM)
 			_exit(1);
-		/* By its own network, in which it is the administrator, nothing comes */
+		/* In a network namespace of its own it can join, but receives nothing */
 		genl_close(&own);
 		own = (struct genl){ .events = self->genl.events };
 		if (unshare(CLONE_NEWNET))
@@ -460,8 +462,8 @@ static int unload(void)
 }
 
 /*
- * Sockets hold no module; and who listened before has to ask again after. Each unloading
- * waits for grace periods, which take seconds on a busy machine.
+ * Open sockets do not hold the module, and a listener must join again after a reload. Each
+ * unload waits for grace periods, which take seconds on a busy machine.
  */
 TEST_F_TIMEOUT(events, reload_with_sockets_open, 120)
 {
@@ -482,7 +484,7 @@ TEST_F_TIMEOUT(events, reload_with_sockets_open, 120)
 	}
 }
 
-/* As nobody in particular: joins every group that there is. How many there were */
+/* Joins every multicast group that it may. Returns their number */
 static unsigned int join_all(struct genl *genl)
 {
 	unsigned int joined = 0;
@@ -492,7 +494,10 @@ static unsigned int join_all(struct genl *genl)
 	return joined;
 }
 
-/* Joins before there is anything to join, and listens until @over ends: what it has come to */
+/*
+ * Joins all groups before the family is registered, and listens until @over is closed. Keeps
+ * joining if @insist. Returns 0, or the number of the step that failed (4: heard an event).
+ */
 static int listen_early(int ready, int over, bool insist)
 {
 	struct pollfd end = { .fd = over, .events = POLLIN };
@@ -512,7 +517,7 @@ static int listen_early(int ready, int over, bool insist)
 		last = poll(&end, 1, insist ? 0 : -1);
 		if (insist)
 			join_all(&early);
-		/* Others' groups are among them; none of theirs has a descriptor */
+		/* Messages of other families arrive too, but have no such attribute */
 		while ((ret = genl_event(&early, &seen, last ? SHORT : 0)))
 			if (ret == 1 && seen.has[SPAWNCTL_A_EVENT_DESCRIPTOR])
 				return 4;
@@ -521,8 +526,9 @@ static int listen_early(int ready, int over, bool insist)
 }
 
 /*
- * While the family is not there, its group is nobody's, and open to anyone. Who has
- * joined by then hears nothing when it is back, and nor does anyone who goes on trying.
+ * While the family is not registered, its group number has no owner, and anyone can join it. A
+ * listener that joined then must hear nothing once the family is back, and neither must one that
+ * keeps joining.
  */
 static void early_bird(struct __test_metadata *_metadata, FIXTURE_SELF(events) self, bool insist)
 {
@@ -550,8 +556,8 @@ static void early_bird(struct __test_metadata *_metadata, FIXTURE_SELF(events) s
 	ASSERT_EQ(0, genl_join(&self->genl));
 	ASSERT_TRUE(exited_with(raw_spawn_exit(self->fd, SPAWNCTL_IOC_FORK, &sigchld), 0));
 	/*
-	 * A listener with the right to it hears the event, unless the other one kept the
-	 * module from sending any, where a kernel cannot choose among listeners
+	 * An entitled listener hears the event, unless the other one made the family mute. That
+	 * can only be on a kernel without a filter for each listener (5.11 to 6.7).
 	 */
 	sends = !system("spawnctl info --json | jq -e .events >/dev/null");
 	if (!insist || !kernel_at_least(5, 11) || kernel_at_least(6, 8))
@@ -565,11 +571,13 @@ static void early_bird(struct __test_metadata *_metadata, FIXTURE_SELF(events) s
 	self->fd = open("/dev/spawnctl", O_RDWR);
 }
 
+/* A listener that joined once, while the module was unloaded, hears nothing. */
 TEST_F_TIMEOUT(events, a_listener_from_before, 120)
 {
 	early_bird(_metadata, self, false);
 }
 
+/* A listener that keeps joining while the module is loaded hears nothing. */
 TEST_F_TIMEOUT(events, a_listener_that_insists, 120)
 {
 	early_bird(_metadata, self, true);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The signal mask of the program that the child becomes, and the record that
- * is kept for it until then.
+ * The exec mask: the signal mask of the program that the child executes, and the record that the
+ * module keeps until then.
  */
 #include <sched.h>
 #include <sys/stat.h>
@@ -12,7 +12,7 @@
 #define SOME	(SIGBIT(SIGTERM) | SIGBIT(37) | SIGBIT(32) | SIGBIT(64))
 #define OTHERS	(SIGBIT(SIGHUP) | SIGBIT(SIGCHLD) | SIGBIT(33))
 
-/* Everything blocked in the window, and these from exec on */
+/* All signals blocked in the window, SOME from exec on */
 static const struct spawnctl_clone all_then_some = {
 	.size = sizeof(all_then_some),
 	.flags = SPAWNCTL_WINDOW_MASK | SPAWNCTL_EXEC_MASK,
@@ -47,7 +47,7 @@ static int become_report(void *arg)
 	return 127;
 }
 
-/* The mask of the reporting program, once it has ended. */
+/* Waits until the reporting program has ended. Returns the mask that it had. */
 static __u64 reported(struct __test_metadata *_metadata, int fd, pid_t pid)
 {
 	struct signal_status status;
@@ -57,7 +57,7 @@ static __u64 reported(struct __test_metadata *_metadata, int fd, pid_t pid)
 	return status.blocked;
 }
 
-/* The new program's mask, for each way of giving the two. */
+/* The new program's mask, for each way to give a window mask and an exec mask. */
 TEST_F(exec_mask, table)
 {
 	static const struct {
@@ -109,7 +109,7 @@ static int change_mask_then_report(void *arg)
 	return become_report(arg);
 }
 
-/* "In place of the mask it has by then." */
+/* The exec mask replaces a mask that the child has set itself. */
 TEST_F(exec_mask, overrides_the_childs_own)
 {
 	pid_t pid;
@@ -128,7 +128,7 @@ static int fail_to_exec_then_report(void *arg)
 	return become_report(arg);
 }
 
-/* An exec that fails uses nothing up. */
+/* A failed execve(2) does not use the exec mask up. */
 TEST_F(exec_mask, after_a_failed_one)
 {
 	pid_t pid;
@@ -144,7 +144,7 @@ static int become_again(void *arg)
 	return 127;
 }
 
-/* It holds for the first exec alone: the program that then is has a mask as any other. */
+/* The exec mask applies to the first exec only: a second one keeps the program's mask, as usual. */
 TEST_F(exec_mask, once)
 {
 	pid_t pid;
@@ -169,7 +169,7 @@ static int fork_then_report(void *arg)
 	return 0;
 }
 
-/* A child's own child is none of ours. */
+/* A child that the child makes by clone(2) has no exec mask. */
 TEST_F(exec_mask, is_not_inherited)
 {
 	struct spawnctl_clone clone = {
@@ -186,7 +186,7 @@ TEST_F(exec_mask, is_not_inherited)
 	EXPECT_EQ(OTHERS, reported(_metadata, self->report[0], pid));
 }
 
-/* To be ended from outside, well before that. */
+/* Is ended from outside, long before the 20 seconds are over. */
 static int linger(void *arg)
 {
 	raw_sleep_us(20 * 1000000);
@@ -197,7 +197,7 @@ static char thread_stack[65536];
 
 static int exec_by_a_thread(void *arg)
 {
-	/* clone() of libc sets errno when it fails, and is raw otherwise. */
+	/* libc's clone() touches libc's state only on failure, where it sets errno. */
 	if (clone(become_report, thread_stack + sizeof(thread_stack),
 		  CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM,
 		  arg) < 0)
@@ -205,7 +205,7 @@ static int exec_by_a_thread(void *arg)
 	return linger(NULL);
 }
 
-/* Exec by another thread of the child, a task that SPAWN never saw. */
+/* The exec mask applies when another thread of the child executes, which SPAWN did not make. */
 TEST_F(exec_mask, by_a_second_thread)
 {
 	pid_t pid;
@@ -229,7 +229,7 @@ struct nest {
 
 static const __u64 nest_mask[] = { SOME, OTHERS, ~UNBLOCKABLE, SIGBIT(SIGINT) };
 
-/* Each child spawns the next, all inside the first one's call, then becomes the program. */
+/* Spawns the next child, inside the call that made this one, then executes the program. */
 static int nest_child(void *arg)
 {
 	struct nest *nest = arg;
@@ -253,6 +253,7 @@ static int nest_child(void *arg)
 	return become_report(&nest->report);
 }
 
+/* Each of several nested spawns has its own record and exec mask. */
 TEST_F(exec_mask, nested)
 {
 	struct nest nest = { .fd = self->fd, .report = self->report[1] };
@@ -284,12 +285,15 @@ static int count_pending(void *arg)
 {
 	long *pending = arg;
 
-	/* The descriptor came in the place where the answer goes. */
+	/* On entry *pending is the descriptor. */
 	*pending = exec_pending(*pending);
 	return 0;
 }
 
-/* INFO counts the child while it lives, and not after, however it ends. */
+/*
+ * INFO counts a child with an exec mask while it lives, and not after it has ended without an
+ * exec. The control: a child without an exec mask is not counted.
+ */
 TEST_F(exec_mask, child_that_never_execs)
 {
 	struct spawnctl_clone clone = {
@@ -322,6 +326,7 @@ static int kill_itself(void *arg)
 	return linger(NULL);
 }
 
+/* The record of a child that is killed before its exec is dropped. */
 TEST_F(exec_mask, child_that_is_killed)
 {
 	struct spawnctl_clone clone = {
@@ -344,7 +349,7 @@ TEST_F(exec_mask, child_that_is_killed)
 
 #define COPY "/tmp/spawnctl-exec-mask-program"
 
-/* The program again, as its owner's for whoever executes it. */
+/* Copies the program, with @mode: 04755 makes the copy set-user-ID. */
 static int copy_program(mode_t mode)
 {
 	static char bytes[65536];
@@ -370,7 +375,7 @@ static int become_copy(void *arg)
 	return 127;
 }
 
-/* What an unprivileged caller's child has blocked, once it is the copy. */
+/* Returns the mask of the copy, executed by a child of an unprivileged caller. */
 static __u64 copy_reports(struct __test_metadata *_metadata, int fd, int *report, __u64 window)
 {
 	struct spawnctl_clone clone = {
@@ -391,8 +396,9 @@ static __u64 copy_reports(struct __test_metadata *_metadata, int fd, int *report
 }
 
 /*
- * Where the program gains rights, an LSM may have emptied the mask to protect
- * it, as SELinux does: so nothing is blocked that was not before.
+ * The exec mask blocks no signal in a program that gains rights, unless it was blocked before.
+ * An LSM may have emptied the mask to protect that program, as SELinux does. The control: a
+ * program that gains none has the exec mask.
  */
 TEST_F(exec_mask, program_that_gains_rights)
 {
@@ -407,7 +413,7 @@ TEST_F(exec_mask, program_that_gains_rights)
 
 struct crowd {
 	unsigned int there;
-	int go[2];	/* a pipe that ends when all may go on */
+	int go[2];	/* a pipe, closed when all may go on */
 	int report;
 };
 
@@ -422,21 +428,21 @@ static int wait_and_report(void *arg)
 	return 127;
 }
 
-#define CROWD	320	/* so that some bucket of the module's 64 has more than it keeps */
+#define CROWD	320	/* one of the module's 64 buckets has more births than the 4 it keeps */
 
 static int one_of_the_crowd(int fd, struct crowd *crowd)
 {
 	int i;
 
 	close(crowd->go[1]);
-	/* What each of the first needed is there for the others, and in excess */
+	/* The later rounds reuse the records of the first, of which there are more than are kept */
 	for (i = 0; i < 3; i++)
 		if (wait_status(spawnctl_thread(fd, &all_then_some, wait_and_report, crowd)))
 			return 1;
 	return 0;
 }
 
-/* All in the window at once, then all with their masks, and nothing left of them. */
+/* Many children are in the window at once. Each gets its exec mask, and no record is left. */
 TEST_F_TIMEOUT(exec_mask, crowd, 120)
 {
 	struct crowd *crowd = shared_alloc(sizeof(*crowd));
@@ -447,7 +453,7 @@ TEST_F_TIMEOUT(exec_mask, crowd, 120)
 	ASSERT_NE(NULL, crowd);
 	crowd->report = self->report[1];
 	ASSERT_EQ(0, pipe(crowd->go));
-	/* All the reports have room in it */
+	/* Make room for all reports */
 	ASSERT_LT(0, fcntl(self->report[1], F_SETPIPE_SZ, 1 << 20));
 	for (i = 0; i < CROWD; i++) {
 		pids[i] = fork();

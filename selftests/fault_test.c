@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Every allocation and copy that a call makes is failed once, in turn: it answers
- * so, and leaves nothing. For kernels with CONFIG_FAULT_INJECTION alone.
+ * Fails each allocation and user copy of a call, one at a time. The call must report that or
+ * succeed without it, and leave nothing behind. Needs a kernel with CONFIG_FAULT_INJECTION.
  */
 #include <sys/klog.h>
 #include <sys/stat.h>
 #include "contract.h"
 #include "genl.h"
 
-#define MOST	9999	/* points; no call has that many */
+#define MOST	9999	/* fault points; no call has that many */
 
 FIXTURE_VARIANT(contract)
 {
 	const char *what;
 	unsigned long command;	/* 0: open(2) */
 	unsigned int flags;
-	bool heard;		/* by a listener to events */
+	bool heard;		/* there is a listener to events */
 };
 
 FIXTURE_VARIANT_ADD(contract, open)
@@ -155,7 +155,7 @@ FIXTURE_VARIANT_ADD(contract, fork_all)
 		 SPAWNCTL_PARENT_SETTID | SPAWNCTL_SET_TID,
 };
 
-/* The kernel's own, for comparison: what goes wrong there too is not the device's. */
+/* The kernel's own clone(2), for comparison: what fails there too is not the device's fault. */
 FIXTURE_VARIANT_ADD(contract, clone)
 {
 	.what = "clone(2)",
@@ -165,7 +165,7 @@ FIXTURE_VARIANT_ADD(contract, clone)
 static int fail_nth = -1;
 static int kmsg = -1;
 
-/* 0 too if there is no such knob. */
+/* Returns 0 or -1; 0 also if the kernel has no such knob. */
 static int set_knob(const char *dir, const char *name, const char *value)
 {
 	char path[128];
@@ -183,8 +183,8 @@ static int set_knob(const char *dir, const char *name, const char *value)
 static const char * const kinds[] = { "failslab", "fail_page_alloc", "fail_usercopy" };
 
 /*
- * All that can be failed is, and without a word: what the kernel says of an
- * allocation that has failed is a call trace, as of a bug.
+ * Enables every kind of fault, without messages: the kernel reports a failed allocation by a call
+ * trace, as it does a bug.
  */
 static int set_up_faults(void)
 {
@@ -204,7 +204,7 @@ static int set_up_faults(void)
 	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (ret || fail_nth < 0 || kmsg < 0 || lseek(kmsg, 0, SEEK_END) < 0)
 		return -1;
-	/* vmalloc() says it whatever the knobs are. */
+	/* vmalloc() reports its failures regardless of the knobs: keep them off the console. */
 	return klogctl(8, NULL, 1);
 }
 
@@ -213,7 +213,7 @@ static void arm(unsigned int n)
 	char text[16];
 	int len = 0;
 
-	/* No call of libc's in between: what it does could be what fails. */
+	/* No libc call here: once the fault is armed, it could hit libc's own system calls. */
 	if (n >= 1000)
 		text[len++] = '0' + n / 1000 % 10;
 	if (n >= 100)
@@ -224,7 +224,7 @@ static void arm(unsigned int n)
 	raw_syscall(SYS_pwrite64, fail_nth, text, len, 0);
 }
 
-/* Whether what was armed has happened. */
+/* Returns whether the armed fault has happened. */
 static int disarm(void)
 {
 	char text[16] = "";
@@ -234,7 +234,7 @@ static int disarm(void)
 	return text[0] == '0';
 }
 
-/* The kernel has complained of nothing but of the memory that it was not given. */
+/* Checks that the kernel log has no complaint other than of failed allocations. */
 static void read_log(struct __test_metadata *_metadata)
 {
 	static const char * const bad[] = {
@@ -251,14 +251,14 @@ static void read_log(struct __test_metadata *_metadata)
 				TH_LOG("%s", record);
 		errno = 0;
 	}
-	/* What is left of it is not to be taken for a bug by who reads it next. */
+	/* Clear the log: its next reader would take the call traces for a bug. */
 	klogctl(5, NULL, 0);
 	klogctl(8, NULL, 7);
 }
 
 struct walk {
 	unsigned int points;
-	unsigned int survived;	/* the call did without */
+	unsigned int survived;	/* the call succeeded in spite of the fault */
 	unsigned int errors[256];
 };
 
@@ -274,7 +274,7 @@ static void print_walk(const char *what, const struct walk *walk)
 	fprintf(stderr, "\n");
 }
 
-/* ENOMEM, but that a copy from or to user space was failed. */
+/* ENOMEM; EFAULT if the fault was in a copy from or to user space. */
 static int in_contract(long ret)
 {
 	return ret == -ENOMEM || ret == -EFAULT;
@@ -316,7 +316,7 @@ static void fill(struct room *room, unsigned long command, unsigned int flags, i
 		room->clone.exec_mask = SIGBIT(SIGUSR1);
 }
 
-/* One call with its @n-th fault: whether there was one. */
+/* Makes one call whose @n-th fault point fails. Returns whether it has that many. */
 static int call_once(struct __test_metadata *_metadata, FIXTURE_SELF(contract) self,
 		     const char *what, unsigned long command, struct room *room,
 		     unsigned int n, struct walk *walk)
@@ -359,7 +359,7 @@ static int call_once(struct __test_metadata *_metadata, FIXTURE_SELF(contract) s
 	return happened;
 }
 
-/* INFO and LIMIT answer 0, as a child is: raw_spawn_exit() would end this process. */
+/* The same for INFO and LIMIT, which return 0: raw_spawn_exit() would take that for the child. */
 static int call_plainly(struct __test_metadata *_metadata, FIXTURE_SELF(contract) self,
 			unsigned long command, struct room *room, unsigned int n,
 			struct walk *walk)
@@ -380,6 +380,7 @@ static int call_plainly(struct __test_metadata *_metadata, FIXTURE_SELF(contract
 	return happened;
 }
 
+/* A call with a fault at any one point fails as documented or succeeds, and leaves nothing. */
 TEST_F_TIMEOUT(contract, every_point, 900)
 {
 	struct room *room = shared_alloc(sizeof(*room));
@@ -396,7 +397,7 @@ TEST_F_TIMEOUT(contract, every_point, 900)
 		ASSERT_EQ(0, genl_open(&listener));
 		ASSERT_EQ(0, genl_join(&listener));
 	}
-	/* What the module keeps for its next birth is there from the first call on. */
+	/* From the first call on the module has a spare birth. */
 	accepted(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, CLONE(), "before a fault");
 	for (n = 1; n < MOST; n++) {
 		fill(room, variant->command, variant->flags, cgroup);
@@ -411,10 +412,10 @@ TEST_F_TIMEOUT(contract, every_point, 900)
 	}
 	print_walk(variant->what, &walk);
 	EXPECT_GT(MOST + 0U, n);
-	/* The control: what makes a task allocates something. */
+	/* The control: making a task allocates, so that some faults fail the call. */
 	if (variant->command != SPAWNCTL_IOC_INFO && variant->command != SPAWNCTL_IOC_LIMIT)
 		EXPECT_LT(5U, walk.points - walk.survived + (variant->command ? 0 : 5));
-	/* A call that cannot note its event has made its child all the same. */
+	/* A call that cannot allocate its event has made its child nevertheless. */
 	if (variant->heard)
 		EXPECT_LT(0U, walk.survived);
 	genl_close(&listener);
@@ -444,8 +445,8 @@ FIXTURE_TEARDOWN(loading)
 }
 
 /*
- * No fault where the kernel makes the events of a module's tracepoints: it warns of one
- * that it cannot make, which is a panic here, and takes the module all the same.
+ * Exempts event_create_dir(), in which the kernel makes a module's trace events. If that fails,
+ * the kernel warns, which is a panic here (panic_on_warn), and loads the module nevertheless.
  */
 static int spare_events(void)
 {
@@ -483,7 +484,10 @@ static long finit_module(int fd)
 	return raw_syscall(SYS_finit_module, fd, "", 0);
 }
 
-/* Reading and placing it is the kernel's, and slow there. */
+/*
+ * A load of the module with a fault at any one point fails as documented or succeeds, and leaves
+ * nothing. Most points are in the kernel's module loader, which is slow on such a kernel.
+ */
 TEST_F_TIMEOUT(loading, every_point, 1800)
 {
 	struct walk walk = { 0 };
@@ -524,7 +528,7 @@ TEST_F_TIMEOUT(loading, every_point, 1800)
 
 #define FRESH	64
 
-/* The @n-th fault in a call of its own; stays, so that nobody has its place after it */
+/* Makes one call with the @n-th fault, then stays, so that its task_struct is not reused */
 static int fresh_caller(int fd, unsigned int n, int report)
 {
 	struct spawnctl_clone clone = {
@@ -547,8 +551,9 @@ static int fresh_caller(int fd, unsigned int n, int report)
 }
 
 /*
- * A caller that has never called has no record of an earlier child to use again, nor,
- * as long as the others stay, has another one that may be the same to the module.
+ * The first call of a process allocates its birth, unless an earlier caller, whose task_struct
+ * hashes to the same bucket, has left a spare one there. The earlier callers stay alive: a caller
+ * that reuses a task_struct would always find a spare birth.
  */
 TEST_F_TIMEOUT(loading, fresh_callers, 300)
 {
@@ -559,7 +564,7 @@ TEST_F_TIMEOUT(loading, fresh_callers, 300)
 
 	if (access("/proc/thread-self/fail-nth", W_OK))
 		SKIP(return, "the kernel has no fault injection");
-	/* None is left from before, either */
+	/* Reload the module, so that no spare birth is left from before */
 	ASSERT_EQ(0, raw_syscall(SYS_delete_module, "spawnctl", O_NONBLOCK));
 	ASSERT_EQ(0, finit_module(self->fd));
 	ASSERT_EQ(0, set_up_faults());
@@ -587,9 +592,9 @@ TEST_F_TIMEOUT(loading, fresh_callers, 300)
 }
 
 /*
- * Without rseq(2), which glibc registers: on the way out of the call the kernel writes
- * there, in FORK's parent to a page that has to be copied, and a failure of that is
- * the program's end, as it is after clone(2).
+ * Runs without rseq(2), which glibc registers. On return from a call the kernel writes to the
+ * rseq area. In FORK's parent that page must be copied first; if the copy fails, the kernel kills
+ * the program, as it does after clone(2).
  */
 int main(int argc, char **argv)
 {
