@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The descriptor table: a copy, or on request the caller's own, in which the
- * child can then close anything, the device of the call that made it included.
+ * The child's descriptor table: a copy or, with SPAWNCTL_SHARE_FILES, the caller's own. In that
+ * the child can close any descriptor, even the device on which the call was made.
  */
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -16,8 +16,8 @@
 #endif
 
 struct shared {
-	int device;	/* what is closed */
-	long opened;	/* what is opened, by the child */
+	int device;	/* the descriptor that the child closes */
+	long opened;	/* the descriptor that the child opens */
 	long error;
 };
 
@@ -70,6 +70,7 @@ static int open_one(void *arg)
 	return shared->opened < 0;
 }
 
+/* A descriptor that the child opens in a shared table is open in the caller. */
 TEST_F(files, opened_by_the_child)
 {
 	struct stat null, seen;
@@ -82,7 +83,7 @@ TEST_F(files, opened_by_the_child)
 	ASSERT_EQ(0, fstat(self->shared->opened, &seen));
 	EXPECT_EQ(null.st_rdev, seen.st_rdev);
 	close(self->shared->opened);
-	/* Without the flag it is a copy, and the control of the above. */
+	/* The control: without the flag the child has a copy. */
 	self->clone.flags = 0;
 	pid = start_child(self->fd, variant->command, &self->clone, open_one, self->shared);
 	ASSERT_LT(0, pid);
@@ -97,15 +98,14 @@ static int close_device(void *arg)
 	struct timespec pause = { 0, 2000000 };
 
 	shared->error = raw_syscall(SYS_close, shared->device);
-	/* The caller is in its call for a while after the last descriptor. */
+	/* Keep the caller in its call for a while after the last close. */
 	raw_syscall(SYS_nanosleep, &pause, NULL);
 	return shared->error != 0;
 }
 
 /*
- * With one user of the table the caller's system call has only borrowed the
- * open file; the child takes that user's place away, and the file, the device
- * and the module must last for as long as the call.
+ * In a table with one user, ioctl(2) takes no reference on the open file. When the child closes
+ * the last descriptor, the file, the device and the module must last until the call is over.
  */
 TEST_F_TIMEOUT(files, device_closed_in_the_call, 600)
 {
@@ -126,7 +126,7 @@ TEST_F_TIMEOUT(files, device_closed_in_the_call, 600)
 		ASSERT_EQ(-1, fcntl(self->fd, F_GETFD));
 		ASSERT_EQ(EBADF, errno);
 	}
-	/* It works as before for the next one that opens it. */
+	/* The device still works for the next task that opens it. */
 	self->fd = spawnctl_open();
 	ASSERT_LE(0, self->fd);
 	EXPECT_EQ(0, spawnctl_info(self->fd, &info));
@@ -150,8 +150,8 @@ static int close_device_and_look(void *arg)
 }
 
 /*
- * The call holds the file, and that the module, when the last descriptor is closed.
- * (FORK's caller does not wait: ptrace: descriptor_closed_at_an_event.)
+ * After the last descriptor is closed, the call holds the file, and the file holds the module.
+ * (FORK's caller does not wait for its child; see ptrace: descriptor_closed_at_an_event.)
  */
 TEST(module_is_held_in_the_call)
 {
@@ -165,7 +165,7 @@ TEST(module_is_held_in_the_call)
 						&shared), 0));
 	EXPECT_EQ(0, shared.error);
 	EXPECT_EQ(1, shared.opened);
-	/* The control: it is given up with the call. */
+	/* The control: after the call the module is no longer held. */
 	EXPECT_EQ(0, close_device_and_look(&shared));
 	EXPECT_EQ(-EBADF, shared.error);
 	EXPECT_EQ(0, shared.opened);
@@ -181,7 +181,7 @@ static int exec_and_close_device(void *arg)
 	return raw_syscall(SYS_execve, "/bin/true", argv, argv + 1);
 }
 
-/* With an exec mask the module is also held by the child's record. */
+/* The same for a child that executes a program. With an exec mask its record holds the module. */
 TEST_F(files, device_closed_before_exec)
 {
 	unsigned int i;
@@ -213,14 +213,14 @@ static int close_all_unshared(void *arg)
 	shared->error = raw_syscall(SYS_close_range, 0, ~0U, CLOSE_RANGE_UNSHARE);
 	if (shared->error)
 		return 1;
-	/* Nothing is open here any more. */
+	/* Nothing is open in this table anymore. */
 	if (raw_syscall(SYS_fcntl, shared->device, F_GETFD) != -EBADF)
 		return 2;
 	shared->opened = raw_syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDONLY);
 	return shared->opened == 0 ? 0 : 3;
 }
 
-/* The way to a child that inherits only what it is meant to. */
+/* A child that shares the table can get an empty one of its own by CLOSE_RANGE_UNSHARE. */
 TEST_F(files, close_range_unshare)
 {
 	struct stat before, after;
@@ -235,7 +235,7 @@ TEST_F(files, close_range_unshare)
 		EXPECT_TRUE(exited_with(pid, 0));
 		EXPECT_EQ(0, self->shared->error);
 	}
-	/* The caller's is as it was: its 0 is not the child's /dev/null. */
+	/* The caller's table is unchanged: its descriptor 0 is not the child's /dev/null. */
 	ASSERT_EQ(0, fstat(0, &after));
 	EXPECT_EQ(before.st_ino, after.st_ino);
 	EXPECT_EQ(before.st_rdev, after.st_rdev);

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <sys/prctl.h>
 
-/* From now on system call @nr is answered with @answer (SECCOMP_RET_*), all others are as ever */
+/* Installs a filter that answers system call @nr with @answer (SECCOMP_RET_*) and allows others */
 static inline int filter(unsigned int nr, unsigned int answer)
 {
 	struct sock_filter code[] = {

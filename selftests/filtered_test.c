@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Under a seccomp filter the device makes no process, whenever it was opened and
- * by whomever, unless a task without a filter has marked the descriptor for it.
+ * A task under a seccomp filter cannot make a child by the device, no matter when and by whom it
+ * was opened, unless a task without a filter has marked the descriptor (SPAWNCTL_LIMIT_FILTERED).
  */
 #include <pthread.h>
 #include <sys/prctl.h>
@@ -33,12 +33,12 @@ static int open_error(const char *path)
 	return 0;
 }
 
-/* Every way at it, as it is for this task now. */
+/* Checks that SPAWN, FORK, LIMIT and INFO all succeed, or all report @error if it is not 0. */
 static void all_are(struct __test_metadata *_metadata, int fd, int error, const char *what)
 {
 	if (error) {
 		both_refuse(_metadata, fd, CLONE(), error, what);
-		/* Before the struct is looked at: so a library can ask. */
+		/* Before the struct is read, so that a library can probe with NULL. */
 		both_refuse(_metadata, fd, NULL, error, what);
 	} else {
 		both_accept(_metadata, fd, CLONE(), what);
@@ -50,6 +50,7 @@ static void all_are(struct __test_metadata *_metadata, int fd, int error, const 
 	EXPECT_EQ((unsigned int)error, refusal(fd));
 }
 
+/* Under a filter a marked descriptor works, and one that is not marked does not. */
 TEST_F(contract, marked)
 {
 	int unmarked = open("/dev/spawnctl", O_RDWR | O_CLOEXEC);
@@ -61,7 +62,7 @@ TEST_F(contract, marked)
 	ASSERT_EQ(0, install_filter(0));
 	all_are(_metadata, self->fd, 0, "marked");
 	all_are(_metadata, unmarked, EACCES, "not marked");
-	/* Nor does one marked descriptor lead to another. */
+	/* A marked descriptor does not help to mark or open another one. */
 	EXPECT_EQ(-EACCES, mark(unmarked));
 	EXPECT_EQ(-EACCES, mark(self->fd));
 	EXPECT_EQ(EACCES, open_error("/dev/spawnctl"));
@@ -69,7 +70,7 @@ TEST_F(contract, marked)
 	EXPECT_EQ(EACCES, open_error(path));
 }
 
-/* The mark widens: who has taken LIMIT away has decided that, too. */
+/* The mark widens what a descriptor allows. Once LIMIT is taken away, it can be set no more. */
 TEST_F(contract, mark_is_part_of_limit)
 {
 	ASSERT_EQ(0, spawnctl_limit(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_COMMANDS,
@@ -77,10 +78,11 @@ TEST_F(contract, mark_is_part_of_limit)
 	EXPECT_EQ(-EPERM, mark(self->fd));
 	ASSERT_EQ(0, install_filter(0));
 	refused(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, CLONE(), EACCES, "not marked");
-	/* The filter is told first, as it concerns all that is asked. */
+	/* The filter's EACCES comes before the command's EPERM, as it applies to any request. */
 	refused(_metadata, self->fd, SPAWNCTL_IOC_FORK, CLONE(), EACCES, "not marked");
 }
 
+/* A marked descriptor is still subject to its other limits. */
 TEST_F(contract, marked_and_narrowed)
 {
 	ASSERT_EQ(0, spawnctl_limit(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_COMMANDS |
@@ -94,7 +96,7 @@ TEST_F(contract, marked_and_narrowed)
 	refused(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, CLONE(), EDQUOT, "the only one");
 }
 
-/* A child of SPAWN or FORK has the filter, and is as bound by it. */
+/* In a child of a filtered task: it has inherited the filter, and is refused as its parent is. */
 static int child_is_bound(void *arg)
 {
 	int *fds = arg;
@@ -141,7 +143,7 @@ static void *caller(void *arg)
 	return NULL;
 }
 
-/* A filter that another thread puts on all holds from the next call on. */
+/* A filter that another thread installs on all threads (TSYNC) applies from the next call on. */
 TEST_F(contract, filter_of_another_thread)
 {
 	struct caller other = { .fd = self->fd };
@@ -158,7 +160,7 @@ TEST_F(contract, filter_of_another_thread)
 	nothing_left(_metadata, "filter of another thread");
 }
 
-/* And one that a thread puts on itself alone leaves the others as they were. */
+/* A filter that a thread installs on itself alone does not affect the other threads. */
 TEST_F(contract, filter_of_another_thread_alone)
 {
 	struct caller other = { .fd = self->fd };
@@ -207,10 +209,10 @@ static void *sleeper(void *arg)
 }
 
 /*
- * A thread that waits in SPAWN gets another's filter, and with it its
- * no_new_privs. Where a kernel without CLONE_NNP has lent it that of the child,
- * giving that back must not take this away: it would be a filtered thread that
- * gains rights from a set-user-ID program.
+ * A thread that sleeps in SPAWN gets another thread's filter by TSYNC, and no_new_privs with it.
+ * On a kernel without CLONE_NNP the module has set the caller's own no_new_privs for the time of
+ * the call. When it restores that, it must not clear the bit that came with the filter: a
+ * filtered thread without it could gain rights from a set-user-ID program.
  */
 TEST_F(contract, filter_comes_in_the_wait)
 {
@@ -228,7 +230,7 @@ TEST_F(contract, filter_comes_in_the_wait)
 	EXPECT_EQ(1, other.no_new_privs);
 }
 
-/* The control: without a filter the caller has nothing of it afterwards. */
+/* The control: if no filter comes, the caller has no no_new_privs after the call. */
 TEST_F(contract, no_filter_comes_in_the_wait)
 {
 	struct sleeper other = { .fd = self->fd };
@@ -243,7 +245,7 @@ TEST_F(contract, no_filter_comes_in_the_wait)
 	EXPECT_EQ(0, other.no_new_privs);
 }
 
-/* A caller that asks for no_new_privs again and again until it is refused */
+/* Makes children with no_new_privs until the call is refused */
 static void *asker(void *arg)
 {
 	struct sleeper *asker = arg;
@@ -281,9 +283,9 @@ static int filter_comes_sometime(int fd, unsigned int delay)
 }
 
 /*
- * At any moment of the call, its beginning included: where it is found to have no
- * no_new_privs and which filter it has must be one moment. (Without the lock, and
- * with a delay between the two, this lost the bit 36 times of 100.)
+ * The same for a filter that comes at any moment of the call, its beginning included. The module
+ * must read no_new_privs and the filter under one lock. (Without the lock, and with a delay
+ * between the two reads, the bit was lost in 36 of 100 tries.)
  */
 TEST_F_TIMEOUT(contract, filter_comes_at_any_moment, 120)
 {
@@ -299,8 +301,8 @@ TEST_F_TIMEOUT(contract, filter_comes_at_any_moment, 120)
 }
 
 /*
- * What a call comes to that waits for its struct, or for its hold if @by_hold, while
- * @limit or a filter comes
+ * Returns the result of a call that waits for the page of its struct, or of its hold if @by_hold.
+ * Meanwhile @limit is applied or, if that is NULL, a filter is installed.
  */
 static long parked_meanwhile(struct __test_metadata *_metadata, unsigned long command,
 			     bool by_hold, const struct spawnctl_limit *limit)
@@ -326,6 +328,7 @@ static long parked_meanwhile(struct __test_metadata *_metadata, unsigned long co
 	return parked.ret;
 }
 
+/* A LIMIT or a filter applies to a call that waits for the page of its hold just then. */
 TEST_F(contract, call_that_waits_for_its_hold)
 {
 	const unsigned long spawn = SPAWNCTL_IOC_SPAWN;
@@ -345,7 +348,7 @@ TEST_F(contract, call_that_waits_for_its_hold)
 	nothing_left(_metadata, "calls that waited");
 }
 
-/* A call does not get round what comes by waiting long enough before it. */
+/* A call cannot evade a LIMIT or a filter by waiting for the page of its struct. */
 TEST_F(contract, call_that_waits_for_its_struct)
 {
 	struct spawnctl_limit *none = LIMIT();
@@ -363,7 +366,7 @@ TEST_F(contract, call_that_waits_for_its_struct)
 	}
 	EXPECT_EQ(0, parked_meanwhile(_metadata, SPAWNCTL_IOC_LIMIT, false, none));
 	EXPECT_EQ(-EPERM, parked_meanwhile(_metadata, SPAWNCTL_IOC_LIMIT, false, no_command));
-	/* A filter last, as it stays: each in a process of its own */
+	/* The filter stays: each call in a process of its own */
 	for (i = 0; i < ARRAY_SIZE(filtered); i++) {
 		pid_t pid = fork();
 
@@ -376,7 +379,7 @@ TEST_F(contract, call_that_waits_for_its_struct)
 	nothing_left(_metadata, "calls that waited");
 }
 
-/* What the parameter is, and with @value what it becomes */
+/* Returns the parameter's old value, and sets it to @value if that is not NULL. 0: failed */
 static int parameter(const char *value)
 {
 	char old = 0;
@@ -391,13 +394,13 @@ static int parameter(const char *value)
 
 FIXTURE(parameter)
 {
-	int setter;	/* opened before, so that whoever the test is then can write it */
+	int setter;	/* opened first, so that a test without rights can write it */
 };
 
 FIXTURE_SETUP(parameter)
 {
 	self->setter = open(PARAMETER, O_WRONLY | O_CLOEXEC);
-	/* A test that has failed may have left it set. */
+	/* A failed test may have left it set. */
 	ASSERT_EQ(1, write(self->setter, "N", 1));
 	ASSERT_EQ('N', parameter(NULL));
 }
@@ -409,7 +412,7 @@ FIXTURE_TEARDOWN(parameter)
 	close(self->setter);
 }
 
-/* It relaxes both, open and use, for as long as it is set. */
+/* While allow_filtered is set, a filtered task can open and use the device. */
 TEST_F(parameter, allow_filtered)
 {
 	int old = open("/dev/spawnctl", O_RDWR | O_CLOEXEC), new;
@@ -424,7 +427,7 @@ TEST_F(parameter, allow_filtered)
 	new = open("/dev/spawnctl", O_RDWR | O_CLOEXEC);
 	ASSERT_LE(0, new);
 	all_are(_metadata, new, 0, "set");
-	/* Yet a filtered task marks nothing: that would outlast the parameter. */
+	/* A filtered task still cannot mark a descriptor: the mark would outlast the parameter. */
 	EXPECT_EQ(-EACCES, mark(new));
 	ASSERT_EQ(1, write(self->setter, "N", 1));
 	all_are(_metadata, old, EACCES, "set no longer");
@@ -432,7 +435,7 @@ TEST_F(parameter, allow_filtered)
 	EXPECT_EQ(EACCES, open_error("/dev/spawnctl"));
 }
 
-/* Others read it, root alone writes it. */
+/* Any user can read the parameter; only root can write it. */
 TEST_F(parameter, is_roots_to_set)
 {
 	ASSERT_EQ(0, setresuid(UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED));
@@ -440,7 +443,7 @@ TEST_F(parameter, is_roots_to_set)
 	EXPECT_EQ(EACCES, open_error(PARAMETER));
 }
 
-/* open(2) of @path by the ring; by a worker thread of the kernel's if @flags say so */
+/* Opens @path through the ring; in an io_uring worker if @flags has IOSQE_ASYNC */
 static int ring_open(struct ring *ring, const char *path, unsigned int flags)
 {
 	unsigned int head = *ring->cq_head;
@@ -456,8 +459,8 @@ static int ring_open(struct ring *ring, const char *path, unsigned int flags)
 }
 
 /*
- * A worker that was made before the filter has none: it must not open for one
- * who has. It opens the device for nobody.
+ * An io_uring worker that was made before the filter is not filtered. It must not open the device
+ * for a filtered task, so the module refuses every worker.
  */
 TEST_F(contract, io_uring)
 {

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * spawnctl_fork(): a clean signal state, and what of libc's own promises holds
- * in its child.
+ * spawnctl_fork(): its child has a clean signal state, and a libc that works as far as promised.
  */
 #include <pthread.h>
 #include <sys/wait.h>
 #include "spawnctl_test.h"
 
 #define ODD_ERRNO	4711
-/* glibc's own, for pthread_cancel(3) and setuid(2) in all threads. */
+/* Reserved by glibc for pthread_cancel(3), and for setuid(2) in all threads. */
 #define LIBC_SIGNALS	(SIGBIT(32) | SIGBIT(33))
 
 struct robust_head {
@@ -33,7 +32,7 @@ FIXTURE_TEARDOWN(fork)
 	close(self->fd);
 }
 
-/* In the child: 17, or what is not as it should be. */
+/* In the child: returns 17, or the number of the check that failed. */
 static int check_signals(void)
 {
 	struct signal_status status;
@@ -54,6 +53,10 @@ static void handler(int sig)
 	(void)sig;
 }
 
+/*
+ * In the child no signal is blocked, ignored, pending, or caught but by libc's own handlers. The
+ * parent's signal state is unchanged.
+ */
 TEST_F(fork, signal_state)
 {
 	struct signal_status before, after;
@@ -89,7 +92,7 @@ TEST_F(fork, signal_state)
 	EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 17)
 		TH_LOG("status %#x", status);
 	ASSERT_EQ(0, read_signal_status("/proc/self/status", &after));
-	/* But for the child's end, which is pending now. */
+	/* Except for the child's SIGCHLD, which is pending now. */
 	after.shared_pending &= ~SIGBIT(SIGCHLD);
 	EXPECT_EQ(0, memcmp(&before, &after, sizeof(before)));
 }
@@ -111,14 +114,14 @@ static int same_libc_handlers(const struct kernel_sigaction *wanted)
 	return 1;
 }
 
-/* libc installs its handlers once and believes that they stay. */
+/* The child has libc's own handlers: libc installs them once and relies on them. */
 TEST_F(fork, handlers_of_libc_stay)
 {
 	struct kernel_sigaction action[2] = {};
 	pthread_t thread;
 	pid_t pid;
 
-	/* Those of a process that has cancelled a thread and changed its ids. */
+	/* Have libc install them: cancel a thread, and change an id. */
 	ASSERT_EQ(0, pthread_create(&thread, NULL, return_it, NULL));
 	pthread_cancel(thread);
 	ASSERT_EQ(0, pthread_join(thread, NULL));
@@ -134,8 +137,8 @@ TEST_F(fork, handlers_of_libc_stay)
 }
 
 /*
- * Such a signal from elsewhere is one that libc's handler drops. It must not
- * find the child before that has the handler: it would be its end.
+ * libc's handler drops such a signal from another process. The signal must not reach the child
+ * before the handler is there: its default action would kill the child.
  */
 TEST_F_TIMEOUT(fork, stray_signal_of_libc, 600)
 {
@@ -172,7 +175,7 @@ TEST_F_TIMEOUT(fork, stray_signal_of_libc, 600)
 	EXPECT_NE(-1, wait_status(sender));
 }
 
-/* The thread id that libc has stored for itself, as its mutexes show it. */
+/* Returns the thread id that libc has cached, which a mutex shows as its owner, or -1. */
 static int cached_tid(void)
 {
 	pthread_mutexattr_t attr;
@@ -184,7 +187,7 @@ static int cached_tid(void)
 	pthread_mutex_init(&mutex, &attr);
 	pthread_mutex_lock(&mutex);
 	owner = mutex.__data.__owner;
-	/* Who owns it already is told so; who is taken for another is not. */
+	/* libc knows the owner by the cached id, and so answers EDEADLK. */
 	if (pthread_mutex_lock(&mutex) != EDEADLK || pthread_mutex_unlock(&mutex))
 		return -1;
 	return owner;
@@ -200,6 +203,7 @@ static int check_tid(int fd)
 	return exited_with(pid, 17);
 }
 
+/* libc's cached thread id is the child's own, not its parent's. */
 TEST_F(fork, cached_thread_id)
 {
 	struct spawnctl_clone clone = { .size = sizeof(clone), .exit_signal = SIGCHLD };
@@ -216,7 +220,7 @@ TEST_F(fork, cached_thread_id)
 	EXPECT_EQ(own, cached_tid());
 }
 
-/* raise() goes by the stored id: with the parent's it would reach nobody. */
+/* raise(3) uses the cached id: with the parent's, the signal would not reach the child. */
 TEST_F(fork, raise)
 {
 	pid_t pid = spawnctl_fork(self->fd);
@@ -242,6 +246,7 @@ static pthread_mutex_t *shared_robust_mutex(void)
 	return mutex;
 }
 
+/* The child's robust list is empty at first and then works; the parent's is unchanged. */
 TEST_F(fork, robust_list)
 {
 	pthread_mutex_t *of_parent = shared_robust_mutex();
@@ -264,14 +269,14 @@ TEST_F(fork, robust_list)
 			_exit(1);
 		if (head->next != head || head->pending)
 			_exit(2);
-		/* Held at its end: the kernel must find it in the list. */
+		/* Still locked when the child ends: the kernel must find it in the list. */
 		if (pthread_mutex_lock(of_child))
 			_exit(3);
 		_exit(head->next == head ? 4 : 17);
 	}
 	EXPECT_TRUE(exited_with(pid, 17));
 	EXPECT_EQ(EOWNERDEAD, pthread_mutex_lock(of_child));
-	/* The parent's own list and mutex have not noticed. */
+	/* The parent's list and mutex are unchanged. */
 	EXPECT_NE(own, own->next);
 	EXPECT_EQ(EBUSY, pthread_mutex_trylock(of_parent));
 	EXPECT_EQ(0, pthread_mutex_unlock(of_parent));
@@ -302,7 +307,7 @@ TEST_F(fork, atfork_handlers_do_not_run)
 	EXPECT_EQ(2, atfork_runs);
 }
 
-/* From a parent with one thread the child has a whole libc. */
+/* If the parent has one thread, all of libc works in the child: malloc(3), threads, fork(3). */
 TEST_F(fork, libc_in_the_child)
 {
 	pid_t pid = spawnctl_fork(self->fd);
@@ -330,8 +335,8 @@ static void *join_and_exit(void *arg)
 }
 
 /*
- * pthread_join() waits for the word that the kernel clears at a thread's end: a
- * child whose clear_child_tid is not set waits for its first thread for ever.
+ * pthread_join(3) waits until the kernel clears a word at the thread's end. In a child without
+ * clear_child_tid, a join of the first thread would never return.
  */
 TEST_F(fork, first_thread_can_be_joined)
 {
@@ -377,7 +382,7 @@ struct forker {
 	unsigned int tids;
 };
 
-/* The child does what is async-signal-safe, and no lock stops it. */
+/* Each child makes async-signal-safe calls, which no lock of another thread may block. */
 static void *fork_repeatedly(void *arg)
 {
 	struct forker *forker = arg;
@@ -405,6 +410,7 @@ static void *fork_repeatedly(void *arg)
 	return NULL;
 }
 
+/* Children of a process with busy threads run, and have the right cached thread id. */
 TEST_F_TIMEOUT(fork, many_threads, 600)
 {
 	struct forker main_thread = { .fd = self->fd };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * SPAWNCTL_HOLD: signals stay held back on return if the child has asked for it, and
- * only then; and SPAWNCTL_PARENT_SETTID: the child's id is there before the child.
+ * SPAWNCTL_HOLD: signals stay blocked when SPAWN returns if, and only if, the child has asked for
+ * it. SPAWNCTL_PARENT_SETTID: the child's id is stored before the child runs.
  */
 #include "contract.h"
 
@@ -63,6 +63,7 @@ FIXTURE_TEARDOWN(hold)
 	close(self->fd);
 }
 
+/* If the child sets @wanted, the caller returns with its signals blocked and no handler run. */
 TEST_F(hold, wanted)
 {
 	pid_t pid;
@@ -81,7 +82,7 @@ TEST_F(hold, wanted)
 	EXPECT_EQ(1, shared->handled);
 }
 
-/* The control: the handler has run by the time of the return */
+/* The control: otherwise the handler has run by the time the call returns. */
 TEST_F(hold, not_wanted)
 {
 	pid_t pid;
@@ -111,8 +112,9 @@ static int child_beside_a_thread(void *arg)
 }
 
 /*
- * A caller with threads blocks less during the call, as what is ignored has no effect.
- * What it holds on return is all the same, and what ends it is held during the call too.
+ * A caller with other threads does not block ignored signals during the call, as they have no
+ * effect. On return it must hold them all the same. A signal that would end the caller must be
+ * blocked during the call as well.
  */
 TEST_F(hold, beside_a_thread)
 {
@@ -138,7 +140,7 @@ TEST_F(hold, beside_a_thread)
 	EXPECT_EQ((void *)ends, ret);
 }
 
-/* A read-only page, and one that nothing follows */
+/* Returns a read-only page and a writable page, after which nothing is mapped */
 static char *bad_pages(void)
 {
 	char *page = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
@@ -150,13 +152,13 @@ static char *bad_pages(void)
 	return page;
 }
 
-/* A hold that cannot be served is refused before there is a child. */
+/* A hold that cannot be read and written is refused before a child is made. */
 TEST_F(hold, bad_addresses)
 {
 	char *page = bad_pages();
 	const unsigned long bad[] = {
 		0, 8, 1UL << 63, ~0UL - 7, (uintptr_t)page + 1,
-		/* Its first word can be read, its second is not there */
+		/* The first word can be read, the second is not mapped */
 		(uintptr_t)page + 2 * 4096 - 8,
 	};
 	unsigned int i;
@@ -173,7 +175,7 @@ TEST_F(hold, bad_addresses)
 	EXPECT_EQ(ECHILD, errno);
 }
 
-/* No address is none, also where a page is. */
+/* Address 0 is refused even if a page is mapped there. */
 TEST_F(hold, null)
 {
 	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
@@ -183,18 +185,18 @@ TEST_F(hold, null)
 	self->clone.hold = 0;
 	EXPECT_EQ(-1, spawnctl_thread(self->fd, &self->clone, child, NULL));
 	EXPECT_EQ(EFAULT, errno);
-	/* The control: it can be read and written. */
+	/* The control: the page can be read and written. */
 	self->clone.hold = 8;
 	EXPECT_TRUE(exited_with(spawnctl_thread(self->fd, &self->clone, child, NULL), 3));
 }
 
-/* A child that takes the place away, though it wants a hold, has none. */
 static int child_unmaps(void *arg)
 {
 	raw_syscall(SYS_munmap, arg, 4096);
 	return 3;
 }
 
+/* If the child unmaps the struct, nothing is held back, although @wanted was set. */
 TEST_F(hold, taken_away_by_the_child)
 {
 	struct spawnctl_hold *hold = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
@@ -207,7 +209,7 @@ TEST_F(hold, taken_away_by_the_child)
 	EXPECT_EQ(BEFORE, current_mask());
 }
 
-/* As with clone(2), a process id that cannot be stored is no error. */
+/* As with clone(2), it is no error if the process id cannot be stored. */
 TEST_F(hold, bad_parent_tid)
 {
 	const unsigned long bad[] = { 0, 8, 1UL << 63, ~0UL - 7 };
@@ -220,6 +222,7 @@ TEST_F(hold, bad_parent_tid)
 	}
 }
 
+/* A call that fails holds nothing back and stores no process id. */
 TEST_F(hold, of_a_call_that_fails)
 {
 	shared->hold.wanted = 1;
@@ -232,6 +235,7 @@ TEST_F(hold, of_a_call_that_fails)
 	EXPECT_EQ(0, shared->tid);
 }
 
+/* FORK stores the process id, too. */
 TEST_F(hold, tid_of_fork)
 {
 	pid_t pid;
