@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Calls of the device that are made up: each a pure function of a seed, but for
- * where the memory lies that it points to.
+ * Generated calls of the device. Each is a pure function of a seed, except for the addresses of
+ * the memory that it points to.
  */
 #ifndef SPAWNCTL_FUZZ_H
 #define SPAWNCTL_FUZZ_H
@@ -13,10 +13,10 @@
 #define FUZZ_PAGE	4096U
 #define STEPS		8
 
-/* Nothing is ever mapped there, nor above user space. */
+/* Addresses at which user space never has a mapping. */
 #define NOWHERE		0x200000000000ULL
 #define KERNEL_HALF	(1ULL << 63)
-/* Above the highest process id that there can be. */
+/* Above the highest possible process id. */
 #define NOBODY		0x3fffffff
 
 #define FUZZ_ALL_FLAGS	(SPAWNCTL_HOLD | (SPAWNCTL_HOLD - 1))
@@ -25,12 +25,12 @@
 #define FUZZ_COMMANDS	0xfU
 #define FUZZ_LIMITS	0x3fU
 
-/* Signals that end a process whatever it does; the last two are libc's. */
+/* Signals for which a worker has no handler: they end or stop it. libc reserves the last two. */
 #define LETHAL		(UNBLOCKABLE | SIGBIT(SIGSEGV) | SIGBIT(SIGBUS) | SIGBIT(SIGILL) | \
 			 SIGBIT(SIGFPE) | SIGBIT(SIGTRAP) | SIGBIT(SIGABRT) | \
 			 SIGBIT(32) | SIGBIT(33))
 
-/* Splitmix64: any seed is as good as another, and near ones have nothing in common. */
+/* SplitMix64: every seed is equally good, and adjacent seeds give unrelated sequences. */
 struct rng {
 	__u64 state;
 };
@@ -63,18 +63,18 @@ static inline struct rng seeded(__u64 seed, __u64 batch, __u64 stream)
 	return (struct rng){ mix(seed ^ mix(batch * 64 + stream + 1)) };
 }
 
-/* The pages of a thread's memory; what lies between them cannot be touched. */
+/* The pages of a thread's arena; those between them are inaccessible. */
 enum {
 	PAGE_STRUCT = 1,	/* three: a struct of a page and one byte fits */
 	PAGE_READ_ONLY = 5,
 	PAGE_SCRATCH = 7,
 	PAGE_STACK = 9,		/* two */
-	PAGE_RACED = 12,	/* the struct that others rewrite and unmap */
+	PAGE_RACED = 12,	/* the struct that another thread rewrites and unmaps */
 	PAGE_RACED_STACK = 14,
 	ARENA_PAGES = 16,
 };
 
-/* What lies in the scratch page. */
+/* The contents of the scratch page. */
 struct scratch {
 	int pidfd;
 	int parent_tid;
@@ -89,20 +89,20 @@ enum place {
 	PLACE_LAST,
 	PLACE_HOLE,
 	PLACE_READ_ONLY,
-	PLACE_EDGE,	/* only @cut bytes of it are there */
+	PLACE_EDGE,	/* only its first @cut bytes are mapped */
 	PLACE_RACED,
 };
 
 enum target {
-	TARGET_OWN,	/* nobody else has this open file */
-	TARGET_ROAMING,	/* a number that others close, and make other files of */
-	TARGET_COMMON,	/* of several processes */
+	TARGET_OWN,	/* an open file that only the calling thread uses */
+	TARGET_ROAMING,	/* a descriptor number that other tasks close and reuse */
+	TARGET_COMMON,	/* an open file that several processes share */
 	TARGETS,
 };
 
 /*
- * A system call of a child, made without a stack: if @a[] are not enough, @dst is
- * where the result goes, and @zero where who is answered 0 goes on.
+ * A system call of a child, made without a stack. Its result is stored at @dst, unless that is
+ * NULL. If the result is 0, the child goes on at @zero, unless that is NULL.
  */
 struct step {
 	long nr;
@@ -130,21 +130,21 @@ struct call {
 	enum target target;
 	enum place place;
 	unsigned int cut;
-	unsigned int dirt;	/* offset of a byte set behind the struct, or 0 */
+	unsigned int dirt;	/* offset of a nonzero byte behind the struct, or 0 */
 	union image image;
 	__u64 script_seed;
 	struct step script[STEPS];	/* if there may be a child */
 };
 
-/* What calls are made up for. */
+/* The thread for which calls are generated. */
 struct maker {
 	struct rng rng;
 	char *arena;
-	int lethal;		/* the process may end of it */
-	int post;		/* whether children say who they are, to be signalled */
+	int lethal;		/* the calls may end the process */
+	int post;		/* children store their ids in @slots, to be sent signals */
 	int cgroup;
 	int roaming;
-	long *slots;		/* NSLOTS, where they say it */
+	long *slots;		/* NSLOTS of them */
 	char **argv;
 };
 
@@ -172,12 +172,15 @@ static inline int is_birth(unsigned int command)
 	return command == SPAWNCTL_IOC_SPAWN || command == SPAWNCTL_IOC_FORK;
 }
 
-/* Where the kernel, or a child on its stack, may write: else it could be anything. */
+/*
+ * Returns @address if a write there, by the kernel or by a child on its stack, is harmless or
+ * faults. Otherwise returns an address at which nothing is mapped.
+ */
 static inline __u64 harmless(const struct maker *maker, __u64 address)
 {
 	__u64 base = (uintptr_t)maker->arena;
 
-	/* Not into the struct itself: a call that is restarted reads it again. */
+	/* Not in the struct itself: a call that is restarted reads it again. */
 	if (address >= base + (PAGE_STRUCT + 3) * FUZZ_PAGE &&
 	    address < base + ARENA_PAGES * FUZZ_PAGE - 64)
 		return address;
@@ -187,8 +190,8 @@ static inline __u64 harmless(const struct maker *maker, __u64 address)
 }
 
 /*
- * The call itself. Its child runs @script, and never comes back; the parent's
- * stack is lowered for it, as a child without one of its own pushes there.
+ * Makes the call. Its child runs @script and does not return. The stack pointer is lowered before
+ * the call, as a child without a stack of its own pushes onto its parent's.
  */
 static inline long fuzz_ioctl(int fd, unsigned int command, void *arg, const struct step *script)
 {

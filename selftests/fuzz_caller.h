@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A thread of a worker that makes calls, and looks at what came of each.
+ * A worker's thread that makes calls and checks the result of each.
  */
 #ifndef SPAWNCTL_FUZZ_CALLER_H
 #define SPAWNCTL_FUZZ_CALLER_H
@@ -25,16 +25,16 @@
 #define SYS_pidfd_open 434
 #endif
 
-#define CALLERS		2	/* threads of each that make calls */
-#define BATCH		1000	/* calls of a thread */
-#define ROAMING		900	/* no number that the kernel gives by itself */
+#define CALLERS		2	/* calling threads of each worker */
+#define BATCH		1000	/* calls of each thread */
+#define ROAMING		900	/* a number above all that the kernel allocates here */
 #define UNPRIVILEGED	65534
 
 /* What is special about a batch. */
 enum temper {
 	CALM,
-	FILTER_ONE,	/* a thread puts a seccomp filter on itself */
-	FILTER_ALL,	/* another one puts it on all */
+	FILTER_ONE,	/* each caller installs a seccomp filter on itself */
+	FILTER_ALL,	/* another thread installs one on all (TSYNC) */
 	NO_TASKS,
 	NO_FILES,
 	USER_NAMESPACE,
@@ -53,14 +53,14 @@ enum { ROW_INFO, ROW_SPAWN, ROW_FORK, ROW_LIMIT, ROW_UNKNOWN, ROWS };
 
 static const char * const row_names[] = { "INFO", "SPAWN", "FORK", "LIMIT", "unknown" };
 
-/* An open file that several workers have. */
+/* An open file that several workers share. */
 struct common {
 	int fd;
 	__u64 budget;
 	__u64 born;
 };
 
-/* Of a worker, seen by the supervisor. */
+/* The state of a worker that the supervisor sees. */
 struct job {
 	pid_t pid;
 	unsigned int batch;
@@ -72,7 +72,7 @@ struct job {
 	int handler_in_child;
 	int done;
 	char complaint[512];
-	/* What the supervisor alone knows. */
+	/* Used by the supervisor only. */
 	pid_t group;
 	__u64 last_calls;
 	__u64 last_us;
@@ -85,7 +85,7 @@ struct caller {
 	struct model model;
 	struct call call;
 	struct kcov kcov;
-	struct maker trouble;	/* what others do to @raced */
+	struct maker trouble;	/* generates the changes of @raced */
 	union image *raced;
 	__u64 mask;
 	int fd;
@@ -101,10 +101,10 @@ static __u64 seed;
 static struct model first_model;
 static struct kcov_found *found;
 
-/* A worker's own. */
+/* The state of this worker. */
 static struct job *this_job;
 static pid_t worker_pid;
-static int all_filtered;	/* 0: no, 2: yes, 1: who knows */
+static int all_filtered;	/* 0: no, 1: not known, 2: yes */
 static struct caller callers[CALLERS];
 static pid_t reaped[CALLERS * BATCH];
 static unsigned int reaped_count;
@@ -126,7 +126,7 @@ static void complain(const struct caller *caller, const char *what, long ret)
 		 w[9], w[10]);
 }
 
-/* A promise beside all: this is not run in a child. */
+/* Checked in every batch: a handler never runs in a child. */
 static void handler(int sig)
 {
 	if (raw_syscall(SYS_getpid) != worker_pid)
@@ -161,7 +161,7 @@ static char *make_arena(void)
 	mprotect(arena + PAGE_STACK * FUZZ_PAGE, 2 * FUZZ_PAGE, mode);
 	mprotect(arena + PAGE_RACED * FUZZ_PAGE, FUZZ_PAGE, mode);
 	mprotect(arena + PAGE_RACED_STACK * FUZZ_PAGE, FUZZ_PAGE, mode);
-	/* What the kernel may only read is written by another name. */
+	/* The read-only page is written through a second mapping. */
 	p = mmap(arena + PAGE_READ_ONLY * FUZZ_PAGE, FUZZ_PAGE, PROT_READ, MAP_SHARED | MAP_FIXED,
 		 fd, 0);
 	if (p == MAP_FAILED)
@@ -171,7 +171,7 @@ static char *make_arena(void)
 	return p == MAP_FAILED ? NULL : arena;
 }
 
-/* Where the struct is, and it is there. */
+/* Stores the struct at the call's place. Returns its address. */
 static void *place(struct caller *caller, const struct call *call)
 {
 	char *arena = caller->maker.arena, *at;
@@ -199,11 +199,11 @@ static void *place(struct caller *caller, const struct call *call)
 		memcpy(at, &call->image, call->cut < length ? call->cut : length);
 		return at;
 	case PLACE_RACED:
-		/* The page may be gone. */
+		/* The page may not be mapped. */
 		return caller->raced;
 	default:
 		at = arena + PAGE_STRUCT * FUZZ_PAGE;
-		/* Those before it were longer, or had results in them. */
+		/* An earlier struct may have been longer, or may hold results. */
 		memset(at, 0, sizeof(call->image));
 		memcpy(at, &call->image, length);
 		if (call->dirt)
@@ -233,7 +233,7 @@ static int filtered(const struct caller *caller)
 	return caller->filtered ? 2 : READ_ONCE(all_filtered);
 }
 
-/* What else must be so after a birth, or after none. */
+/* Checks mask, pidfd, parent_tid and hold after a call that made a child or failed. */
 static void look_after(struct caller *caller, struct call *call, long ret)
 {
 	struct scratch *scratch = (void *)at_page(&caller->maker, PAGE_SCRATCH);
@@ -285,7 +285,7 @@ static void judge(struct caller *caller, struct call *call, long ret, void *at,
 	if (ret < 0)
 		return;
 	learn(&caller->model, call);
-	/* A struct that is too short for it is refused. */
+	/* The struct is complete: a shorter one is refused. */
 	if (call->command == SPAWNCTL_IOC_INFO && !info_is_true(at, &caller->model))
 		complain(caller, "INFO is wrong", ret);
 }
@@ -337,17 +337,17 @@ static void make_one_call(struct caller *caller)
 	if (ret > 0 && call->target == TARGET_COMMON)
 		__atomic_fetch_add(&caller->job->common->born, 1, __ATOMIC_SEQ_CST);
 	judge(caller, call, ret, at, exact ? &outcome : NULL);
-	/* What is asked for while a filter comes is not foretold, but it counts. */
+	/* The result of a call is not predicted while a filter comes, but its effects count. */
 	if (!exact && ret >= 0 && call->target == TARGET_OWN)
 		learn(&caller->model, call);
 	if (is_birth(call->command) && !exact && (ret > 0 || caller->index % 8 == 0)) {
-		/* Held back or not: who knows. */
+		/* It is not known whether signals are held back. */
 		raw_sigprocmask(SIG_SETMASK, caller->mask, NULL);
 	}
 	clean(caller, call);
 }
 
-/* A fresh open file in place of the one that is narrowed. */
+/* Replaces the open file, which LIMIT has narrowed, by a fresh one. */
 static void reopen(struct caller *caller)
 {
 	int before = filtered(caller), fd = open_device(), after = filtered(caller);

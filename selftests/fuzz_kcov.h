@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What of the module a call has reached, by kcov, where the kernel has it and the
- * module is built for it; calls that reached something new are made again, changed.
- * What is asked then depends on what came of what was asked before: no seed tells it.
+ * Guidance by kcov, where the kernel has it and the module is built for it: calls that reached new
+ * places of the module are made again, with changes. Such calls depend on the results of earlier
+ * ones, so a seed does not reproduce them.
  */
 #ifndef SPAWNCTL_FUZZ_KCOV_H
 #define SPAWNCTL_FUZZ_KCOV_H
@@ -12,10 +12,10 @@
 #define KCOV_INIT	_IOR('c', 1, unsigned long)
 #define KCOV_ON		_IO('c', 100)
 #define KCOV_LONGS	4096
-#define KCOV_PCS	8192	/* the module's are some hundreds */
+#define KCOV_PCS	8192	/* the module has some hundreds */
 #define KCOV_KEPT	512
 
-/* Of all workers together. */
+/* Shared by all workers. */
 struct kcov_found {
 	unsigned long pcs[KCOV_PCS];
 	unsigned int distinct;
@@ -46,14 +46,14 @@ static inline void kcov_open(struct kcov *kcov, struct kcov_found *found, struct
 		kcov->found = found;
 }
 
-/* By the thread whose calls they are. */
+/* Called by the thread whose calls are to be traced. */
 static inline void kcov_start(struct kcov *kcov)
 {
 	if (kcov->found && ioctl(kcov->fd, KCOV_ON, 0))
 		kcov->found = NULL;
 }
 
-/* Half of the calls are changed ones of those that are kept. */
+/* Replaces half of the calls by kept ones, with changes. */
 static inline void kcov_before(struct kcov *kcov, struct maker *maker, struct call *call)
 {
 	unsigned int kept, n;
@@ -72,7 +72,7 @@ static inline void kcov_before(struct kcov *kcov, struct maker *maker, struct ca
 		call->place = PLACE_PLAIN;
 		call->dirt = 0;
 	}
-	/* As the maker does it, but by numbers of our own. */
+	/* As the maker does it, but without use of the maker's random numbers. */
 	own = maker->rng;
 	maker->rng = kcov->rng;
 	if (call->command == SPAWNCTL_IOC_LIMIT) {
@@ -82,7 +82,7 @@ static inline void kcov_before(struct kcov *kcov, struct maker *maker, struct ca
 			make_limit(&maker->rng, &call->image.limit);
 	} else if (is_birth(call->command)) {
 		spoil_clone(maker, &call->image.clone);
-		/* Addresses of another worker's are none of ours. */
+		/* The kept call may have addresses of another worker's arena. */
 		tame_clone(maker, &call->image.clone);
 		call->script_seed = rnd(&maker->rng);
 	}
@@ -112,7 +112,7 @@ static inline void kcov_after(struct kcov *kcov, const struct call *call)
 				break;
 		}
 	}
-	/* An edge or dirt is the place's, and not kept with it. */
+	/* The image is kept without its place, edge or dirt. A raced one may have changed. */
 	if (!fresh || call->place == PLACE_RACED)
 		return;
 	n = __atomic_fetch_add(&kcov->found->kept, 1, __ATOMIC_SEQ_CST) % KCOV_KEPT;

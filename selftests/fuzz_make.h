@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * How calls are made up: from one that is well, with some things spoilt.
+ * Generates calls: valid ones, some members of which are then spoiled.
  */
 #ifndef SPAWNCTL_FUZZ_MAKE_H
 #define SPAWNCTL_FUZZ_MAKE_H
@@ -138,7 +138,7 @@ static inline void make_stack(struct maker *maker, struct spawnctl_clone *clone)
 	}
 }
 
-/* A struct that asks for a child and has no fault in it. */
+/* Makes a valid request for a child. */
 static inline void make_clone(struct maker *maker, unsigned int command,
 			      struct spawnctl_clone *clone)
 {
@@ -178,7 +178,7 @@ static inline void make_clone(struct maker *maker, unsigned int command,
 	}
 }
 
-/* One fault, or something that is none but rare. */
+/* Makes one member invalid, or gives it a valid but rare value. */
 static inline void spoil_clone(struct maker *maker, struct spawnctl_clone *clone)
 {
 	struct rng *rng = &maker->rng;
@@ -226,7 +226,7 @@ static inline void spoil_clone(struct maker *maker, struct spawnctl_clone *clone
 	}
 }
 
-/* What is asked may be nonsense, but it is to hurt none but the child. */
+/* Changes a request, which may be invalid, so that it can harm nothing but the child. */
 static inline void tame_clone(const struct maker *maker, struct spawnctl_clone *clone)
 {
 	__u64 top = clone->stack + clone->stack_size;
@@ -275,7 +275,7 @@ static inline void make_limit(struct rng *rng, struct spawnctl_limit *limit)
 
 static inline unsigned int make_command(struct rng *rng)
 {
-	/* Not the letters of what the kernel answers for every file. */
+	/* Without the types of ioctls that the kernel serves on every file. */
 	static const unsigned char letters[] = {
 		SPAWNCTL_MAGIC, SPAWNCTL_MAGIC - 1, SPAWNCTL_MAGIC + 1, 0xff, 'S',
 	};
@@ -303,8 +303,8 @@ static inline void step(struct step **at, long nr, long a, long b, long c, long 
 }
 
 /*
- * What a child does. On a kernel where a child that dumps core takes its parent
- * along it does not, as the parent is not dumpable, unless all this is lethal.
+ * Makes the script of a child. Before 5.16, a child that dumps core ends its parent as well. Here
+ * it dumps none, as the parent is not dumpable, except in a deadly batch.
  */
 static inline void make_script(struct maker *maker, struct call *call)
 {
@@ -348,7 +348,7 @@ static inline void make_script(struct maker *maker, struct call *call)
 			at[-1].zero = end;
 			break;
 		case 7:
-			/* To itself; the number comes from the step before. */
+			/* To itself: the step before stores the id as the argument. */
 			step(&at, SYS_getpid, 0, 0, 0, 0);
 			at[-1].dst = &at->a[0];
 			step(&at, SYS_kill, NOBODY, one_in(rng, 2) ? SIGSTOP : 1 + below(rng, 64),
@@ -369,7 +369,7 @@ static inline void make_script(struct maker *maker, struct call *call)
 	step(&at, one_in(rng, 8) ? SYS_exit : SYS_exit_group, 0, 0, 0, 0);
 }
 
-/* The place, and what lies there beside the struct. */
+/* Chooses the size and place of the struct, and a nonzero byte behind it. */
 static inline void make_place(struct maker *maker, struct call *call)
 {
 	struct rng *rng = &maker->rng;
@@ -386,12 +386,12 @@ static inline void make_place(struct maker *maker, struct call *call)
 		call->place = 1 + below(rng, PLACE_RACED - 1);
 	if (call->place == PLACE_EDGE)
 		call->cut = 1 + below(rng, known);
-	/* Others could not follow what becomes of the open file. */
+	/* The model cannot follow what a raced LIMIT does to the caller's own open file. */
 	if (call->place == PLACE_RACED && call->command == SPAWNCTL_IOC_LIMIT)
 		call->target = TARGET_ROAMING;
 }
 
-/* The next call. */
+/* Makes the next call. */
 static inline void make_call(struct maker *maker, struct call *call)
 {
 	struct rng *rng = &maker->rng;
@@ -406,7 +406,7 @@ static inline void make_call(struct maker *maker, struct call *call)
 		make_limit(rng, &call->image.limit);
 	} else {
 		make_clone(maker, call->command, &call->image.clone);
-		/* Most are refused: children cost a thousand times as much. */
+		/* Most calls are refused, as a child costs a thousand times as much. */
 		if (!one_in(rng, 6))
 			for (n = below(rng, 4); n < 4; n++)
 				spoil_clone(maker, &call->image.clone);
@@ -416,7 +416,7 @@ static inline void make_call(struct maker *maker, struct call *call)
 	make_place(maker, call);
 }
 
-/* One thing in a struct that others may be reading. */
+/* Changes a struct that a call may be reading. */
 static inline void scribble(struct maker *maker, union image *image)
 {
 	struct rng *rng = &maker->rng;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What must come of a call, by <linux/spawnctl.h> alone: the errors that it may
- * have, and whether it may do without one.
+ * Predicts a call's outcome from <linux/spawnctl.h> alone: the errors that it may return, and
+ * whether it may succeed.
  */
 #ifndef SPAWNCTL_FUZZ_ORACLE_H
 #define SPAWNCTL_FUZZ_ORACLE_H
@@ -15,19 +15,19 @@ struct outcome {
 	int success;
 };
 
-/* An open file that is one thread's alone, and what is known of its caller. */
+/* An open file that only one thread uses, and what is known of that thread. */
 struct model {
 	__u32 commands;
 	__u32 flags;
 	__u32 in_force;
 	__u64 children;
 	int autoreap;		/* the kernel has it */
-	int filtered;		/* 0 and 1 are certain */
+	int filtered;		/* the caller is under a filter */
 	int no_tasks;		/* RLIMIT_NPROC or the like may be reached */
 	int no_init;		/* the pid namespace's init may be gone */
 	int no_files;		/* no descriptor may be left */
 	int time_namespace;
-	int no_spawn;		/* SPAWN is EINVAL in that */
+	int no_spawn;		/* SPAWN is EINVAL in a time namespace */
 	int cgroup;
 };
 
@@ -60,7 +60,7 @@ static inline struct outcome must(int error)
 	return outcome;
 }
 
-/* Whatever is asked, and whoever else is at it. */
+/* The widest outcome: any request, while other tasks change the file and the struct. */
 static inline struct outcome anything(unsigned int command)
 {
 	static const int common[] = { EFAULT, EINVAL, E2BIG, EBADF, ENOTTY };
@@ -86,7 +86,7 @@ static inline struct outcome anything(unsigned int command)
 	return outcome;
 }
 
-/* Whether @size bytes can be written there: 0, 1, or 2 for "now and then". */
+/* Whether @size bytes at @address can be written. 0: no, 1: yes, 2: at times. */
 static inline int writable(const struct maker *maker, __u64 address, unsigned int size)
 {
 	__u64 base = (uintptr_t)maker->arena;
@@ -121,7 +121,7 @@ static inline int bad_stack(const struct spawnctl_clone *clone)
 		return 1;
 	if (clone->stack + clone->stack_size >= 1ULL << 56)
 		return 1;
-	/* Between that and 47 bits it depends on the machine. */
+	/* Between 47 and 56 bits it depends on the machine. */
 	if (clone->stack + clone->stack_size > (1ULL << 47) - FUZZ_PAGE)
 		return -1;
 	return top <= clone->stack;
@@ -165,7 +165,7 @@ static inline int bad_clone(const struct call *call, const struct model *model)
 	return 0;
 }
 
-/* What is asked is well, as far as the device itself can tell. */
+/* The outcome of a request that bad_clone() has found valid. */
 static inline struct outcome birth_outcome(const struct call *call, const struct model *model,
 					   const struct maker *maker)
 {
@@ -233,7 +233,7 @@ static inline int bad_limit(const struct spawnctl_limit *limit, const struct mod
 	return 0;
 }
 
-/* What must come of a call on a file of one's own, whose struct nobody else writes. */
+/* The outcome of a call on the caller's own file, whose struct no other thread writes. */
 static inline struct outcome foretell(const struct call *call, const struct model *model,
 				      const struct maker *maker)
 {
@@ -269,7 +269,7 @@ static inline struct outcome foretell(const struct call *call, const struct mode
 	return error ? must(error) : birth_outcome(call, model, maker);
 }
 
-/* What a call that was well has changed. */
+/* Notes what a successful call has changed. */
 static inline void learn(struct model *model, const struct call *call)
 {
 	const struct spawnctl_limit *limit = &call->image.limit;
@@ -291,7 +291,7 @@ static inline void learn(struct model *model, const struct call *call)
 				SPAWNCTL_LIMIT_FLAGS | SPAWNCTL_LIMIT_CHILDREN);
 }
 
-/* Whether INFO has said what is known of the file. */
+/* Whether INFO agrees with the model. */
 static inline int info_is_true(const struct spawnctl_info *info, const struct model *model)
 {
 	__u32 births = 1U << SPAWNCTL_CMD_SPAWN | 1U << SPAWNCTL_CMD_FORK;

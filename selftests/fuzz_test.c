@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The device's ioctls, with arguments that are made up, by threads that are
- * disturbed meanwhile: what comes of each is what <linux/spawnctl.h> says, and
- * nothing hangs or is left behind.
+ * Calls the device's ioctls with generated arguments, from threads that are disturbed meanwhile.
+ * Each result must be one that <linux/spawnctl.h> allows, and nothing may hang or be left behind.
  *
- * A supervisor starts workers, processes that may die of it, each for one batch of
- * calls. What a batch asks is a function of SPAWNCTL_SEED and the batch's number;
- * SPAWNCTL_FUZZ_BATCH makes one alone. Where there is kcov half of it is not, but
- * for SPAWNCTL_FUZZ_UNGUIDED.
+ * A supervisor starts workers, each a process that makes one batch of calls and may die of it. The
+ * calls of a batch are a function of SPAWNCTL_SEED and the batch's number. SPAWNCTL_FUZZ_BATCH
+ * makes that batch alone. Where the kernel has kcov, half of the calls depend on earlier results
+ * instead, unless SPAWNCTL_FUZZ_UNGUIDED is set.
  */
 #include <dirent.h>
 #include "fuzz_worker.h"
@@ -77,7 +76,7 @@ static void print_file(const char *dir, const char *name)
 	fprintf(stderr, "# %s: %s\n", path, text);
 }
 
-/* Where each thread of a process is, in the kernel. */
+/* Prints where in the kernel each thread of @pid is. */
 static void print_stacks(pid_t pid)
 {
 	struct dirent *entry;
@@ -98,7 +97,7 @@ static void print_stacks(pid_t pid)
 		closedir(dir);
 }
 
-/* Runs @fn for all whose parent, or group, is @id; how many. */
+/* Runs @fn for each process whose parent, or group if @by_group, is @id. Returns their number. */
 static unsigned int each_process(int by_group, pid_t id, void (*fn)(pid_t pid))
 {
 	int parent, group, n = 0, fd;
@@ -133,7 +132,7 @@ static void end_process(pid_t pid)
 	kill(pid, SIGKILL);
 }
 
-/* What the open file that several workers have had came to. */
+/* Checks the open file that workers have shared, and opens another one if @again. */
 static void renew_common(struct __test_metadata *_metadata, struct common *common, int again,
 			 struct rng *rng)
 {
@@ -186,7 +185,7 @@ static void end_job(struct __test_metadata *_metadata, FIXTURE_SELF(fuzz) self,
 	char cgroup[64];
 	unsigned int row, error;
 
-	/* Who outlives a worker that was killed is not to outlive the batch. */
+	/* Processes that outlive a killed worker must not outlive its batch. */
 	kill(-job->group, SIGKILL);
 	for (row = 0; row < ROWS; row++)
 		for (error = 0; error < ERRNOS; error++)
@@ -215,7 +214,7 @@ static void watch_job(struct __test_metadata *_metadata, FIXTURE_SELF(fuzz) self
 {
 	__u64 now = raw_now_us();
 
-	/* Signals of its own may have stopped it. */
+	/* Its own signals may have stopped it. */
 	kill(-job->group, SIGCONT);
 	if (job->calls != job->last_calls) {
 		job->last_calls = job->calls;
@@ -241,7 +240,7 @@ static unsigned int running(FIXTURE_SELF(fuzz) self)
 	return n;
 }
 
-/* Ends what has ended. */
+/* Collects the workers that have ended, and watches the others. */
 static void supervise(struct __test_metadata *_metadata, FIXTURE_SELF(fuzz) self)
 {
 	int status, i;
@@ -256,7 +255,7 @@ static void supervise(struct __test_metadata *_metadata, FIXTURE_SELF(fuzz) self
 			watch_job(_metadata, self, &self->jobs[i]);
 }
 
-/* Not strerrorname_np(3), which an old libc has not. */
+/* Not strerrorname_np(3), which an old libc lacks. */
 static const char *error_name(int error)
 {
 	static const char * const names[ERRNOS] = {
@@ -293,6 +292,7 @@ static void print_tally(FIXTURE_SELF(fuzz) self, __u64 us)
 	}
 }
 
+/* Every result is one that the contract allows; no worker hangs; no child or record is left. */
 TEST_F_TIMEOUT(fuzz, what_comes_of_it, 7200)
 {
 	unsigned int count = scaled(newest_kernel() ? 10000000 : 2000000, 20000, "calls");
@@ -311,7 +311,7 @@ TEST_F_TIMEOUT(fuzz, what_comes_of_it, 7200)
 			if (self->jobs[i].pid || self->calls >= count || next >= last ||
 			    self->failed)
 				continue;
-			/* While nobody has it, or those who have it go on with it. */
+			/* Replace the shared file every AGE batches, once no worker runs. */
 			if ((next % AGE == 0 && !running(self)) || self->common->fd < 0)
 				renew_common(_metadata, self->common, 1, &rng);
 			else if (next % AGE == 0)
@@ -324,7 +324,7 @@ TEST_F_TIMEOUT(fuzz, what_comes_of_it, 7200)
 	renew_common(_metadata, self->common, 0, &rng);
 	print_tally(self, raw_now_us() - start);
 
-	/* Children of those that were killed are ours now. */
+	/* The children of killed workers are this process's now. */
 	for (limit = raw_now_us() + 20000000; raw_now_us() < limit; raw_sleep_us(10000)) {
 		while (waitpid(-1, NULL, __WALL | WNOHANG) > 0)
 			;
@@ -339,7 +339,7 @@ TEST_F_TIMEOUT(fuzz, what_comes_of_it, 7200)
 	if (!one) {
 		EXPECT_LT(0U, self->batches[CALM]);
 		EXPECT_LT(0ULL, self->filtered);
-		/* About one in 18, and fewer where calls that were refused are kept. */
+		/* About one call in 18 makes a child; fewer if kcov has refused calls repeated. */
 		EXPECT_LE(self->calls / 30, self->tally[ROW_SPAWN][0] + self->tally[ROW_FORK][0]);
 	}
 }
@@ -362,7 +362,7 @@ static struct outcome told(struct call *call, struct model *model, const struct 
 	allows(&_foretold, ret); \
 })
 
-/* Who judges the calls finds a wrong answer, and knows the right one. */
+/* The control: the oracle rejects wrong results, and accepts right ones. */
 TEST(control_oracle)
 {
 	struct maker maker = { .arena = make_arena(), .argv = program_argv };
@@ -401,7 +401,7 @@ TEST(control_oracle)
 	}
 }
 
-/* The same seed makes the same calls, and another one others. */
+/* The same seed makes the same calls, another seed makes different ones. */
 TEST(same_seed_same_calls)
 {
 	struct maker maker = { .arena = make_arena(), .argv = program_argv, .cgroup = 7 };

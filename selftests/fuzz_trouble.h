@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What disturbs a worker's calls, from another of its threads, which reaps the
- * children too.
+ * Disturbs a worker's calls, from another of its threads. That thread also reaps the children.
  */
 #ifndef SPAWNCTL_FUZZ_TROUBLE_H
 #define SPAWNCTL_FUZZ_TROUBLE_H
 
 #include "fuzz_caller.h"
 
-/* A child of ours and no other, whoever has its number by now. */
+/* Sends a signal to @pid if it is a child of this worker: the id may have been reused. */
 static void signal_child(struct rng *rng, pid_t pid)
 {
 	static const int signals[] = {
@@ -39,7 +38,7 @@ static void reap(long *slots)
 	}
 }
 
-/* The page of the struct, or of the stack, goes or comes back. */
+/* Takes away the page of a struct or a stack, or write access to it, and gives it back. */
 static void disturb_page(struct maker *maker, unsigned int page)
 {
 	void *at = (void *)at_page(maker, page);
@@ -115,7 +114,7 @@ static void disturb(struct maker *maker)
 		disturb_file(caller, rng);
 		break;
 	case 5:
-		/* Children that have stopped, or been stopped. */
+		/* Resume children that have stopped. */
 		kill(0, SIGCONT);
 		break;
 	default:

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A worker: a process whose threads make one batch of calls while another disturbs
- * them.
+ * A worker: a process whose threads make one batch of calls while another thread disturbs them.
  */
 #ifndef SPAWNCTL_FUZZ_WORKER_H
 #define SPAWNCTL_FUZZ_WORKER_H
 
 #include "fuzz_trouble.h"
 
-/* Every child that a call has told of was a child of ours. */
+/* Checks that each id that a call returned was reaped as a child of this worker. */
 static void compare_children(struct job *job)
 {
 	unsigned int i, k, n;
@@ -28,7 +27,7 @@ static void compare_children(struct job *job)
 	}
 }
 
-/* What makes this batch what it is. 0, or the line where it failed. */
+/* Sets up what is special about this batch. Returns 0, or the line that failed. */
 static int set_up(struct job *job, char *cgroup, size_t size, int *cgroup_fd)
 {
 	struct rlimit no_core = { 0, 0 };
@@ -46,7 +45,7 @@ static int set_up(struct job *job, char *cgroup, size_t size, int *cgroup_fd)
 	if (job->temper == NO_TASKS &&
 	    setresuid(UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED))
 		return __LINE__;
-	/* Another user's process loses that, and may dump no core; nor may the others. */
+	/* The change of credentials may have reset both. Only a deadly worker may dump core. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) ||
 	    prctl(PR_SET_DUMPABLE, job->temper == DEADLY))
 		return __LINE__;
@@ -84,7 +83,7 @@ static int set_up_caller(struct caller *caller, struct job *job, long *slots, in
 	return caller->fd < 0 ? __LINE__ : 0;
 }
 
-/* The whole life of a worker; its status is 0 if it came to its end. */
+/* Runs a worker. Returns its exit status, 0 if it came to its end. */
 static int work(struct job *job)
 {
 	struct rlimit few_tasks = { 8, 8 }, few_files = { 16, 16 }, files = { 1024, 4096 };

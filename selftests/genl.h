@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The netlink family as its tests need it, over libmnl.
+ * Requests and events of the netlink family, for its tests, on top of libmnl.
  */
 #ifndef SPAWNCTL_GENL_H
 #define SPAWNCTL_GENL_H
@@ -19,15 +19,15 @@
 struct genl {
 	struct mnl_socket *socket;
 	unsigned int seq;
-	uint16_t family;	/* 0: not there */
+	uint16_t family;	/* 0: not registered */
 	uint32_t events;	/* the group's number */
-	unsigned int ops;	/* how many the family has */
-	char told[128];		/* by the last answer, if it was an error */
-	unsigned int about;	/* where in the request that was; 0: not said */
-	bool no_address;	/* requests are written, as if to a file */
+	unsigned int ops;	/* number of the family's operations */
+	char told[128];		/* message of the last error */
+	unsigned int about;	/* its offset in the request; 0: not given */
+	bool no_address;	/* send by write(2), without an address */
 };
 
-/* Room for a request, and the request */
+/* A buffer for a request, and the request in it */
 struct genl_request {
 	char room[256];
 	struct nlmsghdr *header;
@@ -67,7 +67,7 @@ static inline void genl_note_error(struct genl *genl, const struct nlmsghdr *ans
 	}
 }
 
-/* Sends @request and gives each answer to @fn: 0 or -errno */
+/* Sends @request and passes each answer to @fn. Returns 0 or -errno */
 static inline int genl_talk(struct genl *genl, struct genl_request *request,
 			    int (*fn)(const struct nlmsghdr *answer, void *data), void *data)
 {
@@ -128,7 +128,7 @@ static inline int genl_note_family(const struct nlmsghdr *answer, void *data)
 	return 0;
 }
 
-/* 0, or -errno: -ENOENT where there is no such family */
+/* Looks the family up. Returns 0 or -errno; -ENOENT if it is not registered */
 static inline int genl_find(struct genl *genl)
 {
 	struct genl_request request;
@@ -167,13 +167,13 @@ static inline int genl_join(struct genl *genl)
 	       -errno : 0;
 }
 
-/* What stats-get has told */
+/* The answer to stats-get */
 struct counts {
 	uint64_t totals[SPAWNCTL_A_STATS_MAX + 1];	/* by attribute */
 	uint64_t waits[SPAWNCTL_WAIT_BUCKETS];
 	uint64_t failures[LAST_ERRNO + 1];
 	unsigned int messages;
-	unsigned int odd;	/* attributes that it must not have */
+	unsigned int odd;	/* number of attributes that it must not have */
 };
 
 static inline void genl_note_count(const struct nlattr *nest, uint64_t *counts, uint32_t n,
@@ -189,7 +189,7 @@ static inline void genl_note_count(const struct nlattr *nest, uint64_t *counts, 
 		if (mnl_attr_get_type(part) == SPAWNCTL_A_COUNT_VALUE)
 			value = mnl_attr_get_u64(part);
 	}
-	/* Each is told once, and none that is nothing */
+	/* Each key comes once, and never with the value 0 */
 	if (key >= n || !value || counts[key])
 		all->odd++;
 	else
@@ -231,7 +231,7 @@ static inline int genl_stats(struct genl *genl, int descriptor, struct counts *c
 	return genl_talk(genl, &request, genl_note_stats, counts);
 }
 
-/* What an event has told: absent ones are 0, as has[] says */
+/* The attributes of an event. An absent one is 0 in number[] and false in has[] */
 struct seen {
 	uint64_t number[SPAWNCTL_A_EVENT_MAX + 1];	/* by attribute */
 	bool has[SPAWNCTL_A_EVENT_MAX + 1];
@@ -262,7 +262,10 @@ static inline bool genl_note_event(const struct nlmsghdr *message, struct seen *
 	return true;
 }
 
-/* The next event: 1; 0 if none comes for @patience ms; or -errno (ENOBUFS: some are lost) */
+/*
+ * Receives the next event. Returns 1; 0 if none comes within @patience ms; or -errno (-ENOBUFS:
+ * events have been lost).
+ */
 static inline int genl_event(struct genl *genl, struct seen *seen, int patience)
 {
 	struct pollfd poll_fd = { .fd = mnl_socket_get_fd(genl->socket), .events = POLLIN };
