@@ -147,7 +147,7 @@ TEST_F_TIMEOUT(born_blocked, control, 300)
 
 	self->clone.flags = 0;
 	self->clone.window_mask = 0;
-	/* Without the gap, the call of a caller that blocks nothing would be restarted forever. */
+	/* With a shorter gap, a caller that blocks nothing would restart its call forever. */
 	storm = storm_start(-getpid(), FATAL, GAP_US);
 	ASSERT_NE(NULL, storm);
 	for (i = 0; i < count && toll.died < 20; i++) {

@@ -26,7 +26,7 @@ static int write_text(const char *path, const char *text)
 	return ret;
 }
 
-/* Removes what any test made below GROUP. The test itself leaves it; its children have ended. */
+/* Removes what any test made below GROUP. This process leaves it first; its children have ended. */
 static void clean_up(void)
 {
 	write_text(ROOT "/cgroup.procs", "0");

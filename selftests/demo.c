@@ -242,8 +242,8 @@ static char state_of(pid_t pid)
 }
 
 /*
- * Sends SIGTSTP to the child before its exec. Returns whether the parent returned all the same,
- * and the new program is stopped.
+ * Sends SIGTSTP to the child before its exec. Returns whether the parent has returned nevertheless,
+ * with the new program stopped.
  */
 static int stop(enum method method)
 {

@@ -395,7 +395,7 @@ TEST_F(descriptor, preload_number_taken)
 	EXPECT_EQ(0, run_self("device", "--taken", NULL)) TH_LOG("%s", said);
 }
 
-/* Closes the descriptors of other threads: no call may fail for that. */
+/* Closes the descriptors that other threads have opened: no call may fail because of that. */
 static void *close_all(void *arg)
 {
 	while (!READ_ONCE(taker.stop))

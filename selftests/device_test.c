@@ -55,7 +55,7 @@ TEST_F(device, is_kept)
 	EXPECT_EQ(-1, device_fd(0));
 	EXPECT_EQ(0, spawn_true(self->attr));
 	fd = device_fd(0);
-	/* Above the numbers that the program uses, and below 64, where the table need not grow */
+	/* Above the program's own low numbers, and below 64, where the table need not grow */
 	EXPECT_LE(32, fd);
 	EXPECT_GT(64, fd);
 	EXPECT_EQ(FD_CLOEXEC, fcntl(fd, F_GETFD));
@@ -76,7 +76,7 @@ TEST_F(device, is_asked_for_when_closed)
 	}
 }
 
-/* closefrom works on if a filter denies close_range(2) after the library has used it once. */
+/* closefrom still works if a filter denies close_range(2) after the library has used it once. */
 TEST_F(device, close_range_goes_away)
 {
 	spawnctl_file_actions_t *actions;
@@ -97,7 +97,7 @@ TEST_F(device, close_range_goes_away)
 
 /*
  * A file that has taken the kept descriptor's number stays open, and the library keeps no second
- * descriptor beside it. Otherwise threads with tables of their own would leave ever more open.
+ * descriptor beside it. Otherwise threads with tables of their own would leak descriptors.
  */
 TEST_F(device, number_is_anothers)
 {
@@ -127,7 +127,7 @@ TEST_F(device, number_is_anothers)
 	}
 }
 
-/* A fork's child can spawn by the device. */
+/* A fork's child can spawn through the device. */
 TEST_F(device, in_a_forks_child)
 {
 	pid_t pid;
@@ -169,7 +169,7 @@ static int given(void)
 	found = device_fd(4);
 	if (found >= 0)
 		return 8;
-	/* A child that closes the descriptor in its own table does not take it from its parent */
+	/* The parent uses its descriptor even after a child has closed it in a table of its own */
 	for (i = 0; i < 2; i++) {
 		pid_t pid = vfork();
 
@@ -272,7 +272,7 @@ TEST_F(device, answered_zero)
 	EXPECT_EQ(0, spawn_true(NULL));
 }
 
-/* A denied backend is followed by the next one. If it was demanded, the spawn fails instead. */
+/* If a backend is denied, the library tries the next one, unless the denied one was demanded. */
 TEST_F(device, ladder)
 {
 	enum spawnctl_backend backend;
@@ -332,7 +332,7 @@ TEST_F(device, no_close_range)
 	spawnctl_file_actions_init(&actions);
 	spawnctl_file_actions_addclosefrom(actions, 3);
 	ASSERT_EQ(0, filter(436, SECCOMP_RET_ERRNO | ENOSYS));
-	/* No second child is made for that, not even the first time: no SIGCHLD comes */
+	/* The fallback makes no second child, not even the first time: no SIGCHLD comes */
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL);
@@ -370,7 +370,10 @@ TEST_F(device, no_table_can_be_made)
 	spawnctl_file_actions_destroy(actions);
 }
 
-/* The device cannot be used: a spawn goes by clone3, or fails if the device is demanded. */
+/*
+ * While the device cannot be used, a spawn falls back to clone3, or fails if it demands the device.
+ * Neither leaves a descriptor open.
+ */
 static void is_absent(struct __test_metadata *_metadata, spawnctl_attr_t *demanded, int error)
 {
 	enum spawnctl_backend backend;
@@ -436,8 +439,8 @@ static int filter_all_but_spawn(int fd)
 
 /*
  * Under that filter any other ioctl is fatal. So the library must make none: not in a spawn
- * that succeeds, in one that fails, or in spawnctl_backend(). What LIMIT has taken away it must
- * not try by clone(2).
+ * that succeeds, in one that fails, or in spawnctl_backend(). It must not fall back to clone(2)
+ * for what LIMIT has taken away.
  */
 static int in_a_filter(int fd)
 {
@@ -533,7 +536,7 @@ static int run_with(int fd, char *what)
 	return wait_status(pid);
 }
 
-/* A filter that allows SPAWN on one descriptor, and no other way to a child, is enough. */
+/* The library works under a filter that allows SPAWN on one descriptor and no other child. */
 TEST_F(device, only_spawn_is_let_through)
 {
 	struct spawnctl_limit limit = {
@@ -603,7 +606,7 @@ TEST_F(device, other_devices)
 	EXPECT_LT(0U, tried);
 }
 
-/* If a filter denies ioctl(2) with EPERM, a spawn goes by clone3. */
+/* If a filter denies ioctl(2) with EPERM, a spawn falls back to clone3. */
 TEST_F(device, ioctl_is_eperm)
 {
 	enum spawnctl_backend backend;

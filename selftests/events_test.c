@@ -342,7 +342,7 @@ TEST_F(events, a_listener_that_does_not_read)
 	ASSERT_EQ(0, genl_join(&self->genl));
 	many_thread(&many);
 	EXPECT_EQ(0U, many.wrong);
-	/* Do not read before a drop: a listener can keep up with a slow sender */
+	/* Read only after a drop: otherwise the listener might keep up with a slow sender */
 	while (!has_dropped(&self->genl))
 		usleep(1000);
 
@@ -557,7 +557,7 @@ static void early_bird(struct __test_metadata *_metadata, FIXTURE_SELF(events) s
 	ASSERT_TRUE(exited_with(raw_spawn_exit(self->fd, SPAWNCTL_IOC_FORK, &sigchld), 0));
 	/*
 	 * An entitled listener hears the event, unless the other one made the family mute. That
-	 * can only be on a kernel without a filter for each listener (5.11 to 6.7).
+	 * happens only on a kernel that cannot select the listeners (5.11 to 6.7).
 	 */
 	sends = !system("spawnctl info --json | jq -e .events >/dev/null");
 	if (!insist || !kernel_at_least(5, 11) || kernel_at_least(6, 8))

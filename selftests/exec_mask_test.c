@@ -128,7 +128,7 @@ static int fail_to_exec_then_report(void *arg)
 	return become_report(arg);
 }
 
-/* A failed execve(2) does not use the exec mask up. */
+/* A failed execve(2) does not use up the exec mask. */
 TEST_F(exec_mask, after_a_failed_one)
 {
 	pid_t pid;
@@ -169,7 +169,7 @@ static int fork_then_report(void *arg)
 	return 0;
 }
 
-/* A child that the child makes by clone(2) has no exec mask. */
+/* The child's own child, made by clone(2), has no exec mask. */
 TEST_F(exec_mask, is_not_inherited)
 {
 	struct spawnctl_clone clone = {
@@ -186,7 +186,7 @@ TEST_F(exec_mask, is_not_inherited)
 	EXPECT_EQ(OTHERS, reported(_metadata, self->report[0], pid));
 }
 
-/* Is ended from outside, long before the 20 seconds are over. */
+/* Sleeps until it is ended from outside, long before the 20 s are over. */
 static int linger(void *arg)
 {
 	raw_sleep_us(20 * 1000000);
@@ -205,7 +205,7 @@ static int exec_by_a_thread(void *arg)
 	return linger(NULL);
 }
 
-/* The exec mask applies when another thread of the child executes, which SPAWN did not make. */
+/* The exec mask also applies if a second thread of the child executes, which SPAWN did not make. */
 TEST_F(exec_mask, by_a_second_thread)
 {
 	pid_t pid;
@@ -428,14 +428,14 @@ static int wait_and_report(void *arg)
 	return 127;
 }
 
-#define CROWD	320	/* one of the module's 64 buckets has more births than the 4 it keeps */
+#define CROWD	320	/* at least one of the module's 64 buckets exceeds the 4 births it keeps */
 
 static int one_of_the_crowd(int fd, struct crowd *crowd)
 {
 	int i;
 
 	close(crowd->go[1]);
-	/* The later rounds reuse the records of the first, of which there are more than are kept */
+	/* Later rounds reuse the births of the first one, as far as the module keeps them */
 	for (i = 0; i < 3; i++)
 		if (wait_status(spawnctl_thread(fd, &all_then_some, wait_and_report, crowd)))
 			return 1;

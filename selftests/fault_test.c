@@ -183,8 +183,8 @@ static int set_knob(const char *dir, const char *name, const char *value)
 static const char * const kinds[] = { "failslab", "fail_page_alloc", "fail_usercopy" };
 
 /*
- * Enables every kind of fault, without messages: the kernel reports a failed allocation by a call
- * trace, as it does a bug.
+ * Enables every kind of fault, without messages: the kernel reports a failed allocation with a
+ * call trace, as it does a bug.
  */
 static int set_up_faults(void)
 {
@@ -486,7 +486,7 @@ static long finit_module(int fd)
 
 /*
  * A load of the module with a fault at any one point fails as documented or succeeds, and leaves
- * nothing. Most points are in the kernel's module loader, which is slow on such a kernel.
+ * nothing. Most points are in the kernel's module loader, which is slow on a debug kernel.
  */
 TEST_F_TIMEOUT(loading, every_point, 1800)
 {

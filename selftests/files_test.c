@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The child's descriptor table: a copy or, with SPAWNCTL_SHARE_FILES, the caller's own. In that
- * the child can close any descriptor, even the device on which the call was made.
+ * The child's descriptor table: a copy or, with SPAWNCTL_SHARE_FILES, the caller's own. In a shared
+ * table the child can close any descriptor, even the device on which the call was made.
  */
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -126,7 +126,7 @@ TEST_F_TIMEOUT(files, device_closed_in_the_call, 600)
 		ASSERT_EQ(-1, fcntl(self->fd, F_GETFD));
 		ASSERT_EQ(EBADF, errno);
 	}
-	/* The device still works for the next task that opens it. */
+	/* The device still works when it is opened again. */
 	self->fd = spawnctl_open();
 	ASSERT_LE(0, self->fd);
 	EXPECT_EQ(0, spawnctl_info(self->fd, &info));
@@ -220,7 +220,7 @@ static int close_all_unshared(void *arg)
 	return shared->opened == 0 ? 0 : 3;
 }
 
-/* A child that shares the table can get an empty one of its own by CLOSE_RANGE_UNSHARE. */
+/* A child that shares the table can get an empty one of its own with CLOSE_RANGE_UNSHARE. */
 TEST_F(files, close_range_unshare)
 {
 	struct stat before, after;

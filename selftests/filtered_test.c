@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A task under a seccomp filter cannot make a child by the device, no matter when and by whom it
- * was opened, unless a task without a filter has marked the descriptor (SPAWNCTL_LIMIT_FILTERED).
+ * A task under a seccomp filter cannot make a child through the device, regardless of when and by
+ * whom it was opened, unless a task without a filter has marked the descriptor
+ * (SPAWNCTL_LIMIT_FILTERED).
  */
 #include <pthread.h>
 #include <sys/prctl.h>
@@ -70,7 +71,7 @@ TEST_F(contract, marked)
 	EXPECT_EQ(EACCES, open_error(path));
 }
 
-/* The mark widens what a descriptor allows. Once LIMIT is taken away, it can be set no more. */
+/* The mark widens what a descriptor allows. Once LIMIT is taken away, it cannot be set. */
 TEST_F(contract, mark_is_part_of_limit)
 {
 	ASSERT_EQ(0, spawnctl_limit(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_COMMANDS,
@@ -328,7 +329,7 @@ static long parked_meanwhile(struct __test_metadata *_metadata, unsigned long co
 	return parked.ret;
 }
 
-/* A LIMIT or a filter applies to a call that waits for the page of its hold just then. */
+/* A LIMIT or a filter that is set while a call waits for the page of its hold applies to it. */
 TEST_F(contract, call_that_waits_for_its_hold)
 {
 	const unsigned long spawn = SPAWNCTL_IOC_SPAWN;
@@ -394,7 +395,7 @@ static int parameter(const char *value)
 
 FIXTURE(parameter)
 {
-	int setter;	/* opened first, so that a test without rights can write it */
+	int setter;	/* opened first, so that an unprivileged test can write it */
 };
 
 FIXTURE_SETUP(parameter)

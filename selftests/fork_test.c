@@ -54,7 +54,7 @@ static void handler(int sig)
 }
 
 /*
- * In the child no signal is blocked, ignored, pending, or caught but by libc's own handlers. The
+ * In the child no signal is blocked, ignored or pending, and only libc's own ones are caught. The
  * parent's signal state is unchanged.
  */
 TEST_F(fork, signal_state)
@@ -175,7 +175,7 @@ TEST_F_TIMEOUT(fork, stray_signal_of_libc, 600)
 	EXPECT_NE(-1, wait_status(sender));
 }
 
-/* Returns the thread id that libc has cached, which a mutex shows as its owner, or -1. */
+/* Returns the thread id that libc has cached, as the owner field of a mutex shows it, or -1. */
 static int cached_tid(void)
 {
 	pthread_mutexattr_t attr;

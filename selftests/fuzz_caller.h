@@ -27,7 +27,7 @@
 
 #define CALLERS		2	/* calling threads of each worker */
 #define BATCH		1000	/* calls of each thread */
-#define ROAMING		900	/* a number above all that the kernel allocates here */
+#define ROAMING		900	/* above the numbers that the kernel allocates here */
 #define UNPRIVILEGED	65534
 
 /* What is special about a batch. */

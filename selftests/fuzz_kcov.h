@@ -72,7 +72,7 @@ static inline void kcov_before(struct kcov *kcov, struct maker *maker, struct ca
 		call->place = PLACE_PLAIN;
 		call->dirt = 0;
 	}
-	/* As the maker does it, but without use of the maker's random numbers. */
+	/* As in make_call(), but with kcov's own random numbers, not the maker's. */
 	own = maker->rng;
 	maker->rng = kcov->rng;
 	if (call->command == SPAWNCTL_IOC_LIMIT) {

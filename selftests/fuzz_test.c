@@ -3,8 +3,8 @@
  * Calls the device's ioctls with generated arguments, from threads that are disturbed meanwhile.
  * Each result must be one that <linux/spawnctl.h> allows, and nothing may hang or be left behind.
  *
- * A supervisor starts workers, each a process that makes one batch of calls and may die of it. The
- * calls of a batch are a function of SPAWNCTL_SEED and the batch's number. SPAWNCTL_FUZZ_BATCH
+ * A supervisor starts workers, each a process that makes one batch of calls and may die of them.
+ * The calls of a batch are a function of SPAWNCTL_SEED and the batch's number. SPAWNCTL_FUZZ_BATCH
  * makes that batch alone. Where the kernel has kcov, half of the calls depend on earlier results
  * instead, unless SPAWNCTL_FUZZ_UNGUIDED is set.
  */

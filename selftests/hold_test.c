@@ -82,7 +82,7 @@ TEST_F(hold, wanted)
 	EXPECT_EQ(1, shared->handled);
 }
 
-/* The control: otherwise the handler has run by the time the call returns. */
+/* The control: if the child does not set @wanted, the handler has run when the call returns. */
 TEST_F(hold, not_wanted)
 {
 	pid_t pid;
@@ -113,7 +113,7 @@ static int child_beside_a_thread(void *arg)
 
 /*
  * A caller with other threads does not block ignored signals during the call, as they have no
- * effect. On return it must hold them all the same. A signal that would end the caller must be
+ * effect. On return it must hold them nevertheless. A signal that would end the caller must be
  * blocked during the call as well.
  */
 TEST_F(hold, beside_a_thread)
