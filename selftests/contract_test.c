@@ -208,7 +208,7 @@ TEST_F(contract, einval_signals)
 }
 
 /*
- * Kernels before 6.3 cannot share memory across time namespaces and answer EINVAL. vfork(),
+ * Kernels before 6.2 cannot share memory across time namespaces and answer EINVAL. vfork(),
  * which fails there too, shows which kind of kernel this is.
  */
 TEST_F(contract, einval_time_namespace)
@@ -224,7 +224,7 @@ TEST_F(contract, einval_time_namespace)
 	EXPECT_TRUE(may || errno == EINVAL);
 	if (may)
 		EXPECT_EQ(0, wait_status(pid));
-	EXPECT_EQ(kernel_at_least(6, 3), may);
+	EXPECT_EQ(kernel_at_least(6, 2), may);
 	if (may)
 		accepted(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, CLONE(), "other time namespace");
 	else

@@ -140,6 +140,8 @@ ln -sf "$library" /usr/local/lib/
 spawnctl limit -N 0 -- "$HELPER" device true 2>/dev/null
 
 c libspawnctl_3_2 0 'the device'
+c rfork_3_1 0 hello
+c rfork_3_2 0 /
 c spawnctl_4_1 0 'SigBlk:.0000000000000200'
 c spawnctl_4_1 0 'no second child'
 c spawnctl_attr_init_3_1 0 ''
@@ -149,7 +151,10 @@ c spawnctl_fork_3_1 0 ''
 c spawnctl_open_3_1 0 '10 children' "$HELPER" device true
 c spawnctl_spawn_3_1 0 hello
 c spawnctl_thread_3_1 0 /
+c spawnctl_thread_3_2 0 hello
 
+script libspawnctl_preload_7_1 0 'spawnctl: vfork.*: device.*'
+script libspawnctl_preload_7_2 0 '20 children'
 script spawnctl_8_1 0 'this user +may open the device and make children'
 script spawnctl_8_2 0 exec_mask
 script spawnctl_8_3 0 ' *"EDQUOT": [0-9]+,?' on_and_on '^spawns'

@@ -52,7 +52,7 @@ FIXTURE_SETUP(fuzz)
 	seed = text ? strtoull(text, NULL, 0) : raw_now_us();
 	first_model = fresh_model();
 	first_model.autoreap = !!(info.spawn_flags & SPAWNCTL_AUTOREAP);
-	first_model.no_spawn = !kernel_at_least(6, 3);
+	first_model.no_spawn = !kernel_at_least(6, 2);
 }
 
 FIXTURE_TEARDOWN(fuzz)

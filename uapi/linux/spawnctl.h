@@ -36,8 +36,7 @@
  *    SIGSTOP is in @sig_ignore; a signal is in both @sig_default and @sig_ignore;
  *    both SPAWNCTL_EXEC_MASK and SPAWNCTL_EXEC_KEEP_MASK are set; @pidfd and
  *    @parent_tid are given and are the same address; the caller has called
- *    unshare(CLONE_NEWTIME) (SPAWN only, on older kernels, including 5.10 and
- *    6.1).
+ *    unshare(CLONE_NEWTIME) (SPAWN only, on kernels before 6.2).
  *  - E2BIG: @size is more than a page, or a part of the struct that this kernel
  *    does not know is not zero.
  *  - EOPNOTSUPP: This kernel does not support a known flag (SPAWNCTL_AUTOREAP;
