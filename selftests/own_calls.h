@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * How many system calls a function takes in the process that calls it.
+ * Counts the system calls that a function makes in the calling process.
  */
 #ifndef OWN_CALLS_H
 #define OWN_CALLS_H
@@ -11,8 +11,9 @@
 #include "spawnctl_test.h"
 
 /*
- * By a tracer of a child that calls @fn twice, of which the second is counted: what is
- * done once in a process is not. Children of @fn are not traced. -1 on failure.
+ * Traces a child that calls @fn twice, and counts the system calls of the second call,
+ * so that those that a process makes only once are left out. Children that @fn makes
+ * are not traced. Returns -1 on failure.
  */
 static inline int own_calls(void (*fn)(void *arg), void *arg)
 {
@@ -31,7 +32,7 @@ static inline int own_calls(void (*fn)(void *arg), void *arg)
 	while (waitpid(tracee, &status, 0) == tracee && WIFSTOPPED(status)) {
 		struct __ptrace_syscall_info info;
 
-		/* Before that a SIGCHLD or the like can stop it */
+		/* Another signal, such as SIGCHLD, can stop the tracee before SIGSTOP does */
 		if (WSTOPSIG(status) == SIGSTOP)
 			ptrace(PTRACE_SETOPTIONS, tracee, NULL,
 			       PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);

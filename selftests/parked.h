@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A call that waits in the kernel for its struct, as the page that holds it is
- * not there yet (userfaultfd). It has passed all that is checked before the copy,
- * so that what comes meanwhile comes at a known point of the call.
+ * A parked call waits in the kernel for the page that holds its struct, which is
+ * missing (userfaultfd). It has passed all checks that precede the copy of the
+ * struct. So what the test does meanwhile happens at a known point of the call.
  */
 #ifndef PARKED_H
 #define PARKED_H
@@ -17,9 +17,9 @@ struct parked {
 	unsigned long command;
 	int faults;		/* the userfaultfd */
 	size_t size;
-	void *page;		/* where the call looks for its struct */
-	void *argument;		/* the struct, if the page is for something else */
-	void *source;		/* what it will find there */
+	void *page;		/* the missing page, where the call looks for its struct */
+	void *argument;		/* the struct, if @page is for something else */
+	void *source;		/* what @page will contain */
 	long ret;
 };
 
@@ -34,7 +34,7 @@ static void *parked_call(void *arg)
 	return NULL;
 }
 
-/* Makes the place of the struct, which is not there yet: 0 or -1 */
+/* Maps the missing page and allocates its future contents: 0 or -1 */
 static inline int park_place(struct parked *parked)
 {
 	parked->size = sysconf(_SC_PAGESIZE);
@@ -47,7 +47,7 @@ static inline int park_place(struct parked *parked)
 	return parked->faults < 0 ? -1 : 0;
 }
 
-/* Begins the call in a thread of its own: 0 when it waits, or -1 */
+/* Starts the call in a thread of its own: 0 once it waits for the page, or -1 */
 static inline int park(struct parked *parked)
 {
 	struct uffd_msg message;
@@ -57,7 +57,10 @@ static inline int park(struct parked *parked)
 	return read(parked->faults, &message, sizeof(message)) == sizeof(message) ? 0 : -1;
 }
 
-/* Has the call go on, with the bytes at @source. Its result is @ret: 0 or -1 */
+/*
+ * Fills the page with the bytes at @source, and waits until the call has returned. Its
+ * result is in @ret of @parked. Returns 0 or -1.
+ */
 static inline int unpark(struct parked *parked)
 {
 	struct uffdio_copy copy = {
@@ -75,8 +78,8 @@ static inline int unpark(struct parked *parked)
 }
 
 /*
- * For a signal that comes while the call is parked: how often the handler has run,
- * and how often there was a child already.
+ * For a signal that is sent while the call is parked: how often its handler has run,
+ * and how often the child already existed when it ran.
  */
 static struct {
 	int runs;
@@ -93,9 +96,10 @@ static inline void parked_handler(int sig)
 }
 
 /*
- * A call that @parked has the place and struct of is interrupted by a signal before
- * its child is made. The kernel makes it again after the handler; only if the call
- * itself blocks SIGUSR1 (@blocked), the handler comes when there is a child: 0 or -1
+ * Parks the call that @parked describes, and sends it SIGUSR1 before its child is made.
+ * The kernel must restart the call after the handler. Only if the call itself blocks
+ * SIGUSR1 (@blocked), the handler must run when the child already exists. Returns 0 if
+ * that is so, or -1.
  */
 static inline int interrupted_call(struct parked *parked, int blocked)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A test program that is run again under the preload library, as one of its modes.
+ * For a test program that executes itself under the preload library, in one of its modes.
  */
 #ifndef PRELOAD_SELF_H
 #define PRELOAD_SELF_H
@@ -11,7 +11,7 @@
 
 #define PRELOAD	"libspawnctl-preload.so"
 
-/* In the mode, which has no harness: a line on stderr, and status 1 */
+/* For a mode, which runs without the harness: on failure a line on stderr, and status 1 */
 #define CHECK(condition)							\
 	do {									\
 		if (!(condition)) {						\
@@ -20,12 +20,13 @@
 		}								\
 	} while (0)
 
-/* What that run has written to its stderr */
+/* What the last run_self() has written to its stderr */
 static char said[65536];
 
 /*
- * This program under the preload library, with three descriptors and @prepare's. What it
- * has in argv[1] is @mode. Returns its exit status, or 200 and the signal.
+ * Runs this program under the preload library, with @mode in argv[1]. Open are only
+ * descriptors 0 to 2 and those that @prepare opens. Returns the exit status, or 200 plus
+ * the number of the signal that ended it.
  */
 static inline int run_self(const char *backend, const char *mode, void (*prepare)(void))
 {
@@ -42,7 +43,7 @@ static inline int run_self(const char *backend, const char *mode, void (*prepare
 		if (prepare)
 			prepare();
 		setenv("LD_PRELOAD", PRELOAD, 1);
-		/* A line is a system call more */
+		/* Not for --calls: each line of debug output is a system call */
 		setenv("SPAWNCTL_DEBUG", strncmp(mode, "--calls", 7) ? "1" : "0", 1);
 		if (backend)
 			setenv("SPAWNCTL_BACKEND", backend, 1);
@@ -52,7 +53,7 @@ static inline int run_self(const char *backend, const char *mode, void (*prepare
 	close(out[1]);
 	while ((n = read(out[0], said + used, sizeof(said) - 1 - used)) > 0) {
 		used += n;
-		/* The end is what matters */
+		/* Keep the end of the output */
 		if (used == sizeof(said) - 1)
 			used = 0;
 	}

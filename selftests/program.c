@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The new program, that children become: tells how it found itself, or waits to
- * be ended. Linked without libpthread, which, where it is a library of its own,
+ * The program that children execute. It reports the state it was started in, or waits
+ * to be killed. It is linked without libpthread: where that is a separate library, it
  * unblocks signals 32 and 33 before main().
  */
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 
 #include "program.h"
 
-/* The signal state, as struct signal_status. */
+/* Writes the signal state, as struct signal_status */
 static int report(int fd)
 {
 	struct signal_status status;
@@ -20,7 +20,7 @@ static int report(int fd)
 	return 0;
 }
 
-/* The same, by another exec of it, with another mask. */
+/* Executes the program again, in mode "report" and with another mask */
 static int again(char *fd)
 {
 	char * const argv[] = { "program", "report", fd, NULL };
@@ -30,7 +30,7 @@ static int again(char *fd)
 	return 1;
 }
 
-/* Every pending signal, in the order in which sigwaitinfo(2) gives them. */
+/* Takes and writes every pending signal, in the order of sigwaitinfo(2) */
 static int collect(int fd)
 {
 	static const struct timespec now;
@@ -48,7 +48,7 @@ static int collect(int fd)
 	return 0;
 }
 
-/* With everything blocked: says that it is there, and has to be ended. */
+/* Checks that all signals are blocked, reports that it runs, and waits to be killed */
 static int linger(int fd)
 {
 	if (current_mask() != ~UNBLOCKABLE || write(fd, "", 1) != 1)
@@ -57,7 +57,7 @@ static int linger(int fd)
 	return 1;
 }
 
-/* Which effective ids are not the real ones */
+/* Which effective ids differ from the real ones */
 static int ids(void)
 {
 	return (geteuid() != getuid() ? IDS_USER : 0) | (getegid() != getgid() ? IDS_GROUP : 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Raw system calls, for children that share the memory and for a program that
- * is to change nothing of what it is given; and the signal state by them.
+ * Raw system calls, and signal state by raw system calls: for children that share
+ * the memory, and for a program that must not change the state it starts with.
  */
 #ifndef SPAWNCTL_RAW_H
 #define SPAWNCTL_RAW_H
@@ -14,8 +14,8 @@
 #include <time.h>
 
 /*
- * A system call that leaves errno alone: in a child that shares the memory,
- * errno is the parent's. The result is -errno on failure.
+ * A system call that does not write errno: in a child that shares the memory,
+ * errno is the parent's. Returns -errno on failure.
  */
 #ifdef __x86_64__
 static __always_inline
@@ -34,8 +34,8 @@ long raw_syscall6(long nr, long a, long b, long c, long d, long e, long f)
 }
 
 /*
- * SPAWN or FORK straight through the ioctl, with a child that ends at once
- * with status 0, on whatever stack it was given. Result: pid or -errno.
+ * SPAWN or FORK directly by the ioctl. The child exits at once with status 0
+ * without touching its stack, so any stack will do. Returns pid or -errno.
  */
 static inline long raw_spawn_exit(int fd, unsigned long command, void *arg)
 {
@@ -63,11 +63,14 @@ static inline long raw_spawn_exit(int fd, unsigned long command, void *arg)
 	raw_syscall6(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 #define raw_syscall(...) raw_syscall_pick(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
 
-/* For what another thread or process, or a child on the same memory, works on; in order. */
+/*
+ * For variables that another thread or process, or a child that shares the memory, also
+ * accesses. Sequentially consistent.
+ */
 #define READ_ONCE(x)		__atomic_load_n(&(x), __ATOMIC_SEQ_CST)
 #define WRITE_ONCE(x, value)	__atomic_store_n(&(x), value, __ATOMIC_SEQ_CST)
 
-/* What the kernel knows of a signal, as rt_sigaction(2) takes and gives it. */
+/* The kernel's struct sigaction, as rt_sigaction(2) takes and returns it */
 struct kernel_sigaction {
 	__u64 handler;
 	__u64 flags;
@@ -86,7 +89,7 @@ static inline long raw_sigaction(int sig, const struct kernel_sigaction *act,
 	return raw_syscall(SYS_rt_sigaction, sig, act, old, SIGMASK_SIZE);
 }
 
-/* All 64 signals, unlike sigprocmask(3), which keeps some for itself. */
+/* For all 64 signals: libc's sigprocmask() leaves out those that it reserves for itself */
 static inline long raw_sigprocmask(int how, __u64 set, __u64 *old)
 {
 	return raw_syscall(SYS_rt_sigprocmask, how, &set, old, SIGMASK_SIZE);
@@ -121,7 +124,10 @@ static inline int status_mask(const char *text, const char *key, __u64 *mask)
 	return 0;
 }
 
-/* Reads @path (/proc/.../status); raw, so that any child may. 0 or -1. */
+/*
+ * Reads @path (/proc/.../status) by raw system calls, so that a child that shares the
+ * memory may call this. Returns 0 or -1.
+ */
 static inline int read_signal_status(const char *path, struct signal_status *status)
 {
 	char text[8192];

@@ -7,10 +7,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Four entries are in a page; 5.10 maps no more than there is. */
+/* A ring of four entries fits in a page; 5.10 refuses to map more than the ring has */
 #define RING_SIZE	4096
 
-/* A ring of io_uring, with no library. */
+/* An io_uring instance, without liburing */
 struct ring {
 	int fd;
 	unsigned int *sq_tail, *sq_mask, *sq_array, *cq_head, *cq_mask;
@@ -47,7 +47,7 @@ static inline int ring_setup(struct ring *ring)
 	return 0;
 }
 
-/* Submits the first @n of ring->sqes and waits for @wait to be done: 0 or -1 */
+/* Submits the first @n of ring->sqes and waits for @wait completions: 0 or -1 */
 static inline int ring_submit(struct ring *ring, unsigned int n, unsigned int wait)
 {
 	unsigned int tail = *ring->sq_tail, i;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the tests of spawnctl_spawn() share: each runs on each backend, and nothing
- * is left of it.
+ * The fixture of the tests of spawnctl_spawn(). Each test runs on each backend, and must
+ * leave no descriptor and no child.
  */
 #ifndef SPAWN_FIXTURE_H
 #define SPAWN_FIXTURE_H
@@ -43,7 +43,7 @@ FIXTURE_SETUP(spawn)
 	self->fds = open_fds();
 }
 
-/* No descriptor is left, and no child. */
+/* No descriptor is left open, and no child is left */
 FIXTURE_TEARDOWN(spawn)
 {
 	EXPECT_EQ(self->fds, open_fds());

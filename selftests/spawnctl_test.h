@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the tests share: children, the program that they become, and the count
- * of repetitions.
+ * Shared by the tests: child processes, the program that they execute, and the
+ * number of repetitions.
  */
 #ifndef SPAWNCTL_TEST_H
 #define SPAWNCTL_TEST_H
@@ -17,7 +17,7 @@
 
 #include "kselftest_harness.h"
 
-/* The harness's time-outs, for a debug kernel on an emulated machine (Makefile) */
+/* The harness's timeouts, longer (PATIENCE, Makefile) for a debug kernel under emulation */
 #undef TEST_TIMEOUT_DEFAULT
 #define TEST_TIMEOUT_DEFAULT (30 * PATIENCE)
 #undef TEST_F_TIMEOUT
@@ -28,17 +28,18 @@
 
 #include "raw.h"
 
-/* Not in the headers of every C library that the tests are built with. */
+/* Missing in the headers of some C libraries that the tests are built with */
 #ifndef P_PIDFD
 #define P_PIDFD 3
 #endif
 
-/* What a test's helper is given of its fixture, FIXTURE_DATA(fixture) * */
+/* Type of a fixture's self pointer, for functions that a test passes it to */
 #define FIXTURE_SELF(fixture)	__typeof__(FIXTURE_DATA(fixture) *)
 
 /*
- * The counts of a soak divided by SPAWNCTL_DIVISOR, yet never below @floor.
- * Says what came out, so that a log tells how hard a test was.
+ * Divides @count, the number of repetitions in a soak, by SPAWNCTL_DIVISOR, but
+ * returns at least @floor. Prints the result, so that the log shows how thorough
+ * a run was.
  */
 static inline unsigned int scaled(unsigned int count, unsigned int floor, const char *what)
 {
@@ -53,7 +54,7 @@ static inline unsigned int scaled(unsigned int count, unsigned int floor, const 
 	return result;
 }
 
-/* waitpid() that is not ended by the test's own handlers: status or -1. */
+/* waitpid(), repeated if one of the test's own handlers interrupts it: status or -1 */
 static inline int wait_status(pid_t pid)
 {
 	int status;
@@ -70,15 +71,15 @@ static inline int is_exit(int status, int code)
 	return status != -1 && WIFEXITED(status) && WEXITSTATUS(status) == code;
 }
 
-/* Whether there was a child @pid, and it has exited with @code. */
+/* Waits for @pid; whether it was a child (and no error) that has exited with @code */
 static inline int exited_with(pid_t pid, int code)
 {
 	return pid > 0 && is_exit(wait_status(pid), code);
 }
 
 /*
- * A child of either command that runs @fn(@arg) and exits with the result. As
- * spawnctl_thread() does for SPAWN, with @fn near the child's first instruction.
+ * Makes a child by either command. The child runs @fn(@arg), a few instructions
+ * after its first, and exits with the result, as a child of spawnctl_thread() does.
  */
 static inline pid_t start_child(int fd, unsigned long command, struct spawnctl_clone *clone,
 				int (*fn)(void *arg), void *arg)
@@ -97,7 +98,7 @@ static inline pid_t start_child(int fd, unsigned long command, struct spawnctl_c
 	return ret;
 }
 
-/* Zeroed memory that a copy-on-write child shares too. */
+/* Zeroed memory that a child with a copy of the address space shares too */
 static inline void *shared_alloc(size_t size)
 {
 	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -106,9 +107,10 @@ static inline void *shared_alloc(size_t size)
 }
 
 /*
- * A process group of its own for a test that sends signals to one, or whose
- * child stops: the harness is outside, and in the same session. Who leaves the
- * harness's group must end with it by other means than its time-out.
+ * Moves the caller to a process group of its own, for a test that sends signals
+ * to its group, or whose child stops. The harness is then outside the group, but
+ * in the same session. A process that has left the harness's group is not killed
+ * by the harness's timeout, so it asks to be killed when its parent ends.
  */
 static inline int own_group(void)
 {
@@ -125,7 +127,7 @@ static inline int kernel_at_least(int major, int minor)
 	return a > major || (a == major && b >= minor);
 }
 
-/* Of those that META names the newest, or newer: what takes long is done there. */
+/* Whether this is the newest kernel in META, or a newer one. Long tests run only there. */
 static inline int newest_kernel(void)
 {
 	int major = 0, minor = 0;
@@ -134,8 +136,9 @@ static inline int newest_kernel(void)
 }
 
 /*
- * How many descriptors are open here. By /proc, as a system call for each number that
- * there may be takes seconds on a busy emulated machine; raw, so that any child may ask.
+ * Number of open descriptors of this process, by /proc: a system call for each possible
+ * number would take seconds on a busy emulated machine. Raw system calls, so that a
+ * child that shares the memory may call this.
  */
 static inline unsigned int open_fds(void)
 {
@@ -145,7 +148,7 @@ static inline unsigned int open_fds(void)
 	unsigned int n = 0;
 	long length, at;
 
-	/* No descriptor is left, or a filter answers */
+	/* No descriptor is left for openat(2), or a filter answers it */
 	if (fd < 0) {
 		for (at = 0; at < 256; at++)
 			n += raw_syscall(SYS_fcntl, at, F_GETFD) >= 0;
@@ -157,11 +160,11 @@ static inline unsigned int open_fds(void)
 			n += entry->d_name[0] != '.';
 		}
 	raw_syscall(SYS_close, fd);
-	/* Not this one */
+	/* Without @fd */
 	return n - 1;
 }
 
-/* Children with an exec mask that have not executed a program yet, or -1. */
+/* Number of children with an exec mask that have not executed a program yet, or -1 */
 static inline long exec_pending(int fd)
 {
 	struct spawnctl_info info = { .size = sizeof(info) };
@@ -169,7 +172,7 @@ static inline long exec_pending(int fd)
 	return ioctl(fd, SPAWNCTL_IOC_INFO, &info) ? -1 : (long)info.exec_pending;
 }
 
-/* The new program of these tests, program.c, which lies beside each of them. */
+/* The program that the tests' children execute: program.c, in the directory of the tests */
 static char program_path[PATH_MAX];
 
 static void __attribute__((constructor)) find_program(void)
@@ -184,7 +187,7 @@ static void __attribute__((constructor)) find_program(void)
 		memcpy(slash + 1, name, sizeof(name));
 }
 
-/* The first descriptor of the device from @from on, or -1 */
+/* The lowest descriptor of the device that is not below @from, or -1 */
 static inline int device_fd(int from)
 {
 	char name[64], target[64];
@@ -200,7 +203,10 @@ static inline int device_fd(int from)
 	return -1;
 }
 
-/* Pages that are there when this process gives them (UFFDIO_COPY), and not before. */
+/*
+ * Makes each access to these pages wait until this process supplies them by UFFDIO_COPY
+ * on the returned userfaultfd. Returns -1 on failure.
+ */
 static inline int own_page(void *page, size_t size)
 {
 	struct uffdio_register range = {
@@ -215,7 +221,7 @@ static inline int own_page(void *page, size_t size)
 }
 
 /*
- * In a child: become that program, to do what @mode says, with @fd, which must
+ * For a child: executes program.c in mode @mode with descriptor @fd, which must
  * not be close-on-exec. Returns only on failure.
  */
 static inline int exec_program(char *mode, int fd)

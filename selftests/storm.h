@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A signal storm: a process outside of the group that it sends signals to, as
- * fast as it can or at a given pace, until it is stopped.
+ * A signal storm: a process sends signals to a process or a process group that it is
+ * not a member of, as fast as it can or at a given rate, until it is stopped.
  */
 #ifndef SPAWNCTL_STORM_H
 #define SPAWNCTL_STORM_H
@@ -15,9 +15,9 @@ struct storm {
 };
 
 /*
- * Sends each of @signals in turn to @target, as kill(2) takes it, @gap_us
- * microseconds apart; the first has been sent on return, so that a short test is
- * not over before the sender runs. NULL on failure.
+ * Starts to send each of @signals in turn to @target (as for kill(2)), @gap_us
+ * microseconds apart. Returns after the first was sent, so that a short test does not
+ * end before the sender runs, or returns NULL on failure.
  */
 static inline struct storm *storm_start(pid_t target, __u64 signals, unsigned int gap_us)
 {
@@ -53,7 +53,7 @@ static inline struct storm *storm_start(pid_t target, __u64 signals, unsigned in
 	_exit(0);
 }
 
-/* How many were sent, or -1 if the sender had failed. */
+/* Returns how many signals were sent, or -1 if the sender has failed */
 static inline long storm_stop(struct storm *storm)
 {
 	long sent;
@@ -69,8 +69,8 @@ static inline long storm_stop(struct storm *storm)
 }
 
 /*
- * Gives every signal of @signals @handler; raw, for those that libc keeps to
- * itself too.
+ * Sets @handler for each of @signals, by raw system calls: libc refuses those that it
+ * reserves for itself.
  */
 static inline int set_handlers(__u64 signals, void (*handler)(int sig), int flags)
 {
@@ -78,7 +78,7 @@ static inline int set_handlers(__u64 signals, void (*handler)(int sig), int flag
 	struct kernel_sigaction raw, old;
 	int sig, ret;
 
-	/* The way back from a handler is libc's own, learnt from one that it has set. */
+	/* Take sa_restorer from an action that libc has set */
 	ret = raw_sigaction(SIGUSR1, NULL, &old);
 	ret |= sigaction(SIGUSR1, &act, NULL);
 	ret |= raw_sigaction(SIGUSR1, NULL, &raw);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The last steps of a caller in the module: the child has closed the device, the
- * caller has dropped its own reference but not yet returned, and a task of a higher
- * priority takes its CPU away just there. The module's reference count is 0, and it
- * can be unloaded; its text must stay until the caller has left it.
+ * The tail: the last steps of a caller in the module. The child has closed the device,
+ * and the caller has dropped its own reference but not yet returned, when a task of
+ * higher priority preempts it. The module's reference count is 0, so the module can be
+ * unloaded. Its text must stay until the caller has left it.
  *
- * The instant is made wider by a probe on the return of the command, and found by
- * trying: a caller that is interrupted too early is interrupted later the next time,
- * and the other way round. Only a kernel that preempts tasks in the kernel does so.
+ * A return probe on the command makes the tail longer. The test finds the tail by trial:
+ * if a caller is preempted too early, the next one is preempted later, and vice versa.
+ * Only a kernel that preempts tasks in kernel mode preempts a caller there.
  */
 #ifndef SPAWNCTL_TAIL_H
 #define SPAWNCTL_TAIL_H
@@ -28,7 +28,7 @@ struct tail {
 	int returned;
 	int go;			/* the child may close the device */
 	int closed;
-	__u64 call_at;		/* nanoseconds: when the caller calls, or is killed */
+	__u64 call_at;		/* ns: when the caller calls (FORK) or is killed (SPAWN) */
 	__u64 interrupt_at;
 	int interrupted;
 	int let_go;
@@ -52,7 +52,7 @@ static inline int tail_pin(pid_t pid, int cpu)
 	return sched_setaffinity(pid, sizeof(set), &set);
 }
 
-/* All of a file that the kernel makes; empty if it cannot be read. */
+/* Reads a file of proc, sysfs or debugfs; an empty string if that fails */
 static inline const char *tail_read(const char *path, char *text, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -74,7 +74,7 @@ static inline int tail_write(const char *path, int flags, const char *text)
 	return ok ? 0 : -1;
 }
 
-/* The functions that @pid is in, as the kernel has them. */
+/* Whether @pid has @function on its kernel stack */
 static inline int tail_is_in(pid_t pid, const char *function)
 {
 	char path[32], text[4096];
@@ -83,7 +83,7 @@ static inline int tail_is_in(pid_t pid, const char *function)
 	return !!strstr(tail_read(path, text, sizeof(text)), function);
 }
 
-/* Whether a task in the kernel can lose its CPU anywhere there: built so, or set so. */
+/* Whether tasks are preempted anywhere in kernel mode: configured or set so */
 static inline int tail_kernel_preempts(void)
 {
 	struct utsname name;
@@ -95,8 +95,8 @@ static inline int tail_kernel_preempts(void)
 }
 
 /*
- * The kernel takes the CPU from a task of that priority for a twentieth of each second:
- * the caller would go on meanwhile.
+ * By default the kernel takes the CPU from real-time tasks for a twentieth of each second.
+ * The interrupted caller would run then.
  */
 static inline void tail_throttle(int on)
 {
@@ -104,7 +104,7 @@ static inline void tail_throttle(int on)
 	tail_write("/sys/kernel/debug/sched/fair_server/cpu0/runtime", 0, on ? "50000000" : "0");
 }
 
-/* The probe records so much that it takes some time. */
+/* The return probe records so many arguments that it takes some time */
 static inline int tail_widen(unsigned long command)
 {
 	char text[2048];
@@ -135,7 +135,10 @@ static inline int tail_child(void *arg)
 	return 0;
 }
 
-/* On the first CPU. SPAWN's is killed in its sleep, and so goes on while its child lives. */
+/*
+ * Runs on the first CPU. A caller of SPAWN is killed in its sleep: otherwise it would not
+ * go on while its child lives.
+ */
 static inline void tail_caller(struct tail *tail)
 {
 	struct spawnctl_clone clone = {
@@ -158,13 +161,13 @@ static inline void tail_caller(struct tail *tail)
 		pause();
 }
 
-/* Takes the first CPU at the moment that it is told, and keeps it until it is let go. */
+/* Takes the first CPU at @interrupt_at, and keeps it until @let_go is set */
 static inline void tail_interrupter(struct tail *tail)
 {
 	const struct sched_param first = { .sched_priority = 1 };
 	struct timespec at;
 
-	/* It must not keep that CPU for ever if the test ends early. */
+	/* It must not keep that CPU forever if the test ends early */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || tail_pin(0, 0) ||
 	    sched_setscheduler(0, SCHED_FIFO, &first))
 		_exit(1);
@@ -186,8 +189,8 @@ static inline void tail_interrupter(struct tail *tail)
 }
 
 /*
- * The module is unloaded under a caller that is still in it: that must wait for the
- * caller. 0, or what is wrong.
+ * Unloads the module under a caller that is still in it. Unloading must wait for the
+ * caller. Returns NULL, or what is wrong.
  */
 static inline const char *tail_unload(struct tail *tail)
 {
@@ -207,7 +210,7 @@ static inline const char *tail_unload(struct tail *tail)
 		}
 		raw_sleep_us(1000);
 	}
-	/* A kernel that goes on in text that is gone panics here. */
+	/* If the module's text is gone, the caller's next instruction panics the kernel */
 	WRITE_ONCE(tail->let_go, 1);
 	if (unloader && !exited_with(unloader, 0))
 		wrong = "the module was not unloaded";
@@ -218,7 +221,10 @@ static inline const char *tail_unload(struct tail *tail)
 
 enum tail_moment { TAIL_EARLY, TAIL_CAUGHT, TAIL_LATE };
 
-/* Where the caller is, while it cannot run; if it is in its tail the child closes. */
+/*
+ * Finds where the caller is while it cannot run. If it may be in its tail, the child
+ * closes the device, and the module's reference count shows whether it is.
+ */
 static inline enum tail_moment tail_look(struct tail *tail, pid_t caller)
 {
 	char text[16];
@@ -249,12 +255,12 @@ static inline void tail_race(struct __test_metadata *_metadata, unsigned long co
 
 	ASSERT_NE(NULL, tail);
 	ASSERT_EQ(0, sched_getaffinity(0, sizeof(cpus), &cpus));
-	/* Caller and child each need one. */
+	/* Caller and child need a CPU each */
 	ASSERT_LE(2, CPU_COUNT(&cpus));
 	ASSERT_EQ(0, prctl(PR_SET_CHILD_SUBREAPER, 1));
 	ASSERT_EQ(0, tail_pin(0, 1));
 	tail_narrow();
-	/* Elsewhere there is nothing to widen; and 6.1 warns of a stack with a return probe */
+	/* Not needed elsewhere, and 6.1 warns when a stack with a return probe is read */
 	if (preempts)
 		ASSERT_EQ(0, tail_widen(command));
 	tail_throttle(0);
@@ -299,7 +305,7 @@ static inline void tail_race(struct __test_metadata *_metadata, unsigned long co
 		WRITE_ONCE(tail->go, 1);
 		while (READ_ONCE(tail->interrupted))
 			raw_sleep_us(50);
-		/* Wider steps in the one direction, smaller ones after a turn. */
+		/* Wider steps while the direction stays, smaller ones when it changes */
 		if (moment == last)
 			step += step / 4;
 		else if (step > 20000)
@@ -313,7 +319,7 @@ static inline void tail_race(struct __test_metadata *_metadata, unsigned long co
 			raw_sleep_us(100);
 		kill(caller, SIGKILL);
 		wait_status(caller);
-		/* The caller's orphan is this process's child now. */
+		/* The caller's child has this process (a subreaper) as its parent now */
 		ASSERT_LT(0, tail->child);
 		wait_status(tail->child);
 	}
@@ -326,7 +332,7 @@ static inline void tail_race(struct __test_metadata *_metadata, unsigned long co
 	       preempts ? "preempts" : "does not preempt");
 	EXPECT_EQ(NULL, wrong)
 		TH_LOG("%s", wrong);
-	/* Else nothing was shown. */
+	/* Otherwise the test has shown nothing */
 	EXPECT_EQ(preempts, moments[TAIL_CAUGHT] > 0);
 }
 
