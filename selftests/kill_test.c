@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Whatever masks are given, SIGKILL ends the child, and the program that it
- * becomes; SIGSTOP stops them.
+ * With all signals in both masks, SIGKILL still ends the child and the program that
+ * it executes, and SIGSTOP still stops them.
  */
 #include <pthread.h>
 #include <sys/stat.h>
@@ -12,7 +12,7 @@
 
 enum how { KILL, CGROUP_KILL };
 
-/* A child that stays in the window, or a program that has everything blocked. */
+/* A child that stays in the window, or executes a program with all signals blocked */
 struct target {
 	pid_t pid;
 	int exec;
@@ -100,7 +100,7 @@ struct hand {
 	int ret;
 };
 
-/* Waits until the target is what it is to be, then ends it. */
+/* Waits until the target is in the window or in its program, then kills it */
 static void *strike(void *arg)
 {
 	struct hand *hand = arg;
@@ -161,7 +161,7 @@ TEST_F(kill, by_sigkill)
 		  self->cgroup, KILL);
 }
 
-/* cgroup.kill came with 5.14: before, there is no such file. */
+/* cgroup.kill exists since 5.14; an older kernel must not have the file */
 TEST_F(kill, by_cgroup)
 {
 	if (!kernel_at_least(5, 14)) {
@@ -173,7 +173,7 @@ TEST_F(kill, by_cgroup)
 		  self->cgroup, CGROUP_KILL);
 }
 
-/* A stop that cannot be held back, and the continuation, in the window and after. */
+/* SIGSTOP, which cannot be blocked, stops the child in the window and after exec */
 TEST_F(kill, stopped_by_sigstop)
 {
 	struct target *target = shared_alloc(sizeof(*target));
@@ -194,7 +194,7 @@ TEST_F(kill, stopped_by_sigstop)
 	ASSERT_NE(NULL, target);
 	target->exec = variant->exec;
 	target->ready = self->ready[1];
-	/* In the window this process sleeps, so that another has to act on the child. */
+	/* In the window this process sleeps, so another one has to signal the child */
 	helper = fork();
 	ASSERT_LE(0, helper);
 	if (helper == 0) {
@@ -242,8 +242,8 @@ static int wait_to_go(void *arg)
 }
 
 /*
- * While it waits for its child, the caller blocks what the child blocks, ignores or
- * resets, of @expected all: but it can be killed.
+ * While the caller waits for its child, it blocks the signals that the child blocks,
+ * ignores or resets, which include all of @expected. SIGKILL still ends the caller.
  */
 static void check_caller(struct __test_metadata *_metadata, const struct spawnctl_clone *clone,
 			 __u64 expected)
@@ -275,7 +275,7 @@ static void check_caller(struct __test_metadata *_metadata, const struct spawnct
 		usleep(1000);
 	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
 		TH_LOG("status %#x", status);
-	/* Its child ends by itself now */
+	/* The child reads EOF and exits */
 	close(waiter.go[1]);
 	close(waiter.go[0]);
 	close(fd);
@@ -297,7 +297,7 @@ TEST(caller_in_its_wait)
 	check_caller(_metadata, &clone, some);
 }
 
-/* As sigaction(2) has it. */
+/* SIGKILL and SIGSTOP in @sig_ignore are EINVAL, as with sigaction(2) */
 TEST_F(kill, cannot_be_ignored)
 {
 	static const __u64 sets[] = {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A task restricted by Landlock uses the descriptor that it was given, and neither
- * opens the device nor uses it if it may open it. Where the kernel does not know the
- * right in question, it says so, and nothing is restricted.
+ * A task that Landlock restricts can use a descriptor that it was given. It cannot open
+ * the device, or, if only ioctls on devices are restricted, cannot use a descriptor that
+ * it opens itself. A kernel that does not know the access right refuses the ruleset, and
+ * nothing is restricted.
  */
 #include <linux/types.h>
 #include <spawnctl/spawn.h>
@@ -12,7 +13,7 @@
 
 #include "contract.h"
 
-/* <linux/landlock.h>, which some of the headers lack, or lack the last of */
+/* From <linux/landlock.h>, which some kernel headers lack, or have without the last */
 #define CREATE_RULESET		444
 #define RESTRICT_SELF		446
 #define CREATE_RULESET_VERSION	(1U << 0)
@@ -53,7 +54,7 @@ FIXTURE_SETUP(landlock)
 		self->abi = 0;
 	}
 	TH_LOG("Landlock's ABI is %d", self->abi);
-	/* META's kernels and Debian's configuration */
+	/* True for the kernels that META names, in Debian's configuration */
 	EXPECT_EQ(kernel_at_least(5, 13), self->abi >= 1);
 	EXPECT_EQ(kernel_at_least(6, 10), self->abi >= 5);
 }
@@ -63,7 +64,7 @@ FIXTURE_TEARDOWN(landlock)
 	close(self->fd);
 }
 
-/* Whether this process has none of these rights any more */
+/* Gives up @rights. Returns false if this kernel does not know them (ABI below @since). */
 static bool give_up(struct __test_metadata *_metadata, int abi, __u64 rights, int since)
 {
 	int ruleset = syscall(CREATE_RULESET, &rights, sizeof(rights), 0);
@@ -81,7 +82,10 @@ static bool give_up(struct __test_metadata *_metadata, int abi, __u64 rights, in
 	return true;
 }
 
-/* A descriptor that is opened now: what each command answers, or open() itself */
+/*
+ * Opens the device and calls each command with a NULL struct. Returns the errno of open(),
+ * or the first errno of a command that is not EACCES; EACCES if all commands give that.
+ */
 static int use_opened(void *arg)
 {
 	long fd = raw_syscall(SYS_openat, AT_FDCWD, "/dev/spawnctl", O_RDWR | O_CLOEXEC);
@@ -120,11 +124,11 @@ TEST_F(landlock, opened)
 {
 	bool restricted = give_up(_metadata, self->abi, variant->rights, variant->since);
 
-	/* EFAULT: it was let as far as the struct, which is not there */
+	/* EFAULT: the call was permitted, and failed to read its struct */
 	EXPECT_EQ(restricted ? EACCES : EFAULT, use_opened(NULL));
 }
 
-/* The children are restricted as their parent is. */
+/* A child of either command is restricted as its parent is */
 TEST_F(landlock, inherited)
 {
 	bool restricted = give_up(_metadata, self->abi, variant->rights, variant->since);
@@ -139,7 +143,7 @@ TEST_F(landlock, inherited)
 	}
 }
 
-/* The library goes by another way, unless the device is demanded. */
+/* The library uses another backend, unless the program demands the device */
 TEST_F(landlock, library)
 {
 	char * const argv[] = { program_path, "nothing", "0", NULL };

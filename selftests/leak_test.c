@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Nothing is left behind: no object in any slab cache, no open file, no kernel
- * stack, no page table, no reference to the module, after thousands of children
- * and of calls that made none.
+ * Thousands of children, and of calls that fail, leak nothing: no object of any slab
+ * cache, no open file, no kernel stack, no page table, no reference to the module.
  */
 #include <dirent.h>
 #include <sys/wait.h>
@@ -21,7 +20,7 @@ struct usage {
 	unsigned int caches;
 	struct cache cache[CACHES];
 	long files;
-	long kernel_stack;	/* KiB, as all of /proc/meminfo */
+	long kernel_stack;	/* in KiB, like page_tables */
 	long page_tables;
 	long references;
 };
@@ -48,7 +47,7 @@ FIXTURE_TEARDOWN(leak)
 	close(self->fd);
 }
 
-/* Gives back what each CPU keeps at hand, which slabinfo counts as in use. */
+/* Gives back the slabs that each CPU keeps: slabinfo counts all of their objects as in use */
 static void shrink_caches(void)
 {
 	DIR *dir = opendir("/sys/kernel/slab");
@@ -58,7 +57,7 @@ static void shrink_caches(void)
 	while (dir && (entry = readdir(dir))) {
 		int fd;
 
-		/* Those with a colon have a second name without one. */
+		/* Not the symbolic links, which are second names of caches */
 		snprintf(path, sizeof(path), "/sys/kernel/slab/%s/shrink", entry->d_name);
 		fd = entry->d_type == DT_DIR ? open(path, O_WRONLY) : -1;
 		if (fd < 0)
@@ -71,7 +70,7 @@ static void shrink_caches(void)
 		closedir(dir);
 }
 
-/* The number that follows @key in the file, or -1. */
+/* The number that follows @key at the start of a line of the file, or -1 */
 static long number_in(const char *path, const char *key)
 {
 	long number = -1;
@@ -87,8 +86,9 @@ static long number_in(const char *path, const char *key)
 }
 
 /*
- * Objects in use, by cache. A CPU that allocates one takes a slab for itself, of
- * which all then counts as in use: the least of a few looks is the truth.
+ * Counts the objects in use of each cache. A CPU that allocates an object takes a
+ * slab for itself, and all objects of that slab count as in use. So the lowest of a
+ * few readings is taken.
  */
 static void count_objects(struct __test_metadata *_metadata, struct usage *usage)
 {
@@ -122,14 +122,14 @@ static void count_objects(struct __test_metadata *_metadata, struct usage *usage
 
 static void measure(struct __test_metadata *_metadata, struct usage *usage)
 {
-	/* kfree_rcu() collects what it is given for up to five seconds. */
+	/* kfree_rcu() keeps objects for up to five seconds before it frees them in a batch */
 	raw_sleep_us(6500000);
 	count_objects(_metadata, usage);
 	usage->files = number_in("/proc/sys/fs/file-nr", "");
 	usage->kernel_stack = number_in("/proc/meminfo", "KernelStack:");
 	usage->page_tables = number_in("/proc/meminfo", "PageTables:");
 	usage->references = number_in("/sys/module/spawnctl/refcnt", "");
-	/* As counted by all CPUs together; what each holds back is below 64. */
+	/* Global counters; each CPU holds back a difference below 64 */
 	ASSERT_LE(0, usage->files);
 	ASSERT_LT(0, usage->kernel_stack);
 	ASSERT_LT(0, usage->page_tables);
@@ -157,8 +157,8 @@ static long growth_of(const struct usage *before, const struct usage *after, con
 }
 
 /*
- * By how much a cache may grow while nothing is kept: a slab in use by a CPU counts
- * as full, before as well as after.
+ * How much a cache may grow without a leak: a slab that a CPU uses counts as full, in
+ * the measurement before as in the one after.
  */
 static long allowed(const struct usage *usage, const char *name, long most)
 {
@@ -267,11 +267,11 @@ static void do_work(struct __test_metadata *_metadata, int fd, const struct work
 }
 
 /*
- * An object left behind for each call of one kind shows as a growth of the whole
- * count. A cache differs by some for other reasons: the kernel's own threads and
- * timers work on, and each CPU may have a slab or two at hand that counts as in
- * use. Two fifths of the count, and those slabs, are between the two. Result: how
- * many things have grown by more.
+ * If each call of one kind leaks an object, a cache grows by the whole count. A cache
+ * also grows a little for other reasons: kernel threads and timers keep running, and
+ * each CPU may use a slab or two that count as full. The threshold is between the two:
+ * two fifths of the count, plus those slabs. Returns how many caches and counters have
+ * reached it.
  */
 static unsigned int grown(const struct usage *before, const struct usage *after,
 			  unsigned int count)
@@ -287,9 +287,9 @@ static unsigned int grown(const struct usage *before, const struct usage *after,
 		after->page_tables - before->page_tables);
 	for (i = 0; i < after->caches; i++) {
 		/*
-		 * Areas of stacks that are freed are kept until there are many,
-		 * and with them what kmemleak notes of each. What notes live timers
-		 * and the like goes back to its cache by and by, as it has time.
+		 * The kernel keeps the vmap areas of freed stacks, and kmemleak's
+		 * records of them, until there are many. debugobjects, which tracks
+		 * timers and the like, returns its records to the cache over time.
 		 */
 		if (!strcmp(after->cache[i].name, "vmap_area") ||
 		    !strcmp(after->cache[i].name, "debug_objects_cache") ||
@@ -302,7 +302,7 @@ static unsigned int grown(const struct usage *before, const struct usage *after,
 		n++;
 	}
 	n += after->files - before->files >= most;
-	/* A kernel stack takes 16 KiB, a page table at the least 4. */
+	/* A kernel stack takes 16 KiB, a page table at least 4 KiB */
 	n += after->kernel_stack - before->kernel_stack >= most * 16;
 	n += after->page_tables - before->page_tables >= most * 4;
 	return n + (before->references != after->references);
@@ -323,7 +323,7 @@ TEST_F_TIMEOUT(leak, nothing_is_left, 1800)
 		if (count < least)
 			least = count;
 	}
-	/* What is freed after a grace period, by a worker, is freed when these get to it. */
+	/* Repeated, as a worker may not have freed yet what it frees after a grace period */
 	for (i = 0; i < 5; i++) {
 		measure(_metadata, self->after);
 		n = grown(self->before, self->after, least);
@@ -333,7 +333,7 @@ TEST_F_TIMEOUT(leak, nothing_is_left, 1800)
 	EXPECT_EQ(0U, n);
 }
 
-/* The same measure finds more than it allows where children are kept, with a pidfd each. */
+/* Control: if children are kept alive, with a pidfd each, the same measurement shows it */
 TEST_F_TIMEOUT(leak, control_kept_children, 120)
 {
 	static const char * const kept[] = { "task_struct", "mm_struct", "filp" };

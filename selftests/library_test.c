@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * libspawnctl as <spawnctl.h> promises it, but for spawnctl_fork(), which is in
+ * libspawnctl does what <spawnctl.h> promises. spawnctl_fork() is tested in
  * fork_test.c.
  */
 #include <alloca.h>
@@ -67,7 +67,7 @@ TEST_F(library, open)
 	EXPECT_EQ(EACCES, errno);
 }
 
-/* Whatever is not the device is told so, and no child is made of it. */
+/* Each function refuses a descriptor that is not the device, and makes no child */
 TEST_F(library, wrong_descriptor)
 {
 	int wrong[] = { -1, 999, open("/dev/null", O_RDWR), open("/proc/self/exe", O_RDONLY), -1 };
@@ -125,7 +125,7 @@ static int spoil_errno(void *arg)
 	return errno == EBADF ? 17 : 1;
 }
 
-/* The child's errno is the caller's, which does not show. */
+/* The child shares the caller's errno, and writes it; the caller's value is kept */
 TEST_F(library, errno_is_not_the_childs)
 {
 	pid_t pid;
@@ -136,7 +136,7 @@ TEST_F(library, errno_is_not_the_childs)
 	EXPECT_TRUE(exited_with(pid, 17));
 }
 
-/* More than a page is refused unread. */
+/* A size above a page is refused before the struct is read: its second page is unreadable */
 TEST_F(library, thread_size_above_a_page)
 {
 	long page = sysconf(_SC_PAGESIZE);
@@ -180,7 +180,7 @@ static __noipa int use_stack(unsigned int bytes)
 	char *block = alloca(bytes);
 	unsigned int i;
 
-	/* From the top down, a page at a time, as a stack grows. */
+	/* From the top down, as a stack grows, leaving out no page */
 	for (i = bytes; i > 0; i -= i < 1024 ? i : 1024)
 		__atomic_store_n(&block[i - 1], (char)i, __ATOMIC_SEQ_CST);
 	return 17;
@@ -192,9 +192,9 @@ static int use_part_of_stack(void *arg)
 }
 
 /*
- * An overrun ends the child and touches nothing of the caller's. Before 5.16 a
- * signal that dumps core ends all that share the memory, as with vfork(2): there
- * it ends the caller too.
+ * A stack overrun ends the child, and damages nothing of the caller's. Before 5.16 a
+ * signal that dumps core ends all processes that share the memory, as with vfork(2):
+ * there it ends the caller too.
  */
 TEST_F(library, guard_page)
 {
@@ -233,13 +233,13 @@ TEST_F_TIMEOUT(library, own_stack_is_unmapped, 120)
 	unsigned int count = scaled(1000, 100, "stacks mapped");
 	unsigned int before, i;
 
-	/* The first brings stdio's buffers along. */
+	/* The first call maps stdio's buffers */
 	mappings();
 	before = mappings();
 	ASSERT_LT(0U, before);
 	for (i = 0; i < count; i++) {
 		ASSERT_TRUE(exited_with(spawnctl_thread(self->fd, NULL, return_it, NULL), 0));
-		/* A call that fails has mapped one too. */
+		/* A call that fails has mapped a stack too */
 		ASSERT_EQ(-1, spawnctl_thread(-1, NULL, return_it, NULL));
 	}
 	EXPECT_EQ(before, mappings());
@@ -254,7 +254,7 @@ TEST_F(library, no_memory_for_a_stack)
 	EXPECT_EQ(ENOMEM, errno);
 }
 
-/* What the child does below the frame that both are in. */
+/* The child overwrites the stack below the frame that it shares with its parent */
 static __noipa int scribble(unsigned char value)
 {
 	unsigned char block[8192];
@@ -293,9 +293,9 @@ TEST_F(library, vfork_and_exec)
 }
 
 /*
- * Deep below main(), with locals in registers and on the stack at each level:
- * all frames must be whole when the parent goes on after its child has worked
- * on the same stack, and the way back up must be the parent's own.
+ * Calls spawnctl_vfork() at each level of a recursion, with locals in registers and
+ * on the stack. When the parent continues, its child has used the same stack. All
+ * frames must be intact, and the return addresses must be the parent's.
  */
 static __noipa unsigned long descend(int fd, unsigned int depth, unsigned long seed, int *failed)
 {
@@ -331,7 +331,7 @@ TEST_F(library, vfork_deep_in_calls)
 	EXPECT_EQ(0, failed);
 }
 
-/* A child of vfork() may make its own, on the same stack further down. */
+/* A child of vfork() may make a child of its own, on the same stack further down */
 static __noipa int vfork_nested(int fd, int depth)
 {
 	pid_t pid = spawnctl_vfork(fd);
@@ -346,7 +346,7 @@ TEST_F(library, vfork_in_the_child)
 	EXPECT_EQ(17, vfork_nested(self->fd, 3));
 }
 
-/* What two threads and a child share here; the child sets the pid */
+/* Shared by two threads and a child; the child sets @child */
 struct cancelled {
 	int fd;
 	pid_t child;
@@ -354,7 +354,7 @@ struct cancelled {
 	pid_t result;
 };
 
-/* Cancellation points, after the parent's thread has been cancelled. */
+/* Calls cancellation points after the parent's thread has been canceled */
 static int child_of_cancelled(void *arg)
 {
 	struct cancelled *shared = arg;
@@ -377,8 +377,8 @@ static void *spawning_thread(void *arg)
 }
 
 /*
- * The child has the thread's control block: it must not act on what is asked of
- * the thread, and the thread acts on it when it is back.
+ * The child shares the thread's control block, which holds the cancellation request.
+ * The child must not act on it; the thread must, once it has returned.
  */
 TEST_F(library, a_thread_cancelled_while_it_waits)
 {
@@ -405,15 +405,15 @@ static int quit_itself(void *arg)
 }
 
 /*
- * By default nothing gets through before exec: on kernels before 5.16 the core
- * dump of a child would end its parent.
+ * By default all signals are blocked until exec: on kernels before 5.16 a core dump
+ * of the child would end its parent too.
  */
 TEST_F(library, default_thread_blocks_sigquit)
 {
 	EXPECT_TRUE(exited_with(spawnctl_thread(self->fd, NULL, quit_itself, NULL), 4));
 }
 
-/* The new program has the caller's mask, not the window's. */
+/* The new program has the caller's mask, not the window mask */
 TEST_F(library, default_thread_restores_the_mask_at_exec)
 {
 	struct signal_status status;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * LIMIT narrows an open file for ever, and for all who share it; its number of
- * children is exact, whoever races for them.
+ * LIMIT narrows an open file permanently, for all descriptors that share it. Its number
+ * of children is exact, also under a race.
  */
 #include <pthread.h>
 #include <sys/resource.h>
@@ -14,7 +14,7 @@
 
 static struct spawnctl_clone sigchld = { .size = sizeof(sigchld), .exit_signal = SIGCHLD };
 
-/* 0 or -errno, as the raw calls have it */
+/* Returns 0 or -errno, as raw calls do */
 static long limit(int fd, const struct spawnctl_limit *limit)
 {
 	return spawnctl_limit(fd, limit) ? -errno : 0;
@@ -42,7 +42,7 @@ static void unlimited(struct __test_metadata *_metadata, int fd, const char *wha
 	both_accept(_metadata, fd, CLONE(), what);
 }
 
-/* A refused LIMIT has narrowed nothing, not even by what is well about it. */
+/* A LIMIT that is refused narrows nothing, not even by its valid part */
 TEST_F(contract, einval)
 {
 	unsigned int all = SPAWNCTL_LIMIT_FILTERED * 2 - 1;
@@ -78,13 +78,13 @@ TEST_F(contract, commands)
 	ASSERT_EQ(0, limit(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_COMMANDS,
 					   .commands = COMMAND(FORK) | COMMAND(LIMIT))));
 	refused(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, CLONE(), EPERM, "SPAWN is gone");
-	/* Told before the struct is looked at. */
+	/* The error comes before the struct is read */
 	refused(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, NULL, EPERM, "SPAWN is gone");
 	accepted(_metadata, self->fd, SPAWNCTL_IOC_FORK, CLONE(), "FORK is left");
 	EXPECT_EQ(COMMAND(INFO) | COMMAND(FORK) | COMMAND(LIMIT), info_of(self->fd).commands);
 	EXPECT_EQ(0U, info_of(self->fd).refusal);
 
-	/* What is gone does not come back. */
+	/* A command that was taken away does not come back */
 	ASSERT_EQ(0, limit(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_COMMANDS,
 					   .commands = COMMAND(SPAWN) | COMMAND(LIMIT))));
 	both_refuse(_metadata, self->fd, CLONE(), EPERM, "both are gone");
@@ -97,7 +97,7 @@ TEST_F(contract, commands)
 	EXPECT_EQ(COMMAND(INFO), info_of(self->fd).commands);
 }
 
-/* Each flag alone: refused where it is gone, and where all but it are gone, served. */
+/* Each flag alone: refused once it is taken away, served once all others are taken away */
 TEST_F(contract, flags)
 {
 	__u64 mask = 0;
@@ -139,14 +139,14 @@ TEST_F(contract, flags)
 			pid = raw_spawn_exit(with, births[i], clone);
 			EXPECT_LT(0, pid)
 				TH_LOG("%s: flag %#x", birth_name(births[i]), flag);
-			/* Nothing is left of one that is reaped by the kernel. */
+			/* A child with AUTOREAP leaves nothing to wait for */
 			EXPECT_EQ(flag == SPAWNCTL_AUTOREAP ? -1 : 0, wait_status(pid));
 			if (flag == SPAWNCTL_PIDFD)
 				close(number);
 		}
 		if (flag == SPAWNCTL_CGROUP)
 			close(clone->cgroup);
-		/* What is gone does not come back. */
+		/* A flag that was taken away does not come back */
 		ASSERT_EQ(0, limit(without, LIMIT(.flags = SPAWNCTL_LIMIT_FLAGS,
 						  .clone_flags = ALL_FLAGS)));
 		EXPECT_EQ(info.spawn_flags & ~flag, info_of(without).spawn_flags);
@@ -155,7 +155,7 @@ TEST_F(contract, flags)
 			refused(_metadata, without, SPAWNCTL_IOC_SPAWN,
 				CLONE(.flags = flag, .hold = clone->hold),
 				EPERM, "a flag that is gone for good");
-		/* Nothing asked is served by either. */
+		/* Both serve a request without flags */
 		both_accept(_metadata, without, CLONE(), "no flag");
 		both_accept(_metadata, with, CLONE(), "no flag");
 		close(with);
@@ -164,9 +164,9 @@ TEST_F(contract, flags)
 }
 
 /*
- * A descriptor that was narrowed at all is closed to commands and flags that came
- * after the first version of the interface and were not named: so a program that does
- * not know them leaves none of them open.
+ * Any LIMIT takes away the commands and flags that came after the first version of the
+ * interface, unless it names them. So a program that narrows a descriptor leaves nothing
+ * open that it does not know.
  */
 TEST_F(contract, closed_to_what_came_later)
 {
@@ -184,7 +184,7 @@ TEST_F(contract, closed_to_what_came_later)
 			TH_LOG("limit %#x", flag);
 		EXPECT_EQ(0U, (info.spawn_flags | info.fork_flags) & ~first_flags)
 			TH_LOG("limit %#x", flag);
-		/* Of the first version nothing is lost that the call does not name. */
+		/* Commands or flags of the first version stay if the call gives none */
 		if (flag != SPAWNCTL_LIMIT_COMMANDS)
 			EXPECT_EQ(first_commands, info.commands);
 		if (flag != SPAWNCTL_LIMIT_FLAGS)
@@ -193,7 +193,7 @@ TEST_F(contract, closed_to_what_came_later)
 	}
 }
 
-/* @fd as it arrives at the other end of a socket */
+/* Sends @fd through a socket, and returns the received descriptor */
 static int passed_on(int fd)
 {
 	char control[CMSG_SPACE(sizeof(int))] = { 0 }, byte = 0;
@@ -229,7 +229,7 @@ TEST_F(contract, shared_by_all_holders)
 	ASSERT_LE(0, copy);
 	ASSERT_LE(0, passed);
 	ASSERT_LE(0, fresh);
-	/* Narrowed by a child, in the descriptor that it got by fork(). */
+	/* A child narrows the descriptor that it has inherited by fork(2) */
 	child = fork();
 	if (!child)
 		_exit(limit(copy, LIMIT(.flags = SPAWNCTL_LIMIT_CHILDREN, .children = 3)));
@@ -244,7 +244,7 @@ TEST_F(contract, shared_by_all_holders)
 	EXPECT_EQ(EDQUOT + 0U, info_of(passed).refusal);
 	unlimited(_metadata, fresh, "opened by its name");
 
-	/* Opened anew: whoever may open the device has it without limits. */
+	/* Reopened: a task that may open the device gets an open file without limits */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", self->fd);
 	again = open(path, O_RDWR | O_CLOEXEC);
 	ASSERT_LE(0, again);
@@ -254,7 +254,7 @@ TEST_F(contract, shared_by_all_holders)
 	EXPECT_EQ(EACCES, errno);
 }
 
-/* Only a child that exists is paid for. */
+/* A call that makes no child does not count against the number of children */
 TEST_F(contract, what_is_asked_in_vain_costs_nothing)
 {
 	struct spawnctl_clone *bad_pidfd = CLONE(.flags = SPAWNCTL_PIDFD, .pidfd = 8);
@@ -277,7 +277,7 @@ TEST_F(contract, what_is_asked_in_vain_costs_nothing)
 	EXPECT_EQ(2ULL, info_of(self->fd).children);
 	both_accept(_metadata, self->fd, CLONE(), "both children are there to be had");
 	both_refuse(_metadata, self->fd, CLONE(), EDQUOT, "and no other");
-	/* What is wrong with the call is told before. */
+	/* An invalid request is reported as such, before EDQUOT */
 	both_refuse(_metadata, self->fd, CLONE(.flags = ~0U), EINVAL, "flags");
 }
 
@@ -295,10 +295,10 @@ TEST_F(contract, children_only_become_fewer)
 
 struct under_way {
 	int fd;
-	__u64 children;		/* what the child narrows to */
-	__u64 seen;		/* by the child, before */
-	__u64 left;		/* and after */
-	long spawn;		/* what its own SPAWN came to, after */
+	__u64 children;		/* number that the child sets by LIMIT */
+	__u64 seen;		/* number that the child sees before its LIMIT */
+	__u64 left;		/* number that the child sees after its LIMIT */
+	long spawn;		/* result of the child's own SPAWN, after its LIMIT */
 };
 
 static int limit_in_child(void *arg)
@@ -320,7 +320,7 @@ static int limit_in_child(void *arg)
 	return 0;
 }
 
-/* A child whose parent is still in the call is one of those that are counted. */
+/* A child whose parent is still in the call counts against the number that the child sets */
 TEST_F(contract, narrowed_under_way)
 {
 	struct under_way under_way = { .fd = self->fd };
@@ -335,7 +335,7 @@ TEST_F(contract, narrowed_under_way)
 		EXPECT_TRUE(exited_with(spawnctl_thread(under_way.fd, NULL, limit_in_child,
 							&under_way), 0));
 		EXPECT_EQ(9ULL, under_way.seen);
-		/* Itself is one of @n; its own child another. */
+		/* The child is one of @n, its own child another */
 		EXPECT_EQ(n ? n - 1ULL : 0ULL, under_way.left);
 		EXPECT_EQ(n >= 2, under_way.spawn > 0);
 		if (n < 2)
@@ -361,7 +361,7 @@ static void *racer(void *arg)
 	unsigned int i;
 
 	for (i = 0; i < race->tries; i++) {
-		/* Every third call is in vain, and holds one back meanwhile. */
+		/* Every third call fails, and reserves a child until then */
 		struct spawnctl_clone *clone = CLONE(.flags = i % 3 ? 0 : SPAWNCTL_PIDFD,
 						     .pidfd = i % 3 ? 0 : 8);
 		long pid = raw_spawn_exit(race->fd, births[i / 3 % 2], clone);
@@ -399,7 +399,7 @@ TEST_F_TIMEOUT(contract, exact_under_race, 300)
 			EXPECT_EQ(0, race[i].wrong);
 		}
 		EXPECT_EQ(budget - made, info_of(fd).children);
-		/* What calls in vain held back is there again. */
+		/* The children that failed calls had reserved are available again */
 		for (; raw_spawn_exit(fd, SPAWNCTL_IOC_SPAWN, CLONE()) > 0; made++)
 			EXPECT_LT(0, waitpid(-1, NULL, __WALL));
 		EXPECT_EQ(budget, made);
@@ -427,7 +427,7 @@ TEST_F(contract, no_new_privs)
 	unsigned int i;
 
 	ASSERT_NE(NULL, nnp);
-	/* The control: without LIMIT the child has none. */
+	/* Control: without LIMIT the child does not have no_new_privs */
 	for (i = 0; i < ARRAY_SIZE(births); i++) {
 		EXPECT_TRUE(exited_with(start_child(self->fd, births[i], &sigchld,
 						    no_new_privs_in_child, nnp), 0));
@@ -445,7 +445,7 @@ TEST_F(contract, no_new_privs)
 			CLONE(.flags = SPAWNCTL_PIDFD, .pidfd = 8), EFAULT, "no place");
 		EXPECT_EQ(0, prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
 	}
-	/* One flag that LIMIT has taken away is forced all the same. */
+	/* It is forced even if LIMIT has taken the flag away */
 	ASSERT_EQ(0, limit(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_FLAGS)));
 	EXPECT_TRUE(exited_with(start_child(self->fd, SPAWNCTL_IOC_SPAWN, &sigchld,
 					    no_new_privs_in_child, nnp), 0));
@@ -496,7 +496,7 @@ TEST_F(contract, reset)
 	both_accept(_metadata, self->fd, CLONE(.sig_default = SIGBIT(SIGHUP)), "the same by name");
 }
 
-/* Two who narrow at once come to what both allow; of LIMIT itself one is late. */
+/* Two threads take LIMIT away at once: one succeeds, and the other gets EPERM */
 static void *narrower(void *arg)
 {
 	struct race *race = arg;

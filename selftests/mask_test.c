@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The signal mask of the child, and of the caller afterwards.
+ * The signal mask of the child, and the caller's mask after the call.
  */
 #include <sys/resource.h>
 
@@ -82,7 +82,7 @@ TEST_F_TIMEOUT(mask, window, 120)
 	}
 }
 
-/* With no mask given, it is the caller's own, also while others are reset or ignored. */
+/* Without a window mask the child has the caller's, even if signals are reset or ignored */
 TEST_F(mask, none_given)
 {
 	static const unsigned long commands[] = { SPAWNCTL_IOC_SPAWN, SPAWNCTL_IOC_FORK };
@@ -109,7 +109,7 @@ TEST_F(mask, none_given)
 	}
 }
 
-/* A call that fails, for a reason found early, in the middle or late, leaves the mask alone. */
+/* A call that fails, early, in the middle or late, leaves the caller's mask unchanged */
 TEST_F(mask, callers_mask_after_failure)
 {
 	static const unsigned long commands[] = { SPAWNCTL_IOC_SPAWN, SPAWNCTL_IOC_FORK };

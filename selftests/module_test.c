@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The module as a module: what modinfo says of it is true, its node is root's,
- * and it can be unloaded at any moment that its reference count allows, with
- * children in whatever state.
+ * The module as such: modinfo tells the truth, the device node belongs to root, and the
+ * module can be unloaded whenever its reference count is 0, whatever state its children
+ * are in.
  */
 #include <dirent.h>
 #include <sys/prctl.h>
@@ -22,7 +22,7 @@ FIXTURE(module)
 
 FIXTURE_SETUP(module)
 {
-	/* Orphans of the callers that are killed here come to this process. */
+	/* The children of callers that are killed here are reparented to this process */
 	ASSERT_EQ(0, prctl(PR_SET_CHILD_SUBREAPER, 1));
 	ASSERT_EQ(0, system("modprobe spawnctl"));
 	self->kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -30,7 +30,7 @@ FIXTURE_SETUP(module)
 	ASSERT_EQ(0, lseek(self->kmsg, 0, SEEK_END));
 }
 
-/* The log since the setup holds nothing that the kernel says in trouble. */
+/* Since the setup the kernel has logged no sign of trouble */
 FIXTURE_TEARDOWN(module)
 {
 	static const char * const bad[] = { "WARNING:", "BUG:", "Oops", "Call Trace", "spawnctl:" };
@@ -43,8 +43,8 @@ FIXTURE_TEARDOWN(module)
 		record[length > 0 ? length : 0] = '\0';
 		for (i = 0; i < ARRAY_SIZE(bad); i++) {
 			/*
-			 * Loading a module says once that it is not of the tree,
-			 * and KCSAN finds races in a kernel without it too.
+			 * The first load logs that the module is out-of-tree, and KCSAN
+			 * reports races in a kernel without the module too.
 			 */
 			if (strstr(record, "taint") || strstr(record, "BUG: KCSAN:"))
 				continue;
@@ -101,7 +101,7 @@ TEST_F(module, modinfo)
 	EXPECT_STREQ("GPL", first_line("modinfo -F license spawnctl", told, sizeof(told)));
 	EXPECT_LT(10U, strlen(first_line("modinfo -F description spawnctl", told, sizeof(told))));
 	EXPECT_LT(3U, strlen(first_line("modinfo -F author spawnctl", told, sizeof(told))));
-	/* It is none of the kernel's own. */
+	/* It is not marked as an in-tree module */
 	EXPECT_STREQ("", first_line("modinfo -F intree spawnctl", told, sizeof(told)));
 
 	ASSERT_EQ(0, uname(&name));
@@ -109,7 +109,7 @@ TEST_F(module, modinfo)
 	told[strcspn(told, " ")] = '\0';
 	EXPECT_STREQ(name.release, told);
 
-	/* What is loaded is the file that modinfo looked into. */
+	/* The loaded module is the file that modinfo reads */
 	EXPECT_LT(8U, strlen(file_line(SYSFS "/srcversion", true_one, sizeof(true_one))));
 	EXPECT_STREQ(true_one, first_line("modinfo -F srcversion spawnctl", told, sizeof(told)));
 	EXPECT_LT(2U, strlen(file_line(SYSFS "/version", true_one, sizeof(true_one))));
@@ -117,7 +117,7 @@ TEST_F(module, modinfo)
 	EXPECT_STREQ(true_one, META_VERSION);
 }
 
-/* Each parameter is listed, and each that is listed is there. */
+/* modinfo lists each parameter of the loaded module, and no other */
 TEST_F(module, parameters)
 {
 	unsigned int listed = 0, there = 0;
@@ -176,7 +176,7 @@ TEST_F(module, open_descriptor_holds_it)
 	EXPECT_EQ(0, unload());
 }
 
-/* A child, between its birth and its end, whose caller has been killed. */
+/* A child that stays in the window, and whose caller has been killed */
 struct orphan {
 	int device;
 	int ready[2];
@@ -199,7 +199,7 @@ static int wait_in_window(void *arg)
 	return raw_syscall(SYS_execve, "/proc/self/exe", argv, argv + 2);
 }
 
-/* Makes one, kills its caller, and returns with it in the window. */
+/* Makes a child, and kills its caller while the child is in the window: 0 or -1 */
 static int make_orphan(struct orphan *orphan, unsigned long command, unsigned int flags)
 {
 	struct spawnctl_clone clone = {
@@ -226,7 +226,7 @@ static int make_orphan(struct orphan *orphan, unsigned long command, unsigned in
 	return wait_status(caller) == SIGKILL ? 0 : -1;
 }
 
-/* Lets it go on: 0 if it came to its end as it should. */
+/* Lets the child leave the window. Returns 0 if it then ends as it should. */
 static int end_orphan(struct orphan *orphan)
 {
 	int status = 0;
@@ -248,7 +248,7 @@ static long pending(void)
 	return count;
 }
 
-/* With an exec mask still to be set, the child holds the module. */
+/* A child whose exec mask is still pending holds the module */
 static void cycle_exec_mask(struct __test_metadata *_metadata, int executes)
 {
 	struct orphan orphan = { .executes = executes };
@@ -258,12 +258,12 @@ static void cycle_exec_mask(struct __test_metadata *_metadata, int executes)
 	EXPECT_EQ(-EAGAIN, unload());
 	EXPECT_EQ(0, end_orphan(&orphan));
 	EXPECT_EQ(0, pending());
-	/* The probe's last reference is gone when the child is; no later. */
+	/* A probe drops the reference before the child can be reaped */
 	EXPECT_EQ(0, unload());
 	EXPECT_EQ(-1, access(NODE, F_OK));
 }
 
-/* Without one, it does not need the module any more. */
+/* A child without an exec mask does not hold the module */
 static void cycle_plain(struct __test_metadata *_metadata, unsigned long command, int executes)
 {
 	struct orphan orphan = { .executes = executes };
@@ -283,7 +283,7 @@ static int exec_itself(void *arg)
 	return raw_syscall(SYS_execve, "/proc/self/exe", argv, argv + 2);
 }
 
-/* A caller that does nothing but spawn is killed at any moment of it. */
+/* Kills a caller that spawns in a loop, at a different moment in each round */
 static void cycle_random(struct __test_metadata *_metadata, unsigned int round)
 {
 	struct spawnctl_clone clone = {
@@ -303,7 +303,7 @@ static void cycle_random(struct __test_metadata *_metadata, unsigned int round)
 	raw_sleep_us(2000 + round * 7919 % 30000);
 	kill(caller, SIGKILL);
 	EXPECT_EQ(SIGKILL, wait_status(caller));
-	/* Until no child is left that could hold it; then it has to go. */
+	/* Once no child is left that can hold the module, unloading must succeed */
 	while (unload()) {
 		if (waitpid(-1, NULL, __WALL | WNOHANG) == -1 && errno == ECHILD) {
 			EXPECT_EQ(0, unload());
