@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Pending signals: the caller's are not the child's, and those that come for
- * the child in the window reach the program that it becomes.
+ * Pending signals: the child does not inherit the caller's, and those that are sent to
+ * the child in the window reach the program that it executes.
  */
 #include <pthread.h>
 
@@ -50,7 +50,10 @@ static int become_report(void *arg)
 	return 127;
 }
 
-/* Thread-directed and process-directed, standard and queued. */
+/*
+ * The child inherits no pending signal of the caller, and the caller keeps them all:
+ * thread-directed and process-directed, standard and queued.
+ */
 TEST_F(pending, not_inherited)
 {
 	static const unsigned long commands[] = { SPAWNCTL_IOC_SPAWN, SPAWNCTL_IOC_FORK };
@@ -70,7 +73,7 @@ TEST_F(pending, not_inherited)
 	ASSERT_EQ(0, raw_syscall(SYS_tgkill, getpid(), raw_syscall(SYS_gettid), SIGUSR1));
 	ASSERT_EQ(0, raw_syscall(SYS_tgkill, getpid(), raw_syscall(SYS_gettid), 51));
 	ASSERT_EQ(0, read_signal_status("/proc/self/status", &before));
-	/* The test would show nothing were these not pending here. */
+	/* Without these pending signals the test would show nothing */
 	ASSERT_EQ(SIGBIT(SIGUSR1) | SIGBIT(51), before.pending);
 	ASSERT_EQ(SIGBIT(SIGTERM) | SIGBIT(50) | queued, before.shared_pending);
 
@@ -96,17 +99,17 @@ TEST_F(pending, not_inherited)
 	EXPECT_EQ(0, program.pending);
 	EXPECT_EQ(0, program.shared_pending);
 
-	/* The caller has all of its own still, the queued ones in number too. */
+	/* The caller still has its pending signals, and each of the queued ones */
 	ASSERT_EQ(0, read_signal_status("/proc/self/status", &after));
 	EXPECT_EQ(before.pending, after.pending);
-	/* That program's end was told by SIGCHLD, as after every exec. */
+	/* The program's end sends SIGCHLD: exec always makes that the exit signal */
 	EXPECT_EQ(before.shared_pending | SIGBIT(SIGCHLD), after.shared_pending);
 	while (raw_syscall(SYS_rt_sigtimedwait, &queued, &info, &now, SIGMASK_SIZE) > 0)
 		EXPECT_EQ((int)taken++, info.si_value.sival_int);
 	EXPECT_EQ(QUEUED, taken);
 }
 
-/* The child says who it is, and waits in the window until all has been sent. */
+/* The child stores its pid, and waits in the window until all signals have been sent */
 struct window {
 	pid_t pid;
 	int sent;
@@ -141,13 +144,16 @@ static void *send_all(void *arg)
 	failed |= send_queued(window->pid, SIGUSR1, 77);
 	failed |= kill(window->pid, SIGTERM);
 	failed |= kill(window->pid, SIGTSTP);
-	/* The child is one thread: its id names both. */
+	/* The child has one thread, so its pid is its thread id too */
 	failed |= raw_syscall(SYS_tgkill, window->pid, window->pid, SIGINT);
 	WRITE_ONCE(window->sent, 1);
 	return failed ? arg : NULL;
 }
 
-/* Each with its sender and value, each queued one, in the order they were sent. */
+/*
+ * Signals sent in the window reach the program, with sender and value; none of the queued
+ * ones is lost, and they keep their order.
+ */
 TEST_F(pending, sent_in_the_window)
 {
 	struct window window = { .report = self->report[1] };
@@ -203,7 +209,7 @@ static void *send_one(void *arg)
 	return NULL;
 }
 
-/* With an exec mask that lets it through, a fatal one ends the program, not the child. */
+/* A fatal signal that only the window mask blocks ends the program, not the child before exec */
 TEST_F(pending, fatal_to_the_program)
 {
 	static const int fatal[] = { SIGHUP, SIGTERM, SIGSEGV, SIGUSR2, 32, 33, 34, 64 };
@@ -234,7 +240,7 @@ TEST_F(pending, fatal_to_the_program)
 	}
 }
 
-/* Who has taken the signal that was for the calling thread. */
+/* Id of the thread that has taken the signal for which the caller was the first choice */
 static long taker;
 
 static void take(int sig)
@@ -242,7 +248,7 @@ static void take(int sig)
 	WRITE_ONCE(taker, raw_syscall(SYS_gettid));
 }
 
-/* Serves the caller's struct, and later the place for its child's number. */
+/* Two missing pages: the first is for the caller's struct, the second for its child's pid */
 struct pages {
 	char *page;
 	size_t size;
@@ -273,13 +279,16 @@ static void *serve_pages(void *arg)
 
 	memset(source, 0, pages->size);
 	memcpy(source, pages->clone, sizeof(*pages->clone));
-	/* The caller waits for its struct. A signal for the process is its: it comes first. */
+	/*
+	 * The caller waits for its struct. The kernel directs a signal for the process to
+	 * the caller, as the main thread is the kernel's first choice.
+	 */
 	pages->failed |= read(pages->fd, &message, sizeof(message)) != sizeof(message);
 	pages->failed |= kill(getpid(), SIGUSR1);
 	raw_sleep_us(10000);
 	pages->taken_early = READ_ONCE(taker);
 	give_page(pages, 0, source);
-	/* It has a child, and has blocked all that the child has blocked. */
+	/* The caller has made its child, and has blocked all that the child blocks */
 	pages->failed |= read(pages->fd, &message, sizeof(message)) != sizeof(message);
 	for (i = 0; i < 5000 && !READ_ONCE(taker); i++)
 		raw_sleep_us(1000);
@@ -289,7 +298,7 @@ static void *serve_pages(void *arg)
 	return NULL;
 }
 
-/* What the caller was to take, and cannot while it waits, another thread takes. */
+/* A pending signal that the caller was to take, and now blocks, is taken by another thread */
 TEST_F(pending, handed_to_another_thread)
 {
 	struct pages pages = { .size = sysconf(_SC_PAGESIZE) };

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The preload library, by this program run again under it: with each backend the
- * same results as libc's, nothing left open, and glibc's objects taken as ours.
+ * The preload library. This program executes itself under it. With each backend the
+ * results are those of libc, no descriptor is left open, and objects that glibc's
+ * functions have filled in are accepted, and vice versa.
  */
 #include "filter.h"
 #include "own_calls.h"
@@ -38,7 +39,7 @@ static int run_sh(const posix_spawn_file_actions_t *actions, const posix_spawnat
 	return WEXITSTATUS(wait_status(pid));
 }
 
-/* Whether a new program's /proc/self/status has a line that matches */
+/* Whether a new program's /proc/self/status has a line that matches @pattern */
 static int status_has(const posix_spawnattr_t *attr, const char *pattern)
 {
 	char *argv[] = { "grep", "-q", (char *)pattern, "/proc/self/status", NULL };
@@ -48,7 +49,10 @@ static int status_has(const posix_spawnattr_t *attr, const char *pattern)
 	return wait_status(pid) == 0;
 }
 
-/* Nested, with the stack overwritten, and with a handler that is dropped */
+/*
+ * Nested calls of vfork(), whose children overwrite the stack. The innermost child sends
+ * itself a signal that the parent catches: the handler must not run in it.
+ */
 static __attribute__((__noinline__)) int by_vfork(int depth)
 {
 	volatile char scribble[512];
@@ -90,7 +94,7 @@ static void mixed_copies(void)
 
 	CHECK(libc_dup2 && libc_open && libc_destroy && libc_spawn);
 	CHECK(libc_dup2 != posix_spawn_file_actions_adddup2);
-	/* Zero is as good as made */
+	/* A zeroed object is as good as an initialized one */
 	memset(&actions, 0, sizeof(actions));
 	memset(&attr, 0, sizeof(attr));
 	for (i = 0; i < 20; i++) {
@@ -128,13 +132,13 @@ static void attributes(void)
 	sigaddset(&set, SIGHUP);
 	CHECK(posix_spawnattr_setsigdefault(&attr, &set) == 0);
 	signal(SIGHUP, SIG_IGN);
-	/* Not by a shell, which has ideas of its own about its mask */
+	/* Not by a shell, which can change its mask itself */
 	CHECK(status_has(&attr, "SigBlk:.0*2$"));
 	CHECK(status_has(&attr, "SigIgn:.*[02468ace]$"));
 	CHECK(!status_has(NULL, "SigBlk:.0*2$"));
 	CHECK(!status_has(NULL, "SigIgn:.*[02468ace]$"));
 	signal(SIGHUP, SIG_DFL);
-	/* This group, by its number, as 0 is a group of the child's own */
+	/* First 0, which is a new group of the child's own, then this group by its number */
 	snprintf(pattern, sizeof(pattern), "NSpgid:.%d$", getpgrp());
 	CHECK(posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP) == 0);
 	CHECK(!status_has(&attr, pattern));
@@ -142,7 +146,7 @@ static void attributes(void)
 	CHECK(status_has(&attr, pattern));
 }
 
-/* Another thread may change the environment: a spawn with one of its own does not care. */
+/* Another thread changes the environment: a spawn with its own envp is not affected */
 static void *change_environment(void *arg)
 {
 	char name[32];
@@ -172,12 +176,12 @@ static int inner_setenv(void)
 	return 0;
 }
 
-/* What is opened for the spawn is not in the way of a directory by descriptor */
+/* The descriptor that the library opens for a spawn does not disturb actions on descriptors */
 static void by_descriptor(void)
 {
 	char *argv[] = { "sh", "-c", "[ $(pwd) = /usr ] && set -- /proc/self/fd/* && [ $# -le 4 ]",
 			 NULL };
-	/* Not in every glibc */
+	/* Not every glibc has it */
 	int (*addclosefrom)(posix_spawn_file_actions_t *, int) =
 		dlsym(RTLD_DEFAULT, "posix_spawn_file_actions_addclosefrom_np");
 	posix_spawn_file_actions_t actions;
@@ -192,13 +196,13 @@ static void by_descriptor(void)
 	CHECK(posix_spawn_file_actions_addchdir_np(&actions, "/proc/self/fd/30") == 0);
 	CHECK(addclosefrom && addclosefrom(&actions, 3) == 0);
 	error = posix_spawn(&pid, "/bin/sh", &actions, NULL, argv, environ);
-	/* An older libc would leave all open, and not say so */
+	/* An older libc would leave all descriptors open, without an error */
 	if (by_libc && !dlsym(libc, "posix_spawn_file_actions_addclosefrom_np"))
 		CHECK(error == ENOSYS);
 	else
 		CHECK(error == 0 && wait_status(pid) == 0);
 	CHECK(posix_spawn_file_actions_destroy(&actions) == 0);
-	/* Not checked when it is added, as in glibc */
+	/* As in glibc, the descriptor is not checked when the action is added */
 	CHECK(posix_spawn_file_actions_init(&actions) == 0);
 	CHECK(posix_spawn_file_actions_addfchdir_np(&actions, -1) == 0);
 	CHECK(posix_spawn(&pid, "/bin/sh", &actions, NULL, argv, environ) == EBADF);
@@ -206,7 +210,7 @@ static void by_descriptor(void)
 	close(30);
 }
 
-/* Run under the preload, by a parent that has told the backend in the environment */
+/* Runs under the preload library. The parent has named the backend in the environment. */
 static int inner(void)
 {
 	char *argv[] = { "x", NULL };
@@ -219,7 +223,7 @@ static int inner(void)
 	CHECK(dladdr((void *)posix_spawn, &info) && strstr(info.dli_fname, PRELOAD));
 	CHECK(dladdr((void *)vfork, &info) && strstr(info.dli_fname, PRELOAD));
 	CHECK(run_sh(NULL, NULL, "exit 6") == 6);
-	/* No descriptor of ours, not for the child either */
+	/* The child has no descriptor of the library's either */
 	CHECK(run_sh(NULL, NULL, "set -- /proc/self/fd/*; [ $# -le 4 ]") == 0);
 	CHECK(posix_spawn(&pid, "/none", NULL, NULL, argv, environ) == ENOENT);
 	mixed_copies();
@@ -236,7 +240,7 @@ static int inner(void)
 	return 0;
 }
 
-/* posix_spawn() and vfork() refuse, as there is nothing of that name */
+/* posix_spawn() and vfork() fail, as the named backend is unknown or missing */
 static int inner_refused(int error)
 {
 	char *argv[] = { "true", NULL };
@@ -284,7 +288,7 @@ static void with_a_thread(void *arg)
 	call(NULL);
 }
 
-/* How many system calls the caller makes: README says so. */
+/* The caller makes as many system calls as README says */
 static int inner_calls(int most)
 {
 	int counts[] = {
@@ -297,13 +301,13 @@ static int inner_calls(int most)
 		counts[0], counts[1], counts[2], counts[3]);
 	CHECK(counts[0] > 0 && counts[0] <= most);
 	CHECK(counts[1] > 0 && counts[1] <= most);
-	/* Where another thread may have taken the number, that is looked at */
+	/* If another thread may have reused the descriptor number, one call checks that */
 	CHECK(counts[2] >= counts[0] && counts[2] <= most + 1);
 	CHECK(counts[3] >= counts[1] && counts[3] <= most + 1);
 	return 0;
 }
 
-/* Killed at call @nr, of which its spawn is to have no need */
+/* A filter kills this process at system call @nr, which a spawn must not make */
 static int inner_filtered(unsigned int nr)
 {
 	char *argv[] = { "true", NULL };
@@ -316,13 +320,13 @@ static int inner_filtered(unsigned int nr)
 	return 0;
 }
 
-/* The program has gained rights: what its user has put into the environment is not read. */
+/* The program has gained privileges: the library ignores the environment set by the user */
 static int inner_secure(void)
 {
 	Dl_info info;
 
 	CHECK(getauxval(AT_SECURE) == 1);
-	/* ld.so has no more trust in it */
+	/* ld.so has preloaded the copy with the set-user-ID bit */
 	CHECK(dladdr((void *)posix_spawn, &info) && strstr(info.dli_fname, SECURE_NAME));
 	CHECK(run_sh(NULL, NULL, "exit 6") == 6);
 	fputs("alive\n", stderr);
@@ -352,7 +356,7 @@ TEST(by_clone3) { runs(_metadata, "clone3", "spawnctl: posix_spawnp sh: clone3\n
 TEST(by_clone) { runs(_metadata, "clone", "spawnctl: vfork: clone\n"); }
 TEST(best) { runs(_metadata, NULL, "spawnctl: vfork: device\n"); }
 
-/* libc's own vfork() is the control: the handler runs, in the parent's memory. */
+/* Control: with libc's own vfork() the handler runs in the child, in the parent's memory */
 TEST(by_libc)
 {
 	EXPECT_EQ(1, run_self("libc", "--inner", NULL));
@@ -365,18 +369,26 @@ TEST(environment_changes)
 	EXPECT_EQ(0, run_self(NULL, "--setenv", NULL)) TH_LOG("%s", said);
 }
 
+/*
+ * A descriptor named in SPAWNCTL_FD is used, without blocking signals; by a backend other
+ * than the device it is not used. Control: with a descriptor that the library opens for the
+ * spawn, signals are blocked, and the filter kills the process.
+ */
 TEST(given_device)
 {
 	EXPECT_EQ(0, run_self("device", "--given", give_device)) TH_LOG("%s", said);
 	EXPECT_NE(NULL, strstr(said, "alive\n"));
 	EXPECT_EQ(0, run_self("clone", "--given-unused", give_device)) TH_LOG("%s", said);
 	EXPECT_NE(NULL, strstr(said, "alive\n"));
-	/* One that is opened for the spawn is held back for */
+	/* Signals are blocked while a descriptor is open for one spawn */
 	run_self("device", "--filtered", NULL);
 	EXPECT_EQ(NULL, strstr(said, "alive\n"));
 }
 
-/* Only from there, and with that bit, it is preloaded into such a program. */
+/*
+ * Into a program that gains privileges, ld.so preloads a library only from a standard
+ * directory, and only if it has the set-user-ID bit.
+ */
 static int copy_preload(void)
 {
 	int from = open("/usr/lib/" PRELOAD, O_RDONLY), ret = 0;
@@ -418,7 +430,7 @@ TEST(at_secure)
 	status = wait_status(pid);
 	EXPECT_TRUE(is_exit(status, 0))
 		TH_LOG("status %#x: %s", status, said);
-	/* Nor is anything said */
+	/* Nor does the library print anything */
 	EXPECT_STREQ("alive\n", said);
 	unlink("/usr/lib/" SECURE_NAME);
 }
@@ -433,15 +445,15 @@ static bool tells_of_threads(void)
 TEST(system_calls)
 {
 	/*
-	 * Blocked, opened, SPAWN, closed, unblocked; and one more where glibc (before 2.32)
-	 * does not tell that there is one thread
+	 * Block signals, open, SPAWN, close, unblock; and one more if glibc (before 2.32)
+	 * does not tell that the process has one thread
 	 */
 	EXPECT_EQ(0, run_self("device", tells_of_threads() ? "--calls-5" : "--calls-6", NULL))
 		TH_LOG("%s", said);
-	/* clone3(2) alone, or blocked and unblocked around it */
+	/* clone3(2) alone, or with signals blocked before and unblocked after it */
 	EXPECT_EQ(0, run_self("clone3", "--calls-3", NULL)) TH_LOG("%s", said);
 	TH_LOG("%s", said);
-	/* What is not there is not looked for at each call */
+	/* The library does not look for a missing device at each call */
 	ASSERT_EQ(0, rename("/dev/spawnctl", "/dev/spawnctl.gone"));
 	EXPECT_EQ(0, run_self(NULL, "--calls-3", NULL)) TH_LOG("%s", said);
 	ASSERT_EQ(0, rename("/dev/spawnctl.gone", "/dev/spawnctl"));
@@ -453,7 +465,10 @@ TEST(unknown)
 	EXPECT_NE(NULL, strstr(said, "SPAWNCTL_BACKEND is not known"));
 }
 
-/* Demanded and not there: no step down, but an error; unset: a step down, and said */
+/*
+ * The device is missing. If it was demanded, the call fails. If no backend was named, the
+ * library uses the next one, and says so.
+ */
 TEST(missing)
 {
 	ASSERT_EQ(0, rename("/dev/spawnctl", "/dev/spawnctl.gone"));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the child is as a process: its ids, its parent, how its end is told,
- * its pidfd, its stack, and what of the caller it shares.
+ * The child as a process: its ids, its parent, its exit signal, its pidfd, its
+ * no_new_privs, and what it shares with the caller.
  */
 #include <poll.h>
 #include <sched.h>
@@ -18,7 +18,7 @@ struct report {
 	long pgid;
 	long sid;
 	long no_new_privs;
-	long pidfd_flags;	/* of the parent's pidfd number, in the child */
+	long pidfd_flags;	/* of the number of the parent's pidfd, in the child */
 	int pidfd;
 };
 
@@ -26,7 +26,7 @@ FIXTURE(process)
 {
 	int fd;
 	struct spawnctl_clone clone;
-	struct report *report;	/* shared with forked children as well */
+	struct report *report;	/* shared with children of FORK too */
 };
 
 FIXTURE_SETUP(process)
@@ -96,7 +96,7 @@ TEST_F(process, ids)
 	EXPECT_EQ(getsid(0), self->report->sid);
 }
 
-/* The caller is told the id that it knows the child by, not the child's own. */
+/* The caller gets the child's id in the caller's own pid namespace */
 TEST_F(process, ids_in_a_new_pid_namespace)
 {
 	pid_t pid;
@@ -126,7 +126,7 @@ TEST_F(process, exit_signal)
 		pid = start_child(self->fd, variant->command, &self->clone, fill_report,
 				  self->report);
 		ASSERT_LT(0, pid);
-		/* A child without SIGCHLD is hidden from a plain wait. */
+		/* A plain wait does not find a child with another exit signal than SIGCHLD */
 		if (signals[i] != SIGCHLD) {
 			EXPECT_EQ(-1, waitpid(pid, NULL, 0));
 			EXPECT_EQ(ECHILD, errno);
@@ -191,7 +191,7 @@ TEST_F(process, pidfd)
 	EXPECT_EQ(pid, info.si_pid);
 	EXPECT_EQ(CLD_EXITED, info.si_code);
 	EXPECT_EQ(17, info.si_status);
-	/* The child's table was copied before, and never had it. */
+	/* The child's table was copied before the pidfd was made */
 	EXPECT_EQ(-EBADF, self->report->pidfd_flags);
 }
 
@@ -225,7 +225,7 @@ TEST_F(process, no_new_privs)
 	EXPECT_TRUE(is_exit(wait_status(pid), 17));
 	EXPECT_EQ(1, self->report->no_new_privs);
 	EXPECT_EQ(0, prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
-	/* It is inherited, asked for or not. */
+	/* It is inherited regardless of the request */
 	self->clone.flags = 0;
 	ASSERT_EQ(0, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 	pid = start_child(self->fd, variant->command, &self->clone, fill_report,
@@ -264,7 +264,7 @@ TEST_F(process, autoreap)
 
 static int write_word(void *arg)
 {
-	/* Long enough for a parent that does not wait to look too early. */
+	/* Long enough that a parent that does not wait looks too early */
 	struct timespec pause = { 0, 50000000 };
 
 	raw_syscall(SYS_nanosleep, &pause, NULL);
@@ -279,7 +279,7 @@ TEST_F(process, memory)
 
 	pid = start_child(self->fd, variant->command, &self->clone, write_word, &word);
 	ASSERT_LT(0, pid);
-	/* SPAWN: shared, and the caller has waited for it. FORK: a copy. */
+	/* SPAWN: the memory is shared, and the caller has waited. FORK: it is a copy. */
 	EXPECT_EQ(variant->command == SPAWNCTL_IOC_SPAWN, word);
 	EXPECT_TRUE(is_exit(wait_status(pid), 17));
 	EXPECT_EQ(variant->command == SPAWNCTL_IOC_SPAWN, word);
@@ -292,7 +292,7 @@ static int leave_directory(void *arg)
 	return raw_syscall(SYS_chdir, "/proc") ? 1 : 17;
 }
 
-/* The directory and the umask are a copy, whatever else is shared. */
+/* The working directory and the umask are copied, even if the descriptor table is shared */
 TEST_F(process, directory)
 {
 	char before[PATH_MAX], after[PATH_MAX];
@@ -313,7 +313,7 @@ TEST_F(process, directory)
 
 struct nest {
 	int fd;
-	unsigned long command[DEPTH];	/* what each level makes the next with */
+	unsigned long command[DEPTH];	/* by which each level makes the next */
 	struct spawnctl_clone clone;
 	unsigned int depth;
 	struct report *report;		/* DEPTH + 1 of them, shared */

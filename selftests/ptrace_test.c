@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a tracer of the caller sees: the events of vfork(2) for SPAWN, of
- * fork(2) for FORK, and a child that is traced from its first instruction.
+ * A tracer of the caller gets the events of vfork(2) for SPAWN, and the event of
+ * fork(2) for FORK (of clone(2) if the exit signal is not SIGCHLD). The child is
+ * traced from its first instruction.
  */
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -115,7 +116,7 @@ TEST_F(ptrace, events)
 			dones++;
 			ASSERT_EQ(0, ptrace(PTRACE_GETEVENTMSG, pid, NULL, &done));
 		} else if (pid != tracee && WSTOPSIG(status) == SIGSTOP) {
-			/* The stop that every traced child begins with. */
+			/* Every traced child begins with this stop */
 			child_stopped++;
 		} else {
 			EXPECT_EQ(SIGCHLD, WSTOPSIG(status))
@@ -139,8 +140,9 @@ TEST_F(ptrace, events)
 #endif
 
 /*
- * While a caller waits, its mask is the widened one. A mask that its tracer sets
- * then must last, as it does over vfork(2): the control.
+ * While a caller waits, it has the widened mask. If its tracer sets another mask during
+ * this time, the caller must keep that mask. It does so with vfork(2), which is the
+ * control. Returns 1 if the caller has kept it, 0 if not, or -1.
  */
 static int mask_after(int fd, int use_vfork, __u64 set)
 {
@@ -197,7 +199,10 @@ struct closer {
 	int event;
 };
 
-/* Its own copy of the table: after this nothing but the call has the file. */
+/*
+ * The child has a copy of the descriptor table, and closes the device in it. Once the
+ * caller's descriptor is closed too, only the call itself holds the file.
+ */
 static int close_and_tell(void *arg)
 {
 	const struct closer *closer = arg;
@@ -207,7 +212,7 @@ static int close_and_tell(void *arg)
 	return raw_syscall(SYS_write, closer->event, &one, sizeof(one)) != sizeof(one);
 }
 
-/* Has its own descriptor closed, by work that it does itself at a tracer's event. */
+/* Has io_uring close the descriptor of the call, as task work of the caller at a ptrace event */
 static int close_meanwhile(int fd)
 {
 	struct spawnctl_clone clone = { .size = sizeof(clone), .exit_signal = SIGCHLD };
@@ -232,8 +237,8 @@ static int close_meanwhile(int fd)
 }
 
 /*
- * At its event a task does what it has been left to do, in the middle of
- * kernel_clone(): io_uring can have it close the descriptor of the very call.
+ * At a ptrace event, in the middle of kernel_clone(), a task runs its task work. So
+ * io_uring can close the descriptor of the call that is in progress.
  */
 TEST(descriptor_closed_at_an_event)
 {
@@ -253,7 +258,7 @@ TEST(descriptor_closed_at_an_event)
 		if (status >> 16 == PTRACE_EVENT_VFORK_DONE) {
 			dones++;
 			deliver = 0;
-			/* The call holds the file, and so the module. */
+			/* The call holds the file, and the file holds the module */
 			EXPECT_EQ(-1, syscall(SYS_delete_module, "spawnctl", O_NONBLOCK));
 			EXPECT_EQ(EAGAIN, errno);
 		}

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The errors that <linux/spawnctl.h> promises for who asks and when: under a
- * seccomp filter, and where a limit is reached.
+ * The errors in <linux/spawnctl.h> that do not depend on the request: the caller is
+ * under a seccomp filter, or a limit is reached.
  */
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include "contract.h"
 
-/* Even a filter that allows all: its author had no say about this device. */
+/* Even a filter that allows everything counts: its author did not know about this device */
 TEST_F(contract, eacces_seccomp_filter)
 {
 	struct spawnctl_info info = { .size = sizeof(info) };
@@ -22,7 +22,7 @@ TEST_F(contract, eacces_seccomp_filter)
 	EXPECT_EQ(EACCES, errno);
 }
 
-/* The mode that may only read, write and exit ends a caller of any ioctl. */
+/* In strict mode, which allows only read, write, exit and sigreturn, any ioctl is fatal */
 TEST_F(contract, seccomp_strict)
 {
 	unsigned int i;
@@ -82,7 +82,7 @@ TEST_F(contract, eagain_threads_max)
 	long spawn, fork;
 
 	ASSERT_LT(0, limit);
-	/* The least that can be set; the kernel's own threads are more. */
+	/* The lowest value that can be set. There are more kernel threads than that. */
 	ASSERT_EQ(0, write_number(path, 20));
 	spawn = raw_spawn_exit(self->fd, SPAWNCTL_IOC_SPAWN, CLONE());
 	fork = raw_spawn_exit(self->fd, SPAWNCTL_IOC_FORK, CLONE());
@@ -126,7 +126,7 @@ TEST_F(contract, enfile_pidfd)
 	restore = open(path, O_WRONLY);
 	ASSERT_LE(0, restore);
 	length = snprintf(text, sizeof(text), "%ld", limit);
-	/* Root is above the limit; the descriptors keep their opener's right. */
+	/* The limit does not apply to root, so another user id makes the calls */
 	ASSERT_EQ(1, write(lower, "0", 1));
 	if (!setresuid(-1, UNPRIVILEGED, 0)) {
 		ret[0] = raw_spawn_exit(self->fd, SPAWNCTL_IOC_SPAWN, clone);

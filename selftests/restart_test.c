@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Signals that interrupt the call: it is restarted, whoever takes them, and
- * the caller sees a child, never an error.
+ * If a signal interrupts the call, the call is restarted, whichever thread takes the
+ * signal. The caller gets a child, never an error.
  */
 #include <pthread.h>
 #include <stddef.h>
@@ -38,7 +38,7 @@ FIXTURE_VARIANT_ADD(restart, spawn_sa_restart) {
 	.sa_flags = SA_RESTART,
 };
 
-/* The caller's mask is changed in the call, and not for the signals that come. */
+/* The call changes the caller's mask, but does not block the signals that are sent */
 FIXTURE_VARIANT_ADD(restart, spawn_others_blocked) {
 	.command = SPAWNCTL_IOC_SPAWN,
 	.flags = SPAWNCTL_WINDOW_MASK,
@@ -88,8 +88,8 @@ FIXTURE_TEARDOWN(restart)
 }
 
 /*
- * @count children, each with a process id and an end of its own. The pidfd is
- * stored in the struct itself: a call that is restarted finds that unchanged.
+ * Makes and reaps @count children. The pidfd is stored in the struct itself: a call
+ * that is restarted must find the struct unchanged.
  */
 static void check_calls(struct __test_metadata *_metadata, int fd, unsigned long command,
 			struct spawnctl_clone *clone, unsigned int count)
@@ -130,8 +130,8 @@ static struct {
 } thread;
 
 /*
- * Has the process interrupted, and takes the signal away again, so that it is
- * sometimes gone when the caller, who has been told of it, looks.
+ * Sends the process a signal, and then takes that signal itself. So sometimes the
+ * caller has been flagged (TIF_SIGPENDING), and finds no signal when it looks.
  */
 static void *send_and_take(void *arg)
 {
@@ -146,16 +146,16 @@ static void *send_and_take(void *arg)
 			;
 		if (raw_syscall(SYS_rt_sigtimedwait, &set, 0, &now, SIGMASK_SIZE) > 0)
 			thread.taken++;
-		/* The caller is to get on, too. */
+		/* Let the caller make progress too */
 		raw_sleep_us(i % 4 * 10);
 	}
 	return NULL;
 }
 
 /*
- * The kernel's "restart this" is turned into a restart on the way to user
- * space, if a signal is pending there. When another thread has taken it, that
- * has to happen all the same, or 513 becomes the caller's errno.
+ * -ERESTARTNOINTR (513) becomes a restart on the way to user space, if the caller is
+ * flagged (TIF_SIGPENDING) there. That must happen even if another thread has taken
+ * the signal. Otherwise 513 becomes the caller's errno.
  */
 TEST_F_TIMEOUT(restart, raced_by_a_thread, 300)
 {
@@ -172,8 +172,9 @@ TEST_F_TIMEOUT(restart, raced_by_a_thread, 300)
 }
 
 /*
- * Interrupted at a known point, before the child is made: the struct is as it was
- * (the pidfd's place is in it), and of LIMIT's children one is used up, not two.
+ * The call is interrupted at a known point, before the child is made. The restart must
+ * find the struct unchanged, in which the pidfd is stored, and the call must use up one
+ * of LIMIT's children, not two.
  */
 TEST_F(restart, at_its_struct)
 {

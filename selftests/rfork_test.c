@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * rfork(2) and rfork_thread(3): what each flag does, and what is refused.
+ * rfork(2) and rfork_thread(3): what each flag does, and which flags are refused.
  */
 #include "spawnctl_test.h"
 
@@ -21,7 +21,7 @@ static void handler(int sig)
 	shared += 100;
 }
 
-/* FreeBSD's <sys/unistd.h> */
+/* The values of FreeBSD's <sys/unistd.h> */
 _Static_assert(RFFDG == 0x4 && RFPROC == 0x10 && RFMEM == 0x20 && RFNOWAIT == 0x40, "");
 _Static_assert(RFCFDG == 0x1000 && RFTHREAD == 0x2000 && RFSIGSHARE == 0x4000, "");
 _Static_assert(RFLINUXTHPN == 0x10000 && RFTSIGZMB == 0x80000 && RFSPAWN == 0x80000000U, "");
@@ -39,7 +39,7 @@ TEST(refusals)
 
 	for (bit = 0; bit < 31; bit++)
 		EXPECT_TRUE(refused((int)(RFSPAWN | 1U << bit), EINVAL));
-	/* FreeBSD has names for some of these, and no use, or not for a program */
+	/* FreeBSD has names for some of these, but no use for them, or none for a program */
 	for (bit = 0; bit < 31; bit++)
 		if (UNKNOWN & (1U << bit))
 			EXPECT_TRUE(refused(RFPROC | 1 << bit, EINVAL));
@@ -57,7 +57,7 @@ TEST(refusals)
 	EXPECT_EQ(-1, waitpid(-1, NULL, __WALL));
 }
 
-/* Opens in the child, and in the parent is seen if the table is one. */
+/* The child opens a descriptor. Returns whether the parent then has it, in a shared table. */
 static int opens(int flags)
 {
 	int fd = dup(0), status;
@@ -97,7 +97,7 @@ TEST(acts_on_the_caller)
 		_exit(rfork(RFCFDG) == 0 && fcntl(0, F_GETFD) == -1 ? 7 : 2);
 	}
 	EXPECT_TRUE(exited_with(pid, 7));
-	/* In a table that it shared until then, with this process */
+	/* In a table that the child has shared with this process until then */
 	pid = rfork(RFPROC);
 	if (!pid)
 		_exit(rfork(RFFDG) == 0 && close(0) == 0 ? 7 : 1);
@@ -110,7 +110,7 @@ TEST(acts_on_the_caller)
 	EXPECT_NE(-1, fcntl(0, F_GETFD));
 }
 
-/* RFFDG without RFPROC: the caller leaves a table that it shares. */
+/* RFFDG without RFPROC: the caller leaves a shared table and gets a copy of its own */
 TEST(caller_unshares)
 {
 	int fd = dup(0);
@@ -132,7 +132,7 @@ TEST(memory_is_a_copy)
 		pthread_mutex_t own = PTHREAD_MUTEX_INITIALIZER;
 
 		shared = 2;
-		/* As fork(3): libc knows its new thread, as its mutexes show */
+		/* As with fork(3), libc knows the new thread's id: a mutex stores it */
 		pthread_mutex_lock(&own);
 		_exit(own.__data.__owner == gettid() && raise(0) == 0 ? 7 : 8);
 	}
@@ -145,7 +145,7 @@ static void *join_and_exit(void *arg)
 	_exit(pthread_join(*(pthread_t *)arg, NULL) ? 2 : 7);
 }
 
-/* The kernel clears the word that pthread_join() waits for. */
+/* When the child's first thread ends, the kernel clears the word that pthread_join() waits for */
 TEST(first_thread_can_be_joined)
 {
 	pid_t pid = rfork(RFPROC | RFFDG);
@@ -185,7 +185,7 @@ TEST(thread)
 	EXPECT_NE(-1, fcntl(0, F_GETFD));
 	shared = 1;
 	pid = rfork_thread((int)RFSPAWN, stack + STACK, set_shared, NULL);
-	/* It has been waited for */
+	/* The caller has waited for the child */
 	EXPECT_EQ(5, READ_ONCE(shared));
 	EXPECT_TRUE(exited_with(pid, 7));
 }
@@ -249,7 +249,11 @@ TEST(nowait)
 	EXPECT_EQ(ECHILD, errno);
 }
 
-/* The child's own signal ends it; a vfork() child runs the parent's handler. */
+/*
+ * Makes a child that sends itself a signal that the parent catches, and returns its status.
+ * The signal must end a child of rfork(RFSPAWN). A child of vfork(), the control, runs the
+ * parent's handler.
+ */
 static int signalled(pid_t (*make)(void))
 {
 	struct sigaction action = { .sa_handler = handler }, old;
@@ -292,7 +296,7 @@ TEST(rfspawn_drops_handlers)
 
 	EXPECT_TRUE(status != -1 && WIFSIGNALED(status) && WTERMSIG(status) == SIGUSR1);
 	EXPECT_EQ(0, shared);
-	/* The control */
+	/* Control */
 	EXPECT_TRUE(is_exit(signalled(by_vfork), 9));
 	EXPECT_EQ(100, shared);
 	for (i = 0; i < 200; i++) {
@@ -312,7 +316,7 @@ static int lock_and_end(void *arg)
 	return 7;
 }
 
-/* A robust mutex that the child leaves locked is given to the next who wants it. */
+/* If the child ends with a robust mutex locked, the next thread gets it with EOWNERDEAD */
 TEST(robust_mutexes)
 {
 	struct timespec soon;
@@ -359,7 +363,7 @@ static void *rfspawn(void *arg)
 	return NULL;
 }
 
-/* A cancellation is the caller's, not the child's, which has his thread's memory. */
+/* A cancellation request is the calling thread's, not the child's, which shares its memory */
 TEST(cancelled)
 {
 	pthread_t thread;
@@ -375,7 +379,7 @@ TEST(cancelled)
 	EXPECT_TRUE(exited_with(pid, 7));
 }
 
-/* A stack near the bottom of the memory is one as well. */
+/* A stack at a low address is accepted too */
 TEST(low_stack)
 {
 	char *low = mmap((void *)0x10000, 0x20000, PROT_READ | PROT_WRITE,
@@ -385,7 +389,7 @@ TEST(low_stack)
 	EXPECT_TRUE(exited_with(rfork_thread(RFPROC | RFFDG, low + 0x20000, set_shared, NULL), 7));
 }
 
-/* A child with this table and other memory keeps nothing in it. */
+/* A child that shares the table but not the memory, and spawns, leaves no descriptor in it */
 TEST(table_is_left_alone)
 {
 	char *argv[] = { "true", NULL };
