@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What tries those samples of docs/guide.md that are functions and no programs: the
- * compiler is given the sample before this, and its name (examples.sh).
+ * A main() for each sample of docs/guide.md that is a function and not a program.
+ * examples.sh includes the sample before this file, and defines its name.
  */
 #include <err.h>
 #include <errno.h>
@@ -93,7 +93,7 @@ int main(void)
 }
 
 #elif defined(guide_5)
-/* Let through: what the guide's table has for these actions, and write(2) */
+/* The filter allows the calls that the guide's table has for these actions, and write(2) */
 #include "guide_1.c"
 #include "guide_6.c"
 

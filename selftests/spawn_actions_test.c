@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * File actions where more than the resulting descriptor table counts, which
- * spawn_files_test compares.
+ * File actions for which more counts than the resulting descriptor table.
+ * spawn_files_test compares the tables.
  */
 #include "spawn_fixture.h"
 
@@ -9,7 +9,7 @@
 
 #include "filter.h"
 
-/* The exit status of a shell that runs @script, or 1000 and the error. */
+/* The exit status of a shell that runs @script, or 1000 plus the error */
 static int shell(FIXTURE_SELF(spawn) self, const char *script)
 {
 	char *argv[] = { "sh", "-c", (char *)script, NULL };
@@ -19,7 +19,7 @@ static int shell(FIXTURE_SELF(spawn) self, const char *script)
 	return error ? 1000 + error : WEXITSTATUS(wait_status(pid));
 }
 
-/* The number is closed first: in a full table that makes the room for the file. */
+/* An open action first closes its descriptor, which makes room for the file in a full table */
 TEST_F(spawn, open_in_a_full_table)
 {
 	char *argv[] = { "true", NULL };
@@ -31,7 +31,7 @@ TEST_F(spawn, open_in_a_full_table)
 	ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &limit));
 	limit.rlim_cur = 20;
 	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
-	/* The program has room again for its libraries. */
+	/* Close-on-exec, so that the program has room for its libraries */
 	while ((fd = fcntl(0, F_DUPFD_CLOEXEC, 3)) >= 0)
 		;
 	EXPECT_EQ(EMFILE, errno);
@@ -42,7 +42,7 @@ TEST_F(spawn, open_in_a_full_table)
 	self->fds = open_fds();
 }
 
-/* The caller's string may be gone by the time of the spawn. */
+/* The path is copied: the caller's string may have changed by the time of the spawn */
 TEST_F(spawn, path_is_copied)
 {
 	char path[] = "/etc/passwd";
@@ -52,7 +52,10 @@ TEST_F(spawn, path_is_copied)
 	EXPECT_EQ(0, shell(self, "[ /proc/self/fd/20 -ef /etc/passwd ]"));
 }
 
-/* Where a filter has no close_range(2): what is to be kept is, and all else is closed. */
+/*
+ * If a filter answers close_range(2) with ENOSYS, all descriptors but those that an action
+ * names are closed one by one.
+ */
 TEST(only_named_by_proc)
 {
 	char *argv[] = { "sh", "-c", "[ -e /proc/self/fd/50 ] && [ ! -e /proc/self/fd/40 ] &&"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * File actions on each backend, against a child of fork(2) that does them one by
- * one: the same error of the same action, or the same descriptors.
+ * File actions on each backend, compared with a child of fork(2) that does them one
+ * by one: both get the same error of the same action, or the same descriptors.
  */
 #include "filter.h"
 #include "spawnctl_test.h"
@@ -14,7 +14,7 @@
 
 extern char **environ;
 
-#define FIRST	10		/* descriptors that the random lists are about */
+#define FIRST	10		/* the random lists use descriptors FIRST to LAST */
 #define LAST	75
 #define MAX	12
 
@@ -23,7 +23,7 @@ struct step {
 	int a, b;
 };
 
-/* What a process has open: which of the model's files, and close-on-exec or not */
+/* The outcome of a list: an error and its step, or the file of each descriptor */
 struct table {
 	int error;
 	int step;
@@ -33,7 +33,7 @@ struct table {
 	ino_t cwd_ino;
 };
 
-/* The last two are of a directory and a file that every test has open */
+/* The last two are descriptors of a directory and of a file that every test has open */
 static const char * const paths[] = {
 	"/dev/null", "/tmp", "/none", "/etc/passwd", "/proc/self/fd/60", "/proc/self/fd/61"
 };
@@ -54,7 +54,7 @@ static void look(struct table *table)
 	}
 }
 
-/* The new program: this one again, which looks at itself */
+/* The new program: this one again, which reports what it has open */
 static int report(int fd)
 {
 	struct table table = { 0 };
@@ -111,7 +111,7 @@ static int is_kept(const struct step *steps, int n, int fd)
 	return 0;
 }
 
-/* @kept: the library's own descriptor, or -1 */
+/* Does the steps in a child of fork(2). @kept: the library's own descriptor, or -1 */
 static void model(const struct step *steps, int n, int only_named, int kept,
 		  struct table *table)
 {
@@ -121,7 +121,7 @@ static void model(const struct step *steps, int n, int only_named, int kept,
 	if (!pid) {
 		int i, fd;
 
-		/* Which a child of the library's does not have, for who names it */
+		/* In a child of the library's, an action that names it does not find it */
 		close(kept);
 		for (i = 0; i < n; i++) {
 			shared->error = one_step(&steps[i]);
@@ -130,7 +130,7 @@ static void model(const struct step *steps, int n, int only_named, int kept,
 				_exit(0);
 			}
 		}
-		/* What exec does, and what the flag asks for */
+		/* As exec does, and as SPAWNCTL_SPAWN_CLOEXEC_DEFAULT (@only_named) does */
 		for (fd = FIRST; fd <= LAST; fd++)
 			if ((fcntl(fd, F_GETFD) & FD_CLOEXEC) ||
 			    (only_named && !is_kept(steps, n, fd)))
@@ -221,7 +221,7 @@ FIXTURE_SETUP(files)
 	ASSERT_EQ(0, spawnctl_attr_setfailure(self->attr, &self->failure));
 	ASSERT_EQ(0, pipe2(self->result, O_CLOEXEC));
 	ASSERT_GT(FIRST, self->result[1]);
-	/* Each another file, so that one is not taken for another */
+	/* Each memfd is a file of its own, so that a mix-up of descriptors shows */
 	for (fd = FIRST; fd <= LAST; fd++) {
 		int from;
 
@@ -233,7 +233,7 @@ FIXTURE_SETUP(files)
 		if (from < FIRST || from > LAST)
 			close(from);
 	}
-	/* So that the descriptor that is kept is there, among them */
+	/* A first spawn, so that the library keeps its descriptor, within FIRST to LAST */
 	ASSERT_EQ(0, spawnctl_spawn(NULL, "/bin/true", NULL, self->attr,
 				    (char *[]){ "true", NULL }, environ));
 	ASSERT_LT(0, wait(NULL));
@@ -249,7 +249,7 @@ FIXTURE_TEARDOWN(files)
 	spawnctl_attr_destroy(self->attr);
 }
 
-/* The program's descriptor for its report is put below the random ones, last. */
+/* Spawns this program with @steps as actions. It reports on descriptor 9. */
 static int spawn_steps(FIXTURE_SELF(files) self, const struct step *steps, int n,
 		       struct table *table)
 {
@@ -259,7 +259,7 @@ static int spawn_steps(FIXTURE_SELF(files) self, const struct step *steps, int n
 	pid_t pid;
 
 	spawnctl_file_actions_init(&actions);
-	/* First, and again by number, as closefrom is never below FIRST */
+	/* The first action; no step closes descriptor 9, as all are about FIRST and above */
 	spawnctl_file_actions_adddup2(actions, self->result[1], 9);
 	for (i = 0; i < n; i++)
 		if (add(actions, &steps[i]))
@@ -277,7 +277,7 @@ static int spawn_steps(FIXTURE_SELF(files) self, const struct step *steps, int n
 	return 0;
 }
 
-/* A list that came out wrong, to be read */
+/* A list as text, for the log */
 static const char *list_text(const struct step *steps, int n)
 {
 	static const char * const names[] = {
@@ -292,7 +292,7 @@ static const char *list_text(const struct step *steps, int n)
 	return text;
 }
 
-/* One list, both ways; the error of ours */
+/* Does one list both ways, and compares the outcomes. Returns the library's error. */
 static int compare(struct __test_metadata *_metadata, FIXTURE_SELF(files) self,
 		   const struct step *steps, int n, int only_named, int with_pidfd)
 {
@@ -314,7 +314,7 @@ static int compare(struct __test_metadata *_metadata, FIXTURE_SELF(files) self,
 		ASSERT_EQ(theirs.dev[fd], ours.dev[fd]);
 	}
 	ASSERT_EQ(theirs.cwd_ino, ours.cwd_ino);
-	/* The caller's table is as it was */
+	/* The caller's own descriptors are unchanged */
 	look(&after);
 	ASSERT_EQ(0, memcmp(&before, &after, sizeof(after)));
 	return ours.error;
@@ -335,24 +335,24 @@ static void compare_random(struct __test_metadata *_metadata, FIXTURE_SELF(files
 
 		failed += compare(_metadata, self, steps, n, only_named, !(round % 3)) != 0;
 	}
-	/* Both ways were seen */
+	/* Enough lists have failed, and enough have succeeded */
 	EXPECT_LT(rounds / 20, failed);
 	EXPECT_GT(rounds - rounds / 20, failed);
 }
 
-/* Lists that once came out wrong */
+/* Lists that once had a wrong outcome */
 TEST_F(files, known_lists)
 {
-	/* The table was made for the first closefrom, and the last one taken for done */
+	/* The child's table was made for the first closefrom, and the last one was left out */
 	const struct step two_closefroms[] = {
 		{ CLOSE, 50 }, { CLOSEFROM, 35 }, { DUP2, 29, 57 }, { CLOSEFROM, 51 },
 	};
-	/* The highest one that is named is needed, whatever closes it in the end */
+	/* The highest descriptor that is named is needed, even if it is closed later */
 	const struct step highest[] = { { DUP2, 50, 20 }, { CLOSEFROM, 30 } };
-	/* The last one closes what the first has made */
+	/* The last action closes the descriptor that the first has made */
 	const struct step highest_target[] = { { DUP2, 11, 50 }, { CLOSEFROM, 12 } };
 	const struct step directory[] = { { FCHDIR, 50 }, { CLOSEFROM, 30 } };
-	/* It stays open over exec then */
+	/* Clears close-on-exec, so that the descriptor stays open over exec */
 	const struct step itself[] = { { DUP2, 15, 15 } };
 
 	EXPECT_EQ(0, compare(_metadata, self, two_closefroms, 4, 0, 0));
@@ -364,7 +364,7 @@ TEST_F(files, known_lists)
 	EXPECT_EQ(0, compare(_metadata, self, itself, 1, 0, 0));
 }
 
-/* The library's own descriptor is not there for an action that names it. */
+/* An action that names the library's own descriptor does not find it */
 TEST_F(files, kept_one_is_not_there)
 {
 	const struct step by_dup2[] = { { DUP2, self->kept, 20 } };
@@ -379,7 +379,7 @@ TEST_F(files, kept_one_is_not_there)
 	EXPECT_EQ(EBADF, compare(_metadata, self, by_fchdir, 1, 0, 0));
 }
 
-/* What is closed in the end is there for an action before that looks for it by a path. */
+/* A descriptor that is closed at the end is open for an earlier action that uses its path */
 TEST_F(files, by_a_path_to_a_descriptor)
 {
 	const struct step lists[][3] = {
@@ -394,13 +394,13 @@ TEST_F(files, by_a_path_to_a_descriptor)
 	for (i = 0; i < ARRAY_SIZE(lists); i++) {
 		EXPECT_EQ(0, compare(_metadata, self, lists[i], 3, 0, 0));
 		EXPECT_EQ(0, compare(_metadata, self, lists[i], 3, 0, 1));
-		/* With the flag, without a closefrom */
+		/* With SPAWNCTL_SPAWN_CLOEXEC_DEFAULT, without the closefrom */
 		EXPECT_EQ(0, compare(_metadata, self, lists[i], 2, 1, 0));
 		EXPECT_EQ(0, compare(_metadata, self, lists[i], 2, 1, 1));
 	}
 }
 
-/* The pidfd is the parent's: no action of the child finds it, in whosever table it is. */
+/* The pidfd is the parent's: no action of the child finds it, in a shared table or not */
 TEST_F(files, pidfd_is_not_the_childs)
 {
 	char path[32], *argv[] = { "true", NULL };
@@ -408,7 +408,7 @@ TEST_F(files, pidfd_is_not_the_childs)
 	int number = dup(0), pidfd = -1;
 	pid_t pid;
 
-	/* Where the pidfd will be */
+	/* The number that the pidfd will have */
 	ASSERT_LE(0, number);
 	ASSERT_EQ(0, close(number));
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", number);
@@ -428,7 +428,10 @@ TEST_F(files, pidfd_is_not_the_childs)
 	spawnctl_file_actions_destroy(actions);
 }
 
-/* As open(2) is told to, but that O_CLOEXEC holds only for a number that it gave itself. */
+/*
+ * An open action passes its flags and mode to open(2). O_CLOEXEC lasts only if open(2)
+ * itself returns the wanted number.
+ */
 TEST_F(files, opened_as_asked)
 {
 	char path[] = "/tmp/spawn_files_opened", *argv[] = { "sh", "-c",
@@ -442,13 +445,13 @@ TEST_F(files, opened_as_asked)
 
 	unlink(path);
 	ASSERT_EQ(0, spawnctl_file_actions_init(&actions));
-	/* 21 is the lowest that is free then; and later 19 */
+	/* The action first closes 21, which then is the lowest free number; later 19 is */
 	for (fd = 0; fd < 21; fd++)
 		fcntl(0, F_DUPFD, fd);
 	ASSERT_EQ(0, spawnctl_file_actions_addopen(actions, 21, "/dev/null",
 						   O_RDONLY | O_CLOEXEC, 0));
 	ASSERT_EQ(0, spawnctl_file_actions_addclose(actions, 19));
-	/* Nor is the number left open that open() gave */
+	/* Nor is the number that open(2) returned left open */
 	ASSERT_EQ(0, spawnctl_file_actions_addopen(actions, 22, "/dev/null", O_RDONLY, 0));
 	ASSERT_EQ(0, spawnctl_file_actions_addopen(actions, 20, path,
 						   O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
@@ -472,7 +475,7 @@ TEST_F_TIMEOUT(files, only_named, 600)
 	compare_random(_metadata, self, 1);
 }
 
-/* No limit on their number */
+/* The number of actions is not limited */
 TEST_F(files, many)
 {
 	struct step steps[1] = { { DUP2, 11, 12 } };
@@ -489,7 +492,7 @@ TEST_F(files, many)
 	spawnctl_file_actions_destroy(actions);
 }
 
-/* System calls of a spawn, caller's and child's up to execve(2), by a tracer. */
+/* Counts, as a tracer, the caller's system calls of a spawn, and the child's up to execve(2) */
 static int count_calls(FIXTURE_SELF(files) self, spawnctl_file_actions_t *actions)
 {
 	const long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE |
@@ -500,7 +503,7 @@ static int count_calls(FIXTURE_SELF(files) self, spawnctl_file_actions_t *action
 
 	if (!tracee) {
 		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
-		/* The descriptor is open before, and what this kernel can do is known */
+		/* Not counted: the library opens its descriptor, and probes this kernel */
 		spawnctl_spawn(&pid, "/bin/true", actions, self->attr, argv, environ);
 		wait_status(pid);
 		raise(SIGSTOP);
@@ -538,7 +541,7 @@ static int count_calls(FIXTURE_SELF(files) self, spawnctl_file_actions_t *action
 					calls++;
 			}
 		} else if (child && status >> 8 == (SIGTRAP | PTRACE_EVENT_EXEC << 8)) {
-			/* The new program's are its own */
+			/* The new program's system calls do not count */
 			ptrace(PTRACE_DETACH, pid, NULL, NULL);
 			continue;
 		}
@@ -570,7 +573,10 @@ TEST_F(files, system_calls)
 	spawnctl_file_actions_destroy(actions);
 }
 
-/* A filter that knows libc's own dup2(2) only. The device's child takes the same steps. */
+/*
+ * The child makes the system calls that libc makes: a filter allows dup2(2), and kills for
+ * dup3(2). The device is not tested, as its child does the same.
+ */
 TEST(calls_as_libc)
 {
 	char *argv[] = { "sh", "-c", "[ -e /proc/self/fd/7 ] && [ -e /proc/self/fd/8 ]", NULL };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * spawnctl_spawn() on each backend, with signals, cancellations, threads and stops in
- * the way.
+ * spawnctl_spawn() on each backend, raced by signals, cancellations, other threads and
+ * stops.
  */
 #include "spawn_fixture.h"
 
@@ -23,7 +23,7 @@ static struct {
 	int ran;
 } heard;
 
-/* As a program's that waits for whatever child there is */
+/* Like the handler of a program that reaps any child */
 static void reap_any(int sig)
 {
 	int saved = errno;
@@ -37,8 +37,8 @@ static void reap_any(int sig)
 }
 
 /*
- * A handler of SIGCHLD finds no child of a spawn that fails, and of one that
- * succeeds the process id where it was to be stored.
+ * If a spawn fails, a handler of SIGCHLD finds no child. If it succeeds, the handler
+ * finds the process id already stored.
  */
 TEST_F_TIMEOUT(spawn, handlers_hear_late, 600)
 {
@@ -76,7 +76,7 @@ TEST_F_TIMEOUT(spawn, handlers_hear_late, 600)
 static pid_t forgotten;
 static int forgotten_fd;
 
-/* As a program's that keeps account of what it has started */
+/* Like the handler of a program that keeps a record of the children it has started */
 static void forget_child(int sig)
 {
 	int saved = errno;
@@ -89,7 +89,7 @@ static void forget_child(int sig)
 	errno = saved;
 }
 
-/* In a vfork wait, which nothing else of this test's looks like */
+/* Whether @pid is in a vfork wait: in this test nothing else is in state D */
 static bool waits_for_child(pid_t pid)
 {
 	char path[32], text[256] = "", *end;
@@ -105,8 +105,9 @@ static bool waits_for_child(pid_t pid)
 }
 
 /*
- * What a handler has made of the results is not undone. It is held back while the
- * child waits for the other end of a FIFO, and so runs as soon as any can.
+ * The library does not undo what a handler has done to the results. The signal is
+ * sent, and deferred, while the child waits for the other end of a FIFO. So the handler
+ * runs as soon as the caller's signals are unblocked.
  */
 TEST_F(spawn, handlers_may_forget)
 {
@@ -143,7 +144,10 @@ TEST_F(spawn, handlers_may_forget)
 	rmdir(dir);
 }
 
-/* One SIGCHLD of a spawn that fails, as of libc's, and none of what goes on */
+/*
+ * A spawn that fails causes one SIGCHLD, as with libc. One that succeeds causes none while
+ * its program runs.
+ */
 TEST_F(spawn, one_sigchld)
 {
 	char *argv[] = { "sleep", "100", NULL };
@@ -172,7 +176,7 @@ TEST_F(spawn, one_sigchld)
 	EXPECT_EQ(SIGCHLD, sigtimedwait(&set, &info, &now));
 }
 
-/* How many of @n spawns that fail have left their pidfd open */
+/* How many of @n failing spawns have left their pidfd open, or gave another result */
 static unsigned int lost_pidfds(FIXTURE_SELF(spawn) self, unsigned int n)
 {
 	char *argv[] = { "none", NULL };
@@ -187,7 +191,7 @@ static unsigned int lost_pidfds(FIXTURE_SELF(spawn) self, unsigned int n)
 	return wrong + open_fds() - before;
 }
 
-/* The kernel reaps it. */
+/* If SIGCHLD is ignored, the kernel reaps the child of a spawn that fails */
 TEST_F(spawn, fails_with_sigchld_ignored)
 {
 	signal(SIGCHLD, SIG_IGN);
@@ -207,7 +211,7 @@ static void *reap_all(void *arg)
 	return arg;
 }
 
-/* Another thread reaps some of the children. */
+/* Another thread reaps some of the children of spawns that fail */
 TEST_F_TIMEOUT(spawn, fails_beside_a_reaper, 120)
 {
 	unsigned int wanted = scaled(400, 20, "children reaped by another thread");
@@ -222,7 +226,10 @@ TEST_F_TIMEOUT(spawn, fails_beside_a_reaper, 120)
 	ASSERT_EQ(0, pthread_join(thread, NULL));
 }
 
-/* A filter, or a kernel before 5.4: the child is waited for by its id. */
+/*
+ * If waitid(2) refuses P_PIDFD, by a filter or on a kernel before 5.4, the library waits for
+ * the child by its id.
+ */
 TEST_F(spawn, fails_without_p_pidfd)
 {
 	ASSERT_EQ(0, filter(SYS_waitid, SECCOMP_RET_ERRNO | EINVAL));
@@ -232,7 +239,10 @@ TEST_F(spawn, fails_without_p_pidfd)
 	EXPECT_EQ(-1, waitpid(-1, NULL, __WALL | WNOHANG));
 }
 
-/* Another thread has closed the pidfd: what is at its number by now is left alone. */
+/*
+ * If another thread has closed the pidfd (EBADF), its number may now be that of another file,
+ * so the library does not close it.
+ */
 TEST_F(spawn, fails_without_its_pidfd)
 {
 	ASSERT_EQ(0, filter(SYS_waitid, SECCOMP_RET_ERRNO | EBADF));
@@ -265,7 +275,7 @@ static void *spawn_until_cancelled(void *arg)
 	return NULL;
 }
 
-/* How many children were left that nobody knew of */
+/* Cancels @n spawning threads. Returns how many children they left whose id is not stored. */
 static unsigned int cancel_spawns(FIXTURE_SELF(spawn) self, unsigned int n)
 {
 	unsigned int i, unknown = 0;
@@ -289,15 +299,15 @@ static unsigned int cancel_spawns(FIXTURE_SELF(spawn) self, unsigned int n)
 	return unknown;
 }
 
-/* A thread that is cancelled at any moment leaves no child that nobody knows. */
+/* A thread that is canceled at a random moment leaves no child whose id is not stored */
 TEST_F_TIMEOUT(spawn, cancelled, 600)
 {
 	EXPECT_EQ(0U, cancel_spawns(self, scaled(4000, 100, "cancellations")));
 }
 
 /*
- * And no descriptor, where each spawn opens one: the table is the parent's, who has
- * not heard of it.
+ * Nor does it leave a descriptor. Here each spawn opens one, as the process shares its
+ * table with its parent, which does not know that descriptor.
  */
 TEST_F_TIMEOUT(spawn, cancelled_in_a_shared_table, 600)
 {
@@ -317,7 +327,7 @@ static void count(int sig)
 	__atomic_fetch_add(&sigchlds, 1, __ATOMIC_SEQ_CST);
 }
 
-/* Signals all the time: no call is interrupted, and no handler runs in a child. */
+/* Under a fast timer each spawn succeeds or fails as it should: no signal interrupts one */
 TEST_F_TIMEOUT(spawn, interrupted, 600)
 {
 	const struct itimerval fast = { { 0, 2000 }, { 0, 2000 } }, off = { { 0, 0 }, { 0, 0 } };
@@ -342,7 +352,7 @@ TEST_F_TIMEOUT(spawn, interrupted, 600)
 	EXPECT_LT(0, sigchlds);
 }
 
-/* A new program takes no harm from these */
+/* A new program ignores these by default */
 #define HARMLESS	(SIGBIT(SIGWINCH) | SIGBIT(SIGURG))
 
 static struct {
@@ -358,7 +368,7 @@ static void where_it_ran(int sig)
 	__atomic_fetch_add(n, 1, __ATOMIC_SEQ_CST);
 }
 
-/* As storm_test has it, whose controls show that the handlers run in vfork()'s child */
+/* As in storm_test, whose controls show that the handlers do run in a child of vfork(2) */
 static void weather_a_storm(struct __test_metadata *_metadata, FIXTURE_SELF(spawn) self)
 {
 	unsigned int i, n = scaled(20000, 300, "spawns");
@@ -372,7 +382,7 @@ static void weather_a_storm(struct __test_metadata *_metadata, FIXTURE_SELF(spaw
 	ASSERT_EQ(0, set_handlers(HARMLESS, where_it_ran, SA_RESTART));
 	storm = storm_start(-getpid(), HARMLESS, 100);
 	ASSERT_NE(NULL, storm);
-	/* Long enough in the window: every action is a chance */
+	/* Many actions make the window longer, so that signals arrive in it */
 	for (i = 0; i < 30; i++)
 		EXPECT_EQ(0, spawnctl_file_actions_adddup2(self->actions, 0, 7));
 	for (i = 0; i < n; i++) {
@@ -390,7 +400,7 @@ TEST_F_TIMEOUT(spawn, no_handler_in_the_child, 600)
 	weather_a_storm(_metadata, self);
 }
 
-/* Where clone3() is not to be had, as under RestrictNamespaces= of systemd */
+/* The same without clone3(2), as under RestrictNamespaces= of systemd */
 TEST_F_TIMEOUT(spawn, no_handler_in_a_filtered_child, 600)
 {
 	const struct spawnctl_limit marked = {
@@ -439,7 +449,7 @@ static void *work(void *arg)
 	return NULL;
 }
 
-/* Threads with the same objects, and a fork(2) now and then, whose child spawns too */
+/* Threads spawn with the same objects, while the process forks and the children spawn too */
 TEST_F_TIMEOUT(spawn, threads, 600)
 {
 	unsigned int i, n = scaled(8000, 160, "spawns in 8 threads");
@@ -468,7 +478,7 @@ TEST_F_TIMEOUT(spawn, threads, 600)
 	}
 }
 
-/* A stop that hits the child before its exec stops the new program. */
+/* A stop signal that is sent to the child before exec stops the new program (device only) */
 TEST_F(spawn, stop)
 {
 	char dir[] = "/tmp/spawn_testXXXXXX", fifo[32], text[64];
@@ -486,12 +496,12 @@ TEST_F(spawn, stop)
 	ASSERT_EQ(0, mkfifo(fifo, 0600));
 	ASSERT_EQ(0, pipe(up));
 	FLAGS(SPAWNCTL_SPAWN_SETPGROUP);
-	/* The helper finds the child waiting for a writer, stops it, and lets it go on */
+	/* The child waits for a writer of the FIFO. The helper sends it SIGTSTP, then opens it. */
 	helper = fork();
 	if (!helper) {
 		int i;
 
-		/* Outliving a time-out, it would stop children of its new parent */
+		/* If the test times out, the helper must not live on and send signals */
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		for (i = 0; i < 2000; i++) {
 			FILE *f;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * spawnctl_spawn() on each backend: what the new program is given, and what fails and
- * how.
+ * spawnctl_spawn() on each backend: the state that the new program begins with, and the
+ * errors.
  */
 #include "program.h"
 #include "spawn_fixture.h"
@@ -29,7 +29,7 @@ static int spawn_shell(FIXTURE_SELF(spawn) self, const char *script)
 	return WEXITSTATUS(wait_status(pid));
 }
 
-/* What the new program says of its signals; the report's pipe is its 9 */
+/* The signal state that the new program reports, on its descriptor 9 */
 static struct signal_status reported(struct __test_metadata *_metadata,
 				     FIXTURE_SELF(spawn) self)
 {
@@ -54,7 +54,10 @@ TEST_F(spawn, plain)
 	EXPECT_EQ(SPAWNCTL_STEP_NONE, self->failure.step);
 }
 
-/* Caught ones are default, ignored ones stay, and the mask is the caller's, all 64 of it. */
+/*
+ * By default, caught signals are reset, ignored ones stay ignored, and the mask is the
+ * caller's, for all 64 signals.
+ */
 TEST_F(spawn, signals_as_they_are)
 {
 	__u64 mask = SIGBIT(SIGTERM) | SIGBIT(33) | SIGBIT(64), old;
@@ -94,14 +97,14 @@ TEST_F(spawn, signals_as_asked)
 	FLAGS(SPAWNCTL_SPAWN_SETSIGDEF | SPAWNCTL_SPAWN_SETSIGIGN | SPAWNCTL_SPAWN_SETSIGMASK);
 	status = reported(_metadata, self);
 	signal(SIGUSR2, SIG_DFL);
-	/* libc's own signals are not to be had, as with sigprocmask(3) */
+	/* As with sigprocmask(3), signals that libc reserves for itself are left out */
 	EXPECT_EQ(SIGBIT(SIGINT), status.blocked);
 	EXPECT_TRUE(status.ignored & SIGBIT(SIGHUP));
 	EXPECT_FALSE(status.ignored & SIGBIT(SIGUSR2));
 
 	sigaddset(&ign, SIGUSR2);
 	EXPECT_EQ(0, spawnctl_attr_setsigignore(self->attr, &ign));
-	/* Refused before anything was held back: the mask is the caller's still */
+	/* Refused before a signal is blocked: the caller's mask is unchanged */
 	raw_sigprocmask(SIG_SETMASK, SIGBIT(SIGTERM), NULL);
 	EXPECT_EQ(1000 + EINVAL, spawn_shell(self, "exit 0"));
 	EXPECT_EQ(SIGBIT(SIGTERM), current_mask());
@@ -119,9 +122,9 @@ TEST_F(spawn, attributes)
 	EXPECT_EQ(0, spawn_shell(self, "read p c s pp g sid r </proc/$$/stat; [ $sid = $$ ]"));
 	FLAGS(SPAWNCTL_SPAWN_SETPGROUP);
 	EXPECT_EQ(0, spawn_shell(self, "read p c s pp g sid r </proc/$$/stat; [ $g = $$ ]"));
-	/* The session is the caller's still */
+	/* The session is still the caller's */
 	EXPECT_EQ(1, spawn_shell(self, "read p c s pp g sid r </proc/$$/stat; [ $sid = $$ ]"));
-	/* The session comes first, as in glibc: its leader cannot change its group */
+	/* As in glibc the session is made first, and its leader cannot change its group */
 	FLAGS(SPAWNCTL_SPAWN_SETSID | SPAWNCTL_SPAWN_SETPGROUP);
 	EXPECT_EQ(1000 + EPERM, spawn_shell(self, ""));
 	EXPECT_EQ(SPAWNCTL_STEP_SETPGROUP, self->failure.step);
@@ -149,7 +152,7 @@ TEST_F(spawn, attributes)
 	EXPECT_EQ(EBADF, spawnctl_attr_setcgroup(self->attr, -1));
 }
 
-/* What is set is got back, and is not the default. */
+/* Each getter returns what was set, which is not the default */
 TEST_F(spawn, attributes_are_kept)
 {
 	const struct sched_param seven = { .sched_priority = 7 }, low = { .sched_priority = -1 };
@@ -214,7 +217,7 @@ TEST_F(spawn, cgroup)
 	if (!error)
 		status = wait_status(pid);
 	EXPECT_EQ(error ? -1 : 0, status);
-	/* The control: the attribute without its flag */
+	/* Control: the attribute without its flag */
 	FLAGS(0);
 	EXPECT_EQ(0, spawnctl_spawnp(&pid, "grep", NULL, self->attr, argv, environ));
 	EXPECT_TRUE(exited_with(pid, 1));
@@ -222,7 +225,7 @@ TEST_F(spawn, cgroup)
 	EXPECT_EQ(0, rmdir(CGROUP));
 }
 
-/* What it is scheduled by, of a program that waits until it was looked at */
+/* Returns the scheduling policy of a new program, which is killed after that */
 static int scheduled(FIXTURE_SELF(spawn) self, unsigned int flags, int *priority)
 {
 	char *argv[] = { "sleep", "100", NULL };
@@ -254,7 +257,7 @@ TEST_F(spawn, scheduling)
 	EXPECT_EQ(SCHED_RR, scheduled(self, SPAWNCTL_SPAWN_SETSCHEDULER |
 					    SPAWNCTL_SPAWN_SETSCHEDPARAM, &priority));
 	EXPECT_EQ(3, priority);
-	/* The parameter alone leaves the policy, the caller's */
+	/* The parameter alone leaves the caller's policy */
 	ASSERT_EQ(0, sched_setscheduler(0, SCHED_FIFO, &five));
 	EXPECT_EQ(SCHED_FIFO, scheduled(self, 0, &priority));
 	EXPECT_EQ(5, priority);
@@ -262,7 +265,7 @@ TEST_F(spawn, scheduling)
 	EXPECT_EQ(3, priority);
 }
 
-/* Which effective ids of the new program are not the real ones, IDS_*; or 99 */
+/* Which effective ids of the new program differ from the real ones, IDS_*; or 99 */
 static int changed_ids(FIXTURE_SELF(spawn) self, unsigned int flags)
 {
 	/* Not a shell, which resets its ids itself */
@@ -275,7 +278,7 @@ static int changed_ids(FIXTURE_SELF(spawn) self, unsigned int flags)
 	return WEXITSTATUS(wait_status(pid));
 }
 
-/* Checked when it is added, against the limit of that moment */
+/* A descriptor is checked when its action is added, against the limit at that moment */
 TEST_F(spawn, actions_are_checked)
 {
 	spawnctl_file_actions_t *actions = self->actions;
@@ -301,7 +304,7 @@ TEST_F(spawn, actions_are_checked)
 	EXPECT_EQ(EFAULT, spawnctl_file_actions_addchdir(actions, NULL));
 }
 
-/* And at the spawn: a number that cannot be open any more is an error, as in glibc. */
+/* To close a number is an error, as in glibc, if it is above the limit at the spawn */
 TEST_F(spawn, close_above_the_limit)
 {
 	char *argv[] = { "true", NULL };
@@ -325,14 +328,14 @@ TEST_F(spawn, ids_are_reset)
 	int fd = spawnctl_open();
 	pid_t pid;
 
-	/* A fork's child has none of the library's, and this one cannot open it */
+	/* The fork's child has no descriptor of the library's, and may not open the device */
 	if (variant->backend == SPAWNCTL_BACKEND_DEVICE)
 		ASSERT_EQ(0, spawnctl_attr_setdevice(self->attr, fd));
 	pid = fork();
 	if (!pid) {
 		if (setegid(1000) || seteuid(1000))
 			_exit(1);
-		/* The control: without the flag both are as they were */
+		/* Control: without the flag both ids stay as they are */
 		if (changed_ids(self, 0) != (IDS_USER | IDS_GROUP))
 			_exit(2);
 		_exit(10 + changed_ids(self, SPAWNCTL_SPAWN_RESETIDS));
@@ -341,7 +344,10 @@ TEST_F(spawn, ids_are_reset)
 	close(fd);
 }
 
-/* The leader of a session with a terminal, which it gives to its child's group, or not */
+/*
+ * Becomes the leader of a session with a terminal. Returns 0 if the child's group is the
+ * terminal's foreground group. An action makes it that if @give is set.
+ */
 static int terminal_group(FIXTURE_SELF(spawn) self, bool give)
 {
 	static const char script[] = "read p c s pp g sid tty tpgid r </proc/$$/stat; "
@@ -382,7 +388,7 @@ TEST_F(spawn, pidfd)
 	pid_t pid;
 
 	EXPECT_EQ(0, spawnctl_attr_setpidfd(self->attr, &fd));
-	/* With a table that is shared at first, too */
+	/* Closefrom makes the child share the descriptor table at first */
 	EXPECT_EQ(0, spawnctl_file_actions_addclosefrom(self->actions, 3));
 	ASSERT_EQ(0, spawnctl_spawn(&pid, "/bin/sh", self->actions, self->attr, argv, environ));
 	poll_fd.fd = fd;
@@ -431,14 +437,14 @@ static void fails(struct __test_metadata *_metadata, FIXTURE_SELF(spawn) self,
 #define FAILS(error, step, path) \
 	fails(_metadata, self, &libcs, error, SPAWNCTL_STEP_##step, path)
 
-/* Each error is the one that glibc gives, with its step, and leaves nothing. */
+/* Each error is the one that glibc gives, is reported with its step, and leaves nothing */
 TEST_F_TIMEOUT(spawn, errors, 600)
 {
 	char *argv[] = { "x", NULL }, *many[2] = { NULL };
 	char script[] = "/tmp/spawn_testXXXXXX";
 	int fd = mkstemp(script);
 	unsigned int i, n = scaled(20000, 300, "failures");
-	/* Which the compiler is not to know */
+	/* The compiler must not know that it is NULL */
 	const char * volatile no_path = NULL;
 	posix_spawn_file_actions_t libcs;
 	struct rlimit limit;
@@ -484,7 +490,7 @@ TEST_F_TIMEOUT(spawn, errors, 600)
 		FAILS(EBADF, ACTION, "/bin/true");
 	EXPECT_EQ(-7, pid);
 
-	/* A full table does not keep a program from being started */
+	/* A program can be started with a full descriptor table */
 	getrlimit(RLIMIT_NOFILE, &limit);
 	limit.rlim_cur = 10;
 	setrlimit(RLIMIT_NOFILE, &limit);
@@ -500,7 +506,7 @@ TEST_F_TIMEOUT(spawn, errors, 600)
 	posix_spawn_file_actions_destroy(&libcs);
 }
 
-/* PATH as glibc takes it */
+/* PATH is searched as in glibc */
 TEST_F(spawn, path)
 {
 	char *argv[] = { "true", NULL }, **none = argv + 1;
@@ -513,7 +519,7 @@ TEST_F(spawn, path)
 	setenv("PATH", big, 1);
 	EXPECT_EQ(0, spawnctl_spawnp(&pid, "true", NULL, self->attr, argv, none));
 	EXPECT_EQ(0, wait_status(pid));
-	/* The longest name, and one that is longer; not changed by a failure */
+	/* The longest possible name, and a longer one; a failure does not change @pid */
 	big[NAME_MAX] = '\0';
 	setenv("PATH", "/none:/etc", 1);
 	pid = -7;
@@ -522,13 +528,13 @@ TEST_F(spawn, path)
 	big[NAME_MAX + 1] = '\0';
 	EXPECT_EQ(ENAMETOOLONG, spawnctl_spawnp(&pid, big, NULL, self->attr, argv, none));
 	EXPECT_EQ(-7, pid);
-	/* Both long, and longer than the room for a path */
+	/* Name and directory are long, and together longer than any path */
 	big[NAME_MAX + 1] = 'd';
 	big[5000] = '\0';
 	setenv("PATH", big + 1000, 1);
 	big[1000] = '\0';
 	EXPECT_EQ(ENAMETOOLONG, spawnctl_spawnp(&pid, big, NULL, self->attr, argv, none));
-	/* A refused one is remembered */
+	/* EACCES for a candidate is returned if no other candidate is found */
 	setenv("PATH", "/etc:/none", 1);
 	EXPECT_EQ(EACCES, spawnctl_spawnp(&pid, "passwd", NULL, self->attr, argv, none));
 	unsetenv("PATH");
@@ -544,7 +550,7 @@ TEST_F(spawn, path)
 	free(big);
 }
 
-/* The stack of a thread, painted, shows how deep a spawn goes, whatever it is given. */
+/* The painted stack of a thread shows how much a spawn uses, whatever its arguments are */
 #define PAINT	0xa5
 #define THREAD_STACK	(256 << 10)
 
@@ -568,7 +574,7 @@ static void *spawn_many_args(void *arg)
 			job->argv, environ);
 	if (!job->error)
 		job->error = wait_status(pid);
-	/* Looked at here: some libcs drop what a thread that ends left below */
+	/* Checked here, as some libcs discard the unused stack of a thread that ends */
 	while (deepest < mark && *deepest == (char)PAINT)
 		deepest++;
 	job->used = mark - deepest;
@@ -594,8 +600,8 @@ TEST_F(spawn, stack_is_bounded)
 	pthread_attr_init(&attr);
 	pthread_attr_setstack(&attr, job.low, THREAD_STACK);
 	/*
-	 * Each twice: at first ld.so binds functions of the test's and of the thread's start, and
-	 * what it has on the stack for that is not the library's.
+	 * Each variant twice: the first time ld.so binds functions of the test and of the
+	 * thread's start, and the stack that it uses is not the library's.
 	 */
 	for (i = 0; i < 4; i++) {
 		job.search = i & 1;
@@ -611,7 +617,7 @@ TEST_F(spawn, stack_is_bounded)
 	free(job.argv);
 }
 
-/* What the library has below the child's stack (userlib/spawn.c) */
+/* The library's canary, below the child's stack (userlib/spawn.c) */
 #define CANARY	0x5ca1ab1e0ddba11ULL
 #define FIFO	"/tmp/spawn_test_fifo"
 
@@ -629,8 +635,8 @@ static void *spawn_on_own_stack(void *arg)
 }
 
 /*
- * The word below the stack of a child that waits, when it is there. From the top: further
- * down a register that holds the same can have been saved.
+ * Waits for the canary below the stack of a waiting child. Searches from the top: further
+ * down there can be a saved register with the same value.
  */
 static volatile unsigned long long *find_canary(char *stack)
 {
@@ -642,7 +648,10 @@ static volatile unsigned long long *find_canary(char *stack)
 				return word;
 }
 
-/* The child waits in its open(2) for the FIFO's other end, and its parent for the child. */
+/*
+ * Spawns a child that waits in open(2) for the other end of the FIFO. While the parent waits
+ * for the child, clears the canary if @overrun is set.
+ */
 static int spawn_overrun(FIXTURE_SELF(spawn) self, bool overrun)
 {
 	const struct rlimit no_core = { 0, 0 };
@@ -667,7 +676,7 @@ static int spawn_overrun(FIXTURE_SELF(spawn) self, bool overrun)
 	return job.error ? 3 : 7;
 }
 
-/* A child that has written below its stack ends the program, whose memory it has spoilt. */
+/* If a child has written below its stack, into the program's memory, the program is ended */
 TEST_F(spawn, overrun_is_a_trap)
 {
 	int status;
@@ -680,7 +689,7 @@ TEST_F(spawn, overrun_is_a_trap)
 	status = wait_status(pid);
 	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGILL)
 		TH_LOG("status %#x", status);
-	/* The control: one that has not is nothing to end for */
+	/* Control: without an overrun the program runs on */
 	pid = fork();
 	if (!pid)
 		_exit(spawn_overrun(self, false));
