@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The library under user shadow stacks, on a machine that has none: a tracer
- * steps through caller and child, an instruction at a time, and keeps the books
- * that an x86 CPU with CET would keep. A call pushes its return address, a ret
- * must go where the entry it pops says. A child of vfork begins with the
- * caller's shadow stack pointer, in the caller's shadow stack: what it pops and
- * overwrites there, the caller misses afterwards.
+ * The library under user shadow stacks, on a machine that has none. A tracer
+ * single-steps caller and child, and models the shadow stack of an x86 CPU with CET:
+ * a call pushes its return address, and a ret must go to the address in the entry that
+ * it pops. A child of vfork begins with the caller's shadow stack pointer, in the
+ * caller's shadow stack. An entry that it pops and overwrites is lost to the caller.
  */
 #include <sys/ptrace.h>
 #include <sys/user.h>
@@ -17,8 +16,8 @@
 #define __noipa __attribute__((__noipa__))
 
 /*
- * The control: a vfork like the library's, right in all but that its child
- * returns. Its parameters are where the system call wants them.
+ * Control: a vfork that differs from the library's only in that its child returns by a
+ * ret. Its parameters are in the registers that the system call takes them from.
  */
 pid_t returning_vfork(int fd, unsigned long command, const void *clone)
 	__attribute__((__returns_twice__));
@@ -39,7 +38,7 @@ struct task {
 	pid_t pid;
 	unsigned int ssp;
 	enum kind kind;		/* of the instruction that is being stepped over */
-	int status;		/* that it ended with */
+	int status;		/* wait status at its end */
 	unsigned int calls;
 	unsigned int rets;
 	unsigned int mismatches;
@@ -48,7 +47,7 @@ struct task {
 #define TASKS	4
 
 struct model {
-	unsigned long entry[ENTRIES];	/* 0: pushed before the books were opened */
+	unsigned long entry[ENTRIES];	/* 0: pushed before the model was started */
 	struct task task[TASKS];	/* the caller, its child, its child's child */
 	unsigned int tasks;
 };
@@ -63,7 +62,7 @@ FIXTURE_VARIANT(shstk)
 {
 	int (*run)(int fd);
 	unsigned int children;
-	int breaks;	/* the caller's next return must be caught */
+	int breaks;	/* the model must find a wrong return of the caller */
 };
 
 static __noipa int leaf(int value)
@@ -72,7 +71,7 @@ static __noipa int leaf(int value)
 	return value + 1;
 }
 
-/* Calls and returns, with return addresses that are nowhere else. */
+/* Calls and returns, with return addresses that occur nowhere else */
 static __noipa int work(int value)
 {
 	value = leaf(value) + 1;
@@ -81,7 +80,7 @@ static __noipa int work(int value)
 	return value;
 }
 
-/* Each of these is 4 in the caller, and 7 the status of each child. */
+/* Each of these functions returns 4 in the caller. The status of each child is 7. */
 static __noipa int run_vfork(int fd)
 {
 	pid_t pid = spawnctl_vfork(fd);
@@ -167,7 +166,7 @@ static pid_t start_tracee(int fd, int (*run)(int fd))
 
 	if (pid)
 		return pid;
-	/* Once unseen, so that the dynamic linker is out of the way. */
+	/* Once untraced, so that the dynamic linker has nothing to resolve later */
 	if (run(fd) != 4 || waitpid(-1, NULL, 0) < 0)
 		_exit(1);
 	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
@@ -175,7 +174,7 @@ static pid_t start_tracee(int fd, int (*run)(int fd))
 	_exit(run(fd) == 4 ? 17 : 1);
 }
 
-/* Is the instruction at @rip a near call or return? */
+/* Whether the instruction at @rip is a near call or a near return */
 static enum kind kind_at(pid_t pid, unsigned long rip)
 {
 	unsigned char code[8];
@@ -187,7 +186,7 @@ static enum kind kind_at(pid_t pid, unsigned long rip)
 	if (errno)
 		return OTHER;
 	memcpy(code, &word, sizeof(code));
-	/* Prefixes of any kind, REX last. */
+	/* Skip all prefixes; REX is the last */
 	while (i < 6 && (strchr("\x66\x67\xf2\xf3\x2e\x3e\x26\x36\x64\x65", code[i]) ||
 			 (code[i] & 0xf0) == 0x40))
 		i++;
@@ -198,7 +197,7 @@ static enum kind kind_at(pid_t pid, unsigned long rip)
 	return OTHER;
 }
 
-/* The books for the instruction that has just been stepped over. */
+/* Updates the model for the instruction that has just been stepped over */
 static void account(struct __test_metadata *_metadata, struct model *model, struct task *task)
 {
 	struct user_regs_struct regs;
@@ -219,7 +218,7 @@ static void account(struct __test_metadata *_metadata, struct model *model, stru
 	task->kind = kind_at(task->pid, regs.rip);
 }
 
-/* The task of a stop; a new one begins where the newest, its caller, is. */
+/* The task @pid. A new one begins with the shadow stack pointer of the newest, its caller. */
 static struct task *task_of(struct __test_metadata *_metadata, struct model *model, pid_t pid)
 {
 	struct task *task;
@@ -271,7 +270,7 @@ TEST_F_TIMEOUT(shstk, return_addresses, 120)
 
 		TH_LOG("task %u: %u calls, %u returns, %u wrong", i, task->calls, task->rets,
 		       task->mismatches);
-		/* All come to their ends, as there are no shadow stacks here. */
+		/* All exit normally, as the machine has no shadow stacks */
 		EXPECT_TRUE(WIFEXITED(task->status));
 		EXPECT_EQ(i ? 7 : 17, WEXITSTATUS(task->status));
 		EXPECT_LE(3U, task->calls);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The disposition of every signal in the child, for whatever it was in the
- * parent and whatever was asked, and that the parent keeps its own.
+ * The disposition of each signal in the child, for each disposition in the parent and
+ * each request. The parent keeps its own dispositions.
  */
 #include "spawnctl_test.h"
 
@@ -19,7 +19,7 @@ static void read_table(struct table *table)
 		raw_sigaction(sig, NULL, &table->of[sig]);
 }
 
-/* In the child: nothing but raw system calls, so that this is what it began with. */
+/* In the child, by raw system calls only, so that the table is what the child began with */
 static int read_table_child(void *arg)
 {
 	read_table(arg);
@@ -30,7 +30,7 @@ static void handler(int sig)
 {
 }
 
-/* Sets @sig in the caller; the two that cannot be set keep their default. */
+/* Sets the disposition of @sig in the caller. SIGKILL and SIGSTOP keep their default. */
 static int set_state(int sig, enum state state)
 {
 	struct kernel_sigaction act = { 0 };
@@ -121,7 +121,10 @@ FIXTURE_TEARDOWN(signals)
 	close(self->fd);
 }
 
-/* The number of signals that are in the child not as @ignored says, or have flags or a mask. */
+/*
+ * The number of signals whose disposition in the child differs from @ignored, or has flags
+ * or a mask.
+ */
 static int wrong_in_child(const struct table *child, __u64 ignored)
 {
 	int sig, wrong = 0;
@@ -139,7 +142,10 @@ static int wrong_in_child(const struct table *child, __u64 ignored)
 	return wrong;
 }
 
-/* One child, with @default_set and @ignore_set asked for; @ignored is what it must ignore. */
+/*
+ * Makes one child with @default_set and @ignore_set, which must ignore exactly @ignored.
+ * Returns how many dispositions are wrong.
+ */
 static int check(struct __test_metadata *_metadata, int fd, struct table *child,
 		 unsigned long command, __u64 default_set, __u64 ignore_set, __u64 ignored)
 {
@@ -155,7 +161,7 @@ static int check(struct __test_metadata *_metadata, int fd, struct table *child,
 	memset(&after, 0, sizeof(after));
 	memset(child, 0xff, sizeof(*child));
 	read_table(&before);
-	/* No exit signal: SIGCHLD is a signal under test as any other. */
+	/* No exit signal: SIGCHLD is under test like any other signal */
 	pid = start_child(fd, command, &clone, read_table_child, child);
 	ASSERT_LT(0, pid);
 	ASSERT_EQ(0, wait_status(pid));
@@ -164,7 +170,7 @@ static int check(struct __test_metadata *_metadata, int fd, struct table *child,
 	return wrong_in_child(child, ignored);
 }
 
-/* Each signal alone, the others at their default. */
+/* Without a request, ignored signals stay ignored. Each signal alone, the others at SIG_DFL. */
 TEST_F_TIMEOUT(signals, kept, 120)
 {
 	int sig;
@@ -205,7 +211,10 @@ TEST_F_TIMEOUT(signals, ignored, 120)
 	}
 }
 
-/* All signals in one state, and any of them asked for: resetting one leaves its neighbours. */
+/*
+ * All signals in one state, with requests for random sets: to reset or ignore a signal does
+ * not change its neighbors.
+ */
 TEST_F_TIMEOUT(signals, together, 120)
 {
 	__u64 kept = variant->state == IGNORED ? ~UNBLOCKABLE : 0;

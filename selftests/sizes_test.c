@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Each struct of <linux/spawnctl.h> at each length: short, exact, long and
- * zero, long and dirty, longer than a page, and never read or written beyond
- * the length that it names.
+ * Each struct of <linux/spawnctl.h> with each size: too short, exact, long and zero
+ * beyond the known part, long and not zero there, longer than a page. The kernel never
+ * reads or writes beyond the size that the struct names.
  */
 #include <assert.h>
 #include <sys/mman.h>
@@ -16,7 +16,7 @@ FIXTURE(sizes)
 {
 	int fd;
 	char *start;	/* of three pages */
-	char *end;	/* what follows is not mapped */
+	char *end;	/* the page that begins here is not mapped */
 	unsigned int page;
 };
 
@@ -72,7 +72,7 @@ FIXTURE_TEARDOWN(sizes)
 	close(self->fd);
 }
 
-/* 0 where the call did what it is for, -errno where it was refused. */
+/* Returns 0 on success, -errno if refused, -ECHILD if the child failed or should not exist */
 static long attempt(int fd, unsigned long command, void *arg)
 {
 	long ret;
@@ -82,7 +82,7 @@ static long attempt(int fd, unsigned long command, void *arg)
 	ret = raw_spawn_exit(fd, command, arg);
 	if (ret > 0)
 		return wait_status(ret) ? -ECHILD : 0;
-	/* Whoever is refused has no child. */
+	/* A refused call must leave no child */
 	if (waitpid(-1, NULL, __WALL | WNOHANG) != -1 || errno != ECHILD)
 		return -ECHILD;
 	return ret;
@@ -99,7 +99,7 @@ TEST_F(sizes, short_is_einval)
 	unsigned int size;
 
 	for (size = 0; size < variant->first_version; size++) {
-		/* In the middle of zeroes, and with nothing mapped behind it. */
+		/* With zeroes after the struct, and with nothing mapped after it */
 		EXPECT_EQ(-EINVAL, attempt_at(self->fd, variant->command, self->start, size))
 			TH_LOG("size %u", size);
 		if (size < sizeof(size))
@@ -127,7 +127,10 @@ TEST_F(sizes, long_and_zero_is_exact)
 	}
 }
 
-/* Dirty at one byte, each in turn; a byte just behind the struct is nobody's. */
+/*
+ * Each byte beyond the known part, one at a time, is not zero. A byte beyond the size that
+ * the struct names does not count.
+ */
 TEST_F(sizes, long_and_dirty_is_e2big)
 {
 	unsigned int size = self->page;
@@ -158,7 +161,7 @@ TEST_F(sizes, more_than_a_page_is_e2big)
 	}
 }
 
-/* A tail that is not there is a fault, not a zero. */
+/* An unmapped tail is a fault, and does not count as zero */
 TEST_F(sizes, long_and_unmapped_is_efault)
 {
 	unsigned int size;
@@ -170,7 +173,7 @@ TEST_F(sizes, long_and_unmapped_is_efault)
 	}
 }
 
-/* INFO writes what was asked for, all of it and nothing behind it. */
+/* INFO writes all members within the size that the struct names, and nothing beyond it */
 TEST_F(sizes, output_is_size_bytes)
 {
 	struct spawnctl_info first = { .size = sizeof(first) };
@@ -178,7 +181,7 @@ TEST_F(sizes, output_is_size_bytes)
 	unsigned int size, i;
 
 	if (variant->command != SPAWNCTL_IOC_INFO) {
-		/* The others write nothing at all: a read-only struct does. */
+		/* The others do not write the struct: it may be read-only */
 		memset(self->start, 0, self->page);
 		info->size = variant->exact;
 		ASSERT_EQ(0, mprotect(self->start, self->page, PROT_READ));
@@ -192,7 +195,7 @@ TEST_F(sizes, output_is_size_bytes)
 		if (size > variant->exact)
 			memset(self->start + variant->exact, 0, size - variant->exact);
 		ASSERT_EQ(0, attempt_at(self->fd, variant->command, self->start, size));
-		/* Else the next call with it would write behind an old caller's. */
+		/* A changed size would make the next call write beyond an old caller's struct */
 		ASSERT_EQ(size, info->size);
 		info->size = sizeof(first);
 		EXPECT_EQ(0, memcmp(info, &first, size < sizeof(first) ? size : sizeof(first)));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The child's stack: the one given, aligned, or the caller's own.
+ * The child's stack: the given one, with its top aligned, or the caller's own.
  */
 #include <sys/wait.h>
 #include "spawnctl_test.h"
@@ -25,8 +25,8 @@ FIXTURE_TEARDOWN(stack)
 }
 
 /*
- * As raw_spawn_exit(), and the child stores the stack pointer that it has at
- * its first instruction before it exits.
+ * Like raw_spawn_exit(), but before the child exits it stores the stack pointer that
+ * it has at its first instruction.
  */
 static long raw_spawn_stack(int fd, unsigned long command, void *clone, unsigned long *at_birth,
 			    unsigned long *of_caller)
@@ -102,7 +102,7 @@ struct place {
 	unsigned int aligned;
 };
 
-/* Its frame is where its stack is; a long double needs an aligned one. */
+/* Stores where its frame is, which is in its stack, and whether the stack is aligned */
 static int note_place(void *arg)
 {
 	long double buffer[4];
@@ -131,7 +131,7 @@ TEST_F(stack, library_uses_the_given)
 		EXPECT_GT(clone.stack + clone.stack_size, place->frame);
 		EXPECT_EQ(1U, place->aligned)
 			TH_LOG("offset %u", offset);
-		/* Used from its top, with no more than a frame or two lost. */
+		/* The stack is used from its top; at most a frame or two are above this one */
 		EXPECT_GT(256UL, clone.stack + clone.stack_size - place->frame);
 	}
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The statistics are what was done, to the last child, and are told to whom they
- * are for.
+ * The statistics are exact, to the last child, and only callers with permission can
+ * read them.
  */
 #include <poll.h>
 #include <pthread.h>
@@ -45,7 +45,7 @@ FIXTURE_TEARDOWN(stats)
 	close(self->fd);
 }
 
-/* How many more there are of a total than at the beginning */
+/* By how much a total has grown since the setup */
 static uint64_t more(FIXTURE_SELF(stats) self, const struct counts *now, unsigned int total)
 {
 	return now->totals[total] - self->before.totals[total];
@@ -56,7 +56,7 @@ static uint64_t more_failed(FIXTURE_SELF(stats) self, const struct counts *now, 
 	return now->failures[error] - self->before.failures[error];
 }
 
-/* By attribute; what was not told is ~0 */
+/* Indexed by attribute; ~0 if an attribute was not sent */
 struct told_info {
 	char version[32];
 	uint64_t number[SPAWNCTL_A_INFO_MAX + 1];
@@ -108,7 +108,7 @@ TEST_F(stats, info)
 	struct spawnctl_info info = { .size = sizeof(info) };
 	struct told_info told;
 
-	/* The controller tells two operations; an event is none */
+	/* The genetlink controller reports two operations; events are not one */
 	EXPECT_EQ(2U, self->genl.ops);
 	ASSERT_EQ(0, ioctl(self->fd, SPAWNCTL_IOC_INFO, &info));
 	ASSERT_EQ(0, set_parameter("Y"));
@@ -133,7 +133,7 @@ struct load {
 	bool stop;
 };
 
-/* Of each kind one: a SPAWN, a FORK, and two that fail */
+/* In each round one SPAWN, one FORK, and two calls that fail */
 static void *load_thread(void *arg)
 {
 	struct load *load = arg;
@@ -155,7 +155,7 @@ static void *load_thread(void *arg)
 	return NULL;
 }
 
-/* Under load no count goes back, and no dump ends early */
+/* Under load no count decreases, and no dump ends early */
 static void *dump_thread(void *arg)
 {
 	struct load *load = arg;
@@ -264,12 +264,12 @@ static void *call_thread(void *arg)
 {
 	struct caller *caller = arg;
 
-	/* With an exec mask, so that it is pending, too */
+	/* Without a struct the child has an exec mask, so exec_pending counts it */
 	caller->child = spawnctl_thread(caller->fd, NULL, wait_in_window, &caller->window);
 	return NULL;
 }
 
-/* A caller that waits is in flight, and his wait is counted where it belongs */
+/* A caller that waits is in flight, and its wait is added to the sum and the right bucket */
 TEST_F(stats, in_flight_and_its_wait)
 {
 	struct caller caller = { .fd = self->fd };
@@ -310,7 +310,7 @@ TEST_F(stats, in_flight_and_its_wait)
 	}
 }
 
-/* What only asks is not counted: 0 if it was answered as such */
+/* Calls that only probe are not counted. Returns 0 if they fail with E2BIG, as they should. */
 static int questions(void)
 {
 	struct { struct spawnctl_clone clone; __u64 unknown; } dirty = {
@@ -357,7 +357,7 @@ TEST_F(stats, refusals)
 	EXPECT_EQ(11U, more(self, &now, SPAWNCTL_A_STATS_OPENS_REFUSED));
 }
 
-/* A call that the kernel makes again is one call, and has not failed. */
+/* A call that the kernel restarts is counted as one call, and not as a failure */
 TEST_F(stats, a_call_made_again)
 {
 	struct counts now;
@@ -379,7 +379,7 @@ TEST_F(stats, a_call_made_again)
 	EXPECT_EQ(0U, now.totals[SPAWNCTL_A_STATS_IN_FLIGHT]);
 }
 
-/* Older kernels give the beginning of a dump nothing but its errno to answer with. */
+/* Before 6.12 the start of a dump can return an errno, but no message */
 static void explained(struct __test_metadata *_metadata, FIXTURE_SELF(stats) self,
 		      const char *text)
 {
@@ -387,8 +387,9 @@ static void explained(struct __test_metadata *_metadata, FIXTURE_SELF(stats) sel
 }
 
 /*
- * A program that holds the device, and writes what it is given where it is told to,
- * shows its descriptor to nobody.
+ * A program that holds the device can be made to write given bytes to a given descriptor.
+ * That does not count as a request with its descriptor: only a message that is sent with
+ * an address does.
  */
 TEST_F(stats, shown_on_purpose)
 {
@@ -402,7 +403,7 @@ TEST_F(stats, shown_on_purpose)
 		  "a descriptor is shown by sendto(2) or sendmsg(2), with an address");
 }
 
-/* Whoever shows a descriptor that serves him, or has CAP_NET_ADMIN; nobody else */
+/* Only a caller with CAP_NET_ADMIN, or with a descriptor that it may use, may read them */
 TEST_F(stats, who_may_read)
 {
 	struct counts now;
@@ -422,12 +423,12 @@ TEST_F(stats, who_may_read)
 	ASSERT_EQ(0, setresuid(UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED));
 	ASSERT_EQ(-1, open("/dev/spawnctl", O_RDWR));
 	EXPECT_EQ(0, genl_stats(&self->genl, self->fd, &now));
-	/* The socket's opener was root; the caller is not */
+	/* Root has opened the socket, but the caller is not root */
 	EXPECT_EQ(-EPERM, genl_stats(&self->genl, -1, &now));
 	explained(_metadata, self, "a descriptor of the device is needed, or CAP_NET_ADMIN");
 	EXPECT_EQ(-EBADF, genl_stats(&self->genl, null, &now));
 
-	/* One that does not serve the caller is none */
+	/* A descriptor that the caller may not use does not count */
 	ASSERT_EQ(0, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 	ASSERT_EQ(0, install_filter(0));
 	EXPECT_EQ(-EACCES, genl_stats(&self->genl, self->fd, &now));
@@ -437,9 +438,9 @@ TEST_F(stats, who_may_read)
 }
 
 /*
- * The statistics are of the whole system: a filtered caller does not get them by its
- * descriptor, marked or not, nor the count of others' pending exec masks, nor, by the
- * number of the open file, how often the device was opened.
+ * The statistics are system-wide. A filtered caller cannot read them by its descriptor,
+ * whether or not that allows filtered callers. Nor does it learn how many exec masks of
+ * others are pending, or, by the id of the open file, how often the device was opened.
  */
 TEST_F(stats, filtered_caller_learns_nothing_of_others)
 {
@@ -449,7 +450,7 @@ TEST_F(stats, filtered_caller_learns_nothing_of_others)
 	int hold[2];
 	pid_t pid;
 
-	/* Another's child with an exec mask that is not used yet */
+	/* A child of another process, whose exec mask is pending */
 	ASSERT_EQ(0, pipe(hold));
 	pid = fork();
 	ASSERT_LE(0, pid);
@@ -473,7 +474,7 @@ TEST_F(stats, filtered_caller_learns_nothing_of_others)
 	EXPECT_EQ(0, genl_stats(&self->genl, self->fd, &now));
 
 	ASSERT_EQ(0, install_filter(0));
-	/* An administrator's rights are another matter. */
+	/* A filtered caller with CAP_NET_ADMIN may read everything */
 	ASSERT_EQ(0, ask_info(&self->genl, &told));
 	EXPECT_EQ(1ULL, told.number[SPAWNCTL_A_INFO_EXEC_PENDING]);
 	EXPECT_EQ(0, genl_stats(&self->genl, -1, &now));
@@ -486,13 +487,13 @@ TEST_F(stats, filtered_caller_learns_nothing_of_others)
 	ASSERT_EQ(0, ask_info(&self->genl, &told));
 	EXPECT_EQ(0ULL, told.number[SPAWNCTL_A_INFO_EXEC_PENDING]);
 	EXPECT_EQ(-EACCES, genl_stats(&self->genl, self->fd, &now));
-	/* It serves, nevertheless. */
+	/* The descriptor still makes children */
 	EXPECT_TRUE(exited_with(raw_spawn_exit(self->fd, SPAWNCTL_IOC_FORK, &sigchld), 0));
 	close(hold[1]);
 	EXPECT_EQ(0, wait_status(pid));
 }
 
-/* Nor does root of a user namespace, which has all capabilities in that, hear events. */
+/* Root of a user namespace, with all capabilities in that namespace, cannot get events */
 TEST_F(stats, nothing_from_a_user_namespace)
 {
 	struct genl own = { 0 };
@@ -501,13 +502,13 @@ TEST_F(stats, nothing_from_a_user_namespace)
 	ASSERT_EQ(0, genl_open(&own));
 	EXPECT_EQ(-EPERM, genl_join(&own));
 	genl_close(&own);
-	/* In a network of its own there is no such family. */
+	/* The family does not exist in another network namespace */
 	ASSERT_EQ(0, unshare(CLONE_NEWNET));
 	EXPECT_EQ(-ENOENT, genl_open(&own));
 	genl_close(&own);
 }
 
-/* Anything that is not as it should be is told, and where */
+/* A malformed request is refused; an unknown or short attribute also with a message */
 TEST_F(stats, malformed)
 {
 	struct genl_request request;
@@ -530,7 +531,7 @@ TEST_F(stats, malformed)
 		mnl_attr_put_u32(request.header, SPAWNCTL_A_STATS_PAD, 1);
 		EXPECT_EQ(-EINVAL, genl_talk(&self->genl, &request, genl_note_stats, &now));
 	}
-	/* Too short for a descriptor, and too long */
+	/* An attribute that is too short for a descriptor, and one that is too long */
 	genl_begin(&self->genl, &request, self->genl.family, SPAWNCTL_NL_CMD_STATS_GET, NLM_F_DUMP);
 	mnl_attr_put_u16(request.header, SPAWNCTL_A_STATS_DESCRIPTOR, 1);
 	EXPECT_EQ(-EINVAL, genl_talk(&self->genl, &request, genl_note_stats, &now));
@@ -539,7 +540,7 @@ TEST_F(stats, malformed)
 	mnl_attr_put_u64(request.header, SPAWNCTL_A_STATS_DESCRIPTOR, 1);
 	EXPECT_EQ(-EINVAL, genl_talk(&self->genl, &request, genl_note_stats, &now));
 
-	/* No dump of what is none, none but a dump of what is one, and no such command */
+	/* INFO_GET cannot be dumped, STATS_GET can only be dumped, other commands do not exist */
 	genl_begin(&self->genl, &request, self->genl.family, SPAWNCTL_NL_CMD_INFO_GET, NLM_F_DUMP);
 	EXPECT_EQ(-EOPNOTSUPP, genl_talk(&self->genl, &request, NULL, NULL));
 	genl_begin(&self->genl, &request, self->genl.family, SPAWNCTL_NL_CMD_STATS_GET, 0);

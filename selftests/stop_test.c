@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Ctrl-Z in the window: with everything blocked until exec, and the wanted mask
- * from then on, the new program takes the stop, and the parent goes on. With
- * posix_spawn(3) the half-made child takes it, and the parent hangs.
+ * A job-control stop (Ctrl-Z) in the window. With all signals blocked until exec, and
+ * the wanted mask from exec on, the new program takes the stop, and the parent goes on.
+ * With posix_spawn(3) the child takes it before exec, and the parent hangs.
  */
 #include <pthread.h>
 #include <spawn.h>
@@ -12,7 +12,7 @@
 
 #define FIFO	"/tmp/spawnctl_stop_test"
 
-/* The new program: nothing to do, once it is let. */
+/* The new program, which exits at once */
 static char * const program[] = { "program", "nothing", "0", NULL };
 
 struct spawner {
@@ -32,7 +32,10 @@ FIXTURE_SETUP(stop)
 {
 	self->spawner.fd = spawnctl_open();
 	ASSERT_LE(0, self->spawner.fd);
-	/* Not orphaned, or the kernel drops the stop: the harness is in the same session. */
+	/*
+	 * The kernel drops a stop signal in an orphaned group. This one is not orphaned: the
+	 * harness is in the same session.
+	 */
 	ASSERT_EQ(0, own_group());
 	unlink(FIFO);
 	ASSERT_EQ(0, mkfifo(FIFO, 0600));
@@ -70,7 +73,7 @@ static int await_state(pid_t pid, char state)
 	return state_of(pid) == state ? 0 : -1;
 }
 
-/* Is the process the new program, or what it was before? */
+/* Whether the process has executed the new program, or -1 */
 static int is_program(pid_t pid)
 {
 	char path[64], text[64] = "";
@@ -86,7 +89,7 @@ static int is_program(pid_t pid)
 	return ret > 10 && !strcmp(text + strlen(text) + 1, "nothing");
 }
 
-/* The one child that this process has; posix_spawn() does not tell while it hangs. */
+/* The only child of thread @tid: posix_spawn() does not return its pid while it hangs */
 static pid_t find_child(pid_t tid)
 {
 	char path[64], text[32] = "";
@@ -142,7 +145,7 @@ static void *call_posix_spawn(void *arg)
 	posix_spawnattr_t attr;
 	pid_t pid;
 
-	/* As is usual: the wanted mask, and the job-control signals at their default. */
+	/* As usual: the wanted mask, and job-control signals at SIG_DFL */
 	sigemptyset(&none);
 	posix_spawnattr_init(&attr);
 	posix_spawnattr_setsigmask(&attr, &none);
@@ -175,7 +178,7 @@ TEST_F_TIMEOUT(stop, taken_by_the_program, 60)
 	ASSERT_EQ(0, await_state(spawner->child, 'S'));
 	ASSERT_EQ(0, kill(spawner->child, SIGTSTP));
 	raw_sleep_us(50000);
-	/* Held back: the child waits for the writer still. */
+	/* The stop is deferred: the child still waits for the writer */
 	EXPECT_EQ('S', state_of(spawner->child));
 	EXPECT_EQ(0, READ_ONCE(spawner->returned));
 
@@ -194,7 +197,7 @@ TEST_F_TIMEOUT(stop, taken_by_the_program, 60)
 	close(writer);
 }
 
-/* The same with posix_spawn(3) of libc: stuck until somebody continues the child. */
+/* Control: libc's posix_spawn(3) hangs until the child is continued */
 TEST_F_TIMEOUT(stop, control_posix_spawn, 60)
 {
 	struct spawner *spawner = &self->spawner;
@@ -213,7 +216,7 @@ TEST_F_TIMEOUT(stop, control_posix_spawn, 60)
 	ASSERT_EQ(0, await_state(child, 'T'));
 	EXPECT_EQ(-1, await_return(spawner, 1000000));
 	EXPECT_EQ(0, is_program(child));
-	/* Nor could it be waited for: the call has not even told its id. */
+	/* The caller could not wait for it either: the call has not returned its pid */
 	ASSERT_EQ(0, kill(child, SIGCONT));
 	EXPECT_EQ(0, await_return(spawner, 5000000));
 	EXPECT_EQ(0, spawner->ret);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The storm: with every signal that can be caught raining on the process group,
- * no handler of the parent ever runs in a child. With vfork() and fork() it does.
+ * A storm of every catchable signal on the process group: no handler of the parent ever
+ * runs in a child. In children of vfork() and fork(), the controls, handlers do run.
  */
 #include "storm.h"
 
@@ -11,7 +11,7 @@
 			 SIGBIT(SIGXFSZ) | SIGBIT(SIGSYS))
 #define GAP_US		200
 
-/* Where a handler ran: the parent's memory, or what a copy of it shares with it. */
+/* Where the handler ran. Shared memory, so that a child with a copy of the memory counts too. */
 static struct {
 	pid_t parent;
 	unsigned long in_parent;
@@ -43,9 +43,9 @@ FIXTURE_SETUP(storm)
 }
 
 /*
- * What a child that shares the memory, and has nothing blocked, can be sent:
- * before 5.16 a core dump ended all processes that share the dumped memory, by
- * vfork() too.
+ * The signals that can be sent to a child that shares the memory and blocks nothing.
+ * Before 5.16 a core dump ended all processes that share the dumped memory, also with
+ * vfork().
  */
 static __u64 survivable(void)
 {
@@ -63,7 +63,7 @@ FIXTURE_TEARDOWN(storm)
 	close(self->fd);
 }
 
-/* Stays until a handler has run in it, or @us have passed. */
+/* In a child: waits until a handler has run in it, or @us microseconds have passed */
 static void linger(unsigned int us)
 {
 	unsigned long before = READ_ONCE(ran->in_child);
@@ -73,7 +73,7 @@ static void linger(unsigned int us)
 		;
 }
 
-/* Stays until a handler has run in it; if none ever does, the test times out. */
+/* In a child: waits until a handler has run in it. If none ever does, the test times out. */
 static void linger_until_handled(void)
 {
 	unsigned long before = READ_ONCE(ran->in_child);
@@ -82,7 +82,7 @@ static void linger_until_handled(void)
 		;
 }
 
-/* The way it is without us: the handler runs in every child that waits for it. */
+/* Control: in a child of vfork() that waits for it, the handler runs */
 TEST_F_TIMEOUT(storm, control_vfork, 120)
 {
 	int i, count = 50;
@@ -102,6 +102,7 @@ TEST_F_TIMEOUT(storm, control_vfork, 120)
 	EXPECT_LE(count, ran->in_child);
 }
 
+/* Control: the same for fork() */
 TEST_F_TIMEOUT(storm, control_fork, 120)
 {
 	int i, count = 50;
@@ -121,14 +122,14 @@ TEST_F_TIMEOUT(storm, control_fork, 120)
 	EXPECT_LE(count, ran->in_child);
 }
 
-/* Nothing is blocked: what comes for the child ends, stops or continues it, by default. */
+/* A signal that is not blocked ends, stops or continues the child, by its default action */
 static int linger_child(void *arg)
 {
 	linger(500);
 	return 0;
 }
 
-/* One in eight becomes a program, which reports to nobody. */
+/* One child in eight executes a program, whose report is discarded */
 struct exec {
 	unsigned int children;
 	int report;
@@ -169,11 +170,11 @@ TEST_F_TIMEOUT(storm, thread, 600)
 		killed += WIFSIGNALED(status);
 	}
 	check_children(_metadata, count, killed);
-	/* The storm did reach them. */
+	/* The storm has reached the children */
 	EXPECT_LT(0, killed);
 }
 
-/* What a caller gets who asks for nothing: all is held back. */
+/* Without a struct, all signals are blocked until exec */
 TEST_F_TIMEOUT(storm, thread_unasked, 600)
 {
 	unsigned int i, count = scaled(10000, 500, "spawns");
@@ -189,7 +190,7 @@ TEST_F_TIMEOUT(storm, thread_unasked, 600)
 	check_children(_metadata, count, 0);
 }
 
-/* All blocked, over exec too: none is even ended. */
+/* With all signals blocked, also after exec, no signal ends a child */
 TEST_F_TIMEOUT(storm, thread_blocked, 600)
 {
 	unsigned int i, count = scaled(10000, 500, "spawns");
@@ -244,7 +245,7 @@ TEST_F_TIMEOUT(storm, fork, 600)
 	int status;
 	pid_t pid;
 
-	/* Two whose handlers are libc's, and which a child on its own memory keeps. */
+	/* spawnctl_fork() keeps the handlers of these two in its child, as they are libc's */
 	ASSERT_EQ(0, set_handlers(SIGBIT(32) | SIGBIT(33), SIG_IGN, 0));
 	self->storm = storm_start(-getpid(), CATCHABLE, GAP_US);
 	ASSERT_NE(NULL, self->storm);
@@ -263,7 +264,7 @@ TEST_F_TIMEOUT(storm, fork, 600)
 	EXPECT_LT(0, killed);
 }
 
-/* FORK with everything blocked: no handler, no loss of a child. */
+/* FORK with all signals blocked: no handler runs, and no signal ends a child */
 TEST_F_TIMEOUT(storm, fork_blocked, 600)
 {
 	unsigned int i, count = scaled(10000, 500, "forks");

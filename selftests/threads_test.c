@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Many threads at once: each gets its own child as it asked for it, whatever
- * the others ask for on the same descriptor at the same time, and no call is
- * led astray by a thread that rewrites its struct meanwhile.
+ * Many threads at once. Each gets its own child with the state that it requests,
+ * whatever the others request on the same descriptor at the same time. A thread that
+ * rewrites the struct of a call while the call is in progress does not confuse it.
  */
 #include <pthread.h>
 #include <sys/wait.h>
@@ -60,13 +60,13 @@ struct worker {
 	unsigned int number;
 	unsigned int rounds;
 	unsigned long command;
-	/* Counted by the thread itself, read when it has ended. */
+	/* Counted by the thread itself, and read after it has ended */
 	unsigned int right;
 	unsigned int refused;
 	unsigned int wrong;
 };
 
-/* The mask that a child has, in the thread's memory or as its exit status. */
+/* In the child: the exit status is 17 if its mask is the one at @arg */
 static int check_mask(void *arg)
 {
 	__u64 mask = current_mask();
@@ -74,7 +74,7 @@ static int check_mask(void *arg)
 	return mask == *(__u64 *)arg ? 17 : 1;
 }
 
-/* Each thread and round asks for another mask. */
+/* Each thread requests another mask in each round */
 static void *make_children(void *arg)
 {
 	struct worker *worker = arg;
@@ -131,7 +131,6 @@ TEST_F_TIMEOUT(threads, each_gets_its_own_child, 600)
 	EXPECT_EQ(0, exec_pending(self->fd));
 }
 
-/* Exec masks of 16 threads at once: the records of all are kept apart. */
 static int exec_true(void *arg)
 {
 	static char * const argv[] = { "true", NULL };
@@ -161,12 +160,13 @@ static void *make_programs(void *arg)
 	return NULL;
 }
 
+/* Exec masks of 16 threads at once: the records are kept apart, and none is left */
 TEST_F_TIMEOUT(threads, exec_masks, 600)
 {
 	struct worker workers[THREADS] = {};
 	unsigned int rounds, i;
 
-	/* FORK carries none: its children execute with the window mask. */
+	/* FORK has no exec mask: its children execute with the window mask */
 	if (variant->command == SPAWNCTL_IOC_FORK) {
 		struct spawnctl_clone clone = {
 			.size = sizeof(clone),
@@ -199,9 +199,8 @@ struct race {
 };
 
 /*
- * Two structs that are each valid and together are not: the mask is given
- * without its flag, a signal is both default and ignored. And a third that is
- * never valid, for a while: too short.
+ * Switches between two structs that are valid, while a mix of them is not: it has a
+ * mask without its flag. In between, the struct is too short, which is never valid.
  */
 static void *rewrite(void *arg)
 {
@@ -238,9 +237,9 @@ static int note_state(void *arg)
 }
 
 /*
- * The struct is read once. A call that read it again after its check could make
- * a child that no one struct describes: a mask whose flag was not given, or
- * half a mask. Each child is one of the two, and each refusal is EINVAL.
+ * The struct is read once. If a call read it again after the check, it could make a
+ * child that no valid struct describes: with a mask whose flag was not given, or with
+ * half a mask. Each child has the mask or none, and each refusal is EINVAL.
  */
 TEST_F_TIMEOUT(threads, struct_is_read_once, 600)
 {
@@ -254,11 +253,11 @@ TEST_F_TIMEOUT(threads, struct_is_read_once, 600)
 	ASSERT_NE(NULL, seen);
 	race->clone.size = sizeof(race->clone);
 	ASSERT_EQ(0, pthread_create(&thread, NULL, rewrite, race));
-	/* The race must be one: until calls have gone both ways, within reason. */
+	/* Until calls have succeeded and failed (up to a bound): otherwise there was no race */
 	for (i = 0; i < count || ((!refused || !made) && i < 20 * count); i++) {
 		pid_t pid;
 
-		/* The library would copy it first: this is about the kernel. */
+		/* Not by the library, which copies the struct first: the module is tested */
 		if (variant->command == SPAWNCTL_IOC_SPAWN) {
 			pid = raw_spawn_exit(self->fd, variant->command, &race->clone);
 		} else {

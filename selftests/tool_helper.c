@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * tool_helper MODE [ARGUMENT...]: callers of the command spawnctl, and programs that it
- * starts, as a shell cannot be one.
+ * tool_helper MODE [ARGUMENT...]: acts as a caller of the command spawnctl, or as a
+ * program that it starts, in ways that a shell cannot.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -27,7 +27,7 @@ static int execute(char **argv)
 	return 127;
 }
 
-/* device PROGRAM...: starts it by the device and nothing else; 200: it was not started */
+/* device PROGRAM...: starts PROGRAM by the device only; status 200 if it was not started */
 static int device(char **argv)
 {
 	spawnctl_attr_t *attr;
@@ -48,7 +48,7 @@ static int device(char **argv)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-/* allowed: what LIMIT has left of SPAWNCTL_FD */
+/* allowed: prints what LIMIT has left allowed on SPAWNCTL_FD */
 static int allowed(char **argv)
 {
 	const char *number = getenv("SPAWNCTL_FD");
@@ -61,7 +61,7 @@ static int allowed(char **argv)
 	return 0;
 }
 
-/* final: LIMIT is refused to a caller that has SPAWNCTL_FD */
+/* final: succeeds if LIMIT on SPAWNCTL_FD fails with EPERM */
 static int final(char **argv)
 {
 	const struct spawnctl_limit limit = { .size = sizeof(limit) };
@@ -70,7 +70,7 @@ static int final(char **argv)
 	return number && spawnctl_limit(atoi(number), &limit) && errno == EPERM ? 0 : 1;
 }
 
-/* For every signal; KILL and STOP are let pass by the kernel */
+/* For every signal but KILL and STOP, which the kernel also removes from the mask */
 static int set_all(void (*handler)(int sig), unsigned long long mask)
 {
 	struct {
@@ -86,19 +86,19 @@ static int set_all(void (*handler)(int sig), unsigned long long mask)
 	return syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, 8);
 }
 
-/* ignoring PROGRAM...: executes it with every signal ignored and blocked */
+/* ignoring PROGRAM...: executes PROGRAM with every signal ignored and blocked */
 static int ignoring(char **argv)
 {
 	return set_all(SIG_IGN, ~0ULL) ? 1 : execute(argv);
 }
 
-/* without NUMBER PROGRAM...: executes it where this system call is answered ENOSYS */
+/* without NUMBER PROGRAM...: executes PROGRAM; a filter fails this system call with ENOSYS */
 static int without(char **argv)
 {
 	return filter(atoi(argv[0]), SECCOMP_RET_ERRNO | ENOSYS) ? 1 : execute(argv + 1);
 }
 
-/* receives SIGNAL FILE: ends well as soon as SIGNAL has come; FILE is made before */
+/* receives SIGNAL FILE: writes its pid to FILE, waits for SIGNAL, and exits with status 0 */
 static int receives(char **argv)
 {
 	FILE *file;
@@ -113,7 +113,7 @@ static int receives(char **argv)
 	return sigwaitinfo(&set, NULL) == atoi(argv[0]) ? 0 : 1;
 }
 
-/* At a stop of @pid: writes @release into what uname(2) has just returned */
+/* At a system call stop of @pid: if uname(2) is about to return, changes its result */
 static void change_release(pid_t pid, const char *release)
 {
 	struct __ptrace_syscall_info entry;
@@ -138,7 +138,7 @@ static void change_release(pid_t pid, const char *release)
 	}
 }
 
-/* release RELEASE PROGRAM...: on another kernel, as far as uname(2) tells it */
+/* release RELEASE PROGRAM...: executes PROGRAM, to which uname(2) reports RELEASE */
 static int on_release(char **argv)
 {
 	pid_t pid = fork();

@@ -40,7 +40,7 @@ FIXTURE_TEARDOWN(trace)
 	close(self->fd);
 }
 
-/* How often @what is in this thread's part of the trace */
+/* Number of lines of the trace that are this thread's and contain @what */
 static unsigned int traced(FIXTURE_SELF(trace) self, const char *what)
 {
 	int fd = open(TRACING "trace", O_RDONLY);
@@ -110,7 +110,7 @@ static bool is_in_file(const char *path, const char *what)
 	return strstr(text, what);
 }
 
-/* perf and trace-cmd evaluate it, and have no header of ours */
+/* perf and trace-cmd evaluate the format without the module's headers: it names no constant */
 TEST_F(trace, format)
 {
 	static const char * const formats[] = {
@@ -125,7 +125,7 @@ TEST_F(trace, format)
 	}
 }
 
-/* Nobody else's child is in it: a fork that is none of the module's */
+/* A fork(2) that does not go through the module is not traced */
 TEST_F(trace, none_of_ours)
 {
 	pid_t child = fork();
@@ -136,12 +136,12 @@ TEST_F(trace, none_of_ours)
 	EXPECT_EQ(0U, traced(self, "spawnctl_"));
 }
 
-/* Unloading while it is traced */
+/* The module can be unloaded while its events are enabled */
 TEST_F(trace, unload)
 {
 	ASSERT_TRUE(exited_with(raw_spawn_exit(self->fd, SPAWNCTL_IOC_SPAWN, &sigchld), 0));
 	close(self->fd);
-	/* ftrace holds no module: its events go with it */
+	/* ftrace does not hold the module: its events are removed with it */
 	ASSERT_EQ(0, system("modprobe -r spawnctl"));
 	EXPECT_EQ(-1, access(TRACING "events/spawnctl", F_OK));
 	ASSERT_EQ(0, system("modprobe spawnctl"));

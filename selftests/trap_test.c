@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Filters that libc's posix_spawn(3) and vfork(2) can live with: a system call that
- * only the libraries make traps into a program's handler of SIGSYS, or is refused, or
- * kills the child. And clone3(2) as kernels, emulators and filters refuse it.
+ * The libraries must work under filters under which libc's posix_spawn(3) and vfork(2)
+ * work: a system call that only the libraries make traps into the program's handler of
+ * SIGSYS, or is refused, or kills the child. And clone3(2) fails with the errors of
+ * kernels, emulators and filters.
  */
 #include "preload_self.h"
 
@@ -23,7 +24,7 @@ extern char **environ;
 
 static volatile sig_atomic_t trapped;
 
-/* As a broker's that answers for the kernel: there is no such call */
+/* Like the handler of a broker, which answers in the kernel's place: ENOSYS */
 static void answer(int sig, siginfo_t *info, void *context)
 {
 	((ucontext_t *)context)->uc_mcontext.gregs[REG_RAX] = -ENOSYS;
@@ -55,7 +56,7 @@ static int by_posix_spawn(void)
 	return error ? error : wait_status(pid);
 }
 
-/* A macro, as the function that makes the child may not return in it */
+/* A macro, as the function that makes the child must not return in the child */
 #define EXECUTE_BY(call)						\
 ({									\
 	pid_t pid = call;						\
@@ -116,7 +117,7 @@ FIXTURE_TEARDOWN(trap)
 	spawnctl_file_actions_destroy(self->actions);
 }
 
-/* The handler runs in the caller, and libc's way goes on. */
+/* The handler runs in the caller, and the library goes on with what libc would do */
 TEST_F(trap, in_the_caller)
 {
 	int i;
@@ -126,13 +127,13 @@ TEST_F(trap, in_the_caller)
 		EXPECT_EQ(0, spawn_nothing(NULL, NULL));
 	EXPECT_EQ(0, by_rfspawn());
 	EXPECT_EQ(0, by_rfork_thread());
-	/* The control: it does trap */
+	/* Control: the system call does trap */
 	trapped = 0;
 	syscall(variant->nr, -1, 0, 0, 0, 0);
 	EXPECT_EQ(1, trapped);
 }
 
-/* Of the call that makes the child's table, the child alone may die. */
+/* If close_range(2), which makes the child's table, is fatal, only the child dies */
 TEST_F(trap, kills_the_child_alone)
 {
 	pid_t pid;
@@ -145,12 +146,12 @@ TEST_F(trap, kills_the_child_alone)
 			_exit(1);
 		_exit((spawn_nothing(self->actions, NULL) & 127) == SIGSYS ? 7 : 2);
 	}
-	/* Before 5.16 a signal that dumps core ends all that share the memory */
+	/* Before 5.16 a signal that dumps core ends all processes that share the memory */
 	EXPECT_TRUE(kernel_at_least(5, 16) ? exited_with(pid, 7) :
 					     (wait_status(pid) & 127) == SIGSYS);
 }
 
-/* Of posix_spawn() and vfork() under the preload library */
+/* posix_spawn() and vfork() succeed under the preload library */
 static int preloaded(void)
 {
 	int i;
@@ -167,7 +168,7 @@ TEST_F(trap, under_the_preload)
 {
 	char mode[32];
 
-	/* clone3() too is called by some libc */
+	/* clone3(2) is not the libraries' alone: some libcs call it too */
 	snprintf(mode, sizeof(mode), "--trap-%u", variant->nr);
 	EXPECT_EQ(0, run_self(NULL, mode, NULL)) TH_LOG("%s", said);
 }
@@ -192,7 +193,10 @@ FIXTURE_TEARDOWN(refused)
 {
 }
 
-/* clone3(): a step down, by each way in. The filter makes the device refuse as well. */
+/*
+ * If clone3(2) fails, each entry point uses the next backend. The filter also makes the
+ * device refuse.
+ */
 TEST_F(refused, each_entry_point)
 {
 	enum spawnctl_backend backend;
@@ -205,7 +209,7 @@ TEST_F(refused, each_entry_point)
 	EXPECT_EQ(0, spawn_nothing(NULL, NULL));
 	EXPECT_EQ(0, by_rfspawn());
 	EXPECT_EQ(0, by_rfork_thread());
-	/* Demanded, it is no step down but that error */
+	/* If clone3(2) is demanded, the call fails with that error */
 	EXPECT_EQ(0, spawnctl_attr_setbackend(attr, SPAWNCTL_BACKEND_CLONE3));
 	EXPECT_EQ(variant->error, spawnctl_backend(attr, &backend));
 	EXPECT_EQ(variant->error, spawn_nothing(NULL, attr));
@@ -221,7 +225,7 @@ TEST_F(refused, under_the_preload)
 	EXPECT_NE(NULL, strstr(said, "vfork: clone")) TH_LOG("%s", said);
 }
 
-/* With @room descriptors left: what the device would take is not missed */
+/* With @room descriptors left, a spawn that cannot get one for the device still succeeds */
 static int no_descriptor(unsigned int room)
 {
 	struct rlimit limit = { 3 + room, 64 };
@@ -233,14 +237,14 @@ static int no_descriptor(unsigned int room)
 	CHECK(!by_vfork());
 	if (!room) {
 		CHECK(open_fds() == 3);
-		/* It was no absence, and is not remembered as one */
+		/* The lack of a descriptor does not count, and is not remembered, as absence */
 		CHECK(!spawn_nothing(NULL, NULL));
 		limit.rlim_cur = 64;
 		CHECK(!setrlimit(RLIMIT_NOFILE, &limit));
 		CHECK(!spawn_nothing(NULL, NULL));
 		return device_fd(3) < 0;
 	}
-	/* The library's own, which keeps one, where there is room for one alone */
+	/* spawnctl_spawn() keeps the device at the only free number, which the pidfd then needs */
 	CHECK(!spawnctl_attr_init(&attr));
 	CHECK(!spawn_nothing(NULL, NULL));
 	CHECK(!spawnctl_attr_setpidfd(attr, &pidfd));
@@ -256,13 +260,13 @@ TEST(no_descriptor_left)
 	EXPECT_EQ(0, run_self(NULL, "--room-1", NULL)) TH_LOG("%s", said);
 }
 
-/* A filter that knows libc's vfork(2), and no other way to make a process */
+/* The filter allows vfork(2), as libc calls it, and no other way to make a process */
 static int vfork_alone(void)
 {
 	CHECK(!filter(SYS_clone, SECCOMP_RET_ERRNO | EPERM));
 	CHECK(!filter(SYS_clone3, SECCOMP_RET_ERRNO | ENOSYS));
 	CHECK(!by_vfork());
-	/* With a handler in place of an errno, and no process at all */
+	/* vfork(2) traps too: the handler gives ENOSYS, and no process can be made */
 	CHECK(!trap(SYS_vfork));
 	CHECK(by_vfork() == ENOSYS);
 	return 0;
@@ -275,8 +279,8 @@ TEST(vfork_is_the_last_that_is_tried)
 }
 
 /*
- * A cgroup that the caller may not put a process into says nothing of the device: it is
- * used for the next child.
+ * EACCES for a cgroup that the caller may not put a process into does not count as
+ * absence of the device: the next child is made by the device.
  */
 static int refused_cgroup(void)
 {

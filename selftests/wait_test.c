@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The wait of the calling thread: who may go on meanwhile, what is deferred,
- * and what becomes of the child if SIGKILL ends the wait.
+ * The wait of the calling thread: other threads run on, signals are deferred, and the
+ * child runs on if SIGKILL ends the wait.
  */
 #include <dirent.h>
 #include <pthread.h>
@@ -13,7 +13,7 @@
 
 #define EXEC_SET	(SIGBIT(SIGHUP) | SIGBIT(60))
 
-/* A child in which everything is blocked in the window */
+/* A child that has all signals blocked in the window */
 static const struct spawnctl_clone all_blocked = {
 	.size = sizeof(all_blocked),
 	.flags = SPAWNCTL_WINDOW_MASK,
@@ -38,7 +38,7 @@ FIXTURE_TEARDOWN(wait)
 	close(self->fd);
 }
 
-/* One parent that is to be killed, and its child; in memory that outlives both. */
+/* A parent that will be killed, and its child; in memory that outlives both */
 struct round {
 	int fd;
 	int report;
@@ -84,9 +84,9 @@ static void parent(struct round *round)
 }
 
 /*
- * Killed @delay_us after the call began, or after the child did if that outlives
- * the parent. If the child was made, it lives on, to its end, as what it was to be.
- * Result: whether the parent was in the wait.
+ * Kills the parent @delay_us after its call has begun, or, if the child is to outlive
+ * the parent, after the child has begun. If the child exists, it must run to its end
+ * undisturbed. Returns whether the parent was in the wait.
  */
 static int kill_parent(struct __test_metadata *_metadata, struct round *round, int *report,
 		       unsigned int delay_us)
@@ -111,7 +111,7 @@ static int kill_parent(struct __test_metadata *_metadata, struct round *round, i
 	ASSERT_TRUE(WIFSIGNALED(ret));
 	ASSERT_EQ(SIGKILL, WTERMSIG(ret));
 	WRITE_ONCE(round->killed, 1);
-	/* Its orphan, if there is one, is ours now. */
+	/* The parent's child, if there is one, is reparented to this process */
 	child = waitpid(-1, &ret, __WALL);
 	if (child > 0) {
 		born = 1;
@@ -142,7 +142,7 @@ TEST_F_TIMEOUT(wait, parent_killed, 900)
 	round->fd = self->fd;
 	round->report = report[1];
 	srandom(3);
-	/* By turns in the wait, and at any moment from before the call till after it */
+	/* Alternately in the wait, and at any moment from before the call until after it */
 	for (rounds = 0; rounds < 2 * count; rounds++) {
 		int in_wait;
 
@@ -166,8 +166,8 @@ static int dump_core(void *arg)
 }
 
 /*
- * A child that dumps core ends alone since 5.16. Before, the kernel ended all
- * processes that share the memory with it, as it did for vfork(2).
+ * Since 5.16 a child that dumps core ends alone. Before, the kernel also ended all
+ * processes that share its memory, as with vfork(2).
  */
 TEST_F(wait, child_dumps_core)
 {
@@ -245,7 +245,7 @@ struct deferred {
 	struct signal_status status;
 };
 
-/* Sends its parent each kind of signal, and looks at what the parent makes of it. */
+/* Sends its parent each kind of signal, and records the parent's signal state */
 static int signal_parent(void *arg)
 {
 	struct deferred *deferred = arg;
@@ -264,7 +264,7 @@ static int signal_parent(void *arg)
 	return 0;
 }
 
-/* The calling thread gets the signals of the window mask when the call is over, all of them. */
+/* The calling thread gets the signals of the window mask after the call, and none is lost */
 TEST_F(wait, signals_deferred)
 {
 	struct deferred deferred = { .parent = getpid() };
@@ -301,7 +301,7 @@ static int signal_parents_thread(void *arg)
 	return 0;
 }
 
-/* One is enough for the handler to have run when the call returns, whomever it was sent to. */
+/* A single signal, for the process or for the thread, is handled before the call returns */
 TEST_F(wait, one_signal_deferred)
 {
 	int (* const children[])(void *arg) = { signal_parents_process, signal_parents_thread };
@@ -321,7 +321,7 @@ TEST_F(wait, one_signal_deferred)
 	}
 }
 
-/* Another thread of the caller is open to them meanwhile. */
+/* Another thread of the caller, which blocks no signal */
 static void *take_signals(void *arg)
 {
 	while (READ_ONCE(counting))
@@ -360,8 +360,8 @@ TEST_F(wait, signals_taken_by_other_threads)
 }
 
 /*
- * Another thread of the caller, in a system call that any signal ends, whatever is
- * done about it.
+ * Another thread of the caller, in a system call that fails with EINTR for any signal
+ * that wakes the thread, whatever the signal's action is.
  */
 struct sleeper {
 	int epoll;
@@ -378,7 +378,10 @@ static void *sleep_in_epoll(void *arg)
 	return NULL;
 }
 
-/* Whether a thread is in epoll_wait(2), as /proc has it; its numbers may be another's. */
+/*
+ * Whether a thread of this process is in epoll_wait(2). Looks at all threads, as /proc may
+ * show the thread ids of another pid namespace.
+ */
 static int one_is_in_epoll(void)
 {
 	DIR *tasks = opendir("/proc/self/task");
@@ -434,7 +437,7 @@ static int send_barrage(void *arg)
 		for (sig = 1; sig <= NSIGNALS; sig++)
 			if (barrage->signals & SIGBIT(sig))
 				barrage->failed |= raw_syscall(SYS_kill, barrage->parent, sig) != 0;
-	/* What is blocked in this child is kept, though it ignores it too. */
+	/* A signal that this child blocks stays pending, although the child ignores it */
 	for (sig = 1; sig <= NSIGNALS; sig++)
 		if (barrage->signals & SIGBIT(sig))
 			barrage->failed |= raw_syscall(SYS_kill, self, sig) != 0;
@@ -442,7 +445,10 @@ static int send_barrage(void *arg)
 	return 0;
 }
 
-/* What the process ignores is dropped, as ever: no other thread is woken for it. */
+/*
+ * The kernel drops signals that the process ignores, as at any other time, and wakes no
+ * other thread. @expected: the result of epoll_wait(2) in another thread.
+ */
 static void barrage(struct __test_metadata *_metadata, int fd, struct spawnctl_clone *clone,
 		    __u64 signals, long expected)
 {
@@ -473,12 +479,12 @@ TEST_F(wait, ignored_signals_wake_nobody)
 	ASSERT_EQ(0, set_handlers(AT_IGNORE, SIG_IGN, 0));
 	barrage(_metadata, self->fd, &clone, AT_DEFAULT, 1);
 	barrage(_metadata, self->fd, &clone, AT_IGNORE, 1);
-	/* Reset in the child, they have no action there either. */
+	/* Reset in the child, these signals are ignored there by default */
 	clone.sig_default = AT_DEFAULT;
 	barrage(_metadata, self->fd, &clone, AT_DEFAULT, 1);
 	ASSERT_EQ(0, set_handlers(AT_DEFAULT & ~SIGBIT(SIGCHLD), SIG_IGN, 0));
 	barrage(_metadata, self->fd, &clone, AT_DEFAULT, 1);
-	/* The control: what has an action in the child is kept for it, and so queued. */
+	/* Control: a signal that has an action in the child is blocked, and so queued */
 	clone.sig_default = SIGBIT(SIGUSR1);
 	barrage(_metadata, self->fd, &clone, SIGBIT(SIGUSR1), -EINTR);
 }
@@ -495,7 +501,7 @@ static int terminate_parent(void *arg)
 	return 0;
 }
 
-/* The first process of a pid namespace, with a second thread: 7 if neither has noticed. */
+/* In the init process of a pid namespace, with a second thread: 7 if no signal reached them */
 static int spawn_as_init(int fd)
 {
 	struct spawnctl_clone clone = all_blocked;
@@ -513,8 +519,9 @@ static int spawn_as_init(int fd)
 }
 
 /*
- * An init drops what has no handler, but only while it is not blocked: else another
- * thread is chosen for it, and the namespace ends.
+ * The kernel drops a signal that an init has no handler for, but only if it is not
+ * blocked. If the call blocked it, the kernel would choose another thread for it, and
+ * the namespace would end.
  */
 TEST_F(wait, init_of_a_namespace_lives)
 {
