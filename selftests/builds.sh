@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# builds.sh: the library, built with each kind of instrumentation that $CC has. What runs
-# in the child has none of it, and a program built alike spawns.
+# builds.sh: builds the library with each kind of instrumentation that $CC has. The code
+# that runs in the child must have none of it, and a program with the same
+# instrumentation must be able to spawn.
 #
-# TAP on stdout; status 1 if anything is not as it should be.
+# Prints TAP to stdout. Exit status 1 if a check fails.
 
 : "${CC:=cc}"
 here=$(dirname "$(realpath "$0")")
@@ -38,7 +39,7 @@ build()
 		>"$dir/log" 2>&1
 }
 
-# ThreadSanitizer's shadow of the memory does not fit all random layouts
+# setarch -R: ThreadSanitizer's shadow memory does not fit all randomized layouts
 runs()
 {
 	# shellcheck disable=SC2086 # several words

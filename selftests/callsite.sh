@@ -1,17 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# callsite.sh KO...: how the built module calls kernel_clone().
+# callsite.sh KO...: checks how the built module calls kernel_clone().
 #
 # A call through a pointer would be a #CP panic on a CPU with IBT, and no test
-# that runs under QEMU would show it. So the code is read: the function that
-# makes the call must contain exactly one direct call to the static call's
+# that runs under QEMU would show it. So the disassembly is checked: the function
+# that makes the call must contain exactly one direct call to the static call's
 # trampoline, which is patched to the target when the module is loaded, and no
-# call or jump by a register or memory.
+# call or jump through a register or memory.
 #
-# TAP on stdout; status 1 if any module is not as it should be, or if the check
-# does not see the wrong calls that it is shown first. OBJDUMP and CC may name
-# another objdump and compiler; a module may be compressed.
+# Prints TAP to stdout. Exit status 1 if a module fails the check, or if the check
+# does not find the wrong calls in its controls, which come first. OBJDUMP and CC
+# may name another objdump and compiler. A module may be compressed.
 
 FUNCTION=spawnctl_clone_call
 TRAMPOLINE=__SCT__spawnctl_kernel_clone
@@ -29,14 +29,14 @@ unpack()
 	esac
 }
 
-# The function's disassembly, with relocations; a compiler may have cloned it.
+# The function's disassembly, with relocations. A compiler may have cloned the function.
 body()
 {
 	${OBJDUMP:-objdump} -dr --no-show-raw-insn "$1" |
 		sed -n "/^[0-9a-f]* <$FUNCTION\(\.[a-z]*\.[0-9]*\)*>:/,/^\$/p"
 }
 
-# What is wrong with the module's call, empty if nothing is.
+# Prints what is wrong with the module's call, or nothing
 complaint()
 {
 	text=$(body "$1")
@@ -50,7 +50,7 @@ complaint()
 		echo "calls $TRAMPOLINE() directly $direct times"
 		return
 	fi
-	# But those that a kernel with paravirtualisation patches: of spin_unlock_irq(), say
+	# Except calls that a kernel with paravirtualization patches, as of spin_unlock_irq()
 	indirect=$(printf '%s\n' "$text" |
 		awk '/R_X86_64_/ { print line " " $0; line = ""; next } { print line; line = $0 }
 			END { print line }' |
@@ -77,7 +77,7 @@ result()
 	fi
 }
 
-# control WANTED NAME INSTRUCTION...: of a function that is right, or is wrong
+# control WANTED NAME INSTRUCTION...: checks a function that is right or wrong (WANTED)
 control()
 {
 	wanted=$1 name=$2

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh disable=SC2154 # dir
-# For scripts that look at the library's archive. $dir is a directory for files.
+# Sourced by scripts that check the library's archive. $dir is a directory for their files.
 
-# child_objects ARCHIVE [OBJECT...]: that the objects of what runs in the child need no
-# symbol but each other's. A call of libc's could be its first, with ld.so's part on the
-# child's small stack; one of a sanitizer's or a profiler's would change what that keeps
-# of the calling thread.
+# child_objects ARCHIVE [OBJECT...]: checks that the objects whose code runs in the child
+# need no symbols but each other's. A call to libc could be the first to that function:
+# ld.so would then resolve it on the child's small stack. A call to a sanitizer or a
+# profiler would change the state that it keeps for the calling thread.
 child_objects()
 {
 	objects_of=$1

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=bash disable=SC2034 # failed is for who sources this
-# Tests that are scripts make claims: $work is a folder for what they leave.
+# shellcheck shell=bash disable=SC2034 # the sourcing script uses failed
+# Sourced by tests that are scripts: their results are claims. $work is a directory for
+# their files.
 
 work=$(mktemp -d)
 n=0 failed=0
 
-# claim NAME COMMAND...: one result; what the command says explains a failure. If
-# ONLY is set, it is the name of the one claim that is made.
+# claim NAME COMMAND...: prints one result; the output of COMMAND explains a failure. If
+# ONLY is set, only the claim of that name is made.
 claim() {
 	local name=$1
 	shift

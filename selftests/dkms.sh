@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# dkms.sh VERSION RELEASE: that DKMS holds spawnctl/VERSION installed for kernel
-# RELEASE, and that it refuses kernels that cannot have it, saying why.
+# dkms.sh VERSION RELEASE: checks that DKMS has spawnctl/VERSION installed for kernel
+# RELEASE, and that it refuses kernels that cannot support it, with the reason.
 
 version=$1 release=$2
 options="MODULES KPROBES TRACEPOINTS 64BIT"
@@ -21,8 +21,8 @@ tap() {
 	fi
 }
 
-# build RELEASE [OPTION]: for a kernel of that name, without that option. Its
-# makefile makes nothing: how the build failed is what refused() looks at.
+# build RELEASE [OPTION]: builds for a kernel of that release without that option. The
+# kernel's makefile builds nothing: refused() checks why the build has failed.
 build() {
 	mkdir -p "$tmp/$1"
 	for option in $options; do
@@ -32,7 +32,7 @@ build() {
 	dkms build "spawnctl/$version" -k "$1" --kernelsourcedir "$tmp/$1" >"$tmp/log" 2>&1
 }
 
-# refused RELEASE REASON: what the build just tried came to
+# refused RELEASE REASON: whether the last build was refused for this reason
 refused() {
 	grep -q "spawnctl: not for kernel $1: $2" "$tmp/log" &&
 		! dkms status "spawnctl/$version" | grep -q "$1"

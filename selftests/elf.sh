@@ -1,13 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# elf.sh PREFIX: what the assembly of libspawnctl is marked with, read back from
-# the library that is installed under PREFIX; that what it exports is what its
-# map, its headers and its Debian package say; and that the
-# headers stand alone. In place of PREFIX the directory of a build will do.
+# elf.sh PREFIX: checks the library that is installed under PREFIX: the markings of
+# its assembly; that it exports what its map, its headers and its Debian package
+# list; and that each header compiles alone. PREFIX can also be a build directory.
 #
-# TAP on stdout; status 1 if anything is not as it should be. READELF, OBJDUMP,
-# NM, AR, CC and CXX may name other tools.
+# Prints TAP to stdout. Exit status 1 if a check fails. READELF, OBJDUMP, NM, AR, CC
+# and CXX may name other tools.
 
 : "${READELF:=readelf}" "${OBJDUMP:=objdump}" "${NM:=nm}" "${AR:=ar}" "${CC:=cc}" "${CXX:=c++}"
 
@@ -20,7 +19,7 @@ top=$here/..
 # shellcheck source=child_objects.sh
 . "$here/child_objects.sh"
 
-# Installed under a prefix, or as it was built.
+# Installed under a prefix, or in a build directory
 for lib in "$1" "$1"/lib "$1"/lib/*; do
 	[ -e "$lib/libspawnctl.so" ] && break
 done
@@ -80,7 +79,8 @@ stack_is_not_executable()
 	[ "$($READELF -lW "$1" | awk '$1 == "GNU_STACK" { print $7 }')" = RW ]
 }
 
-# In an archive each object has to say so, or the program's stack becomes so.
+# Each object of an archive needs the note, or a program that links it gets an
+# executable stack.
 objects_say_so()
 {
 	$READELF -SW "$1" >"$dir/sections" || return 1
@@ -90,7 +90,7 @@ objects_say_so()
 		! grep -q '\.note\.GNU-stack.*X' "$dir/sections"
 }
 
-# One object without the property takes it from the whole library.
+# If one object lacks the property, the whole library lacks it.
 has_cet()
 {
 	$READELF -nW "$1" | grep -q 'x86 feature:.*IBT.*SHSTK'
@@ -111,18 +111,18 @@ frames()
 		awk -v from="pc=$start" 'index($0, from) { on = 1 } on && !NF { exit } on'
 }
 
-# Unwound like any other function in the caller, and not at all in the child of
-# thread: its return address is undefined ("u"), which ends a backtrace.
+# In the caller the trampoline is unwound like any other function. In the child of
+# spawnctl_thread() its return address is undefined ("u"), which ends the backtrace.
 child_ends_backtrace()
 {
-	# The instructions themselves: binutils 2.35 shows "u" from the first row on
+	# Not by the rows but by the CFI instructions: binutils 2.35 shows "u" in all rows
 	frames "$1" spawnctl_arch_clone frames >"$dir/frames"
 	awk '/DW_CFA_advance_loc/ { child = 1 }
 	     /DW_CFA_undefined: r16/ && child { ends = 1 }
 	     END { exit !ends }' "$dir/frames"
 }
 
-# While the return address is in a register the unwinder knows which ("r8").
+# While the return address is in a register, the unwind rows name it ("r8").
 vfork_unwinds()
 {
 	frames "$1" "$2" >"$dir/frames"
@@ -145,7 +145,7 @@ in_symbols()
 	sed -n 's/^ \([a-z0-9_]*\)@SPAWNCTL_0 .*/\1/p' "$top/debian/libspawnctl0.symbols" | sort
 }
 
-# What the compiler, and not a pattern, takes for declared in the header.
+# The functions that the headers declare, by the compiler and not by a pattern
 declared()
 {
 	# shellcheck disable=SC2086 # several words
@@ -158,7 +158,7 @@ same()
 	[ "$1" ] && [ "$1" = "$2" ]
 }
 
-# A header as the only thing in a file, taken strictly.
+# Compiles a file that includes only this header, with strict options.
 stands_alone()
 {
 	compiler=$1 language=$2 standard=$3 header=$4
@@ -168,7 +168,7 @@ stands_alone()
 			$include -fsyntax-only -
 }
 
-# The library takes what it needs from libc alone, and writes to no text.
+# The library needs libc only, and has no text relocations and no run path.
 plain_dynamic()
 {
 	$READELF -dW "$1" >"$dir/dynamic"
@@ -211,7 +211,7 @@ for header in linux/spawnctl.h spawnctl.h spawnctl/spawn.h spawnctl/rfork.h; do
 	result "<$header> alone is C++17"
 done
 
-# Controls: each check is shown what it must not let pass.
+# Controls: each check gets an input that it must reject.
 printf '\t.text\n\t.globl spawnctl_vfork\nspawnctl_vfork:\n\tnop\n\tret\n' >"$dir/bare.s"
 $CC -c -o "$dir/bare.o" "$dir/bare.s" && ar rcs "$dir/bare.a" "$dir/bare.o" "$dir/bare.o" &&
 	$CC -shared -nostdlib -Wl,-z,execstack -o "$dir/bare.so" "$dir/bare.o" || exit 2

@@ -1,17 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# examples.sh DIR FILE...: cuts the examples out of manual pages and Markdown, compiles
-# them and leaves them in DIR. The second of man/rfork.3 is rfork_3_2, if it is C, else
-# rfork_3_2.sh; the second of docs/guide.md is guide_2. Prints what is not so.
+# examples.sh DIR FILE...: extracts the examples from manual pages and Markdown, compiles
+# them and leaves them in DIR. The second example of man/rfork.3 is rfork_3_2 if it is C,
+# otherwise rfork_3_2.sh; the second of docs/guide.md is guide_2. Prints what is wrong.
 #
-# In a page an example is what is between .Bd -literal and .Ed: C if its first line is
-# an #include, else of a shell. What is shown otherwise is .Bd -unfilled. In Markdown it
-# is what is indented by four, C if it begins with #include or #define; if its first
-# line is indented deeper, it is what a command says, NAME.text. C that has no main()
-# is put before samples.c, which has one for it.
+# In a manual page, an example is the text between .Bd -literal and .Ed. Any other display
+# must be .Bd -unfilled. In Markdown, an example is text that is indented by four spaces.
+# An example is C if it begins with #include or #define. If its first line is indented
+# further, it is the output of a command, NAME.text. Otherwise it is a shell script. C
+# without a main() is compiled with samples.c, which has one for it.
 #
-# ONLY is a pattern of the names that are compiled; of the others the source is left.
+# ONLY is a pattern: only examples whose names match are compiled. The sources of the
+# others stay in DIR.
 
 : "${CC:=cc}" "${CFLAGS:=-std=gnu11 -Wall -Wextra}" "${LDLIBS=-lspawnctl}" "${ONLY:=*}"
 here=$(dirname "$(realpath "$0")")
@@ -27,7 +28,7 @@ bad() {
 	failed=1
 }
 
-# What can be taken for an example, and is not cut out as one, is told.
+# Reports text that looks like an example but is not extracted as one.
 cut_page() {
 	awk -v out="$dir/$2_" '
 		function bad(what) { print FILENAME ":" FNR ": " what; failed = 1 }
@@ -102,7 +103,7 @@ for example in "$dir"/*; do
 		;;
 	esac
 done
-# With all there: one sample may need another.
+# After all are extracted, as one sample may include another
 for example in "$dir"/*.c; do
 	example=$(basename "$example" .c)
 	# shellcheck disable=SC2053 # a pattern

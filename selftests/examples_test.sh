@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck disable=SC2016,SC2317 # what others run: sh, functions that claim runs
-# Every example of the manual pages, of docs/guide.md and of README.md is run, and does
-# what is told of it here. examples.sh has cut them out and compiled them. One of which
-# nothing is told is a failure, and so is one that is told of and not there any more.
+# shellcheck disable=SC2016,SC2317 # scripts for sh; functions that claim runs
+# Runs every example of the manual pages, docs/guide.md and README.md. Each has a line here
+# that states its result. examples.sh has extracted and compiled them. An example without a
+# line is a failure, and so is a line without an example.
 
 export LC_ALL=C
 unset SPAWNCTL_FD SPAWNCTL_BACKEND
@@ -15,7 +15,7 @@ export HELPER=$here/tool_helper
 told=()
 mkdir "$work/bin" "$work/cwd"
 cd "$work/cwd" || exit
-# What the examples name, and is nobody's
+# Placeholder commands that the examples name
 PATH=$work/bin:$PATH
 cat >"$work/bin/program" <<-'END'
 	#!/bin/sh
@@ -34,8 +34,8 @@ refused() {
 	! "$@"
 }
 
-# gives STATUS LINE COMMAND...: ends so, and says a line that is LINE, a pattern; if that
-# is empty, nothing
+# gives STATUS LINE COMMAND...: checks that COMMAND exits with STATUS, and prints a line that
+# matches the pattern LINE, or nothing if LINE is empty
 gives() {
 	local wanted=$1 line=$2 got
 	shift 2
@@ -47,7 +47,8 @@ gives() {
 	if [ "$line" ]; then grep -qxE -- "$line" "$work/out"; else [ ! -s "$work/out" ]; fi
 }
 
-# on_and_on LINE COMMAND...: of a shell, whose command that says LINE does not end by itself
+# on_and_on LINE COMMAND...: runs COMMAND, a shell, whose own command does not end by itself;
+# kills that once LINE is printed
 on_and_on() {
 	local line=$1 pid
 	shift
@@ -64,7 +65,7 @@ on_and_on() {
 	return "$1"
 }
 
-# Children made and refused, for who listens, till they are ended
+# Makes children and provokes refusals, for a listener, until it is killed
 stir() {
 	while :; do
 		setpriv --reuid 1000 --clear-groups spawnctl limit -N 0 -- "$HELPER" device true
@@ -88,31 +89,32 @@ stirred() {
 	return "$status"
 }
 
-# c NAME STATUS LINE [ARGUMENT...], of a program
+# c NAME STATUS LINE [ARGUMENT...]: for an example in C
 c() {
 	told+=("$1")
 	claim "$1" gives "$2" "$3" "$examples/$1" "${@:4}"
 }
 
-# script NAME STATUS LINE [WRAPPER...], of a shell
+# script NAME STATUS LINE [WRAPPER...]: for a shell script
 script() {
 	told+=("$1")
 	claim "$1" gives "$2" "$3" "${@:4}" sh "$examples/$1.sh"
 }
 
-# elsewhere NAME TEST PATTERN: what wants more than this guest has. TEST has a line so.
+# elsewhere NAME TEST PATTERN: for an example that needs more than this guest has. TEST runs
+# it: a line of TEST matches PATTERN.
 elsewhere() {
 	told+=("$1")
 	claim "$1: ${2##*/}" grep -qE -- "$3" "$here/$2"
 }
 
-# shown NAME: what a command says, here
+# shown NAME: for the output of a command, which must not be empty
 shown() {
 	told+=("$1")
 	claim "$1" [ -s "$examples/$1.text" ]
 }
 
-# all_told DIR NAME...: the examples in DIR are these; tells which are not on both sides
+# all_told DIR NAME...: checks that these are the examples in DIR, and prints the differences
 all_told() {
 	comm -3 <(cd "$1" && printf '%s\n' * | sed -E 's/\.(c|sh|text)$//' | sort -u) \
 		<(printf '%s\n' "${@:2}" | sort -u) >"$work/differ"

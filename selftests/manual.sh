@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck disable=SC2016,SC2317 # Markdown's quotes; functions that check runs
 #
-# manual.sh: that the manual pages are well-formed, that what the headers, the map and
-# the command have is in them, and that their examples, the guide's and README's compile.
-# Prints what is not so.
+# manual.sh: checks that the manual pages are well-formed, that they document what the
+# headers, the map and the command have, and that the examples in them, in the guide and
+# in README compile. Prints what is wrong.
 
 : "${CC:=cc}" "${MANDOC:=mandoc}"
 top=$(dirname "$(realpath "$0")")/..
@@ -13,7 +13,7 @@ dir=$(mktemp -d) || exit 2
 trap 'rm -rf "$dir"' EXIT
 failed=0
 
-# check WHAT COMMAND...: what prints nothing and succeeds is well.
+# check WHAT COMMAND...: passes if COMMAND succeeds and prints nothing.
 check() {
 	local what=$1 out
 	shift
@@ -24,7 +24,7 @@ check() {
 	failed=1
 }
 
-# control WHAT COMMAND...: shown what it must not let pass.
+# control WHAT COMMAND...: COMMAND gets an input that it must reject.
 control() {
 	local what=$1 out
 	shift
@@ -34,7 +34,7 @@ control() {
 	fi
 }
 
-# What is not installed here, and on the machine's own index, says nothing of a page.
+# Messages about pages that are not installed, and about the machine's index, do not count.
 well_formed() {
 	$MANDOC -Tlint "$@" >"$dir/lint" 2>"$dir/said"
 	[ $? -le 2 ] || echo "$MANDOC has failed"
@@ -43,12 +43,12 @@ well_formed() {
 	:
 }
 
-# The names a page is for
+# The names that a page documents
 names_of() {
 	sed -n '/^\.Sh NAME/,/^\.Nd/s/^\.Nm \([^ ]*\).*/\1/p' "$@"
 }
 
-# Whoever is referred to, and would be ours, is there.
+# Each reference to a page of this project names an existing page.
 references() {
 	local name section
 	sed -n 's/^\.Xr \([^ ]*\) \([0-9]\).*/\1 \2/p' "$@" | sort -u |
@@ -62,7 +62,7 @@ examples() {
 		selftests/examples.sh "$dir/examples" "$@"
 }
 
-# What README has make(1) do, it can.
+# Each make command in README names targets that exist.
 made() {
 	sed -n 's/^    \(make [^#]*\).*/\1/p' "$@" | while read -r line; do
 		# shellcheck disable=SC2086 # words
@@ -75,12 +75,12 @@ in_map() {
 		userlib/libspawnctl.map
 }
 
-# Each function is in one page, and no page has one that is not there.
+# Each function has one page, and no page names a function that does not exist.
 functions() {
 	diff <(in_map | sort) <(names_of "$@" | grep -vx libspawnctl | sort)
 }
 
-# Members with their types, flags, and errors
+# The page has all members with their types, all flags, and all errors.
 interface() {
 	local page=$1 header=uapi/linux/spawnctl.h
 	sed -n 's/^\t__\(aligned_\)\?\([us][0-9]*\) \([a-z_]*\);.*/.It Vt __\2 Fa \3/p
@@ -94,7 +94,7 @@ interface() {
 		done
 }
 
-# What the command has: options, JSON's members, metrics; and the module's tracepoints
+# The command's options, JSON members and metrics, and the module's tracepoints
 in_command() {
 	sed -n 's/^\t"  -[A-Za-z], -\(-[a-z-]*\).*/\1/p
 		s/.*add_\(number\|text\|bool\)([a-z]*, "\([a-z_]*\)".*/\2/p
@@ -109,7 +109,7 @@ command_line() {
 	done
 }
 
-# The page's options are the command's
+# Each option in the page is an option of the command.
 options() {
 	sed -n 's/^\.It Fl [A-Za-z] , \(-[a-z-]*\).*/\1/p' "$1" | sort -u |
 		grep -vxE -- '-(help|version)' | while read -r option; do

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Where the kernel lacks what the module needs, it refuses to load, with one line
-# in the log that says what is missing. As a stock kernel lacks nothing, modules
-# are tried here that look for names that are nowhere (built by vm/chroot-build).
+# If the kernel lacks something that the module needs, the module refuses to load, and
+# logs one line that says what is missing. A stock kernel lacks nothing, so the modules
+# tested here look for names that do not exist (built by vm/chroot-build).
 
 here=$(dirname "$(realpath "$0")")
 n=0 failed=0

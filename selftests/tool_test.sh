@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck disable=SC2016,SC2086,SC2317 # what others run: jq, sh, functions that claim runs
-# The command spawnctl(8): what it shows is what was done, its JSON is JSON, its exit
-# statuses are those that it documents, and nothing of it harms a terminal or a pipe.
+# shellcheck disable=SC2016,SC2086,SC2317 # scripts for jq and sh; functions that claim runs
+# The command spawnctl(8): its output is true, its JSON is valid, its exit statuses are
+# the documented ones, and its output does no harm to a terminal or a pipe.
 
 export LC_ALL=C COLUMNS=60
 unset SPAWNCTL_FD SPAWNCTL_BACKEND
@@ -12,7 +12,7 @@ helper=$here/tool_helper
 . "$here/claim.sh"
 chmod 755 "$work"
 
-# gives STATUS COMMAND...
+# gives STATUS COMMAND...: checks the exit status
 gives() {
 	local wanted=$1 got
 	shift
@@ -22,7 +22,7 @@ gives() {
 	[ "$got" = "$wanted" ]
 }
 
-# says STATUS PATTERN COMMAND...: a line of its output is the pattern
+# says STATUS PATTERN COMMAND...: checks the status, and that a line of the output matches
 says() {
 	local wanted=$1 pattern=$2 got
 	shift 2
@@ -33,7 +33,7 @@ says() {
 	[ "$got" = "$wanted" ] && grep -qxE -- "$pattern" "$work/says"
 }
 
-# until_so COMMAND...: has no failure to tell
+# until_so COMMAND...: repeats COMMAND until it succeeds, without its messages
 until_so() {
 	for _ in $(seq 600); do
 		"$@" && return
@@ -47,7 +47,7 @@ ended() {
 	! grep -q '^State:.[^Z]' "/proc/$1/status" 2>/dev/null
 }
 
-# device COMMAND...: a child that the device has made
+# device COMMAND...: runs COMMAND in a child that the device makes
 device() {
 	"$helper" device "$@"
 }
@@ -103,7 +103,7 @@ watched() {
 	[ "${PIPESTATUS[0]}" != 124 ] && [ "$(grep -c /s "$work/watched")" = 1 ]
 }
 
-# Until somebody has joined a group of generic netlink
+# Waits until a socket has joined a group of generic netlink
 somebody_listens() {
 	local protocol groups
 	for _ in $(seq 100); do
@@ -114,7 +114,7 @@ somebody_listens() {
 	done
 }
 
-# monitored OPTIONS... -- COMMAND...: what it says into $work/seen
+# monitored OPTIONS... -- COMMAND...: runs spawnctl monitor and COMMAND, with output in $work/seen
 monitored() {
 	local options=() pid
 	while [ "$1" != -- ]; do options+=("$1"); shift; done
@@ -161,16 +161,16 @@ monitor_to_head() {
 		echo $? >"$work/status"
 	} | head -n 1 >"$work/seen" &
 	somebody_listens
-	# Each child is an event: the second finds that nobody reads
+	# Each child causes an event. The second finds that the pipe has no reader.
 	until [ -s "$work/status" ]; do device true; done
 	cat "$work/status" "$work/said"
 	[ "$(cat "$work/status")" != 124 ] && [ -s "$work/seen" ] && [ ! -s "$work/said" ]
 }
 
-# KILL and STOP cannot be ignored or blocked: what remains is all of these
+# All signals but KILL and STOP, which cannot be ignored or blocked
 all_signals=fffffffffffbfeff
 
-# has SIGNALS OF COMMAND...: a mask of it in /proc/PID/status
+# has SIGNALS OF COMMAND...: checks line OF of /proc/PID/status in a program that COMMAND runs
 has() {
 	local wanted=$1 of=$2 got
 	shift 2
@@ -194,7 +194,7 @@ keeps_signals() {
 	has 0000000000000000 SigBlk spawnctl run -k -i PIPE,HUP
 }
 
-# By name, alias and number, with 32 and 33, which libc keeps for itself, and the last
+# By name, alias and number, with 32 and 33, which libc reserves for itself, and the last one
 signals_as_asked() {
 	local list=PIPE,sighup,SIGTERM,10,POLL,32,33,RTMIN,RTMIN+2,SIGRTMAX-1,64
 	has c000000b90005201 SigIgn spawnctl run -i $list && has c000000b90005201 SigBlk spawnctl run -m $list &&
@@ -210,7 +210,7 @@ in_place() {
 	[ "$(unshare --pid --fork spawnctl run -- sh -c 'echo $$')" = 1 ]
 }
 
-# received SIGNAL: the program that run has executed is the process that it is sent to
+# received SIGNAL: a signal for the pid of spawnctl run reaches the program that it executes
 received() {
 	local pid
 	rm -f "$work/pid"
@@ -221,7 +221,7 @@ received() {
 	gives 0 wait $pid
 }
 
-# All that can be received, also those that end, stop or are ignored by default
+# All signals that can be received, also those that by default end, stop or are ignored
 signals_reach_it() {
 	local sig
 	for sig in {1..8} {10..18} {20..31} {34..64}; do
@@ -264,7 +264,7 @@ ends_alike() {
 		spawnctl run -- "$work/script"
 }
 
-# only_these WRAPPER...: -f closes what is in front of, between and behind what it keeps
+# only_these WRAPPER...: -f closes all numbers below, between and above those that it keeps
 only_these() {
 	(
 		exec 5</dev/null 7</dev/null 8</dev/null 9</dev/null
@@ -273,7 +273,7 @@ only_these() {
 		"$@" spawnctl run -- sh -c 'cd /proc/$$/fd && echo *' >>"$work/fds"
 	)
 	cat "$work/fds"
-	# The shell has one more, by which it reads the folder
+	# The shell has one more descriptor, for the directory that it reads
 	[ "$(sed -n '1s/ 3//p' "$work/fds")" = '0 1 2 7 8' ] &&
 	[ "$(sed -n '2s/ 3//p' "$work/fds")" = '0 1 2' ] && sed -n 3p "$work/fds" | grep -q '5.* 9'
 }
@@ -289,7 +289,7 @@ elsewhere() {
 
 leads='[ "$(cut -d" " -f6 /proc/$$/stat)" = $$ ]'
 
-# Of a process that leads its group setsid(2) fails: one of a shell with job control
+# setsid(2) fails for the leader of a process group, such as a job of an interactive shell
 leads_session() {
 	gives 0 spawnctl run -s -- sh -c "$leads" && gives 1 spawnctl run -- sh -c "$leads" &&
 	gives 0 setsid -w spawnctl run -s -- sh -c "$leads" &&
@@ -335,7 +335,7 @@ run_names_causes() {
 	return "$1"
 }
 
-# allows LINE OPTION...: what LIMIT has left
+# allows LINE OPTION...: checks what spawnctl limit with these options leaves allowed
 allows() {
 	local line=$1
 	shift
@@ -368,13 +368,13 @@ limit_no_new_privs() {
 
 limit_reset() {
 	allows '.* limits 10 .*' -r && allows '.* limits 10 .*' --reset-signals &&
-	# Before glibc 2.34 a program that is linked with threads handles 32 and 33 from its start
+	# Before glibc 2.34 a program linked with libpthread handles 32 and 33 from its start
 	{ has $all_signals SigIgn "$helper" ignoring spawnctl limit -- "$helper" device ||
 		has fffffffe7ffbfeff SigIgn "$helper" ignoring spawnctl limit -- "$helper" device; } &&
 	has 0000000000000000 SigIgn "$helper" ignoring spawnctl limit -r -- "$helper" device
 }
 
-# Under a filter that answers a number of no system call
+# Under a filter for a number that is no system call (9999)
 limit_filtered() {
 	allows '.* limits 20 .*' -p && allows '.* limits 20 .*' --filtered &&
 	gives 0 spawnctl limit -p -- "$helper" without 9999 "$helper" device true &&
@@ -399,7 +399,7 @@ limit_names_causes() {
 		as_nobody spawnctl limit -- true
 }
 
-# finding ABOUT PATTERN: of the doctor's findings in $work/doctor
+# finding ABOUT PATTERN: whether the doctor's output in $work/doctor has this finding
 finding() {
 	grep -qE "^[a-zA-Z]+ +$1 +$2" "$work/doctor" && return
 	echo "no finding '$1 $2' in:"
@@ -407,14 +407,14 @@ finding() {
 	return 1
 }
 
-# doctor STATUS COMMAND...: what it says, into $work/doctor
+# doctor STATUS COMMAND...: checks the status; the output is in $work/doctor
 doctor() {
 	local status=$1
 	shift
 	gives "$status" "$@" >"$work/doctor" 2>&1
 }
 
-# The commands that it proposes
+# The commands that the doctor proposes
 proposed() {
 	"$@" spawnctl doctor --json | jq -r '.findings[].mend // empty'
 }
@@ -429,7 +429,7 @@ doctor_is_content() {
 	doctor 0 spawnctl doctor && finding programs 'get the device: a test program was started by it'
 }
 
-# A program that a guest does not have, but other systems do
+# Whether this guest lacks a program that other systems have
 lacks() {
 	! PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin command -v "$1"
 }
@@ -442,7 +442,7 @@ withdraw() {
 	rm -f "/usr/local/sbin/$1"
 }
 
-# Where another way serves, what is in the way of the device is a note
+# If another backend works, what prevents the use of the device is a note, not a problem
 doctor_finds() {
 	doctor 0 as_nobody spawnctl doctor && finding access "the device is root's alone" &&
 	finding programs 'get clone.*, in place of the device: this user may not' &&
@@ -481,7 +481,7 @@ doctor_knows_kernels() {
 	grep -q '^ok *kernel' "$work/doctor"
 }
 
-# What it proposes is done, and mends
+# The commands that the doctor proposes repair the device node
 doctor_mends_the_node() {
 	rm /dev/spawnctl
 	[ -z "$(proposed unshare --user --map-root-user)" ] && proposed >"$work/mend" &&
@@ -489,7 +489,7 @@ doctor_mends_the_node() {
 	rm /dev/spawnctl && : >/dev/spawnctl &&
 	proposed >"$work/mend" && cat "$work/mend" && sh -e "$work/mend" && device true
 	set -- $?
-	# The kernel removes a node that it has made itself only
+	# The kernel removes only a node that it has made itself
 	rm -f /dev/spawnctl
 	modprobe -r spawnctl && modprobe spawnctl
 	return "$1"
@@ -512,7 +512,7 @@ nothing_loaded() {
 	failure 3 ENOENT spawnctl monitor --json
 }
 
-# What builds it is proposed only where it is, with the source and the headers
+# dkms is proposed only if it is there, with the module's source and the kernel's headers
 doctor_knows_dkms() {
 	local old=6.12.99-none version
 	local on_old=("$helper" release "$old") source headers=/lib/modules/$old/build
@@ -531,7 +531,7 @@ doctor_knows_dkms() {
 	return "$1"
 }
 
-# failure STATUS ERRNO COMMAND...: the object that --json prints for it
+# failure STATUS ERRNO COMMAND...: checks the object that --json prints for a failure
 failure() {
 	local status=$1 error=$2
 	shift 2
@@ -601,7 +601,7 @@ claim "monitor passes no escape sequence on" no_escapes
 claim "monitor ends with its reader" monitor_to_head
 claim "monitor is refused without CAP_NET_ADMIN" says 1 \
 	'spawnctl monitor: cannot listen to events: CAP_NET_ADMIN .* is needed' as_nobody spawnctl monitor
-# Older kernels give the beginning of a dump nothing but its errno to answer with
+# On older kernels the start of a dump can return an errno, but no message
 claim "stats is refused without the device" says 1 \
 	'spawnctl stats: .*: (a descriptor of the device is needed, or CAP_NET_ADMIN: .*|Operation not permitted)' \
 	as_nobody spawnctl stats
