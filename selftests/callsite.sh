@@ -50,7 +50,7 @@ complaint()
 		echo "calls $TRAMPOLINE() directly $direct times"
 		return
 	fi
-	# Except calls that a kernel with paravirtualization patches, as of spin_unlock_irq()
+	# Except calls that a kernel with paravirtualization patches, for example spin_unlock_irq()
 	indirect=$(printf '%s\n' "$text" |
 		awk '/R_X86_64_/ { print line " " $0; line = ""; next } { print line; line = $0 }
 			END { print line }' |

@@ -115,7 +115,7 @@ frames()
 # spawnctl_thread() its return address is undefined ("u"), which ends the backtrace.
 child_ends_backtrace()
 {
-	# Not by the rows but by the CFI instructions: binutils 2.35 shows "u" in all rows
+	# Reads CFI instructions and not rows: binutils 2.35 shows "u" from the first row on
 	frames "$1" spawnctl_arch_clone frames >"$dir/frames"
 	awk '/DW_CFA_advance_loc/ { child = 1 }
 	     /DW_CFA_undefined: r16/ && child { ends = 1 }

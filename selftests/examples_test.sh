@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck disable=SC2016,SC2317 # scripts for sh; functions that claim runs
-# Runs every example of the manual pages, docs/guide.md and README.md. Each has a line here
-# that states its result. examples.sh has extracted and compiled them. An example without a
-# line is a failure, and so is a line without an example.
+# Runs every example of the manual pages, docs/guide.md and README.md, which examples.sh has
+# extracted and compiled. Each example has a line below with its expected result. An example
+# without a line is a failure, and so is a line without an example.
 
 export LC_ALL=C
 unset SPAWNCTL_FD SPAWNCTL_BACKEND
@@ -47,8 +47,8 @@ gives() {
 	if [ "$line" ]; then grep -qxE -- "$line" "$work/out"; else [ ! -s "$work/out" ]; fi
 }
 
-# on_and_on LINE COMMAND...: runs COMMAND, a shell, whose own command does not end by itself;
-# kills that once LINE is printed
+# on_and_on LINE COMMAND...: runs COMMAND, a shell whose child does not end by itself. Kills
+# the child once a line matches the pattern LINE.
 on_and_on() {
 	local line=$1 pid
 	shift

@@ -125,7 +125,7 @@ static int spoil_errno(void *arg)
 	return errno == EBADF ? 17 : 1;
 }
 
-/* The child shares the caller's errno, and writes it; the caller's value is kept */
+/* The child writes errno, which it shares with the caller: the caller keeps its own value */
 TEST_F(library, errno_is_not_the_childs)
 {
 	pid_t pid;
@@ -136,7 +136,7 @@ TEST_F(library, errno_is_not_the_childs)
 	EXPECT_TRUE(exited_with(pid, 17));
 }
 
-/* A size above a page is refused before the struct is read: its second page is unreadable */
+/* A size above a page is refused unread: the second page of the struct is not readable */
 TEST_F(library, thread_size_above_a_page)
 {
 	long page = sysconf(_SC_PAGESIZE);
@@ -180,7 +180,7 @@ static __noipa int use_stack(unsigned int bytes)
 	char *block = alloca(bytes);
 	unsigned int i;
 
-	/* From the top down, as a stack grows, leaving out no page */
+	/* From the top down, as a stack grows, with a store to each page */
 	for (i = bytes; i > 0; i -= i < 1024 ? i : 1024)
 		__atomic_store_n(&block[i - 1], (char)i, __ATOMIC_SEQ_CST);
 	return 17;

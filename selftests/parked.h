@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A parked call waits in the kernel for the page that holds its struct, which is
- * missing (userfaultfd). It has passed all checks that precede the copy of the
- * struct. So what the test does meanwhile happens at a known point of the call.
+ * A parked call waits in the kernel for the missing page that holds its struct
+ * (userfaultfd). It has passed all checks that precede the copy of the struct. So
+ * what the test does meanwhile happens at a known point of the call.
  */
 #ifndef PARKED_H
 #define PARKED_H
@@ -58,8 +58,8 @@ static inline int park(struct parked *parked)
 }
 
 /*
- * Fills the page with the bytes at @source, and waits until the call has returned. Its
- * result is in @ret of @parked. Returns 0 or -1.
+ * Fills the page with the bytes at @source, and waits until the call has returned. The
+ * result of the call is in @ret of @parked. Returns 0 or -1.
  */
 static inline int unpark(struct parked *parked)
 {
@@ -96,10 +96,10 @@ static inline void parked_handler(int sig)
 }
 
 /*
- * Parks the call that @parked describes, and sends it SIGUSR1 before its child is made.
- * The kernel must restart the call after the handler. Only if the call itself blocks
- * SIGUSR1 (@blocked), the handler must run when the child already exists. Returns 0 if
- * that is so, or -1.
+ * Parks the call that @parked describes, sends it SIGUSR1, and lets it continue. The
+ * handler must run before the child is made, and the kernel must then restart the call.
+ * If the call itself blocks SIGUSR1 (@blocked), the handler must run when the child
+ * already exists. Returns 0 if that is so, or -1.
  */
 static inline int interrupted_call(struct parked *parked, int blocked)
 {

@@ -24,9 +24,9 @@
 static char said[65536];
 
 /*
- * Runs this program under the preload library, with @mode in argv[1]. Open are only
- * descriptors 0 to 2 and those that @prepare opens. Returns the exit status, or 200 plus
- * the number of the signal that ended it.
+ * Runs this program under the preload library, with @mode in argv[1]. Only descriptors
+ * 0 to 2 and those that @prepare opens are open. Returns the exit status, or 200 plus the
+ * number of the signal that ended it.
  */
 static inline int run_self(const char *backend, const char *mode, void (*prepare)(void))
 {
@@ -53,7 +53,7 @@ static inline int run_self(const char *backend, const char *mode, void (*prepare
 	close(out[1]);
 	while ((n = read(out[0], said + used, sizeof(said) - 1 - used)) > 0) {
 		used += n;
-		/* Keep the end of the output */
+		/* Start over if the buffer is full: the end of the output matters */
 		if (used == sizeof(said) - 1)
 			used = 0;
 	}

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The preload library. This program executes itself under it. With each backend the
- * results are those of libc, no descriptor is left open, and objects that glibc's
- * functions have filled in are accepted, and vice versa.
+ * results are those of libc, no descriptor is left open, and the library and glibc accept
+ * file actions and attributes that the other has filled in.
  */
 #include "filter.h"
 #include "own_calls.h"
@@ -196,7 +196,7 @@ static void by_descriptor(void)
 	CHECK(posix_spawn_file_actions_addchdir_np(&actions, "/proc/self/fd/30") == 0);
 	CHECK(addclosefrom && addclosefrom(&actions, 3) == 0);
 	error = posix_spawn(&pid, "/bin/sh", &actions, NULL, argv, environ);
-	/* An older libc would leave all descriptors open, without an error */
+	/* Refused, as an older libc would leave all descriptors open without an error */
 	if (by_libc && !dlsym(libc, "posix_spawn_file_actions_addclosefrom_np"))
 		CHECK(error == ENOSYS);
 	else
@@ -370,9 +370,9 @@ TEST(environment_changes)
 }
 
 /*
- * A descriptor named in SPAWNCTL_FD is used, without blocking signals; by a backend other
- * than the device it is not used. Control: with a descriptor that the library opens for the
- * spawn, signals are blocked, and the filter kills the process.
+ * A descriptor named in SPAWNCTL_FD is used without blocking signals. Other backends do not
+ * use it. Control: if the library has to open a descriptor for the spawn, it blocks signals,
+ * and the filter kills the process.
  */
 TEST(given_device)
 {

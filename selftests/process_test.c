@@ -126,7 +126,7 @@ TEST_F(process, exit_signal)
 		pid = start_child(self->fd, variant->command, &self->clone, fill_report,
 				  self->report);
 		ASSERT_LT(0, pid);
-		/* A plain wait does not find a child with another exit signal than SIGCHLD */
+		/* A plain wait does not find a child whose exit signal is not SIGCHLD */
 		if (signals[i] != SIGCHLD) {
 			EXPECT_EQ(-1, waitpid(pid, NULL, 0));
 			EXPECT_EQ(ECHILD, errno);

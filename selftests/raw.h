@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Raw system calls, and signal state by raw system calls: for children that share
- * the memory, and for a program that must not change the state it starts with.
+ * Raw system calls, and functions that read or set signal state by them. They are for
+ * children that share the memory, and for a program that must not change the state it
+ * starts with.
  */
 #ifndef SPAWNCTL_RAW_H
 #define SPAWNCTL_RAW_H

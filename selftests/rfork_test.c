@@ -39,7 +39,7 @@ TEST(refusals)
 
 	for (bit = 0; bit < 31; bit++)
 		EXPECT_TRUE(refused((int)(RFSPAWN | 1U << bit), EINVAL));
-	/* FreeBSD has names for some of these, but no use for them, or none for a program */
+	/* FreeBSD names some of these flags, but does not use them, or not for programs */
 	for (bit = 0; bit < 31; bit++)
 		if (UNKNOWN & (1U << bit))
 			EXPECT_TRUE(refused(RFPROC | 1 << bit, EINVAL));
@@ -57,7 +57,7 @@ TEST(refusals)
 	EXPECT_EQ(-1, waitpid(-1, NULL, __WALL));
 }
 
-/* The child opens a descriptor. Returns whether the parent then has it, in a shared table. */
+/* Whether a descriptor that the child opens is open in the parent too: they share the table */
 static int opens(int flags)
 {
 	int fd = dup(0), status;
@@ -185,7 +185,7 @@ TEST(thread)
 	EXPECT_NE(-1, fcntl(0, F_GETFD));
 	shared = 1;
 	pid = rfork_thread((int)RFSPAWN, stack + STACK, set_shared, NULL);
-	/* The caller has waited for the child */
+	/* With RFSPAWN the call has waited for the child */
 	EXPECT_EQ(5, READ_ONCE(shared));
 	EXPECT_TRUE(exited_with(pid, 7));
 }
@@ -296,7 +296,7 @@ TEST(rfspawn_drops_handlers)
 
 	EXPECT_TRUE(status != -1 && WIFSIGNALED(status) && WTERMSIG(status) == SIGUSR1);
 	EXPECT_EQ(0, shared);
-	/* Control */
+	/* Control: the handler runs in a child of vfork() */
 	EXPECT_TRUE(is_exit(signalled(by_vfork), 9));
 	EXPECT_EQ(100, shared);
 	for (i = 0; i < 200; i++) {

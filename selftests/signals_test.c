@@ -170,7 +170,10 @@ static int check(struct __test_metadata *_metadata, int fd, struct table *child,
 	return wrong_in_child(child, ignored);
 }
 
-/* Without a request, ignored signals stay ignored. Each signal alone, the others at SIG_DFL. */
+/*
+ * Without a request, ignored signals stay ignored, and caught ones are reset. Each signal is
+ * tested alone, with the others at SIG_DFL.
+ */
 TEST_F_TIMEOUT(signals, kept, 120)
 {
 	int sig;

@@ -128,8 +128,8 @@ TEST_F(sizes, long_and_zero_is_exact)
 }
 
 /*
- * Each byte beyond the known part, one at a time, is not zero. A byte beyond the size that
- * the struct names does not count.
+ * E2BIG for each single byte beyond the known part that is not zero. A byte beyond the size
+ * that the struct names does not count.
  */
 TEST_F(sizes, long_and_dirty_is_e2big)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * File actions for which more counts than the resulting descriptor table.
- * spawn_files_test compares the tables.
+ * File actions: what spawn_files_test cannot see, as it compares only the resulting
+ * descriptor tables and errors.
  */
 #include "spawn_fixture.h"
 

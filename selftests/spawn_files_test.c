@@ -33,7 +33,7 @@ struct table {
 	ino_t cwd_ino;
 };
 
-/* The last two are descriptors of a directory and of a file that every test has open */
+/* The last two name a directory and a file that every test has open, by their descriptors */
 static const char * const paths[] = {
 	"/dev/null", "/tmp", "/none", "/etc/passwd", "/proc/self/fd/60", "/proc/self/fd/61"
 };
@@ -121,7 +121,7 @@ static void model(const struct step *steps, int n, int only_named, int kept,
 	if (!pid) {
 		int i, fd;
 
-		/* In a child of the library's, an action that names it does not find it */
+		/* The library's child closes it first, so that no action finds it */
 		close(kept);
 		for (i = 0; i < n; i++) {
 			shared->error = one_step(&steps[i]);
@@ -343,7 +343,7 @@ static void compare_random(struct __test_metadata *_metadata, FIXTURE_SELF(files
 /* Lists that once had a wrong outcome */
 TEST_F(files, known_lists)
 {
-	/* The child's table was made for the first closefrom, and the last one was left out */
+	/* The child's table was made for the first closefrom, and the last one was skipped */
 	const struct step two_closefroms[] = {
 		{ CLOSE, 50 }, { CLOSEFROM, 35 }, { DUP2, 29, 57 }, { CLOSEFROM, 51 },
 	};

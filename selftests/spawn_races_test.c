@@ -176,7 +176,7 @@ TEST_F(spawn, one_sigchld)
 	EXPECT_EQ(SIGCHLD, sigtimedwait(&set, &info, &now));
 }
 
-/* How many of @n failing spawns have left their pidfd open, or gave another result */
+/* How many of @n failing spawns have left their pidfd open, or given a wrong result */
 static unsigned int lost_pidfds(FIXTURE_SELF(spawn) self, unsigned int n)
 {
 	char *argv[] = { "none", NULL };
@@ -306,8 +306,8 @@ TEST_F_TIMEOUT(spawn, cancelled, 600)
 }
 
 /*
- * Nor does it leave a descriptor. Here each spawn opens one, as the process shares its
- * table with its parent, which does not know that descriptor.
+ * A canceled thread leaves no descriptor either. Here each spawn opens one, as the process
+ * shares its table with its parent, which does not know that descriptor.
  */
 TEST_F_TIMEOUT(spawn, cancelled_in_a_shared_table, 600)
 {
@@ -327,7 +327,7 @@ static void count(int sig)
 	__atomic_fetch_add(&sigchlds, 1, __ATOMIC_SEQ_CST);
 }
 
-/* Under a fast timer each spawn succeeds or fails as it should: no signal interrupts one */
+/* Under a fast timer each spawn succeeds or fails as it should: no signal interrupts it */
 TEST_F_TIMEOUT(spawn, interrupted, 600)
 {
 	const struct itimerval fast = { { 0, 2000 }, { 0, 2000 } }, off = { { 0, 0 }, { 0, 0 } };
@@ -496,7 +496,7 @@ TEST_F(spawn, stop)
 	ASSERT_EQ(0, mkfifo(fifo, 0600));
 	ASSERT_EQ(0, pipe(up));
 	FLAGS(SPAWNCTL_SPAWN_SETPGROUP);
-	/* The child waits for a writer of the FIFO. The helper sends it SIGTSTP, then opens it. */
+	/* The helper sends SIGTSTP to the child, which waits for a writer, and opens the FIFO */
 	helper = fork();
 	if (!helper) {
 		int i;

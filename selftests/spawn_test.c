@@ -345,8 +345,9 @@ TEST_F(spawn, ids_are_reset)
 }
 
 /*
- * Becomes the leader of a session with a terminal. Returns 0 if the child's group is the
- * terminal's foreground group. An action makes it that if @give is set.
+ * Becomes the leader of a session with a terminal, and spawns. If @give is set, a file action
+ * makes the child's group the foreground group of the terminal. Returns 0 if the child's
+ * group is the foreground group, 1 if not, or another error.
  */
 static int terminal_group(FIXTURE_SELF(spawn) self, bool give)
 {
@@ -676,7 +677,7 @@ static int spawn_overrun(FIXTURE_SELF(spawn) self, bool overrun)
 	return job.error ? 3 : 7;
 }
 
-/* If a child has written below its stack, into the program's memory, the program is ended */
+/* If a child has written below its stack, into the program's memory, a trap ends the program */
 TEST_F(spawn, overrun_is_a_trap)
 {
 	int status;

@@ -71,15 +71,15 @@ static inline int is_exit(int status, int code)
 	return status != -1 && WIFEXITED(status) && WEXITSTATUS(status) == code;
 }
 
-/* Waits for @pid; whether it was a child (and no error) that has exited with @code */
+/* Waits for the child @pid. Whether it has exited with @code; false if @pid is an error */
 static inline int exited_with(pid_t pid, int code)
 {
 	return pid > 0 && is_exit(wait_status(pid), code);
 }
 
 /*
- * Makes a child by either command. The child runs @fn(@arg), a few instructions
- * after its first, and exits with the result, as a child of spawnctl_thread() does.
+ * Makes a child by either command. As with spawnctl_thread(), the child runs @fn(@arg)
+ * a few instructions after its first one, and exits with the result.
  */
 static inline pid_t start_child(int fd, unsigned long command, struct spawnctl_clone *clone,
 				int (*fn)(void *arg), void *arg)
@@ -148,7 +148,7 @@ static inline unsigned int open_fds(void)
 	unsigned int n = 0;
 	long length, at;
 
-	/* No descriptor is left for openat(2), or a filter answers it */
+	/* openat(2) fails if no descriptor is left, or if a filter refuses it */
 	if (fd < 0) {
 		for (at = 0; at < 256; at++)
 			n += raw_syscall(SYS_fcntl, at, F_GETFD) >= 0;
@@ -160,7 +160,7 @@ static inline unsigned int open_fds(void)
 			n += entry->d_name[0] != '.';
 		}
 	raw_syscall(SYS_close, fd);
-	/* Without @fd */
+	/* @fd itself does not count */
 	return n - 1;
 }
 

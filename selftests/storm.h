@@ -15,9 +15,9 @@ struct storm {
 };
 
 /*
- * Starts to send each of @signals in turn to @target (as for kill(2)), @gap_us
- * microseconds apart. Returns after the first was sent, so that a short test does not
- * end before the sender runs, or returns NULL on failure.
+ * Starts a process that sends each of @signals in turn to @target (as for kill(2)),
+ * @gap_us microseconds apart. Returns after the first was sent, so that a short test does
+ * not end before the sender runs. Returns NULL on failure.
  */
 static inline struct storm *storm_start(pid_t target, __u64 signals, unsigned int gap_us)
 {
@@ -69,8 +69,8 @@ static inline long storm_stop(struct storm *storm)
 }
 
 /*
- * Sets @handler for each of @signals, by raw system calls: libc refuses those that it
- * reserves for itself.
+ * Sets @handler for each of @signals, by raw system calls, as libc refuses the signals
+ * that it reserves for itself.
  */
 static inline int set_handlers(__u64 signals, void (*handler)(int sig), int flags)
 {

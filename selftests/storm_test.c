@@ -174,7 +174,7 @@ TEST_F_TIMEOUT(storm, thread, 600)
 	EXPECT_LT(0, killed);
 }
 
-/* Without a struct, all signals are blocked until exec */
+/* If the caller passes no struct, all signals are blocked until exec */
 TEST_F_TIMEOUT(storm, thread_unasked, 600)
 {
 	unsigned int i, count = scaled(10000, 500, "spawns");

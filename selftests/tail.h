@@ -83,7 +83,7 @@ static inline int tail_is_in(pid_t pid, const char *function)
 	return !!strstr(tail_read(path, text, sizeof(text)), function);
 }
 
-/* Whether tasks are preempted anywhere in kernel mode: configured or set so */
+/* Whether this kernel preempts tasks anywhere in kernel mode, by configuration or setting */
 static inline int tail_kernel_preempts(void)
 {
 	struct utsname name;
@@ -96,7 +96,7 @@ static inline int tail_kernel_preempts(void)
 
 /*
  * By default the kernel takes the CPU from real-time tasks for a twentieth of each second.
- * The interrupted caller would run then.
+ * The preempted caller would run during that time.
  */
 static inline void tail_throttle(int on)
 {
@@ -136,8 +136,8 @@ static inline int tail_child(void *arg)
 }
 
 /*
- * Runs on the first CPU. A caller of SPAWN is killed in its sleep: otherwise it would not
- * go on while its child lives.
+ * Runs on the first CPU. A caller of SPAWN is killed in its sleep: otherwise it would sleep
+ * for as long as its child lives.
  */
 static inline void tail_caller(struct tail *tail)
 {
@@ -260,7 +260,7 @@ static inline void tail_race(struct __test_metadata *_metadata, unsigned long co
 	ASSERT_EQ(0, prctl(PR_SET_CHILD_SUBREAPER, 1));
 	ASSERT_EQ(0, tail_pin(0, 1));
 	tail_narrow();
-	/* Not needed elsewhere, and 6.1 warns when a stack with a return probe is read */
+	/* Useless on other kernels, and 6.1 warns when a stack with a return probe is read */
 	if (preempts)
 		ASSERT_EQ(0, tail_widen(command));
 	tail_throttle(0);

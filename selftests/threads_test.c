@@ -199,8 +199,8 @@ struct race {
 };
 
 /*
- * Switches between two structs that are valid, while a mix of them is not: it has a
- * mask without its flag. In between, the struct is too short, which is never valid.
+ * Switches between two valid structs. A mix of both is invalid, as it has a mask
+ * without its flag. In between, the struct is too short, which is never valid.
  */
 static void *rewrite(void *arg)
 {

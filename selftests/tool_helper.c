@@ -70,7 +70,7 @@ static int final(char **argv)
 	return number && spawnctl_limit(atoi(number), &limit) && errno == EPERM ? 0 : 1;
 }
 
-/* For every signal but KILL and STOP, which the kernel also removes from the mask */
+/* Sets @handler for all signals but KILL and STOP, which the kernel removes from @mask */
 static int set_all(void (*handler)(int sig), unsigned long long mask)
 {
 	struct {

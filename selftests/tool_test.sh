@@ -33,7 +33,7 @@ says() {
 	[ "$got" = "$wanted" ] && grep -qxE -- "$pattern" "$work/says"
 }
 
-# until_so COMMAND...: repeats COMMAND until it succeeds, without its messages
+# until_so COMMAND...: repeats COMMAND until it succeeds; its error messages are discarded
 until_so() {
 	for _ in $(seq 600); do
 		"$@" && return

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The libraries must work under filters under which libc's posix_spawn(3) and vfork(2)
- * work: a system call that only the libraries make traps into the program's handler of
- * SIGSYS, or is refused, or kills the child. And clone3(2) fails with the errors of
- * kernels, emulators and filters.
+ * If libc's posix_spawn(3) and vfork(2) work under a filter, the libraries must work too:
+ * a system call that only the libraries make traps into the program's handler of SIGSYS,
+ * or is refused, or kills the child. The libraries must also work if clone3(2) fails with
+ * the errors of kernels, emulators and filters.
  */
 #include "preload_self.h"
 
