@@ -21,10 +21,13 @@
  * the Sig lines of /proc/PID/status.
  *
  * A call that fails has made no child and has changed nothing, with two
- * exceptions: it may have stored -1 at the address in @pidfd, and it may have
- * written the unchanged value back to @mask of struct spawnctl_hold. If EACCES or
- * EPERM concerns only the caller and the command, it is returned before the struct
- * is read. The errors are:
+ * exceptions. SPAWN and FORK may have stored -1 at the address in @pidfd of struct
+ * spawnctl_clone. SPAWN may have written @mask of struct spawnctl_hold, with the
+ * value that it had.
+ *
+ * The checks that depend only on the caller, the descriptor and the command come
+ * before the struct is read. So a caller can test for their EACCES and EPERM with
+ * an invalid struct. The errors are:
  *
  *  - EFAULT: The struct, the __s32 for the pidfd, or the struct spawnctl_hold
  *    cannot be read or written.
@@ -39,14 +42,14 @@
  *    unshare(CLONE_NEWTIME) (SPAWN only, on kernels before 6.2).
  *  - E2BIG: @size is more than a page, or a part of the struct that this kernel
  *    does not know is not zero.
- *  - EOPNOTSUPP: This kernel does not support a known flag (SPAWNCTL_AUTOREAP;
- *    SPAWNCTL_CGROUP on a kernel that is built without cgroups); or the cgroup
- *    cannot hold processes with its current type ("domain invalid").
- *  - EACCES: The caller is under a seccomp filter, and the descriptor does not
- *    allow such callers (SPAWN, FORK and LIMIT; open(2) in any case), unless the
- *    module parameter allow_filtered is set; a caller under a seccomp filter sets
- *    SPAWNCTL_LIMIT_FILTERED; or the caller may not put a process into the
- *    cgroup.
+ *  - EOPNOTSUPP: The module has the flag, but this kernel lacks what the flag
+ *    needs (CLONE_AUTOREAP for SPAWNCTL_AUTOREAP, cgroups for SPAWNCTL_CGROUP); or
+ *    the cgroup cannot hold processes with its current type ("domain invalid").
+ *  - EACCES: The caller is under a seccomp filter, the module parameter
+ *    allow_filtered is not set, and the call is open(2), or is SPAWN, FORK or
+ *    LIMIT on a descriptor without SPAWNCTL_LIMIT_FILTERED; a caller under a
+ *    seccomp filter sets SPAWNCTL_LIMIT_FILTERED, even if allow_filtered is set;
+ *    or the caller may not put a process into the cgroup.
  *  - EPERM: LIMIT has taken away the command, a requested flag, or the use of
  *    @sig_ignore; or the caller is not an ordinary user-space task (it is a
  *    kernel thread, or a worker thread of the kernel such as io_uring's).
@@ -100,22 +103,23 @@ enum {
  *	filter), EPERM (LIMIT has taken both commands away, or the caller is a
  *	kernel thread or a worker thread such as io_uring's) or EDQUOT (the
  *	number of children is used up)
- * @spawn_flags: Out: flags that SPAWN supports on this kernel and this descriptor
- *	allows
+ * @spawn_flags: Out: flags that this descriptor allows, of those that SPAWN
+ *	supports on this kernel
  * @fork_flags: Out: the same for FORK
  * @exec_pending: Out: children of SPAWN, on the whole system, that were given
  *	an exec mask and have neither executed a program nor ended. Each holds
  *	a reference to the module: this explains why rmmod(8) reports it in use.
  *	0 for a caller under a seccomp filter
- * @children: Out: how many more children this descriptor may make, not counting
- *	calls in progress; SPAWNCTL_NO_LIMIT if the number was never limited
+ * @children: Out: how many more children can be made through this descriptor,
+ *	minus one for each call in progress; SPAWNCTL_NO_LIMIT if the number was
+ *	never limited
  * @limits: Out: which of SPAWNCTL_LIMIT_NO_NEW_PRIVS, _RESET and _FILTERED are
  *	in force
  * @limit_flags: Out: the flags of enum spawnctl_limit_flags that LIMIT knows
- * @id: Out: number of the open file behind this descriptor, as used in events
- *	(linux/spawnctl_netlink.h). Each open(2) of the device gets a new number;
- *	descriptors that share the open file have the same. 0 for a caller
- *	under a seccomp filter
+ * @id: Out: number of the open file description behind this descriptor, as used in
+ *	events (linux/spawnctl_netlink.h). Each open(2) of the device gets a new
+ *	number; descriptors that share the open file description have the same
+ *	number. 0 for a caller under a seccomp filter
  *
  * INFO needs no permission other than the descriptor. It also works under a
  * seccomp filter, but then reveals nothing about other descriptors, whether or
@@ -148,11 +152,11 @@ struct spawnctl_info {
  * @SPAWNCTL_LIMIT_CHILDREN: @children is given
  * @SPAWNCTL_LIMIT_NO_NEW_PRIVS: Every child, without exception, has no_new_privs
  *	from its birth on, as if SPAWNCTL_NO_NEW_PRIVS were set
- * @SPAWNCTL_LIMIT_RESET: No child ignores a signal. All signals are reset, as if
- *	@sig_default of struct spawnctl_clone named all of them. So the calling
- *	thread defers all signals during the call, with the exception that
- *	struct spawnctl_clone describes. A call that sets @sig_ignore fails with
- *	EPERM
+ * @SPAWNCTL_LIMIT_RESET: In every child, all signals have their default action, as
+ *	if @sig_default of struct spawnctl_clone named all of them. So the
+ *	calling thread blocks all signals during the call, except those that the
+ *	comment on struct spawnctl_clone excludes. A call that sets @sig_ignore
+ *	fails with EPERM
  * @SPAWNCTL_LIMIT_FILTERED: Tasks under a seccomp filter may use the descriptor.
  *	This is the only flag that widens what the descriptor allows. Only a
  *	task that is not under a seccomp filter may set it (otherwise EACCES),
@@ -176,21 +180,27 @@ enum spawnctl_limit_flags {
  *	with or without its bit
  * @clone_flags: Flags of enum spawnctl_flags that SPAWN and FORK allow from now on
  * @children: How many more children may be made in total, by all tasks that share
- *	the open file. Only calls that make a child count, and they count
+ *	the open file description. Only calls that make a child count, and they count
  *	permanently: a child that ends does not make room for another. A call in
  *	progress reserves one child until its result is known
  *
  * LIMIT permanently narrows the open file description behind the descriptor, for
  * all descriptors that share it (through dup(2), fork(2) or SCM_RIGHTS). Afterward
- * only those commands and flags are allowed that were allowed before and are named
- * here, and the smaller number of children applies. If @commands or @clone_flags
- * is not given, the commands (up to SPAWNCTL_CMD_LIMIT) or flags (up to
- * SPAWNCTL_HOLD) of the first version of this interface stay as they are, but those
- * of later versions are taken away: a program that narrows a descriptor leaves
- * nothing open that it does not know. A call that is already making its child is
- * not stopped, but the child counts against the new number. This includes a child
- * that itself calls LIMIT before its parent has returned from SPAWN. A task that
- * may open the device again gets an open file description without limits.
+ * a command or flag is allowed only if it was allowed before and is named here. Of
+ * @children and the number of children that were still allowed, the smaller applies.
+ *
+ * If @commands is not given, the commands of the first version of this interface
+ * (up to SPAWNCTL_CMD_LIMIT) stay as they are, but those of later versions are
+ * taken away. The same applies to @clone_flags and the flags up to SPAWNCTL_HOLD.
+ * Otherwise a program that narrows a descriptor would leave commands and flags
+ * allowed that it does not know.
+ *
+ * A call that is already making its child is not stopped, but that child counts
+ * against the new number. A child that calls LIMIT before its parent has returned
+ * from SPAWN counts too.
+ *
+ * LIMIT does not affect other open file descriptions: a task that has permission
+ * to open the device can get a new one without limits.
  */
 struct spawnctl_limit {
 	__u32 size;
@@ -213,17 +223,18 @@ struct spawnctl_limit {
  *	of getting a copy, as with CLONE_FILES of clone(2)
  * @SPAWNCTL_NO_NEW_PRIVS: The child has no_new_privs, as after
  *	PR_SET_NO_NEW_PRIVS of prctl(2). On a kernel without CLONE_NNP the
- *	calling thread also has it until the call returns, including the sleep
- *	of SPAWN, and /proc shows it. The calling thread keeps it if, during the
- *	call, another thread installs a seccomp filter on it
- *	(SECCOMP_FILTER_FLAG_TSYNC) or its credentials change (a Landlock domain,
- *	a session keyring)
+ *	calling thread also has no_new_privs until the call returns, including
+ *	during the sleep of SPAWN, and /proc/PID/status shows this. The calling
+ *	thread keeps no_new_privs after the call if, during the call, another
+ *	thread installs a seccomp filter on the calling thread
+ *	(SECCOMP_FILTER_FLAG_TSYNC), or the credentials of the calling thread
+ *	change (a Landlock domain, a session keyring)
  * @SPAWNCTL_AUTOREAP: The kernel reaps the child when it ends, and no zombie is
  *	left. Needs @exit_signal 0. EOPNOTSUPP if the kernel has no
  *	CLONE_AUTOREAP
- * @SPAWNCTL_SET_TID: The child's thread id is stored in the child's memory, and
- *	cleared when the child ends, at the address that the caller gave to
- *	set_tid_address(2) or clone(2), if any. glibc's fork(3) does the same
+ * @SPAWNCTL_SET_TID: If the caller gave an address to set_tid_address(2) or
+ *	clone(2), the child's thread id is stored at that address in the child's
+ *	memory, and is cleared when the child ends. glibc's fork(3) does the same
  *	(FORK only: a child of SPAWN shares the caller's memory)
  * @SPAWNCTL_EXEC_KEEP_MASK: Like SPAWNCTL_EXEC_MASK, but the mask at exec is the
  *	caller's own mask at the time of the call (SPAWN only)
@@ -248,12 +259,12 @@ enum spawnctl_flags {
  * struct spawnctl_hold - keep signals blocked when SPAWN returns
  * @wanted: If this is not 0 when the sleep ends, SPAWN returns with the signals of
  *	@window_mask, @sig_default and @sig_ignore blocked in the calling thread.
- *	The child can write it, as it shares the memory
- * @mask: Out, in that case: the mask that the caller must restore with
- *	rt_sigprocmask(2)
+ *	The child can write this member, because it shares the caller's memory
+ * @mask: Out, if SPAWN returns with signals blocked: the mask that the caller must
+ *	restore with rt_sigprocmask(2)
  *
- * This lets the caller reap a child that failed before any signal handler of the
- * calling thread can run. If the child clears @wanted on success, a successful call
+ * If a child fails, the caller can reap it while no signal handler of the calling
+ * thread can run yet. If the child clears @wanted on success, a successful call
  * needs no additional system call.
  */
 struct spawnctl_hold {
@@ -274,7 +285,8 @@ struct spawnctl_hold {
  * @exec_mask: Signals that are blocked from the child's first successful execve(2)
  *	on, in place of the mask that the child has by then. If the program
  *	gains privileges (a set-user-ID program, or through an LSM; AT_SECURE),
- *	this mask blocks no signal that was not already blocked
+ *	only the signals that are also in the mask that the child has by then are
+ *	blocked
  * @sig_default: Signals to reset to their default action even if the caller
  *	ignores them. Signals that the caller catches are always reset
  * @sig_ignore: Signals to ignore
@@ -286,8 +298,8 @@ struct spawnctl_hold {
  *	with another exit signal can be waited for only with __WALL or __WCLONE.
  *	With SPAWNCTL_AUTOREAP no signal is ever sent
  * @parent_tid: Address of an __s32 in the caller's memory, where the child's
- *	process id is stored before the child runs. As with clone(2), it is no
- *	error if it cannot be stored
+ *	process id is stored before the child runs. As with clone(2), the call
+ *	succeeds even if the address cannot be written
  * @hold: Address of a struct spawnctl_hold. If it cannot be read and written before
  *	the child is made, the call fails with EFAULT. If it cannot be accessed
  *	later, for example because the child has unmapped it, no signal is kept
@@ -298,9 +310,9 @@ struct spawnctl_hold {
  * early. FORK: the child has a copy of the memory, as with fork(2).
  *
  * SPAWN cannot be called through libc's ioctl(). On a stack of its own, the child
- * would return from that function with no return address on the stack. On the
- * caller's stack, it would overwrite the caller's frames. SPAWN needs a trampoline,
- * such as that of libspawnctl.
+ * would return from ioctl() with no return address on the stack. On the caller's
+ * stack, the child would overwrite the caller's frames. SPAWN must be called by
+ * assembly code that handles both returns, such as that of libspawnctl.
  *
  * Both commands return twice, as fork(2) does: the child's process id in the
  * caller, 0 in the child.
@@ -313,31 +325,32 @@ struct spawnctl_hold {
  * in a mask or in @sig_default.
  *
  * On kernels before 5.16 a child that dumps core ends all processes that share its
- * memory, including the caller's. There, a signal whose default action is to dump
- * core, for example SIGQUIT from a terminal, should be blocked in @window_mask.
- * This matters most if the caller catches the signal: a child of vfork(2) would
- * run the handler, but a child of SPAWN takes the default action. A fault in the
- * child itself cannot be blocked.
+ * memory, including the caller's. On these kernels, a signal whose default action
+ * is to dump core, for example SIGQUIT from a terminal, should be blocked in
+ * @window_mask. This matters most if the caller catches the signal: a child of
+ * vfork(2) would run the handler, but in a child of SPAWN the default action
+ * occurs. The signal of a fault in the child itself, such as SIGSEGV, takes effect
+ * even if it is blocked.
  *
  * While SPAWN sleeps, or FORK copies, the calling thread defers (blocks) the signals
  * of @window_mask, @sig_default and @sig_ignore. On return it has its own mask
  * again, unless SPAWNCTL_HOLD keeps the signals blocked.
  *
  * There is one exception, if the process has other threads: the calling thread does
- * not defer a signal that its own mask does not block, that the process ignores, and
- * that the child will ignore too. This applies to SIGCHLD, SIGCONT, SIGURG and
- * SIGWINCH at SIG_DFL or SIG_IGN, and to any other signal at SIG_IGN that is not in
- * @sig_default. The kernel drops such a signal as usual. If it were blocked, it would
- * be queued, wake another thread and fail that thread's system call with EINTR. In
- * the init process of a pid namespace, the exception also applies to every signal at
- * SIG_DFL, as the kernel drops these too.
+ * not defer a signal that its own mask does not block, if the kernel drops that
+ * signal both when it is sent to the process and when it is sent to the child. These
+ * signals are SIGCHLD, SIGCONT, SIGURG and SIGWINCH at SIG_DFL or SIG_IGN, and any
+ * other signal at SIG_IGN that is not in @sig_default. If such a signal were blocked,
+ * it would be queued and wake another thread, whose system call would fail with
+ * EINTR. In the init process of a pid namespace, the exception also applies to every
+ * signal at SIG_DFL, because the kernel drops these in that process too.
  *
- * Such a signal is not blocked in the child either until the kernel has set the
- * child's mask. If it is sent to the child before that, it is not kept pending: an
- * ignored signal is dropped, and in a child of an init process a signal at SIG_DFL
- * takes its default action, which can end the child. If another thread changes the
- * signal's action during the call, the signal can take the new action in the child,
- * or the default action if the new action is a handler.
+ * The child, too, has these signals unblocked until the kernel has set the child's
+ * mask. If one of them is sent to the child before that, it is not kept pending: the
+ * kernel drops it, except that in a child of an init process the default action of a
+ * signal at SIG_DFL occurs, which can end the child. If another thread changes the
+ * action of such a signal during the call, the new action can occur in the child, or
+ * the default action if the new action is a handler.
  */
 struct spawnctl_clone {
 	__u32 size;

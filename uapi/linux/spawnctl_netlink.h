@@ -13,7 +13,7 @@
 
 /*
  * Bucket n counts waits of 2^n to 2^(n+1) - 1 nanoseconds. Bucket 0 also counts
- * waits of 0 nanoseconds, the last bucket all longer ones.
+ * waits of 0 nanoseconds. The last bucket also counts all longer waits.
  */
 #define SPAWNCTL_WAIT_BUCKETS	40
 
