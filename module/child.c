@@ -5,14 +5,14 @@
  *   fork  runs in the parent, after the child is complete and before it is woken;
  *         sets the child's signal dispositions and mask
  *   exec  runs in the child, after the new image is in place; sets the exec mask
- *   exit  runs in the child; drops a birth that no exec has used
+ *   exit  runs in the child; drops the exec mask of a child that ends without an exec
  *
- * A birth is the record of one child that is to be made. spawnctl_child_expect()
- * adds it to the table under the parent's key, and the fork probe removes it. A birth
- * with an exec mask holds a reference to the module. The fork probe adds it again
- * under the child's key; it then belongs to the child, until the exec or exit probe
- * drops it. A birth is never on the caller's stack: a task that dies in the kernel
- * does not remove it, and the table would point to a freed stack.
+ * A birth is the record of how one child is to be prepared. spawnctl_child_expect() adds
+ * it to the table under the parent's key, and the fork probe removes it. If the birth has
+ * an exec mask, the fork probe adds it again under the child's key. It then belongs to the
+ * child, until the exec or exit probe drops it. A birth with an exec mask holds a
+ * reference to the module. A birth is never on the caller's stack: a task that dies in the
+ * kernel does not remove it, and the table would point to a freed stack.
  *
  * The probes run for every fork, exec and exit on the machine. So each begins with one
  * cheap test for pending births. They run with preemption disabled on most kernels,
@@ -53,9 +53,9 @@ static atomic_t exec_next = ATOMIC_INIT(0);	/* births that wait for the exec or 
 
 /**
  * struct spawnctl_birth - how the probes are to prepare one child
- * @node: entry in the list of births of @key's bucket, or of spares of @home
- * @key: the parent's task_struct until the child exists; then exec_key(), the
- *	child's signal_struct, which stays the same when a thread that is not
+ * @node: entry in the bucket's list of births, or in the list of spares of @home
+ * @key: the address of the parent's task_struct until the child exists, then
+ *	exec_key() of the child, which stays the same when a thread that is not
  *	the leader calls execve(2)
  * @home: the parent's bucket, which keeps the birth as a spare
  * @start_time: start_time of the task that @key stands for. It detects a stale
@@ -85,8 +85,9 @@ static struct bucket *bucket_of(const void *key)
 }
 
 /*
- * Adds 1 so that the key never equals the address of a task_struct. Otherwise the stale
- * birth of a dead parent could match a signal_struct that has reused its address.
+ * The address of the signal_struct, plus 1 so that the key never equals the address of a
+ * task_struct. Otherwise a stale birth, whose key is the address of a dead parent's
+ * task_struct, could match a signal_struct that has reused this address.
  */
 static const void *exec_key(const struct task_struct *task)
 {
@@ -210,10 +211,10 @@ static struct spawnctl_birth *take_expected(struct task_struct *parent)
 }
 
 /**
- * spawnctl_child_forget() - drop the caller's birth if no probe has taken it
+ * spawnctl_child_forget() - drop the birth that the caller has added, if it is unused
  *
- * Return: true if there was one. Then no child was made, or the fork probe was skipped
- * and has not prepared the child.
+ * Return: true if it was unused: no child was made, or the fork probe did not run and has
+ * not prepared the child.
  */
 bool spawnctl_child_forget(void)
 {
@@ -252,10 +253,10 @@ static __no_kcsan void set_handlers(struct task_struct *child, u64 signals, __si
 /*
  * @task is current or a child that has not run yet, so no other task writes its mask.
  * The write is lockless, as the siglock can sleep on PREEMPT_RT. A task that sends a
- * signal at this moment sees the old mask or the new one. If it queues the signal by
- * the old mask, @task finds the signal when it next recalculates its pending signals
- * under the siglock; the caller makes sure that @task does. The race is intended, so
- * KCSAN must not report it.
+ * signal at this moment sees the old mask or the new one. If it sees the old mask, and
+ * so only queues a signal that @task no longer blocks, @task finds the signal when it
+ * next recalculates its pending signals under the siglock. Each caller of set_blocked()
+ * ensures that @task does so. The data race is harmless, so KCSAN must not report it.
  */
 static __no_kcsan void set_blocked(struct task_struct *task, u64 mask)
 {
@@ -271,17 +272,17 @@ static __no_kcsan void set_blocked(struct task_struct *task, u64 mask)
 }
 
 /*
- * kill(2) has been able to see the child since before copy_process() returned. Until
- * now the child has had SIG_DFL for caught signals, and the mask that block() in
- * spawn.c widened in the parent. So no signal that the child is to block, reset or
- * ignore has acted on it, except those that block() leaves out.
+ * Signals can be sent to the child since before copy_process() returned. Until now the
+ * child has had SIG_DFL for caught signals, and the mask that block() in spawn.c widened
+ * in the parent. So no signal that the child is to block, reset or ignore has had an
+ * effect on it, except those that block() leaves out.
  *
- * The mask is set after the handlers. It loses the signals of the widened mask that
- * the child is not to block. If one of them is pending, schedule_tail() finds it
- * deliverable, in the child and under the siglock, and it meets the new handlers.
- * The mask gains only the signals that block() left out. One that was sent earlier
- * has been dropped, as the child ignores it (but in a child of an init process it
- * has taken its default action).
+ * The mask is set after the handlers. It loses the signals of the widened mask that the
+ * child is not to block. If one of them is pending, schedule_tail() finds it deliverable,
+ * in the child and under the siglock, and it is delivered to the new handlers. The mask
+ * gains only the signals that block() left out. If such a signal was sent earlier, it has
+ * been dropped, because the child ignores it. (In a child of an init process, its default
+ * action has occurred.)
  *
  * A signal of @sig_ignore that was sent during the copy is not flushed. If the
  * child's mask does not block it, the child drops it before its first instruction.
@@ -343,15 +344,16 @@ static void probe_exec(void *data, struct task_struct *task, pid_t old_pid,
 
 	/*
 	 * If the program gains privileges, an LSM may just have cleared the mask
-	 * (SELinux does so without the siginh permission): block no additional
+	 * (SELinux does so unless the policy grants siginh): block no additional
 	 * signal. If the policy grants noatsecure, secureexec is not set, and a
 	 * cleared mask cannot be detected.
 	 */
 	if (bprm->secureexec)
 		mask &= task->blocked.sig[0];
 	/*
-	 * If the start times differ, the birth is stale. A thread that is not the
-	 * leader has taken over the leader's start_time by now.
+	 * If the start times differ, the birth is stale. If a thread that was not
+	 * the leader has called execve(2), they are equal, because by now it has
+	 * taken over the leader's start_time.
 	 */
 	if (birth->start_time == task->start_time) {
 		/* Pending signals are rechecked before the program's first instruction */

@@ -29,9 +29,10 @@ MODULE_PARM_DESC(allow_filtered,
 			 SPAWNCTL_LIMIT_CHILDREN | IN_FORCE)
 
 /*
- * The most that a LIMIT without commands, or without flags, leaves allowed: those of
- * ABI 1. Never add to these. A program that narrows a descriptor names only what it
- * knows, and must not leave a command or flag of a later version allowed.
+ * If LIMIT gives no commands, only FIRST_COMMANDS can stay allowed; if it gives no flags,
+ * only FIRST_FLAGS. These are the commands and flags of ABI 1. Never add to them. A program
+ * that narrows a descriptor names only what it knows, and must not leave a command or flag
+ * of a later version allowed.
  */
 #define FIRST_COMMANDS	(BIT(SPAWNCTL_CMD_INFO) | BIT(SPAWNCTL_CMD_SPAWN) | \
 			 BIT(SPAWNCTL_CMD_FORK) | BIT(SPAWNCTL_CMD_LIMIT))
@@ -40,7 +41,7 @@ MODULE_PARM_DESC(allow_filtered,
 /**
  * struct spawnctl_grant - what one open file of the device still grants
  * @lock: held to write the other members. Not held while a child is made: the child may
- *	call on the same file while its parent waits for it
+ *	make an ioctl on the same file while its parent waits for the child
  * @commands: allowed commands, as bits (1 << SPAWNCTL_CMD_*)
  * @flags: allowed flags of SPAWN and FORK
  * @in_force: the flags of enum spawnctl_limit_flags that take no value and are set
@@ -155,8 +156,8 @@ int spawnctl_grant_refusal(struct file *file, unsigned int nr)
  * @nr: the command
  * @clone: the request; what LIMIT forces is added to it
  *
- * Rechecks the caller: copying the struct may have faulted for long (userfaultfd), while
- * a filter was installed or LIMIT took the command away.
+ * Rechecks the caller: copying the struct may have waited for a long time in a page fault
+ * (userfaultfd), while a filter was installed or LIMIT took the command away.
  *
  * Return: 0, and spawnctl_grant_settle() must be called; or -EACCES, -EPERM or -EDQUOT.
  */
@@ -244,7 +245,7 @@ u64 spawnctl_grant_id(struct file *file)
 }
 
 /**
- * spawnctl_grant_statistics() - whether the caller may read the statistics by @file
+ * spawnctl_grant_statistics() - whether @file lets the caller read the statistics
  * @file: an open file of the device
  *
  * The statistics are system-wide. So a filtered caller may not read them, even with a

@@ -124,7 +124,7 @@ static long run_command(struct file *file, const struct spawnctl_command *comman
 	u32 usize;
 	long ret;
 
-	/* Before the struct is read, so that a caller can test this with an invalid one */
+	/* Checked before the struct is read: a caller can test this with an invalid struct */
 	if (!command->free) {
 		ret = spawnctl_grant_refusal(file, nr);
 		if (ret)

@@ -2,12 +2,12 @@
 /*
  * Finds kernel_clone(), which is not exported, and calls it directly.
  *
- * The call must be direct. An x86 kernel with IBT seals at boot the ENDBR of each
- * function whose address the kernel never takes, and kernel_clone() is one of these. On
- * a CPU with IBT, a call through a pointer would raise a #CP exception, which is a
- * panic. Where the architecture supports static calls, a static call is patched into
- * the code as a direct call, which also avoids a retpoline. Elsewhere it falls back to
- * a pointer, and nothing is sealed.
+ * The call must be direct. At boot, an x86 kernel with IBT overwrites (seals) the ENDBR of
+ * each function whose address the kernel never takes, and kernel_clone() is one of these.
+ * On a CPU with IBT, a call through a pointer would raise a #CP exception, and the kernel
+ * would panic. Where the architecture supports static calls, a static call is patched into
+ * the code as a direct call, which also avoids a retpoline. Elsewhere it falls back to a
+ * pointer, and nothing is sealed.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 

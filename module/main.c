@@ -95,14 +95,17 @@ static int nothing(void *unused)
 
 /*
  * Waits for callers that have yet to return through module text, although the module's
- * refcount is 0. make_child() drops its reference to the open file, and a child that
- * shares the descriptor table can drop the last one while the caller is preempted between
- * its fput() and its return from the module. Such a caller does not sleep, so it has left
- * the module once every task has switched voluntarily or has been in user mode.
- * RCU-tasks waits for that. Without CONFIG_PREEMPTION the caller keeps its CPU until it
- * has left the module, so it is enough to make each CPU switch. Plain RCU is not enough
- * there: with CONFIG_PREEMPT_COUNT, which debugging options select, a tick during the
- * caller's return counts as a quiescent state.
+ * refcount is 0. make_child() drops its reference to the open file by fput(), and the
+ * caller can be preempted after that and before it returns from the module. Meanwhile a
+ * child that shares the descriptor table can close the descriptor, which drops the last
+ * reference to the open file and to the module. Such a caller does not sleep, so it has
+ * left the module once every task has switched voluntarily or has been in user mode.
+ * RCU-tasks waits for that.
+ *
+ * Without CONFIG_PREEMPTION the caller keeps its CPU until it has left the module, so it
+ * is enough to make each CPU switch to another task. Plain RCU is not enough on these
+ * kernels: with CONFIG_PREEMPT_COUNT, which debugging options select, a timer tick that
+ * interrupts the caller before it has left the module counts as a quiescent state.
  */
 static void wait_for_callers(void)
 {

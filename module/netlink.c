@@ -86,9 +86,9 @@ static int put_event(struct sk_buff *skb, const struct noted_event *noted, u64 s
 
 /*
  * Returns whether a listener's socket was opened without CAP_NET_ADMIN in the initial user
- * namespace. The kernel's check when a socket joins the group is not enough: there is none
- * while the group has no family, and in another network namespace the kernel requires the
- * capability only in the user namespace that owns that network namespace.
+ * namespace. The kernel's check when a socket joins the group is not enough: the kernel
+ * does not check a group number that no family has yet, and in another network namespace
+ * it requires the capability only in the user namespace that owns that network namespace.
  */
 static int may_not_listen(struct sock *sk, struct sk_buff *skb, void *data)
 {
@@ -220,15 +220,16 @@ static int may_read(const struct netlink_callback *cb)
 		return -EPERM;
 	}
 	/*
-	 * write(2) must not be enough: a program that has the device open and
-	 * writes untrusted data to a socket would present its own descriptor.
+	 * Refuse a request that was sent by write(2). Otherwise a program that has
+	 * the device open, and writes untrusted data to a socket, could be made to
+	 * present its own descriptor.
 	 */
 	if (!(NETLINK_CB(cb->skb).flags & NETLINK_SKB_DST)) {
 		NL_SET_ERR_MSG(cb->extack,
 			       "a descriptor is shown by sendto(2) or sendmsg(2), with an address");
 		return -EPERM;
 	}
-	/* This runs in the sender's context: it is the sender's descriptor table */
+	/* This runs in the sender's context, so fget() uses the sender's descriptor table */
 	file = fget(nla_get_s32(descriptor));
 	ret = -EBADF;
 	if (file && spawnctl_is_device(file))
@@ -263,7 +264,10 @@ static int stats_start(struct netlink_callback *cb)
 	struct stats_dump *dump = dump_of(cb);
 	int ret;
 
-	/* If loading fails, the module is freed without waiting for a dump */
+	/*
+	 * No dump may begin before loading has succeeded: if loading fails, the
+	 * module is freed without waiting for a dump.
+	 */
 	if (!READ_ONCE(ready))
 		return -EAGAIN;
 	ret = may_read(cb);
@@ -385,9 +389,9 @@ struct genl_family spawnctl_family __ro_after_init = {
  * Without EVENT_FILTER, listeners are checked only when they join the group. But any task
  * can join a group number that no family has, and the kernel may then assign that number
  * to this family, with the listener in the group. Unregistering a family removes all
- * listeners from its groups. So unregister and register it again until its group is empty:
- * then every later listener is checked when it joins, except a task that is just joining
- * at that moment. If the group is never empty, no events are sent.
+ * listeners from its groups. So unregister and register it again until its group is empty.
+ * Every later listener is then checked when it joins, except a task that is joining while
+ * the family is being registered. If the group is never empty, no events are sent.
  */
 static int __init register_unheard(void)
 {
@@ -408,7 +412,7 @@ int __init spawnctl_netlink_init(void)
 {
 	int ret;
 
-	/* Unbound: the caller's CPU may run a task that must not be interrupted */
+	/* Unbound: the caller may be on a CPU that runs a task that must not be interrupted */
 	queue = alloc_workqueue("spawnctl", WQ_UNBOUND, 1);
 	if (!queue)
 		return -ENOMEM;

@@ -54,7 +54,8 @@ static bool given(const struct spawnctl_clone *arg, u32 flag)
 
 /*
  * kernel_clone() trusts its caller. Whatever clone3(2) checks before it calls
- * kernel_clone() must be checked here. Only clone flags named in this file reach it.
+ * kernel_clone() must be checked here. Only clone flags that this file names are passed
+ * to kernel_clone().
  */
 static int check_arg(const struct spawnctl_clone *arg, u32 known_flags)
 {
@@ -84,8 +85,9 @@ static int check_arg(const struct spawnctl_clone *arg, u32 known_flags)
 
 /*
  * Stores the child's stack pointer in @top, or 0 for the caller's. The checks are those
- * of clone3(2). The address is not the return value: where the architecture has tagged
- * addresses, access_ok() accepts them, and as a long such an address can be negative.
+ * of clone3(2). The return value is an errno only and not also the address: on an
+ * architecture with tagged addresses, access_ok() accepts an address that is negative
+ * as a long, and it would be taken for an errno.
  */
 static int get_stack_top(const struct spawnctl_clone *arg, unsigned long *top)
 {
@@ -101,10 +103,11 @@ static int get_stack_top(const struct spawnctl_clone *arg, unsigned long *top)
 }
 
 /*
- * Refuses an inaccessible hold before there is a child. Later it could only be ignored,
- * and the caller's handlers would run earlier than the caller expects. The write stores
- * the value that was read. Both accesses can fault for long (userfaultfd), so permission
- * is checked after this.
+ * Refuses an inaccessible hold before there is a child. Once there is a child, such a
+ * hold could only be ignored, and the caller's handlers would run earlier than the caller
+ * expects. The write stores the value that was read. Both accesses can wait for a long
+ * time in a page fault (userfaultfd), so the permission of the caller is checked after
+ * check_hold().
  */
 static int check_hold(const struct spawnctl_clone *arg)
 {
@@ -168,16 +171,16 @@ static u64 concerned(const struct spawnctl_signals *signals)
 }
 
 /*
- * Returns those of @set that the kernel drops when they are sent to the caller's process,
- * and that the child will ignore too: signals at SIG_IGN that are not in @reset, and
- * signals at SIG_IGN or SIG_DFL whose default action is to be ignored. Called with the
- * siglock held.
+ * Returns those signals of @set that both the caller's process and the child ignore, so
+ * that the kernel drops them. There are two kinds: signals at SIG_IGN that are not in
+ * @reset, and signals at SIG_IGN or SIG_DFL whose default action is to be ignored. Called
+ * with the siglock held.
  *
  * In the init process of a pid namespace, the kernel also drops all signals at SIG_DFL. If
- * one is blocked, it is queued and goes to another thread instead, and a fatal one ends
- * the namespace. So signals at SIG_DFL are returned too, although the child does not
- * ignore them. Until probe_fork() has set the child's mask, one can kill the child, which
- * does less harm.
+ * the caller blocked such a signal, it would be queued for another thread and not dropped,
+ * and a fatal signal would end the namespace. So signals at SIG_DFL are returned too,
+ * although the child does not ignore them. Until probe_fork() has set the child's mask,
+ * such a signal can kill the child, which does less harm.
  */
 static u64 dropped_unless_blocked(u64 set, u64 reset)
 {
@@ -206,7 +209,7 @@ static u64 dropped_unless_blocked(u64 set, u64 reset)
  *
  * A blocked signal is never dropped for being ignored. It is queued and wakes another
  * thread, whose epoll_wait(2) then fails with EINTR although the program has no handler.
- * So if the caller has other threads, this leaves out signals that both the caller and
+ * So if the caller has other threads, block() leaves out signals that both the caller and
  * the child ignore: they have no effect on a child that is being made. probe_fork()
  * blocks them in the child.
  */
@@ -232,9 +235,9 @@ static u64 block(const struct spawnctl_signals *signals)
 }
 
 /*
- * Blocks no additional signal, so no pending signal has to be retargeted. Never clears
- * TIF_SIGPENDING: a call that returns -ERESTARTNOINTR is restarted only if it is set on
- * the way to user space.
+ * Blocks no additional signal, so no pending signal has to be retargeted to another
+ * thread. Never clears TIF_SIGPENDING: the kernel restarts a call that returns
+ * -ERESTARTNOINTR only if TIF_SIGPENDING is set on the return to user space.
  */
 static void unblock_to(u64 mask)
 {
@@ -250,8 +253,9 @@ static void unblock_to(u64 mask)
 
 /*
  * Returns whether the child wants the caller's signals to stay blocked, and if so stores
- * @mask for the caller to restore. Then it also blocks the signals that block() left out
- * as ignored: another thread may have installed a handler for them during the call.
+ * @mask for the caller to restore, and also blocks the signals that block() left out
+ * because they were ignored: another thread may have installed a handler for them during
+ * the call.
  */
 static bool held(struct spawnctl_hold __user *hold, u64 mask,
 		 const struct spawnctl_signals *signals)
@@ -267,20 +271,21 @@ static bool held(struct spawnctl_hold __user *hold, u64 mask,
 }
 
 /*
- * The child is born blocked. From a point within copy_process() on, kill(2) can see the
- * child, which has the mask that it copied until the fork probe sets its mask and
- * handlers. Without precaution, a fatal signal in that time would kill the child, and a
+ * From a point within copy_process() on, a signal can be sent to the child. Until the fork
+ * probe sets the child's mask and handlers, the child has the mask that it has copied from
+ * the caller. Without precaution, a fatal signal in that time would kill the child, and a
  * signal that the caller ignores but the child has reset would be dropped. Setting the
  * mask afterward would undo neither. So the caller itself first blocks all signals that
- * the child is to block, reset or ignore, except those that block() leaves out, and the
- * probe narrows the child's mask.
+ * the child is to block, reset or ignore, except those that block() leaves out. The child
+ * starts with this wider mask, and the probe narrows it.
  *
  * The caller's mask is never narrowed before the call. A pending signal that the caller
  * blocks would become deliverable, copy_process() would return -ERESTARTNOINTR, and the
  * call would be restarted forever.
  *
- * spawnctl_child_expect() has added the birth of a child with @signals to the table. When
- * this returns, the fork probe has taken it or it has been dropped.
+ * Before this function is called, spawnctl_child_expect() has left a record of the child
+ * for the fork probe. When this function returns, the probe has used the record, or the
+ * record has been dropped.
  */
 static noinline pid_t spawnctl_clone_call(const struct spawnctl_signals *signals,
 					  struct kernel_clone_args *kargs,
@@ -294,17 +299,18 @@ static noinline pid_t spawnctl_clone_call(const struct spawnctl_signals *signals
 	nr = static_call(spawnctl_kernel_clone)(kargs);
 
 	/*
-	 * A task skips a tracepoint if, at one instruction of it, the task is
-	 * preempted and moved off a CPU that goes offline. The child then keeps
-	 * the widened mask and ignores the signals that the caller ignores.
+	 * A tracepoint runs no probe if the CPU is offline. The check can fail
+	 * by mistake: the task reads its CPU number, is preempted, and is moved
+	 * because that CPU goes offline. The child then keeps the widened mask
+	 * and ignores the signals that the caller ignores.
 	 */
 	missed = spawnctl_child_forget();
 	if (missed && nr > 0)
 		pr_warn_once("child %d was not prepared\n", nr);
 
 	/*
-	 * Keep a mask that a tracer has set during the call. (If the tracer had
-	 * read the mask before, it read the widened one.)
+	 * Keep a mask that a tracer has set during the call. (A tracer that reads
+	 * the mask during the call gets the widened one.)
 	 */
 	if (current->blocked.sig[0] != wide)
 		old = current->blocked.sig[0];
@@ -363,9 +369,9 @@ static long make_child(struct file *file, unsigned int nr, struct spawnctl_clone
 	/*
 	 * copy_process() can fail after it has stored the pidfd's number, which
 	 * may by now be that of another file. So store -1 there. If that fails,
-	 * the number was not stored either. -ERESTARTNOINTR is returned before
-	 * the number is stored. The struct must then be unchanged for the
-	 * restart, and the __s32 for the pidfd may be part of it.
+	 * the number was not stored either. With -ERESTARTNOINTR, which comes
+	 * before the number is stored, store nothing: the restarted call reads
+	 * the struct again, and the __s32 for the pidfd may be part of it.
 	 */
 	if (ret < 0 && ret != -ERESTARTNOINTR && given(arg, SPAWNCTL_PIDFD))
 		(void)put_user(-1, kargs.pidfd);

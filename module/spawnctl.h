@@ -43,7 +43,7 @@ struct spawnctl_signals {
 
 /**
  * struct spawnctl_born - what the fork probe reports about a child
- * @start_time: the child's task_struct.start_time; 0 if the probe was skipped
+ * @start_time: the child's task_struct.start_time; 0 if the probe has not run
  * @pid: process id in the initial pid namespace
  */
 struct spawnctl_born {
@@ -51,7 +51,7 @@ struct spawnctl_born {
 	pid_t pid;
 };
 
-/* child.c: the probes */
+/* child.c: tracepoint probes that prepare a child */
 int spawnctl_child_init(void);
 void spawnctl_child_exit(void);
 int spawnctl_child_expect(const struct spawnctl_signals *signals, unsigned int command,
@@ -88,7 +88,7 @@ long spawnctl_limit(struct file *file, void *arg);
  * @in_flight: calls in progress that are making a child
  * @spawns: children made by SPAWN
  * @forks: children made by FORK
- * @opens_refused: open(2) of the device that the module refused
+ * @opens_refused: calls of open(2) on the device that the module has refused
  * @wait_sum: total time that SPAWN's callers waited, in nanoseconds
  * @waits: number of these waits, by log2 of their length in nanoseconds
  * @failures: calls that made no child, by errno
@@ -122,7 +122,7 @@ void spawnctl_stats_get(struct spawnctl_stats *stats);
  * @error: the errno, 0 if a child was made
  * @child: process id in the initial pid namespace, 0 if not known
  * @wait: time from the child's birth until SPAWN's caller resumed, in nanoseconds
- * @descriptor: spawnctl_grant_id()
+ * @descriptor: number of the open file, from spawnctl_grant_id()
  */
 struct spawnctl_event {
 	unsigned int command;

@@ -24,6 +24,7 @@ static struct spawnctl_stats __percpu *counts;
  * @stats: filled in
  *
  * Reads each counter once on each CPU, one CPU after another, while calls go on counting.
+ * So the counters of @stats need not be those of one moment.
  */
 void spawnctl_stats_get(struct spawnctl_stats *stats)
 {
@@ -66,7 +67,8 @@ static noinline void tell_child(struct file *file, unsigned int command, u32 fla
  * @file: the open file of the call
  * @command: SPAWN or FORK
  * @flags: flags of the call
- * @ret: result of kernel_clone(); spawnctl_ioctl() reports an error
+ * @ret: result of kernel_clone(). If it is an error, spawnctl_ioctl() calls
+ *	spawnctl_call_failed() later
  * @born: the child
  */
 void spawnctl_call_ends(struct file *file, unsigned int command, u32 flags, long ret,
@@ -104,9 +106,10 @@ void spawnctl_call_failed(struct file *file, unsigned int command,
 	u32 flags = clone ? clone->flags : 0;
 
 	/*
-	 * Neither counts as a failure. The kernel restarts a call with -ERESTARTNOINTR.
-	 * A caller provokes -E2BIG to find out what this kernel knows, or whether it is
-	 * refused, as libspawnctl does once.
+	 * Neither counts as a failure. A call that returns -ERESTARTNOINTR is restarted
+	 * by the kernel. A caller provokes -E2BIG to find out what this kernel knows, or
+	 * whether the device refuses the caller, as libspawnctl does once for each
+	 * descriptor.
 	 */
 	if (error == -ERESTARTNOINTR || error == -E2BIG)
 		return;

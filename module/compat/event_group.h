@@ -4,8 +4,8 @@
  * "events" group", and the commits before it) introduced GENL_MCAST_CAP_NET_ADMIN, a
  * flag of a group that only a task with CAP_NET_ADMIN may join. The long-term releases
  * of 5.10 use GENL_UNS_ADMIN_PERM, a flag of operations, for this. On older kernels,
- * whose groups have no flags, any task can join. There this intentionally fails to
- * compile.
+ * groups have no flags, and any task can join. On these kernels the module intentionally
+ * fails to compile.
  */
 #ifndef SPAWNCTL_COMPAT_EVENT_GROUP_H
 #define SPAWNCTL_COMPAT_EVENT_GROUP_H
@@ -23,8 +23,8 @@
 /*
  * Whether a filter can check each listener when an event is sent. 549017aa1bb7 "netlink:
  * remove netlink_broadcast_filtered" removed such filters, a3377386b564 restored them in
- * 6.6, and 6.8 added them to generic netlink. All kernels from 5.11 to 6.7 are taken to
- * have none, including those that were not tested.
+ * 6.6, and 6.8 added them to generic netlink. Some kernels from 5.11 to 6.7 have such
+ * filters, but were not tested. All of these kernels are treated as having none.
  */
 #define EVENT_FILTER	(LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0) || \
 			 LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0))

@@ -62,11 +62,11 @@ static inline void lend_no_new_privs(struct lent_no_new_privs *lent)
 }
 
 /*
- * If a filter was installed during the call, no_new_privs may have been set with it. That
- * cannot be told from the bit that was lent, so the bit stays. The filter's address is
- * enough to detect this: a new filter keeps the old one referenced, so it is never at the
- * same address. Another thread can also impose a Landlock domain, and no_new_privs with
- * it, if this thread is traced and stops during the call. The credentials show that.
+ * If a filter was installed during the call, no_new_privs may have been set with it. The
+ * bit is the same as the one that was lent, so it stays. The filter's address is enough to
+ * detect a new filter: it keeps the old one referenced, so it is never at the same address.
+ * Another thread can also impose a Landlock domain, and no_new_privs with it, if this
+ * thread is traced and stops during the call. This changes the credentials.
  */
 static inline void give_back_no_new_privs(struct lent_no_new_privs *lent)
 {
