@@ -272,10 +272,10 @@ static __no_kcsan void set_blocked(struct task_struct *task, u64 mask)
 }
 
 /*
- * Signals can be sent to the child since before copy_process() returned. Until now the
- * child has had SIG_DFL for caught signals, and the mask that block() in spawn.c widened
- * in the parent. So no signal that the child is to block, reset or ignore has had an
- * effect on it, except those that block() leaves out.
+ * The child has been visible to kill(2) since before copy_process() returned. Until now
+ * it has had SIG_DFL for caught signals, and the mask that block() in spawn.c widened in
+ * the parent. So no signal that the child is to block, reset or ignore has had an effect
+ * on it, except those that block() leaves out.
  *
  * The mask is set after the handlers. It loses the signals of the widened mask that the
  * child is not to block. If one of them is pending, schedule_tail() finds it deliverable,

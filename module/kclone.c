@@ -4,8 +4,8 @@
  *
  * The call must be direct. At boot, an x86 kernel with IBT overwrites (seals) the ENDBR of
  * each function whose address the kernel never takes, and kernel_clone() is one of these.
- * On a CPU with IBT, a call through a pointer would raise a #CP exception, and the kernel
- * would panic. Where the architecture supports static calls, a static call is patched into
+ * On a CPU with IBT, a call through a pointer would raise a #CP exception, whose handler
+ * calls BUG(). Where the architecture supports static calls, a static call is patched into
  * the code as a direct call, which also avoids a retpoline. Elsewhere it falls back to a
  * pointer, and nothing is sealed.
  */

@@ -271,7 +271,7 @@ static bool held(struct spawnctl_hold __user *hold, u64 mask,
 }
 
 /*
- * From a point within copy_process() on, a signal can be sent to the child. Until the fork
+ * From a point within copy_process() on, the child is visible to kill(2). Until the fork
  * probe sets the child's mask and handlers, the child has the mask that it has copied from
  * the caller. Without precaution, a fatal signal in that time would kill the child, and a
  * signal that the caller ignores but the child has reset would be dropped. Setting the
