@@ -23,18 +23,19 @@
 
 #define MISC_MAJOR	10	/* Documentation/admin-guide/devices.txt */
 /*
- * The lowest number of the kept descriptor. Programs rely on getting the lowest free numbers.
- * Below 64 the table embedded in struct files_struct is sufficient, and copying it at each birth
- * costs less than half.
+ * The lowest number of the kept descriptor. Programs rely on getting the lowest free numbers, so
+ * these stay free. Below 64 the table embedded in struct files_struct is sufficient. Copying it for
+ * each child costs less than half as much as copying a larger table.
  */
 #define LOW_FDS		32
 #define NONE		(-1)
 
 /*
  * The number of the kept descriptor, the same in every descriptor table of the process: threads
- * can have tables of their own (unshare(2), CLONE_FILES). If each thread that lacks the
- * descriptor chose a new number, the other tables would lack that one in turn, and each change
- * would leave a descriptor open. The number does not change until a fork. Atomic.
+ * can have tables of their own (unshare(2), CLONE_FILES). If a thread whose table lacks the
+ * descriptor chose a new number, the other tables would lack a descriptor with the new number, and
+ * their threads would choose another one. Each change would leave a descriptor open under the old
+ * number. The number does not change until a fork. Atomic.
  */
 static int kept_fd = NONE;
 /* In some table the number is another file's, so it is checked before each use; atomic */
@@ -52,7 +53,7 @@ static unsigned long long absence;
 
 bool spawnctl_table_shared;
 static bool others_in_table;
-/* For the thread that holds the lock across forks: the nesting depth, and the first fork's frame */
+/* Of the thread that holds the lock of inflight.h: how many forks are nested, first fork's frame */
 static unsigned int forks;
 static const char *fork_frame;
 
@@ -75,7 +76,7 @@ static int open_device(void)
 	return raw_syscall(SYS_openat, AT_FDCWD, name, O_RDWR | O_CLOEXEC);
 }
 
-/* Stat the file of the descriptor, and the file at the device's path; false if one is not there */
+/* Stat the file of the descriptor, and the file at the device's path; false if either fails */
 static bool stat_both(int fd, struct stat *file, struct stat *named)
 {
 	return !raw_syscall(SYS_newfstatat, fd, "", file, AT_EMPTY_PATH) &&
@@ -90,7 +91,7 @@ static bool is_of_that_name(int fd)
 	       file.st_dev == named.st_dev && file.st_ino == named.st_ino;
 }
 
-/* Whether @fd is a character device with the major number of the device: 0 or a negative errno */
+/* Return: 0 if @fd is a character device with the major number of spawnctl, or a negative errno */
 static int look_at(int fd, struct stat *st)
 {
 	long ret = raw_syscall(SYS_newfstatat, fd, "", st, AT_EMPTY_PATH);
@@ -101,8 +102,9 @@ static int look_at(int fd, struct stat *st)
 }
 
 /*
- * Whether the file at the device's path is another device of that major number. A masked path
- * (/dev/null, or a node without a driver) proves nothing.
+ * Whether @fd is certainly not the device, because the file at the device's path is a device of
+ * that major number and is not @fd. If the path is masked (by /dev/null, or by a node without a
+ * driver), the file there does not show whether @fd is the device.
  */
 static bool is_another(int fd)
 {
@@ -119,7 +121,7 @@ int spawnctl_device_check(int fd, int *refusal)
 	struct stat st;
 	long ret = look_at(fd, &st);
 
-	/* Other drivers may act on the ioctl: reject before it what is recognizably another file */
+	/* Reject a file that cannot be the device before the ioctl: its driver might act on it */
 	if (ret)
 		return ret;
 	/*
@@ -139,7 +141,7 @@ int spawnctl_device_check(int fd, int *refusal)
 	return 0;
 }
 
-/* The same with one system call, once a descriptor has been checked: 0 or a negative errno */
+/* As spawnctl_device_check(), but with one system call if a check has succeeded before */
 static int check_again(int fd)
 {
 	struct stat st;
@@ -209,9 +211,9 @@ static int open_to_keep(int number)
 }
 
 /*
- * The thread must not be canceled while no other thread knows the descriptor, or it would leak.
- * Only its signal mask can ensure that: glibc acts on a pthread_cancel() that was in progress
- * when pthread_setcancelstate() was called.
+ * The thread must not be canceled while no other thread knows the descriptor, or the descriptor
+ * would leak. So the thread blocks signals. pthread_setcancelstate() is not enough: glibc acts on a
+ * pthread_cancel() that was in progress when pthread_setcancelstate() was called.
  */
 static __attribute__((__noinline__)) int keep_device(void)
 {
@@ -315,7 +317,7 @@ void spawnctl_device_lost(struct device *device, int error)
 		break;
 	case DEVICE_TRANSIENT:
 		locked = spawnctl_inflight_lock();
-		/* A file that is the one at the device's path was opened by this thread just now */
+		/* Only if it is the file at the device's path, which this thread has just opened */
 		if (error != -EBADF && is_of_that_name(device->fd))
 			raw_syscall(SYS_close, device->fd);
 		spawnctl_inflight_remove(device->slot);
@@ -375,8 +377,9 @@ void spawnctl_device_others_in_table(void)
 }
 
 /*
- * A nested fork is made by a signal handler, whose frame is at a lower address. A fork that was
- * left by siglongjmp(3) never calls spawnctl_device_after_fork(), and is forgotten.
+ * A nested fork is made by a signal handler, whose frame is at a lower address. If a handler leaves
+ * a fork by siglongjmp(3), spawnctl_device_after_fork() is never called for that fork. The frame of
+ * the next fork is not lower, so the count starts at 1 again.
  */
 void spawnctl_device_before_fork(void)
 {
@@ -410,8 +413,9 @@ void spawnctl_device_leave_table(void)
 
 /*
  * Close the transient descriptors: the threads for whose spawns they were opened do not exist in
- * this process. A number can be another file's here, if the descriptor was in another thread's
- * own table, or in the parent's table and a child of vfork(2) has called fork(3).
+ * this process. In this process another file can have such a number. Then the descriptor was in the
+ * own table of another thread; or fork(3) was called by a child of vfork(2), and the descriptor was
+ * in the table of that child's parent.
  */
 void spawnctl_device_in_fork(bool table_shared)
 {

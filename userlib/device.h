@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The descriptor of the device that a birth uses.
+ * Descriptors of the device, and which of them is used to make a child.
  */
 #ifndef SPAWNCTL_DEVICE_H
 #define SPAWNCTL_DEVICE_H
@@ -32,14 +32,15 @@ static inline bool device_is_ours(const struct device *device)
 	       (device->from == DEVICE_KEPT || device->from == DEVICE_TRANSIENT);
 }
 
-/** spawnctl_device_given() - take the descriptor of the environment; false if there is none */
+/** spawnctl_device_given() - use the descriptor that the environment names; false if none */
 bool spawnctl_device_given(struct device *device);
 
 /**
- * spawnctl_device_kept() - take the kept descriptor; open it if necessary
+ * spawnctl_device_kept() - use the kept descriptor; open it if necessary
  *
- * Return: 0; 1 if none can be kept here; or a negative errno: that of open(2), that of
- * spawnctl_device_check(), or the one with which the opened device refuses this caller.
+ * Return: 0; 1 if none can be kept open in this descriptor table; or a negative errno: that of
+ * open(2), that of spawnctl_device_check(), or the one with which the opened device refuses this
+ * caller.
  */
 int spawnctl_device_kept(struct device *device);
 
@@ -55,12 +56,12 @@ int spawnctl_device_kept(struct device *device);
 int spawnctl_device_open(struct device *device);
 
 /**
- * spawnctl_device_lost() - the descriptor is closed, or is another file
- * @device: the descriptor; its fd is -1 afterwards
+ * spawnctl_device_lost() - end one use of a descriptor that is closed, or is another file
+ * @device: the descriptor; its fd is -1 afterward
  * @error: the result of spawnctl_device_check()
  *
- * Replaces spawnctl_device_put(). Does not close the file that now has the number, unless it is
- * certainly the file that the library opened.
+ * To be called instead of spawnctl_device_put(). Does not close the file that now has the number,
+ * unless it is certainly the file that the library opened.
  */
 void spawnctl_device_lost(struct device *device, int error);
 
@@ -75,7 +76,7 @@ static inline void spawnctl_device_put(const struct device *device)
 }
 
 /**
- * spawnctl_device_give_up() - the device has failed: do not use the descriptor any more
+ * spawnctl_device_give_up() - end the use of a descriptor through which a call has failed
  * @device: the descriptor
  * @kept_too: close it even if it is the kept one, to free its number
  */
@@ -84,8 +85,9 @@ void spawnctl_device_give_up(const struct device *device, bool kept_too);
 /**
  * spawnctl_device_absence() - whether the device was absent a moment ago
  *
- * With this, programs on a system without the device do not look for it at each spawn. The note
- * expires after a second (ABSENCE_MS), so that a module loaded since then is found.
+ * The library notes that the device is absent, so that a program on a system without the device
+ * does not look for it at each spawn. The note expires after a second (ABSENCE_MS), so that a
+ * module that is loaded later is found.
  *
  * Return: 0, or the negative errno that was noted.
  */
@@ -125,7 +127,7 @@ void spawnctl_device_before_fork(void);
 void spawnctl_device_after_fork(void);
 
 /**
- * spawnctl_device_in_fork() - in the child, which has a copy of the memory
+ * spawnctl_device_in_fork() - called in the child, which has a copy of the memory
  * @table_shared: the child shares the parent's descriptor table. Nothing in it is closed, and no
  *	descriptor is kept in it, because the parent would not learn of either
  */

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The lock is advisory. At worst, a fork that continues without it copies a descriptor that its
- * child's handler does not close. So a thread waits for the lock for a short time only, as the
- * holder may never release it:
+ * The lock is advisory. At worst, a fork that continues without it copies a descriptor that
+ * spawnctl_device_in_fork() does not close in the child. So a thread waits for the lock for a
+ * short time only, as the holder may never release it:
  * - A child of vfork(2) may have been killed while it held the lock in its parent's memory.
- * - A fork may hold the lock while its other handlers wait for a lock that this thread has.
+ * - A fork may hold the lock while other handlers of pthread_atfork(3) wait for a lock that this
+ *   thread has.
  * - The holder may be in another process, if this process is a child for which no handler of
  *   pthread_atfork(3) has run.
  */
@@ -23,7 +24,7 @@ enum { FREE, HELD, AWAITED };
 
 static int state;		/* a futex */
 static unsigned long owner;	/* the thread that holds it, or 0; atomic */
-static pid_t home;		/* the process whose threads take it */
+static pid_t home;		/* the process whose threads use the lock */
 
 /* Each is a descriptor plus 1, or 0 for a free slot; atomic */
 static int in_flight[INFLIGHT_MAX];

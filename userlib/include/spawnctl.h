@@ -29,8 +29,8 @@ extern "C" {
 /**
  * spawnctl_open() - open /dev/spawnctl and check that it is the device
  *
- * The check makes a SPAWN that can only be refused, so a seccomp filter must allow
- * that ioctl.
+ * The check is a SPAWN with an argument that the device always refuses, so a seccomp
+ * filter must allow that ioctl.
  *
  * Async-signal-safe.
  *
@@ -57,14 +57,14 @@ int spawnctl_info(int fd, struct spawnctl_info *info);
 /**
  * spawnctl_limit() - narrow a descriptor permanently, before it is passed on
  * @fd: descriptor of /dev/spawnctl
- * @limit: the limits, see <linux/spawnctl.h>; they apply to everyone who shares the
- *	open file
+ * @limit: the limits, see <linux/spawnctl.h>; they apply to all tasks that share the
+ *	open file description
  *
  * spawnctl_spawn() and the preload library need SPAWNCTL_FLAGS_OF_SPAWN: a spawn that
- * uses one of these flags fails with EPERM if @limit->clone_flags lacks it. Towards
- * @limit->children, a spawn that fails in its child, for example because the program does
- * not exist, counts as one child. A spawn with closefrom can count as two, where a filter
- * refuses close_range(2) and unshare(2).
+ * uses one of these flags fails with EPERM if @limit->clone_flags lacks it. A spawn that
+ * fails in its child, for example because the program does not exist, uses up one child of
+ * @limit->children. A spawn with closefrom can use up two, if a filter refuses
+ * close_range(2) and unshare(2).
  *
  * Async-signal-safe.
  *
@@ -77,8 +77,8 @@ int spawnctl_info(int fd, struct spawnctl_info *info);
 int spawnctl_limit(int fd, const struct spawnctl_limit *limit);
 
 /**
- * SPAWNCTL_FLAGS_OF_SPAWN - flags that the library uses whatever a spawn asks for;
- *	SHARE_FILES is for closefrom and SPAWNCTL_SPAWN_CLOEXEC_DEFAULT
+ * SPAWNCTL_FLAGS_OF_SPAWN - flags that the library itself needs for a spawn. It uses
+ *	SHARE_FILES for closefrom and SPAWNCTL_SPAWN_CLOEXEC_DEFAULT
  */
 #define SPAWNCTL_FLAGS_OF_SPAWN \
 	(SPAWNCTL_WINDOW_MASK | SPAWNCTL_EXEC_MASK | SPAWNCTL_EXEC_KEEP_MASK | \
@@ -112,7 +112,7 @@ pid_t spawnctl_thread(int fd, const struct spawnctl_clone *clone,
 #define SPAWNCTL_STACK_SIZE	(256 * 1024)
 
 /**
- * spawnctl_vfork() - vfork(2) in whose child no handler of the parent can run
+ * spawnctl_vfork() - vfork(2), except that no handler of the parent can run in the child
  * @fd: descriptor of /dev/spawnctl
  *
  * Returns twice, as vfork(2), and with the same rules for the child: it runs on the
@@ -139,14 +139,14 @@ pid_t spawnctl_vfork(int fd) __attribute__((__returns_twice__));
  * which libc relies. The caller's mask and handlers do not change. At no time does a
  * handler of the caller's program run in the child.
  *
- * libc's state in the child is that of _Fork(3): its mutexes and its cache (glibc) have
- * the child's own thread id, and the robust mutex list is empty. Handlers of
+ * libc's state in the child is that of _Fork(3): the thread id that glibc caches, and uses
+ * for its mutexes, is the child's own, and the robust mutex list is empty. Handlers of
  * pthread_atfork(3) do not run. If the caller has other threads, a lock that one of them
  * held, malloc's included, stays locked in the child forever, and the child must use
  * only async-signal-safe functions.
  *
- * Not for a child that shares its parent's memory: there libc's thread id and mutex list
- * are the parent's. Async-signal-safe.
+ * Must not be called in a child that shares its parent's memory: in such a child, libc's
+ * thread id and mutex list are the parent's. Async-signal-safe.
  *
  * Return: 0 in the child; in the caller the child's process id, or -1 with
  * errno.

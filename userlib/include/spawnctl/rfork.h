@@ -17,7 +17,7 @@ extern "C" {
 #define RFMEM		(1 << 5)	/* share the memory */
 #define RFNOWAIT	(1 << 6)	/* the child is not waited for */
 #define RFCFDG		(1 << 12)	/* start with an empty descriptor table */
-#define RFTHREAD	(1 << 13)	/* no effect: a shared descriptor table implies it */
+#define RFTHREAD	(1 << 13)	/* no effect; implied by a shared descriptor table */
 #define RFSIGSHARE	(1 << 14)	/* share the signal actions */
 #define RFLINUXTHPN	(1 << 16)	/* SIGUSR1 at exit instead of SIGCHLD */
 #define RFTSIGZMB	(1 << 19)	/* the signal of RFTSIGFLAGS() at exit */
@@ -25,7 +25,7 @@ extern "C" {
 #define RFTSIGMASK	0xff
 #define RFTSIGNUM(flags)	(((flags) >> RFTSIGSHIFT) & RFTSIGMASK)
 #define RFTSIGFLAGS(signum)	(((signum) & RFTSIGMASK) << RFTSIGSHIFT)
-#define RFSPAWN		(1U << 31)	/* vfork(2), no handler in the child; no other flag */
+#define RFSPAWN		(1U << 31)	/* as vfork(2), no handler in the child; used alone */
 
 /**
  * rfork() - make a process that shares what the flags name, or change this one

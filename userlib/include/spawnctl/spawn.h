@@ -5,7 +5,7 @@
  * Names, meaning and errors are those of glibc's <spawn.h>, with spawnctl_ in place of
  * posix_; only what differs is documented here. Every function returns 0 or an error
  * number, and leaves errno unchanged. All functions are thread-safe, but only one thread
- * at a time may change an object or have it filled in.
+ * at a time may change an object, or call a function that stores results in it.
  */
 #ifndef SPAWNCTL_SPAWN_H
 #define SPAWNCTL_SPAWN_H
@@ -18,7 +18,7 @@
 extern "C" {
 #endif
 
-/** spawnctl_file_actions_t - what the child does to its descriptors, in this order */
+/** spawnctl_file_actions_t - file actions, which the child performs in the order of the list */
 typedef struct spawnctl_file_actions spawnctl_file_actions_t;
 
 /** spawnctl_attr_t - other attributes of the child */
@@ -29,18 +29,18 @@ typedef struct spawnctl_attr spawnctl_attr_t;
  * @SPAWNCTL_BACKEND_ANY: the first of the following that is available
  * @SPAWNCTL_BACKEND_DEVICE: /dev/spawnctl. Implements everything documented here
  * @SPAWNCTL_BACKEND_CLONE3: clone3(2) with CLONE_CLEAR_SIGHAND, as glibc uses it since
- *	2.38. It cannot set a mask at exec: the child unblocks signals just before. A stop
- *	signal that has been sent to the child by then stops it there, and the caller
- *	waits until SIGCONT. Not available under a filter that answers clone3 with
- *	ENOSYS
+ *	2.38. It cannot set a mask at exec: the child unblocks signals just before exec. A
+ *	stop signal that has been sent to the child by then stops the child before exec,
+ *	and the caller waits until SIGCONT. Not available before Linux 5.5, or if a filter
+ *	refuses clone3, for example with ENOSYS
  * @SPAWNCTL_BACKEND_CLONE: clone(2) with every signal blocked. The mask at exec is as
  *	with clone3. The child resets the handlers itself, with one or two system calls
  *	per signal. SPAWNCTL_SPAWN_SETCGROUP and SPAWNCTL_SPAWN_AUTOREAP fail with
  *	EOPNOTSUPP
  *
- * With each of them no handler of the caller runs in the child. clone3 blocks all signals
- * except the synchronous ones in the calling thread, clone blocks all, and both need a few
- * more system calls.
+ * With each backend, no handler of the caller runs in the child. In the calling thread, the
+ * clone3 backend blocks all signals except the synchronous ones, and the clone backend
+ * blocks all. Both need a few more system calls than the device.
  */
 enum spawnctl_backend {
 	SPAWNCTL_BACKEND_ANY,
@@ -57,7 +57,8 @@ enum spawnctl_backend {
  * Makes no child: a call of clone3(2) that cannot succeed shows whether a filter refuses
  * it. See enum spawnctl_backend for what each backend provides.
  *
- * Return: 0, or an error number that tells why what was demanded is not available.
+ * Return: 0, or an error number that tells why the demanded backend or descriptor is not
+ * available.
  */
 int spawnctl_backend(const spawnctl_attr_t *attr, enum spawnctl_backend *backend);
 
@@ -116,7 +117,7 @@ struct spawnctl_failure {
  * @SPAWNCTL_SPAWN_SETSIGIGN: spawnctl_attr_setsigignore()
  * @SPAWNCTL_SPAWN_CLOEXEC_DEFAULT: every descriptor is closed before the program is
  *	executed, except those that are the target of an open or dup2 action. A dup2
- *	action of a descriptor onto itself passes it on
+ *	action of a descriptor onto itself keeps it open in the program
  * @SPAWNCTL_SPAWN_NO_NEW_PRIVS: no_new_privs is set, prctl(2)
  * @SPAWNCTL_SPAWN_AUTOREAP: the child leaves no zombie, sends no SIGCHLD, and is not
  *	waited for; EOPNOTSUPP if the kernel has no CLONE_AUTOREAP
@@ -141,7 +142,7 @@ enum spawnctl_spawn_flags {
  * spawnctl_spawn() - start a program, as posix_spawn(3)
  * @pid: out: the process id of the child, written on success only; or NULL
  * @path: the program
- * @actions: what is done to its descriptors, or NULL
+ * @actions: file actions, or NULL
  * @attr: attributes, or NULL
  * @argv: arguments, ended by NULL; the first is the program's name
  * @envp: environment, ended by NULL
@@ -149,14 +150,15 @@ enum spawnctl_spawn_flags {
  * Through the device a spawn takes two system calls, the child's execve(2) included, and
  * one or a few more for each action, see spawnctl_spawn(3). All signals are blocked in the
  * child until execve(2), which sets the caller's mask, or that of SETSIGMASK. A call that
- * fails leaves no child and no zombie. A failed child is reaped, and the process id of one
- * that succeeds is stored, before a handler of the calling thread can run. The function is
- * not a cancellation point. It uses at most SPAWNCTL_SPAWN_STACK bytes of the caller's
- * stack, including the child's stack, regardless of its arguments.
+ * fails leaves no child and no zombie. By the time a handler of the calling thread can run,
+ * a child that has failed is reaped, and the process id of a child that has executed the
+ * program is stored. The function is not a cancellation point. It uses at most
+ * SPAWNCTL_SPAWN_STACK bytes of the caller's stack, including the child's stack, regardless
+ * of its arguments.
  *
  * Return: 0, or an error number: that of the ioctl, listed in <linux/spawnctl.h>, or of
  * clone(2); that of the failed step, which spawnctl_attr_setfailure() reports; or that of
- * execve(2). A file of unknown format is ENOEXEC.
+ * execve(2). If the file's format is unknown, the error is ENOEXEC, and no shell is tried.
  */
 int spawnctl_spawn(pid_t *pid, const char *path, const spawnctl_file_actions_t *actions,
 		   const spawnctl_attr_t *attr, char *const argv[], char *const envp[]);
@@ -164,8 +166,8 @@ int spawnctl_spawn(pid_t *pid, const char *path, const spawnctl_file_actions_t *
 /**
  * spawnctl_spawnp() - the same, with the program searched for in PATH
  *
- * PATH is the caller's or, if that is not set, /bin:/usr/bin, as in glibc. A name without
- * a slash is ENAMETOOLONG if it is longer than NAME_MAX. A directory of PATH_MAX bytes or
+ * PATH is the caller's or, if that is not set, /bin:/usr/bin, as in glibc. If a name without
+ * a slash is longer than NAME_MAX, the error is ENAMETOOLONG. A directory of PATH_MAX bytes or
  * more is skipped. If the longest "DIRECTORY/NAME" to try takes more than 256 bytes, with its
  * null byte, memory is mapped for the duration of the call, and the calling thread handles
  * no asynchronous signal until it returns; ENOMEM: there is no memory for the mapping.
@@ -251,8 +253,8 @@ int spawnctl_attr_getcgroup(const spawnctl_attr_t *attr, int *fd);
 
 /**
  * spawnctl_attr_setbackend() - demand a backend
- * @backend: the spawn fails if this backend is not available; SPAWNCTL_BACKEND_ANY uses
- *	the best one that is
+ * @backend: the spawn fails if this backend is not available. SPAWNCTL_BACKEND_ANY: use the
+ *	first backend that is available
  *
  * If spawnctl_attr_setdevice() has set no descriptor, the library uses the one that the
  * environment named when the program was started: SPAWNCTL_FD, or the descriptor that
