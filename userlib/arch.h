@@ -26,10 +26,11 @@ static inline void set_sigmask(const unsigned long long *mask)
 }
 
 /*
- * The signals that a thread blocks while it makes system calls that libc would not make in its
- * place: all except the synchronous ones. If the kernel forces a signal (force_sig()) that the
- * thread blocks, the signal kills the process even if it has a handler. A program that emulates
- * system calls through SECCOMP_RET_TRAP and a SIGSYS handler would be killed.
+ * The signals that the library blocks in a thread while it makes system calls that the function of
+ * libc would not make: all except the synchronous ones. If the kernel forces a signal (force_sig())
+ * that the thread blocks, the signal kills the process even if it has a handler. So if SIGSYS were
+ * blocked, a program that emulates system calls through SECCOMP_RET_TRAP and a SIGSYS handler would
+ * be killed.
  */
 #define SPAWNCTL_SIGBIT(sig)	(1ULL << ((sig) - 1))
 #define SPAWNCTL_SIGSET_HELD	(SPAWNCTL_SIGSET_ALL & \

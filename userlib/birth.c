@@ -136,8 +136,8 @@ static long by_clone(struct birth *birth)
 }
 
 /*
- * Make the child by clone3(2) or clone(2). Signals are blocked in the caller until the release,
- * and the child inherits that mask.
+ * Make the child by clone3(2) or clone(2). Signals are blocked in the caller until
+ * spawnctl_birth_release(), and the child inherits that mask.
  */
 static __attribute__((__noinline__)) long by_lower(struct birth *birth)
 {
@@ -145,7 +145,7 @@ static __attribute__((__noinline__)) long by_lower(struct birth *birth)
 
 	if (clone->sig_default & clone->sig_ignore)
 		return -EINVAL;
-	/* The child of clone(2) starts with the caller's handlers, including that of SIGSEGV */
+	/* The child of clone(2) starts with the caller's handlers: block synchronous signals too */
 	if (birth->backend == SPAWNCTL_BACKEND_CLONE)
 		spawnctl_birth_hold_back(birth, SPAWNCTL_SIGSET_ALL);
 	else if (!birth->held)
@@ -190,23 +190,24 @@ static long take_device(struct birth *birth)
 
 /*
  * Whether @error means that the backend is unavailable to this caller regardless of the request.
- * With a cgroup most of these errors may be about the cgroup instead.
+ * The errors that mean this, and their causes:
  *
- *	device		could not be opened, or is another file: remembered for a while, except
- *			for EMFILE and similar errors
- *			EACCES, if returned regardless of the request: a filter, or Landlock;
- *			otherwise it is about the cgroup
- *		opened here:
+ *	device		any error, if the device could not be opened or is another file
+ *			EACCES, if the device returns it regardless of the request: a seccomp
+ *			filter, or Landlock. Any other EACCES refers to the cgroup
+ *		only with a descriptor that the library has opened:
  *			EPERM, ENOSYS: a filter, an LSM, an emulator
- *			EMFILE: no number for the pidfd, because this descriptor has taken it
- *		given:
- *			EPERM and EDQUOT mean that LIMIT has taken something away. They do not
- *			lead to clone(2): where such a descriptor is given, a filter may kill
- *			the program for clone(2)
+ *			EMFILE: this descriptor has taken the last number, and none is left for
+ *			the pidfd
+ *		With a descriptor from the program or the environment, EPERM and EDQUOT mean
+ *		that LIMIT has taken something away. No other backend is tried then: a program
+ *		that has been given such a descriptor may be under a filter that kills it for
+ *		clone(2).
  *	clone3		ENOSYS: a filter, an emulator, before Linux 5.3
+ *			without a cgroup, to which these errors can refer:
  *			EINVAL: no CLONE_CLEAR_SIGHAND, before 5.5
  *			EPERM, EACCES, EOPNOTSUPP: a filter
- *	clone		no backend comes after it
+ *	clone		none, because no backend comes after it
  */
 static bool is_absence(const struct birth *birth, long error)
 {
@@ -228,8 +229,8 @@ static bool is_absence(const struct birth *birth, long error)
 }
 
 /*
- * Whether the absence will last: it is not a shortage of descriptors or memory, and was not
- * caused by another thread.
+ * Whether the device is likely to stay absent, so that spawnctl_device_note_absence() is called. A
+ * shortage of descriptors or memory may pass, and another thread may have closed the descriptor.
  */
 static bool is_lasting(const struct birth *birth, long error)
 {
@@ -240,9 +241,9 @@ static bool is_lasting(const struct birth *birth, long error)
 }
 
 /*
- * A call on @birth->device, or the search for a descriptor, has failed. Both the descriptor of
- * the environment and the kept one may have been closed or replaced. Return: 0 if there is
- * another one to try, else a negative errno.
+ * To be called after a call on @birth->device, or the search for a descriptor, has failed. The
+ * descriptor that the environment names and the kept one may both have been closed or replaced.
+ * Return: 0 if there is another descriptor to try, else a negative errno.
  */
 static long device_failed(struct birth *birth, long error)
 {
@@ -337,8 +338,9 @@ long spawnctl_birth(struct birth *birth)
 }
 
 /*
- * The address for the pidfd is not writable: clone3(2) fails with EFAULT after it has checked all
- * flags, and makes no child. If an emulator makes one nevertheless, that child exits at once.
+ * Find out whether clone3(2) can be used, without making a child: the address for the pidfd is not
+ * writable, so the call fails with EFAULT after it has checked all flags. If an emulator makes a
+ * child nevertheless, that child exits at once.
  */
 static long ask_clone3(void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Make one child, through one of three backends.
+ * Make one child (a birth), through one of three backends.
  */
 #ifndef SPAWNCTL_BIRTH_H
 #define SPAWNCTL_BIRTH_H
@@ -20,8 +20,8 @@
  * @backend: in: the backend demanded, or SPAWNCTL_BACKEND_ANY; out: the backend used
  * @fd: the descriptor demanded, or -1
  * @transient: do not leave a descriptor open
- * @hold_all: signals stay blocked in the caller until the release, unless the child clears
- *	@hold.wanted
+ * @hold_all: signals stay blocked in the caller until spawnctl_birth_release(), unless the child
+ *	clears @hold.wanted
  * @fn: called by the child; its result is the exit status
  * @arg: argument of @fn
  * @device: the descriptor used; its fd is -1 if another backend is used
@@ -32,9 +32,10 @@
  * @started: the child has run
  * @tid: the child's process id, stored before the child runs (device only)
  * @hold: @hold.wanted: signals are still blocked in the caller; @hold.mask: the mask to
- *	restore. With the device, the child sets @hold.wanted until it has executed a
- *	program or ended. With the other backends signals are always held back
- * @held: the library has blocked signals in the caller, until the release
+ *	restore. With the device, the child can change @hold.wanted before it executes a
+ *	program or ends, and so decides whether signals stay blocked. With the other
+ *	backends signals always stay blocked
+ * @held: the library has blocked signals in the caller, until spawnctl_birth_release()
  * @mask: the caller's mask, if @held
  */
 struct birth {
@@ -88,7 +89,7 @@ long spawnctl_birth_begin(struct birth *birth);
  */
 long spawnctl_birth_next(struct birth *birth, long error);
 
-/** spawnctl_birth_hold_back() - block @signals in the caller until the release */
+/** spawnctl_birth_hold_back() - block @signals in the caller until spawnctl_birth_release() */
 void spawnctl_birth_hold_back(struct birth *birth, unsigned long long signals);
 
 /** spawnctl_birth_release() - unblock the signals that are held back in the caller */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Signal setup in the child of a birth, before its own function and before exec. The device has
- * done all of it before its child runs. Compiled with CHILD_CFLAGS, see the Makefile.
+ * Signal setup in the child, before it calls the function of struct birth, and before exec. With
+ * the device there is nothing to do: the kernel has set up the signals before the child runs.
+ * Compiled with CHILD_CFLAGS, see the Makefile.
  */
 #define _GNU_SOURCE
 #include <signal.h>

@@ -26,7 +26,8 @@ struct dirent64_head {
 };
 
 /*
- * The caller reads the failure in the shared memory, and reaps this child before its handlers run
+ * The caller reads the failure in the shared memory, and reaps this child before a handler of the
+ * calling thread runs
  */
 static int fail(struct spawn *spawn, enum spawnctl_step step, long error)
 {
@@ -35,7 +36,7 @@ static int fail(struct spawn *spawn, enum spawnctl_step step, long error)
 	return 127;
 }
 
-/* The number that makes up all of @name, or -1: another file system may be mounted on /proc */
+/* @name as a number; -1 if it has other characters (another file system may be on /proc) */
 static long fd_number(const char *name)
 {
 	long fd = 0;
@@ -71,7 +72,7 @@ static long close_listed(int dir, unsigned int from, unsigned int to)
 	return n < 0 ? n : closed;
 }
 
-/* By close_range(2), or by /proc where a filter or an old kernel does not allow that */
+/* Uses close_range(2), or /proc if a filter refuses close_range(2) or the kernel lacks it */
 __attribute__((__noinline__)) long spawnctl_close_span(unsigned int from, unsigned int to)
 {
 	unsigned int next = from;
@@ -96,7 +97,7 @@ __attribute__((__noinline__)) long spawnctl_close_span(unsigned int from, unsign
 	return ret;
 }
 
-/* Whether an action operates on @fd, a kept descriptor, of which the program does not know */
+/* Whether an action uses @fd, not knowing that the library has opened the device there */
 static bool names(const struct spawn *spawn, int fd)
 {
 	int i;
@@ -113,9 +114,10 @@ static bool names(const struct spawn *spawn, int fd)
 }
 
 /*
- * Close the library's descriptor in the child's own table, if an action could find it. It is
- * close-on-exec, so that without actions nothing can. A transient one has a low number, and an
- * open action can also reach it by a path through /proc/self/fd.
+ * Close the library's descriptor in the child's own table, if an action could use it by mistake.
+ * Without actions nothing can use it, as it is close-on-exec. A kept descriptor is closed only if
+ * an action uses its number. A transient descriptor has a low number, and an open action can also
+ * reach it by a path through /proc/self/fd.
  */
 static void hide_device(const struct spawn *spawn)
 {
@@ -130,9 +132,10 @@ static void hide_device(const struct spawn *spawn)
  * Make the child's own descriptor table, without the descriptors from @first on. Until this has
  * succeeded the table is the parent's, and must not be changed.
  *
- * Whether close_range(2) can be used is found out here and not in the parent: a filter may kill for
- * it, and libc calls it in the child, too. If it cannot be used, unshare(2) copies the whole table.
- * Making another child instead would be visible to the program.
+ * Whether close_range(2) can be used is found out here and not in the parent: a filter may kill the
+ * process that calls it. This is then the child, as with libc, which calls close_range(2) in the
+ * child too. If it cannot be used, unshare(2) copies the whole table. Making another child instead
+ * would be visible to the program.
  */
 static int unshare_table(struct spawn *spawn)
 {
@@ -329,7 +332,7 @@ static int set_attributes(struct spawn *spawn)
 	if (ret < 0)
 		return fail(spawn, SPAWNCTL_STEP_RESETIDS, ret);
 
-	/* With the device, the child has it from birth on */
+	/* With the device, the child has no_new_privs from birth on */
 	if ((attr->flags & SPAWNCTL_SPAWN_NO_NEW_PRIVS) &&
 	    spawn->birth.backend != SPAWNCTL_BACKEND_DEVICE)
 		ret = raw_syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1);
@@ -339,9 +342,9 @@ static int set_attributes(struct spawn *spawn)
 }
 
 /*
- * With the device, a handler of the caller may run as soon as the program is executed. It may
- * look up the child by its process id, and then clear the id. So the child stores the id before
- * exec, and the caller does not store it again.
+ * With the device, a handler of the caller may run as soon as the program is executed. The handler
+ * may read the stored process id of the child, so the child stores the id before exec. The handler
+ * may then clear the stored id, so the caller does not store it again.
  */
 static void publish(struct spawn *spawn)
 {
@@ -400,7 +403,7 @@ static __attribute__((__noinline__)) long search(const struct spawn *spawn)
 	for (;; dir = end + 1) {
 		for (end = dir; *end && *end != ':'; end++)
 			;
-		/* Recheck: another thread may have changed the environment after the measurement */
+		/* Recheck: another thread may have changed PATH since candidate_size() */
 		if (end - dir < PATH_MAX && end - dir + len + 2 <= size) {
 			char *name = candidate + (end - dir);
 

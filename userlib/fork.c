@@ -79,7 +79,7 @@ struct robust_list_head *spawnctl_robust_list(void)
 
 /*
  * The kernel gives the child no robust list. The mutexes on the copied list are the parent's to
- * unlock, so the child registers an empty one.
+ * unlock, so the child registers an empty list.
  */
 void spawnctl_new_robust_list(struct robust_list_head *robust)
 {

@@ -19,7 +19,7 @@ static bool environment_read;
 /* Not checked yet, or found not to be the device; atomic */
 static bool given_in_doubt = true;
 
-/* The decimal number that makes up all of @text up to @end, or -1 */
+/* @text up to @end as a decimal number; -1 if it is empty, too large, or has other characters */
 static int number(const char *text, const char *end)
 {
 	long value = 0;

@@ -8,11 +8,13 @@
 #pragma GCC visibility push(hidden)
 
 /**
- * spawnctl_given_read() - read it before main(): later another thread may change the environment
+ * spawnctl_given_read() - read the environment
+ *
+ * Called before main(), because another thread may change the environment later.
  */
 void spawnctl_given_read(void);
 
-/** spawnctl_given_doubt() - the descriptor is not the device: check it again before the next use */
+/** spawnctl_given_doubt() - have the descriptor checked again before it is used next */
 void spawnctl_given_doubt(void);
 
 #pragma GCC visibility pop

@@ -32,8 +32,8 @@
 #endif
 
 /*
- * dup2(2), as libc calls it: a seccomp filter may not allow dup3(2). Newer architectures have
- * only dup3(2). @fd and @newfd must differ, as dup3(2) refuses equal ones.
+ * Uses dup2(2), as libc does: a seccomp filter may refuse dup3(2). Newer architectures have only
+ * dup3(2). @fd and @newfd must differ, as dup3(2) refuses equal ones.
  */
 static inline long raw_dup2(int fd, int newfd)
 {

@@ -91,8 +91,9 @@ static void before_child(int flags)
 }
 
 /*
- * What the kernel does not do. A child with RFCFDG exits if it cannot close the caller's
- * descriptors, because neither close_range(2) nor /proc is available.
+ * Set up what the kernel does not set up for these flags. A child with RFCFDG exits with status 127
+ * if it cannot close the caller's descriptors, because neither close_range(2) nor /proc is
+ * available.
  */
 static void set_up_child(int flags, struct robust_list_head *robust)
 {
@@ -215,7 +216,7 @@ pid_t rfork_thread(int flags, void *stack, int (*fn)(void *arg), void *arg)
 	};
 	/*
 	 * spawnctl_arch_clone() uses the register in which clone(2) takes the address for the
-	 * thread id, so a child that needs it is made by clone3(2)
+	 * thread id, so a child that needs the address is made by clone3(2)
 	 */
 	set_args(args, flags);
 	/*
@@ -231,7 +232,7 @@ pid_t rfork_thread(int flags, void *stack, int (*fn)(void *arg), void *arg)
 		if (ret == -EINVAL && (flags & RFNOWAIT))
 			ret = -EOPNOTSUPP;
 	}
-	/* If a filter refuses clone3(2): libc in the child then has the parent's thread id */
+	/* Also if a filter refuses clone3(2): then libc in the child has the parent's thread id */
 	if (!(flags & RFNOWAIT) && (!args[2] || ret == -ENOSYS || ret == -EPERM))
 		ret = spawnctl_arch_clone(SYS_clone,
 					  (args[0] & ~(CLONE_CHILD_SETTID |

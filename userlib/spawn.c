@@ -36,17 +36,18 @@ static bool cannot_unshare;
 
 static void name_fd(struct spawn *spawn, int fd)
 {
-	/* @fd can be any int: not all lists have been checked */
+	/* @fd can be any int: glibc's lists can contain unchecked numbers */
 	if (fd >= 0 && (unsigned int)fd >= spawn->first)
 		spawn->first = (unsigned int)fd + 1;
 }
 
 /*
  * Whether the child may start with the parent's descriptor table, and later make its own without
- * the descriptors that are to be closed. It may if no action before that can see the difference.
- * An open action can, by a path through /proc/self/fd, and so can a chdir action. A chdir action
- * that comes first is performed with the parent's table, unless that contains a descriptor that
- * was opened for this spawn: the pidfd or the device.
+ * the descriptors that are to be closed. This is allowed if no action that comes before the closing
+ * can see the difference. An open action can see it, by a path through /proc/self/fd, and so can a
+ * chdir action. Chdir actions at the start of the list are an exception: the child performs them
+ * while it still has the parent's table. The exception does not apply if that table contains a
+ * descriptor that was opened for this spawn: the pidfd or the device.
  */
 static bool may_share(struct spawn *spawn)
 {
@@ -133,7 +134,7 @@ static bool reaped_by_pidfd(int pidfd)
 	do {
 		ret = raw_syscall(SYS_waitid, P_PIDFD, pidfd, NULL, WEXITED | __WALL, NULL);
 	} while (ret == -EINTR);
-	/* Another thread has closed the pidfd. Its number may be another file's: leave it open */
+	/* Another thread has closed the pidfd. Do not close the number: it may be another file's */
 	if (ret == -EBADF)
 		return false;
 	raw_syscall(SYS_close, pidfd);
@@ -146,13 +147,13 @@ static bool reaped_by_pidfd(int pidfd)
 }
 
 /*
- * Reap a child that has failed. Only the SIGCHLD of its end remains. As with libc, a
- * waitpid(-1) in another thread can reap the child first.
+ * Reap a child that has failed. The program still gets the SIGCHLD of the child's end. As with
+ * libc, a waitpid(-1) in another thread can reap the child first.
  *
  * An exit signal of 0 would hide the child from such a waitpid(-1), and exec would set the signal
- * to SIGCHLD again. But a child that is killed before exec would stay a zombie: the program's
- * waitpid() for its id would fail with ECHILD, and no SIGCHLD would be sent. To detect that case
- * takes one more system call per spawn.
+ * to SIGCHLD again. It is not used, because a child that is killed before exec would stay a zombie:
+ * the program's waitpid() for its id would fail with ECHILD, and no SIGCHLD would be sent. To
+ * detect that case would take one more system call per spawn.
  */
 static void reap(const struct spawn *spawn, pid_t pid)
 {
@@ -211,7 +212,7 @@ static size_t candidate_size(const struct spawn *spawn)
 /*
  * Map memory for a path that does not fit on the child's stack: 0 or an error number. No handler
  * of an asynchronous signal, libc's for cancellation included, runs in this thread until the
- * mapping is gone: it could jump out of the call and leak the mapping.
+ * mapping is gone: a handler could jump out of the call and leak the mapping.
  */
 static int map_candidate(struct spawn *spawn)
 {

@@ -125,7 +125,7 @@ struct spawn {
 
 	/*
 	 * @share: the child uses the caller's descriptor table, until it has made its own.
-	 * @closed_span: it has made that without the descriptors from @first on.
+	 * @closed_span: the child has made its own table, without the descriptors from @first on.
 	 */
 	bool share;
 	bool closed_span;

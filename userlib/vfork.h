@@ -13,7 +13,7 @@
 /* What to do after the call; the slot of a transient descriptor is in the bits above */
 enum {
 	VFORK_MASK = 1,		/* in the parent: restore the mask */
-	VFORK_CLOSE = 2,	/* in parent and child: close the first argument */
+	VFORK_CLOSE = 2,	/* in parent and child: close the descriptor args[0] */
 	VFORK_HANDLERS = 4,	/* in the child: reset the handlers, restore the mask */
 	VFORK_SLOT = 8,		/* shift of the slot */
 };

@@ -23,7 +23,7 @@ static const char * const names[] = {
 
 static enum choice choice;
 static bool debug, environment_read;
-/* The next definition of this library's functions is in a sanitizer's runtime */
+/* Leave calls to a sanitizer's runtime: it has the next definition of this library's functions */
 static bool stands_back;
 
 /*
@@ -36,8 +36,8 @@ extern void __attribute__((__weak__)) __msan_init(void);
 extern void __attribute__((__weak__)) __tsan_init(void);
 
 /*
- * A runtime that precedes this library calls our functions instead of libc's, so it sees every
- * call anyway: no reason to stand back
+ * A runtime that precedes this library in the search order sees every call before this library
+ * does, and then calls our functions instead of libc's. So no call has to be left to it.
  */
 static bool sanitizer_is_next(void)
 {

@@ -21,8 +21,8 @@ enum choice {
 /**
  * preload_choice() - the value of SPAWNCTL_BACKEND
  *
- * If that is not set, CHOICE_LIBC where the next definition of this library's functions is in a
- * sanitizer's runtime, which has to see the call.
+ * Return: the choice. If SPAWNCTL_BACKEND is not set, and the next definition of this library's
+ * functions is in a sanitizer's runtime, CHOICE_LIBC, because the runtime has to see the call.
  */
 enum choice preload_choice(void);
 

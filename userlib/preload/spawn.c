@@ -28,8 +28,8 @@ static void set_attr(struct spawnctl_attr *own, const posix_spawnattr_t *attr)
 }
 
 /*
- * Whether libc's own spawn implements everything that the objects ask for. An older libc ignores
- * what it does not know without an error, and leaves descriptors open.
+ * Whether libc's own spawn implements everything that the objects ask for. An older libc silently
+ * ignores what it does not know, and so leaves descriptors open.
  */
 static bool libc_knows(const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attr)
 {
