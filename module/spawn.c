@@ -252,10 +252,9 @@ static void unblock_to(u64 mask)
 }
 
 /*
- * Returns whether the child wants the caller's signals to stay blocked, and if so stores
- * @mask for the caller to restore, and also blocks the signals that block() left out
- * because they were ignored: another thread may have installed a handler for them during
- * the call.
+ * Returns whether the child wants the caller's signals to stay blocked. If it does, stores
+ * @mask for the caller to restore, and blocks the signals that block() left out because
+ * they were ignored: another thread may have installed a handler for them during the call.
  */
 static bool held(struct spawnctl_hold __user *hold, u64 mask,
 		 const struct spawnctl_signals *signals)

@@ -186,8 +186,9 @@ enum spawnctl_limit_flags {
  *
  * LIMIT permanently narrows the open file description behind the descriptor, for
  * all descriptors that share it (through dup(2), fork(2) or SCM_RIGHTS). Afterward
- * a command or flag is allowed only if it was allowed before and is named here. Of
- * @children and the number of children that were still allowed, the smaller applies.
+ * a command or flag is allowed only if it was allowed before and is named here.
+ * @children applies only if it is smaller than the number of children that could
+ * still be made before.
  *
  * If @commands is not given, the commands of the first version of this interface
  * (up to SPAWNCTL_CMD_LIMIT) stay as they are, but those of later versions are
@@ -285,8 +286,8 @@ struct spawnctl_hold {
  * @exec_mask: Signals that are blocked from the child's first successful execve(2)
  *	on, in place of the mask that the child has by then. If the program
  *	gains privileges (a set-user-ID program, or through an LSM; AT_SECURE),
- *	only the signals that are also in the mask that the child has by then are
- *	blocked
+ *	the new mask is the intersection of @exec_mask and the mask that the
+ *	child has by then
  * @sig_default: Signals to reset to their default action even if the caller
  *	ignores them. Signals that the caller catches are always reset
  * @sig_ignore: Signals to ignore
