@@ -36,7 +36,7 @@ static int fail(struct spawn *spawn, enum spawnctl_step step, long error)
 	return 127;
 }
 
-/* @name as a number; -1 if it has other characters (another file system may be on /proc) */
+/* @name as a number; -1 if it is none (".", or another file system is mounted on /proc) */
 static long fd_number(const char *name)
 {
 	long fd = 0;

@@ -53,7 +53,7 @@ static unsigned long long absence;
 
 bool spawnctl_table_shared;
 static bool others_in_table;
-/* Of the thread that holds the lock of inflight.h: how many forks are nested, first fork's frame */
+/* Of the thread that holds the lock of inflight.h: depth of nested forks, frame of the first */
 static unsigned int forks;
 static const char *fork_frame;
 
@@ -413,9 +413,9 @@ void spawnctl_device_leave_table(void)
 
 /*
  * Close the transient descriptors: the threads for whose spawns they were opened do not exist in
- * this process. In this process another file can have such a number. Then the descriptor was in the
- * own table of another thread; or fork(3) was called by a child of vfork(2), and the descriptor was
- * in the table of that child's parent.
+ * this process. In this process the number can belong to another file: the descriptor may have been
+ * in a table that only another thread used; or a child of vfork(2) has called fork(3), and the
+ * descriptor was in the table of that child's parent.
  */
 void spawnctl_device_in_fork(bool table_shared)
 {

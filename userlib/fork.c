@@ -16,7 +16,7 @@
 
 /*
  * glibc registers the address of its cached thread id with the kernel (set_tid_address(2)), and
- * its mutexes use that id: the child's must be stored there. musl registers the address of a
+ * its mutexes use that id: the child's id must be stored there. musl registers the address of a
  * lock, which must not be overwritten.
  */
 #ifdef __GLIBC__

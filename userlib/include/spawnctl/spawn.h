@@ -148,11 +148,13 @@ enum spawnctl_spawn_flags {
  * @envp: environment, ended by NULL
  *
  * Through the device a spawn takes two system calls, the child's execve(2) included, and
- * one or a few more for each action, see spawnctl_spawn(3). All signals are blocked in the
- * child until execve(2), which sets the caller's mask, or that of SETSIGMASK. A call that
- * fails leaves no child and no zombie. By the time a handler of the calling thread can run,
- * a child that has failed is reaped, and the process id of a child that has executed the
- * program is stored. The function is not a cancellation point. It uses at most
+ * one or a few more for each action, see spawnctl_spawn(3). The new program has the caller's
+ * mask, or that of SETSIGMASK. With the device, all signals are blocked in the child until
+ * execve(2).
+ *
+ * A call that fails leaves no child and no zombie. By the time a handler of the calling
+ * thread can run, a child that has failed is reaped, and the process id of a child that has
+ * executed the program is stored. The function is not a cancellation point. It uses at most
  * SPAWNCTL_SPAWN_STACK bytes of the caller's stack, including the child's stack, regardless
  * of its arguments.
  *
@@ -208,7 +210,7 @@ int spawnctl_file_actions_addtcsetpgrp(spawnctl_file_actions_t *actions, int tcf
 
 /*
  * Attributes. A value takes effect only if its flag is set. Setters return EINVAL for a value
- * that can never be valid. Getters do not fail.
+ * that can never be valid, or EBADF if it is a descriptor. Getters do not fail.
  */
 
 /** spawnctl_attr_init() - make attributes: no flags, all values 0 */
