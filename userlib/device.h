@@ -104,7 +104,7 @@ void spawnctl_device_note_absence(int error);
  *
  * Makes no ioctl other than SPAWN.
  *
- * Return: 0, -EBADF or -ENOTTY.
+ * Return: 0, -EBADF, -ENOTTY, or the negative errno with which a filter answers newfstatat(2).
  */
 int spawnctl_device_check(int fd, int *refusal);
 

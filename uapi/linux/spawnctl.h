@@ -20,10 +20,11 @@
  * Signal sets are 64-bit masks in which bit (n - 1) stands for signal n, as in
  * the Sig lines of /proc/PID/status.
  *
- * A call that fails has made no child and has changed nothing, with two
+ * A call that fails has made no child and has changed nothing, with three
  * exceptions. SPAWN and FORK may have stored -1 at the address in @pidfd of struct
  * spawnctl_clone. SPAWN may have written @mask of struct spawnctl_hold, with the
- * value that it had.
+ * value that it had. INFO that fails with EFAULT may have written a part of its
+ * struct.
  *
  * The checks that depend only on the caller, the descriptor and the command come
  * before the struct is read. So a caller can test for their EACCES and EPERM with

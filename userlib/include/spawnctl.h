@@ -3,8 +3,8 @@
  * libspawnctl: start a process from any program, safely and fast, through
  * /dev/spawnctl.
  *
- * Every function is thread-safe and keeps no state: it works on the descriptor that
- * it is given. On failure a function returns -1 and sets errno. On success it leaves
+ * Every function is thread-safe and works on the descriptor that it is given, not on one
+ * that the library has opened before. On failure a function returns -1 and sets errno. On success it leaves
  * errno unchanged, except that the child of spawnctl_vfork() may change it. All
  * functions also pass on the errors of the ioctls, which <linux/spawnctl.h> lists.
  */
