@@ -244,22 +244,6 @@ u64 spawnctl_grant_id(struct file *file)
 	return grant_of(file)->id;
 }
 
-/**
- * spawnctl_grant_statistics() - whether @file lets the caller read the statistics
- * @file: an open file of the device
- *
- * The statistics are system-wide. So a filtered caller may not read them, even with a
- * descriptor that SPAWNCTL_LIMIT_FILTERED allows it to use.
- *
- * Return: 0, -EACCES or -EPERM.
- */
-int spawnctl_grant_statistics(struct file *file)
-{
-	if (spawnctl_caller_is_filtered())
-		return -EACCES;
-	return caller_refusal(READ_ONCE(grant_of(file)->in_force) & SPAWNCTL_LIMIT_FILTERED);
-}
-
 bool spawnctl_grant_allow_filtered(void)
 {
 	return READ_ONCE(allow_filtered);

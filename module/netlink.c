@@ -232,8 +232,9 @@ static int may_read(const struct netlink_callback *cb)
 	/* This runs in the sender's context, so fget() uses the sender's descriptor table */
 	file = fget(nla_get_s32(descriptor));
 	ret = -EBADF;
+	/* Refused to a filtered caller even if SPAWNCTL_LIMIT_FILTERED allows it @file */
 	if (file && spawnctl_is_device(file))
-		ret = spawnctl_grant_statistics(file);
+		ret = spawnctl_caller_is_filtered() ? -EACCES : 0;
 	if (file)
 		fput(file);
 	if (ret == -EBADF)

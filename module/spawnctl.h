@@ -75,7 +75,6 @@ int spawnctl_grant_take(struct file *file, unsigned int nr, struct spawnctl_clon
 void spawnctl_grant_settle(struct file *file, bool born);
 void spawnctl_grant_info(struct file *file, struct spawnctl_info *info);
 u64 spawnctl_grant_id(struct file *file);
-int spawnctl_grant_statistics(struct file *file);
 bool spawnctl_caller_is_filtered(void);
 bool spawnctl_grant_allow_filtered(void);
 long spawnctl_limit(struct file *file, void *arg);

@@ -13,6 +13,7 @@
 #include <spawnctl/rfork.h>
 #include <spawnctl/spawn.h>
 #include <stdbool.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/time.h>
@@ -478,6 +479,52 @@ TEST_F(descriptor, preload_many_at_a_time)
 	EXPECT_EQ(0, run_self(NULL, "--many", NULL)) TH_LOG("%.2000s", said);
 }
 
+static void hide_device(void)
+{
+	unshare(CLONE_NEWNS);
+	mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
+	mount("/dev/null", "/dev/spawnctl", NULL, MS_BIND, NULL);
+}
+
+static int name_is_anothers(void)
+{
+	pid_t pid;
+
+	CHECK(!posix_spawn(&pid, "/bin/true", NULL, NULL, true_argv, environ));
+	CHECK(exited_with(pid, 0));
+	CHECK(open_fds() == 3);
+	/* For so long is it remembered that the device is not there */
+	usleep(1100000);
+	pid = vfork();
+	if (!pid)
+		_exit(open_fds() == 3 ? 3 : 4);
+	CHECK(exited_with(pid, 3));
+	return open_fds() != 3;
+}
+
+/* What is at the device's name is opened, found to be another file, and closed */
+TEST_F(descriptor, preload_name_is_anothers)
+{
+	EXPECT_EQ(0, run_self(NULL, "--hidden", hide_device)) TH_LOG("%.2000s", said);
+}
+
+/* A file action finds no descriptor that only the library has opened */
+static int seen_by_a_path(void)
+{
+	posix_spawn_file_actions_t actions;
+	pid_t pid;
+
+	CHECK(!posix_spawn_file_actions_init(&actions));
+	CHECK(!posix_spawn_file_actions_addopen(&actions, 9, "/proc/self/fd/3", O_RDWR, 0));
+	CHECK(posix_spawn(&pid, "/bin/true", &actions, NULL, true_argv, environ) == ENOENT);
+	return 0;
+}
+
+TEST_F(descriptor, preload_not_seen_by_a_path)
+{
+	EXPECT_EQ(0, run_self("device", "--path", NULL)) TH_LOG("%.2000s", said);
+}
+
 static int run_mode(const char *mode)
 {
 	if (!strcmp(mode, "--workers"))
@@ -488,6 +535,10 @@ static int run_mode(const char *mode)
 		return jumping(scaled(6000, 300, "jumps"));
 	if (!strcmp(mode, "--taken"))
 		return number_taken();
+	if (!strcmp(mode, "--hidden"))
+		return name_is_anothers();
+	if (!strcmp(mode, "--path"))
+		return seen_by_a_path();
 	if (!strcmp(mode, "--many"))
 		return many_at_a_time();
 	return closed_by_a_thread(scaled(2000, 100, "calls of each kind"));

@@ -32,6 +32,11 @@ static int spawn_true(const spawnctl_attr_t *attr)
 	return error ? error : wait_status(pid);
 }
 
+static void spawn_and_wait(void *arg)
+{
+	spawn_true(NULL);
+}
+
 FIXTURE(device) {
 	spawnctl_attr_t *attr;
 };
@@ -61,6 +66,8 @@ TEST_F(device, is_kept)
 	EXPECT_EQ(FD_CLOEXEC, fcntl(fd, F_GETFD));
 	EXPECT_EQ(0, spawn_true(self->attr));
 	EXPECT_EQ(-1, device_fd(fd + 1));
+	/* The ioctl, and the wait4(2) of this test: nothing is blocked or restored */
+	EXPECT_EQ(2, own_calls(spawn_and_wait, NULL));
 }
 
 /* spawnctl_backend() opens the device again after the program has closed the kept descriptor. */
@@ -185,6 +192,8 @@ static int given(void)
 	return 7;
 }
 
+static bool another;	/* LISTEN_PID is that of another process */
+
 /* Runs this program at @path, with the device as descriptor 3. Returns its exit status */
 static int run_given_as(const char *path, uid_t uid, char *name, char *value)
 {
@@ -201,7 +210,7 @@ static int run_given_as(const char *path, uid_t uid, char *name, char *value)
 			_exit(20);
 		fcntl(fd, F_SETFD, 0);
 		snprintf(text, sizeof(text), "%d", getpid());
-		setenv("LISTEN_PID", strcmp(name, "LISTEN_FDNAMES") ? "1" : text, 1);
+		setenv("LISTEN_PID", another ? "1" : text, 1);
 		setenv("LISTEN_FDS", "2", 1);
 		setenv(name, value, 1);
 		if (uid && setuid(uid))
@@ -254,7 +263,8 @@ TEST_F(device, of_the_environment)
 	EXPECT_EQ(8, run_given("LISTEN_FDNAMES", "eight_of"));
 	EXPECT_EQ(8, run_given("LISTEN_FDNAMES", "a:b:spawnctl"));
 	/* LISTEN_PID is another process's */
-	EXPECT_EQ(8, run_given("LISTEN_FDNAMES_", "spawnctl"));
+	another = true;
+	EXPECT_EQ(8, run_given("LISTEN_FDNAMES", "spawnctl"));
 }
 
 /* A caller whose ioctl a filter answers with 0 does not go on as the child. */
@@ -577,8 +587,7 @@ TEST_F(device, only_spawn_is_let_through)
 	EXPECT_EQ(SIGSYS, wait_status(pid) & 0x7f);
 }
 
-/* No other device of the same major number is taken for this one, whatever it answers. */
-TEST_F(device, other_devices)
+static void none_is_ours(struct __test_metadata *_metadata, spawnctl_attr_t *attr)
 {
 	struct dirent *entry;
 	unsigned int tried = 0;
@@ -596,14 +605,31 @@ TEST_F(device, other_devices)
 		fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 		if (fd < 0)
 			continue;
-		ASSERT_EQ(0, spawnctl_attr_setdevice(self->attr, fd));
-		EXPECT_EQ(ENOTTY, spawn_true(self->attr))
+		ASSERT_EQ(0, spawnctl_attr_setdevice(attr, fd));
+		EXPECT_EQ(ENOTTY, spawn_true(attr))
 			TH_LOG("/dev/%s", entry->d_name);
 		close(fd);
 		tried++;
 	}
 	closedir(dir);
 	EXPECT_LT(0U, tried);
+}
+
+/*
+ * Another device with the same major number is never taken for ours, whatever it answers,
+ * also if the name of ours is hidden, so that nothing can be compared with it.
+ */
+TEST_F(device, other_devices)
+{
+	none_is_ours(_metadata, self->attr);
+	ASSERT_EQ(0, unshare(CLONE_NEWNS));
+	ASSERT_EQ(0, mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	ASSERT_EQ(0, mount("/dev/null", "/dev/spawnctl", NULL, MS_BIND, NULL));
+	none_is_ours(_metadata, self->attr);
+	ASSERT_EQ(0, umount("/dev/spawnctl"));
+	/* As ours answers a caller that LIMIT or a filter refuses */
+	ASSERT_EQ(0, filter(SYS_ioctl, SECCOMP_RET_ERRNO | EPERM));
+	none_is_ours(_metadata, self->attr);
 }
 
 /* If a filter denies ioctl(2) with EPERM, a spawn falls back to clone3. */
@@ -636,11 +662,6 @@ TEST_F(device, name_is_anothers)
 	ASSERT_EQ(0, mount("tmpfs", "/dev", "tmpfs", 0, NULL));
 	ASSERT_EQ(0, mkdir("/dev/spawnctl", 0700));
 	is_absent(_metadata, self->attr, EISDIR);
-}
-
-static void spawn_and_wait(void *arg)
-{
-	spawn_true(NULL);
 }
 
 /*

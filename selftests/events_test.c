@@ -216,6 +216,7 @@ TEST_F(events, a_pid_namespace)
 	status = wait_status(outer);
 	EXPECT_TRUE(is_exit(status, 0));
 	ASSERT_EQ(1, genl_event(&self->genl, &seen, PATIENT));
+	EXPECT_EQ((uint64_t)outer, seen.number[SPAWNCTL_A_EVENT_PID]);
 	EXPECT_EQ((uint64_t)outer, seen.number[SPAWNCTL_A_EVENT_TGID]);
 	EXPECT_LT((uint64_t)outer, seen.number[SPAWNCTL_A_EVENT_CHILD]);
 }
@@ -251,6 +252,7 @@ TEST_F_TIMEOUT(events, none_is_lost, 240)
 		.count = scaled(100000, 1000, "spawns with a listener") / 4,
 	};
 	int room = 8 << 20, i, ret;
+	struct { uint64_t thread, time; } latest[4] = { { 0 } };
 	uint64_t got, last = 0;
 	pthread_t threads[4];
 	struct seen seen;
@@ -267,6 +269,13 @@ TEST_F_TIMEOUT(events, none_is_lost, 240)
 		if (got)
 			ASSERT_EQ(last + 1, seen.number[SPAWNCTL_A_EVENT_SEQ]);
 		last = seen.number[SPAWNCTL_A_EVENT_SEQ];
+		/* The events of one thread come in their order */
+		for (i = 0; latest[i].thread &&
+			    latest[i].thread != seen.number[SPAWNCTL_A_EVENT_PID]; i++)
+			ASSERT_GT(3, i);
+		latest[i].thread = seen.number[SPAWNCTL_A_EVENT_PID];
+		ASSERT_LE(latest[i].time, seen.number[SPAWNCTL_A_EVENT_TIME]);
+		latest[i].time = seen.number[SPAWNCTL_A_EVENT_TIME];
 	}
 	for (i = 0; i < 4; i++)
 		pthread_join(threads[i], NULL);

@@ -238,6 +238,10 @@ static const struct work works[] = {
 		.bad_pidfd = 1,
 		.count = 2000,
 	},
+	{
+		.what = "opens of the device",
+		.count = 2000,
+	},
 };
 
 static void do_work(struct __test_metadata *_metadata, int fd, const struct work *work,
@@ -252,6 +256,13 @@ static void do_work(struct __test_metadata *_metadata, int fd, const struct work
 	for (i = 0; i < count; i++) {
 		pid_t pid;
 
+		if (!work->command) {
+			int opened = spawnctl_open();
+
+			ASSERT_LE(0, opened);
+			close(opened);
+			continue;
+		}
 		pidfd = -1;
 		pid = start_child(fd, work->command, &clone, work->fn, NULL);
 		if (work->bad_pidfd) {

@@ -109,15 +109,32 @@ TEST_F(mask, none_given)
 	}
 }
 
-/* A call that fails, early, in the middle or late, leaves the caller's mask unchanged */
+static int references(void)
+{
+	FILE *file = fopen("/sys/module/spawnctl/refcnt", "r");
+	int n = -1;
+
+	if (fscanf(file, "%d", &n) != 1)
+		n = -1;
+	fclose(file);
+	return n;
+}
+
+/*
+ * A call that fails, early, in the middle or late, leaves the caller's mask unchanged, holds
+ * the module no longer, and does nothing to the caller's next child.
+ */
 TEST_F(mask, callers_mask_after_failure)
 {
 	static const unsigned long commands[] = { SPAWNCTL_IOC_SPAWN, SPAWNCTL_IOC_FORK };
 	static const __u64 own[] = { 0, SOME, ~UNBLOCKABLE };
 	struct rlimit none = { 0, 4096 }, old;
+	const int held = references();
 	unsigned int i, j;
 	__s32 pidfd;
+	pid_t pid;
 
+	ASSERT_LT(0, held);
 	ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &old));
 	none.rlim_max = old.rlim_max;
 	for (i = 0; i < ARRAY_SIZE(commands) * ARRAY_SIZE(own); i++) {
@@ -139,6 +156,8 @@ TEST_F(mask, callers_mask_after_failure)
 		bad[3].pidfd = 8;
 		bad[4].flags |= SPAWNCTL_CGROUP;
 		bad[4].cgroup = -1;
+		if (command == SPAWNCTL_IOC_SPAWN)
+			bad[4].flags |= SPAWNCTL_EXEC_MASK;
 		bad[5].flags |= SPAWNCTL_PIDFD;
 		bad[5].pidfd = (unsigned long)&pidfd;
 		raw_sigprocmask(SIG_SETMASK, mask, NULL);
@@ -153,8 +172,13 @@ TEST_F(mask, callers_mask_after_failure)
 			EXPECT_EQ(mask, current_mask());
 			EXPECT_EQ(-1, waitpid(-1, NULL, __WALL | WNOHANG));
 			EXPECT_EQ(ECHILD, errno);
+			pid = fork();
+			if (!pid)
+				_exit(current_mask() == mask ? 7 : 8);
+			EXPECT_TRUE(exited_with(pid, 7));
 		}
 		ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &old));
+		EXPECT_EQ(held, references());
 		EXPECT_EQ(-EFAULT, raw_spawn_exit(self->fd, command, (void *)8));
 		EXPECT_EQ(mask, current_mask());
 	}

@@ -508,6 +508,111 @@ TEST_F_TIMEOUT(spawn, errors, 600)
 }
 
 /* PATH is searched as in glibc */
+#define FIFO	"/tmp/spawn_test_fifo"
+
+/* Signals the only other child of the parent, which FIFO holds up, and then lets it go on */
+static void signal_sibling(int sig)
+{
+	char path[64];
+	pid_t parent = getppid(), pid = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", parent, parent);
+	while (!pid) {
+		FILE *children = fopen(path, "r");
+
+		while (fscanf(children, "%d", &pid) == 1 && pid == getpid())
+			pid = 0;
+		fclose(children);
+	}
+	kill(pid, sig);
+	/* A writer for as long as the helper lives; as a reader too it does not wait for one */
+	open(FIFO, O_RDWR);
+	for (;;)
+		pause();
+}
+
+static volatile sig_atomic_t ran;
+
+static void run_handler(int sig)
+{
+	ran++;
+}
+
+/*
+ * A signal that is sent to the child before exec waits for the new program, which ignores,
+ * blocks or dies of it as was asked. The caller's handler never runs for it in the child.
+ */
+TEST_F(spawn, signal_before_exec)
+{
+	char *argv[] = { "true", NULL };
+	sigset_t set;
+	int i;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	unlink(FIFO);
+	ASSERT_EQ(0, mkfifo(FIFO, 0600));
+	EXPECT_EQ(0, spawnctl_file_actions_addopen(self->actions, 9, FIFO, O_RDONLY, 0));
+	EXPECT_EQ(0, spawnctl_attr_setsigmask(self->attr, &set));
+	signal(SIGUSR1, run_handler);
+	for (i = 0; i < 2; i++) {
+		pid_t pid, helper = fork();
+
+		if (!helper)
+			signal_sibling(SIGUSR1);
+		FLAGS(i ? SPAWNCTL_SPAWN_SETSIGMASK : 0);
+		EXPECT_EQ(0, spawnctl_spawn(&pid, "/bin/true", self->actions, self->attr, argv,
+					    environ));
+		EXPECT_EQ(i ? 0 : SIGUSR1, wait_status(pid));
+		kill(helper, SIGKILL);
+		EXPECT_EQ(SIGKILL, wait_status(helper));
+	}
+	EXPECT_EQ(0, ran);
+	unlink(FIFO);
+}
+
+/* Kills all that is in the frozen cgroup, as soon as something is */
+static void kill_frozen(void)
+{
+	char text[16] = "";
+	pid_t pid = 0;
+
+	while (!pid) {
+		int fd = open(CGROUP "/cgroup.procs", O_RDONLY);
+
+		if (read(fd, text, sizeof(text) - 1) > 0)
+			pid = atoi(text);
+		close(fd);
+	}
+	_exit(kill(pid, SIGKILL));
+}
+
+/* A child that is killed before its first instruction is a child nevertheless. */
+TEST_F(spawn, killed_before_it_runs)
+{
+	char *argv[] = { "true", NULL };
+	pid_t pid = -7, helper;
+	int cgroup, freeze;
+
+	if (variant->backend == SPAWNCTL_BACKEND_CLONE)
+		return;
+	ASSERT_TRUE(mkdir(CGROUP, 0755) == 0 || errno == EEXIST);
+	freeze = open(CGROUP "/cgroup.freeze", O_WRONLY | O_CLOEXEC);
+	ASSERT_EQ(1, write(freeze, "1", 1));
+	cgroup = open(CGROUP, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	EXPECT_EQ(0, spawnctl_attr_setcgroup(self->attr, cgroup));
+	FLAGS(SPAWNCTL_SPAWN_SETCGROUP);
+	helper = fork();
+	if (!helper)
+		kill_frozen();
+	EXPECT_EQ(0, spawnctl_spawn(&pid, "/bin/true", NULL, self->attr, argv, environ));
+	EXPECT_EQ(SIGKILL, wait_status(pid));
+	EXPECT_EQ(0, wait_status(helper));
+	close(cgroup);
+	close(freeze);
+	EXPECT_EQ(0, rmdir(CGROUP));
+}
+
 TEST_F(spawn, path)
 {
 	char *argv[] = { "true", NULL }, **none = argv + 1;
@@ -535,6 +640,22 @@ TEST_F(spawn, path)
 	setenv("PATH", big + 1000, 1);
 	big[1000] = '\0';
 	EXPECT_EQ(ENAMETOOLONG, spawnctl_spawnp(&pid, big, NULL, self->attr, argv, none));
+	/* No directory is short enough for a candidate, and yet the name is too long */
+	big[11000] = '\0';
+	setenv("PATH", big + 6000, 1);
+	EXPECT_EQ(ENAMETOOLONG, spawnctl_spawnp(&pid, big, NULL, self->attr, argv, none));
+	/* A path is not searched for */
+	setenv("PATH", "/none", 1);
+	EXPECT_EQ(0, spawnctl_spawnp(&pid, "/bin/true", NULL, self->attr, argv, none));
+	EXPECT_EQ(0, wait_status(pid));
+	/* A candidate that may not be executed does not end the search */
+	ASSERT_EQ(0, mkdir("/tmp/spawn_test", 0755));
+	close(open("/tmp/spawn_test/true", O_CREAT | O_WRONLY, 0644));
+	setenv("PATH", "/tmp/spawn_test:/bin", 1);
+	EXPECT_EQ(0, spawnctl_spawnp(&pid, "true", NULL, self->attr, argv, none));
+	EXPECT_EQ(0, wait_status(pid));
+	unlink("/tmp/spawn_test/true");
+	rmdir("/tmp/spawn_test");
 	/* EACCES for a candidate is returned if no other candidate is found */
 	setenv("PATH", "/etc:/none", 1);
 	EXPECT_EQ(EACCES, spawnctl_spawnp(&pid, "passwd", NULL, self->attr, argv, none));
