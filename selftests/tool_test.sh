@@ -594,6 +594,7 @@ helps() {
 cannot_write() {
 	says 1 'spawnctl: cannot write to the standard output: .*' sh -c 'spawnctl info >/dev/full' &&
 	gives 1 sh -c 'spawnctl info >&-' && gives 1 sh -c 'spawnctl stats >&-' &&
+	gives 1 sh -c 'spawnctl info <&- >&-' &&
 	gives 7 sh -c 'spawnctl run sh -c "exit 7" >&-'
 }
 
