@@ -66,10 +66,21 @@ static struct spawnctl_grant *grant_of(struct file *file)
 	return file->private_data;
 }
 
-/** spawnctl_caller_is_filtered() - whether the caller is under a seccomp filter */
+static bool caller_is_worker(void)
+{
+	return current->flags & (PF_KTHREAD | PF_IO_WORKER | PF_USER_WORKER);
+}
+
+/**
+ * spawnctl_caller_is_filtered() - whether the caller is under a seccomp filter
+ *
+ * A worker thread (io_uring) has the filters that its creator had when the worker was
+ * created, and may lack those that were installed later. So every worker counts as
+ * filtered: otherwise a filtered task could have an older worker act for it.
+ */
 bool spawnctl_caller_is_filtered(void)
 {
-	return seccomp_mode(&current->seccomp) != SECCOMP_MODE_DISABLED;
+	return caller_is_worker() || seccomp_mode(&current->seccomp) != SECCOMP_MODE_DISABLED;
 }
 
 /*
@@ -79,7 +90,7 @@ bool spawnctl_caller_is_filtered(void)
  */
 static int caller_refusal(bool filtered)
 {
-	if (current->flags & (PF_KTHREAD | PF_IO_WORKER | PF_USER_WORKER))
+	if (caller_is_worker())
 		return -EPERM;
 	if (spawnctl_caller_is_filtered() && !filtered && !READ_ONCE(allow_filtered))
 		return -EACCES;

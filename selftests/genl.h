@@ -24,7 +24,8 @@ struct genl {
 	unsigned int ops;	/* number of the family's operations */
 	char told[128];		/* message of the last error */
 	unsigned int about;	/* its offset in the request; 0: not given */
-	bool no_address;	/* send by write(2), without an address */
+	/* Sends in place of sendto(2), if set */
+	ssize_t (*send)(int fd, const void *message, size_t size);
 };
 
 /* A buffer for a request, and the request in it */
@@ -77,9 +78,9 @@ static inline int genl_talk(struct genl *genl, struct genl_request *request,
 
 	if (!dump)
 		request->header->nlmsg_flags |= NLM_F_ACK;
-	if (genl->no_address ?
-	    write(mnl_socket_get_fd(genl->socket), request->header,
-		  request->header->nlmsg_len) < 0 :
+	if (genl->send ?
+	    genl->send(mnl_socket_get_fd(genl->socket), request->header,
+		       request->header->nlmsg_len) < 0 :
 	    mnl_socket_sendto(genl->socket, request->header, request->header->nlmsg_len) < 0)
 		return -errno;
 	for (;;) {
