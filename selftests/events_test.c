@@ -253,7 +253,7 @@ TEST_F_TIMEOUT(events, none_is_lost, 240)
 	};
 	int room = 8 << 20, i, ret;
 	struct { uint64_t thread, time; } latest[4] = { { 0 } };
-	uint64_t got, last = 0;
+	uint64_t got, last = 0, thread;
 	pthread_t threads[4];
 	struct seen seen;
 
@@ -270,10 +270,10 @@ TEST_F_TIMEOUT(events, none_is_lost, 240)
 			ASSERT_EQ(last + 1, seen.number[SPAWNCTL_A_EVENT_SEQ]);
 		last = seen.number[SPAWNCTL_A_EVENT_SEQ];
 		/* The events of one thread come in their order */
-		for (i = 0; latest[i].thread &&
-			    latest[i].thread != seen.number[SPAWNCTL_A_EVENT_PID]; i++)
+		thread = seen.number[SPAWNCTL_A_EVENT_PID];
+		for (i = 0; latest[i].thread && latest[i].thread != thread; i++)
 			ASSERT_GT(3, i);
-		latest[i].thread = seen.number[SPAWNCTL_A_EVENT_PID];
+		latest[i].thread = thread;
 		ASSERT_LE(latest[i].time, seen.number[SPAWNCTL_A_EVENT_TIME]);
 		latest[i].time = seen.number[SPAWNCTL_A_EVENT_TIME];
 	}

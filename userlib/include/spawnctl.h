@@ -4,9 +4,9 @@
  * /dev/spawnctl.
  *
  * Every function is thread-safe and works on the descriptor that it is given, not on one
- * that the library has opened before. On failure a function returns -1 and sets errno. On success it leaves
- * errno unchanged, except that the child of spawnctl_vfork() may change it. All
- * functions also pass on the errors of the ioctls, which <linux/spawnctl.h> lists.
+ * that the library has opened before. On failure a function returns -1 and sets errno. On
+ * success it leaves errno unchanged, except that the child of spawnctl_vfork() may change
+ * it. All functions also pass on the errors of the ioctls, which <linux/spawnctl.h> lists.
  */
 #ifndef SPAWNCTL_H
 #define SPAWNCTL_H
