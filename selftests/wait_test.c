@@ -409,6 +409,7 @@ static int start_sleeper(struct sleeper *sleeper, pthread_t *thread)
 {
 	struct epoll_event event = { .events = EPOLLIN };
 
+	sleeper->ret = 0;
 	sleeper->epoll = epoll_create1(EPOLL_CLOEXEC);
 	sleeper->wake = eventfd(0, EFD_CLOEXEC);
 	if (epoll_ctl(sleeper->epoll, EPOLL_CTL_ADD, sleeper->wake, &event) ||
@@ -466,6 +467,9 @@ static void barrage(struct __test_metadata *_metadata, int fd, struct spawnctl_c
 	EXPECT_EQ(0, barrage.failed);
 	EXPECT_EQ(clone->window_mask & ~UNBLOCKABLE, barrage.own.blocked);
 	EXPECT_EQ(signals & clone->window_mask, barrage.own.shared_pending & signals);
+	/* A thread that was woken, but has not run yet, would find the event first */
+	while (!READ_ONCE(sleeper.ret) && !one_is_in_epoll())
+		raw_sleep_us(1000);
 	ASSERT_EQ(8, write(sleeper.wake, &(__u64){ 1 }, 8));
 	ASSERT_EQ(0, pthread_join(thread, NULL));
 	EXPECT_EQ(expected, sleeper.ret);
