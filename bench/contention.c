@@ -135,7 +135,7 @@ static void *fault_pages(void *arg)
 	return NULL;
 }
 
-/* One round in which this thread spawns by who, or not at all */
+/* One round, in which this thread spawns through the contender in @who, or not at all */
 static void fault_round(void)
 {
 	pthread_t thread[FAULTERS];

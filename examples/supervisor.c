@@ -9,8 +9,8 @@
  *	setpriv --reuid 1000 --clear-groups client /run/spawner id
  *
  * The client makes the children, as itself: they have its user, filters, namespaces and
- * limits, and nothing of the supervisor's. So a descriptor can be given to anyone who may
- * have that many processes, and it does not matter who else receives it in the end.
+ * limits, and nothing of the supervisor's. So the supervisor can give a descriptor to any user
+ * that may run that many processes. It does no harm if that user passes it on.
  */
 #define _GNU_SOURCE
 #include <stdio.h>

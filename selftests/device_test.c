@@ -6,18 +6,17 @@
 #include "spawnctl_test.h"
 
 #include <dirent.h>
-#include <sched.h>
 #include <spawnctl/rfork.h>
 #include <spawnctl/spawn.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include "filter.h"
+#include "mounts.h"
 #include "own_calls.h"
 
 extern char **environ;
@@ -326,21 +325,41 @@ TEST_F(device, clone3_is_refused)
 	}
 }
 
-/* Under a filter that denies close_range(2), closefrom works another way. */
-TEST_F(device, no_close_range)
+/* Opens 100 descriptors, and makes a list with closefrom(3) */
+static void many_descriptors(spawnctl_file_actions_t **actions)
 {
-	spawnctl_file_actions_t *actions;
-	char *argv[] = { "sh", "-c", "set -- /proc/self/fd/*; [ $# -le 4 ]", NULL };
-	char *sleeper[] = { "sleep", "100", NULL };
-	const struct timespec now = { 0 };
-	sigset_t set;
-	pid_t pid;
 	int i;
 
 	for (i = 0; i < 100; i++)
 		dup(0);
-	spawnctl_file_actions_init(&actions);
-	spawnctl_file_actions_addclosefrom(actions, 3);
+	spawnctl_file_actions_init(actions);
+	spawnctl_file_actions_addclosefrom(*actions, 3);
+}
+
+/* Three new programs have the standard descriptors alone, and no other child is left */
+static void close_from_3(struct __test_metadata *_metadata, spawnctl_file_actions_t *actions)
+{
+	char *argv[] = { "sh", "-c", "set -- /proc/self/fd/*; [ $# -le 4 ]", NULL };
+	pid_t pid;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		EXPECT_EQ(0, spawnctl_spawn(&pid, "/bin/sh", actions, NULL, argv, environ));
+		EXPECT_EQ(0, wait_status(pid));
+	}
+	EXPECT_EQ(-1, waitpid(-1, NULL, __WALL));
+}
+
+/* Under a filter that denies close_range(2), closefrom works another way. */
+TEST_F(device, no_close_range)
+{
+	spawnctl_file_actions_t *actions;
+	char *sleeper[] = { "sleep", "100", NULL };
+	const struct timespec now = { 0 };
+	sigset_t set;
+	pid_t pid;
+
+	many_descriptors(&actions);
 	ASSERT_EQ(0, filter(436, SECCOMP_RET_ERRNO | ENOSYS));
 	/* The fallback makes no second child, not even the first time: no SIGCHLD comes */
 	sigemptyset(&set);
@@ -350,11 +369,7 @@ TEST_F(device, no_close_range)
 	EXPECT_EQ(-1, sigtimedwait(&set, NULL, &now));
 	kill(pid, SIGKILL);
 	wait_status(pid);
-	for (i = 0; i < 3; i++) {
-		EXPECT_EQ(0, spawnctl_spawn(&pid, "/bin/sh", actions, NULL, argv, environ));
-		EXPECT_EQ(0, wait_status(pid));
-	}
-	EXPECT_EQ(-1, waitpid(-1, NULL, __WALL));
+	close_from_3(_metadata, actions);
 	spawnctl_file_actions_destroy(actions);
 }
 
@@ -362,21 +377,11 @@ TEST_F(device, no_close_range)
 TEST_F(device, no_table_can_be_made)
 {
 	spawnctl_file_actions_t *actions;
-	char *argv[] = { "sh", "-c", "set -- /proc/self/fd/*; [ $# -le 4 ]", NULL };
-	pid_t pid;
-	int i;
 
-	for (i = 0; i < 100; i++)
-		dup(0);
-	spawnctl_file_actions_init(&actions);
-	spawnctl_file_actions_addclosefrom(actions, 3);
+	many_descriptors(&actions);
 	ASSERT_EQ(0, filter(436, SECCOMP_RET_ERRNO | EPERM));
 	ASSERT_EQ(0, filter(SYS_unshare, SECCOMP_RET_ERRNO | EPERM));
-	for (i = 0; i < 3; i++) {
-		EXPECT_EQ(0, spawnctl_spawn(&pid, "/bin/sh", actions, NULL, argv, environ));
-		EXPECT_EQ(0, wait_status(pid));
-	}
-	EXPECT_EQ(-1, waitpid(-1, NULL, __WALL));
+	close_from_3(_metadata, actions);
 	spawnctl_file_actions_destroy(actions);
 }
 
@@ -573,9 +578,7 @@ TEST_F(device, only_spawn_is_let_through)
 	ASSERT_EQ(0, spawnctl_limit(fd, &limit));
 	EXPECT_EQ(0, run_with(fd, "--taken"));
 	/* The same with the name hidden, as in a sandbox */
-	ASSERT_EQ(0, unshare(CLONE_NEWNS));
-	ASSERT_EQ(0, mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
-	ASSERT_EQ(0, mount("/dev/null", "/dev/spawnctl", NULL, MS_BIND, NULL));
+	ASSERT_EQ(0, hide_device());
 	EXPECT_EQ(0, run_with(fd, "--taken"));
 	/* The control: the filter kills a process that calls INFO. */
 	pid = fork();
@@ -622,9 +625,7 @@ static void none_is_ours(struct __test_metadata *_metadata, spawnctl_attr_t *att
 TEST_F(device, other_devices)
 {
 	none_is_ours(_metadata, self->attr);
-	ASSERT_EQ(0, unshare(CLONE_NEWNS));
-	ASSERT_EQ(0, mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
-	ASSERT_EQ(0, mount("/dev/null", "/dev/spawnctl", NULL, MS_BIND, NULL));
+	ASSERT_EQ(0, hide_device());
 	none_is_ours(_metadata, self->attr);
 	ASSERT_EQ(0, umount("/dev/spawnctl"));
 	/* As ours answers a caller that LIMIT or a filter refuses */
@@ -653,9 +654,7 @@ TEST_F(device, ioctl_is_eperm)
 /* Another file at the device's name counts as an absent device. */
 TEST_F(device, name_is_anothers)
 {
-	ASSERT_EQ(0, unshare(CLONE_NEWNS));
-	ASSERT_EQ(0, mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
-	ASSERT_EQ(0, mount("/dev/null", "/dev/spawnctl", NULL, MS_BIND, NULL));
+	ASSERT_EQ(0, hide_device());
 	is_absent(_metadata, self->attr, ENOTTY);
 	ASSERT_EQ(0, umount("/dev/spawnctl"));
 	/* A container gets a directory there if its host has no such node */
@@ -672,8 +671,7 @@ TEST_F(device, comes_later)
 {
 	unsigned int ms = 0;
 
-	ASSERT_EQ(0, unshare(CLONE_NEWNS));
-	ASSERT_EQ(0, mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	ASSERT_EQ(0, own_mounts());
 	ASSERT_EQ(0, mount("tmpfs", "/dev", "tmpfs", 0, NULL));
 	EXPECT_EQ(4, own_calls(spawn_and_wait, NULL));
 	EXPECT_EQ(0, spawn_true(NULL));

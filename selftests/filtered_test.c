@@ -447,16 +447,11 @@ TEST_F(parameter, is_roots_to_set)
 /* Opens @path through the ring; in an io_uring worker if @flags has IOSQE_ASYNC */
 static int ring_open(struct ring *ring, const char *path, unsigned int flags)
 {
-	unsigned int head = *ring->cq_head;
-
 	ring->sqes[0] = (struct io_uring_sqe){
 		.opcode = IORING_OP_OPENAT, .flags = flags, .fd = AT_FDCWD,
 		.addr = (uintptr_t)path, .open_flags = O_RDWR | O_CLOEXEC,
 	};
-	if (ring_submit(ring, 1, 1))
-		return -1000;
-	__atomic_store_n(ring->cq_head, head + 1, __ATOMIC_RELEASE);
-	return ring->cqes[head & *ring->cq_mask].res;
+	return ring_result(ring);
 }
 
 /*

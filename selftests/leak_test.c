@@ -128,7 +128,7 @@ static void measure(struct __test_metadata *_metadata, struct usage *usage)
 	usage->files = number_in("/proc/sys/fs/file-nr", "");
 	usage->kernel_stack = number_in("/proc/meminfo", "KernelStack:");
 	usage->page_tables = number_in("/proc/meminfo", "PageTables:");
-	usage->references = number_in("/sys/module/spawnctl/refcnt", "");
+	usage->references = module_references();
 	/* Global counters; each CPU holds back a difference below 64 */
 	ASSERT_LE(0, usage->files);
 	ASSERT_LT(0, usage->kernel_stack);

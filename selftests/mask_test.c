@@ -109,17 +109,6 @@ TEST_F(mask, none_given)
 	}
 }
 
-static int references(void)
-{
-	FILE *file = fopen("/sys/module/spawnctl/refcnt", "r");
-	int n = -1;
-
-	if (fscanf(file, "%d", &n) != 1)
-		n = -1;
-	fclose(file);
-	return n;
-}
-
 /*
  * A call that fails, early, in the middle or late, leaves the caller's mask unchanged, holds
  * the module no longer, and does nothing to the caller's next child.
@@ -129,7 +118,7 @@ TEST_F(mask, callers_mask_after_failure)
 	static const unsigned long commands[] = { SPAWNCTL_IOC_SPAWN, SPAWNCTL_IOC_FORK };
 	static const __u64 own[] = { 0, SOME, ~UNBLOCKABLE };
 	struct rlimit none = { 0, 4096 }, old;
-	const int held = references();
+	const int held = module_references();
 	unsigned int i, j;
 	__s32 pidfd;
 	pid_t pid;
@@ -178,7 +167,7 @@ TEST_F(mask, callers_mask_after_failure)
 			EXPECT_TRUE(exited_with(pid, 7));
 		}
 		ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &old));
-		EXPECT_EQ(held, references());
+		EXPECT_EQ(held, module_references());
 		EXPECT_EQ(-EFAULT, raw_spawn_exit(self->fd, command, (void *)8));
 		EXPECT_EQ(mask, current_mask());
 	}

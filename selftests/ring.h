@@ -59,4 +59,15 @@ static inline int ring_submit(struct ring *ring, unsigned int n, unsigned int wa
 		       wait ? IORING_ENTER_GETEVENTS : 0, NULL, 0) == (long)n ? 0 : -1;
 }
 
+/* Submits ring->sqes[0] alone and waits for its result; -1000 if it was not accepted */
+static inline int ring_result(struct ring *ring)
+{
+	unsigned int head = *ring->cq_head;
+
+	if (ring_submit(ring, 1, 1))
+		return -1000;
+	__atomic_store_n(ring->cq_head, head + 1, __ATOMIC_RELEASE);
+	return ring->cqes[head & *ring->cq_mask].res;
+}
+
 #endif /* RING_H */

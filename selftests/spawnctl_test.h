@@ -172,6 +172,19 @@ static inline long exec_pending(int fd)
 	return ioctl(fd, SPAWNCTL_IOC_INFO, &info) ? -1 : (long)info.exec_pending;
 }
 
+/* How many references to the module there are, or -1 */
+static inline int module_references(void)
+{
+	FILE *file = fopen("/sys/module/spawnctl/refcnt", "r");
+	int n = -1;
+
+	if (file && fscanf(file, "%d", &n) != 1)
+		n = -1;
+	if (file)
+		fclose(file);
+	return n;
+}
+
 /* The program that the tests' children execute: program.c, in the directory of the tests */
 static char program_path[PATH_MAX];
 

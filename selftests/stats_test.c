@@ -438,6 +438,27 @@ TEST_F(stats, who_may_read)
 	EXPECT_EQ(-EACCES, genl_stats(&self->genl, other, &now));
 }
 
+/*
+ * Another process, which opens the device for itself, and a child of it whose exec mask is
+ * pending until hold[1] is closed. Returns the process, or -1.
+ */
+static pid_t start_pending(int fd, int hold[2])
+{
+	struct spawnctl_clone clone = {
+		.size = sizeof(clone), .flags = SPAWNCTL_EXEC_KEEP_MASK, .exit_signal = SIGCHLD,
+	};
+	pid_t pid = pipe(hold) ? -1 : fork();
+
+	if (!pid) {
+		close(hold[1]);
+		spawnctl_thread(spawnctl_open(), &clone, wait_for_end, &hold[0]);
+		_exit(0);
+	}
+	while (pid > 0 && exec_pending(fd) != 1)
+		usleep(1000);
+	return pid;
+}
+
 static struct ring ring;
 static unsigned int ring_flags;
 
@@ -449,20 +470,17 @@ static ssize_t send_by_ring(int fd, const void *message, size_t size)
 		.msg_name = &kernel, .msg_namelen = sizeof(kernel),
 		.msg_iov = &piece, .msg_iovlen = 1,
 	};
-	unsigned int head = *ring.cq_head;
-	ssize_t ret;
+	int ret;
 
 	ring.sqes[0] = (struct io_uring_sqe){
 		.opcode = IORING_OP_SENDMSG, .flags = ring_flags, .fd = fd,
 		.addr = (uintptr_t)&header, .len = 1,
 	};
-	if (ring_submit(&ring, 1, 1))
-		return -1;
-	__atomic_store_n(ring.cq_head, head + 1, __ATOMIC_RELEASE);
-	ret = ring.cqes[head & *ring.cq_mask].res;
-	if (ret < 0)
-		errno = -ret;
-	return ret < 0 ? -1 : ret;
+	ret = ring_result(&ring);
+	if (ret >= 0)
+		return ret;
+	errno = -ret;
+	return -1;
 }
 
 /*
@@ -471,21 +489,13 @@ static ssize_t send_by_ring(int fd, const void *message, size_t size)
  */
 TEST_F(stats, worker_of_a_filtered_process)
 {
-	struct spawnctl_clone clone = { .size = sizeof(clone), .flags = SPAWNCTL_EXEC_KEEP_MASK };
 	struct told_info told;
 	struct counts now;
 	int hold[2];
 	pid_t pid;
 
-	ASSERT_EQ(0, pipe(hold));
-	pid = fork();
-	if (!pid) {
-		close(hold[1]);
-		spawnctl_thread(self->fd, &clone, wait_for_end, &hold[0]);
-		_exit(0);
-	}
-	while (exec_pending(self->fd) != 1)
-		usleep(1000);
+	pid = start_pending(self->fd, hold);
+	ASSERT_LT(0, pid);
 	ASSERT_EQ(0, ring_setup(&ring));
 	self->genl.send = send_by_ring;
 	ASSERT_EQ(0, setresuid(UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED));
@@ -518,22 +528,8 @@ TEST_F(stats, filtered_caller_learns_nothing_of_others)
 	int hold[2];
 	pid_t pid;
 
-	/* A child of another process, whose exec mask is pending */
-	ASSERT_EQ(0, pipe(hold));
-	pid = fork();
-	ASSERT_LE(0, pid);
-	if (!pid) {
-		struct spawnctl_clone clone = {
-			.size = sizeof(clone), .flags = SPAWNCTL_EXEC_KEEP_MASK,
-			.exit_signal = SIGCHLD,
-		};
-
-		close(hold[1]);
-		spawnctl_thread(spawnctl_open(), &clone, wait_for_end, &hold[0]);
-		_exit(0);
-	}
-	while (exec_pending(self->fd) != 1)
-		usleep(1000);
+	pid = start_pending(self->fd, hold);
+	ASSERT_LT(0, pid);
 	ASSERT_EQ(0, spawnctl_limit(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_FILTERED)));
 	ASSERT_EQ(0, ioctl(self->fd, SPAWNCTL_IOC_INFO, &info));
 	EXPECT_NE(0ULL, info.id);

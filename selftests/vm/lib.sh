@@ -114,7 +114,7 @@ is_fresh() {
 	is_there "$1" && [ -z "$(find "$mark" -mtime "+$CACHE_DAYS")" ]
 }
 
-# make_cached NAME PATH WHAT MAKE...: for who has PATH for himself
+# make_cached NAME PATH WHAT MAKE...: makes PATH; the exclusive lock must be held
 make_cached() {
 	local name=$1 path=$2 what=$3 tmp=$CACHE/tmp-${2##*/} from=$SECONDS old
 	shift 3
@@ -139,19 +139,19 @@ make_cached() {
 
 # need_cached NAME PATH WHAT MAKE...: the cache has PATH, which is NAME with a hash of its
 # recipe. "MAKE... FILE" makes it if it is not there, or old; WHAT tells a person what it
-# is. A descriptor holds it, so that nobody replaces it while this process lives. Who
-# makes is waited for, who uses never is: an old one that others have serves.
+# is. An open lock file keeps others from replacing it while this process lives. A process
+# that makes the part is waited for. One that uses it never is: an old part will do then.
 need_cached() {
 	local lock
 
 	mkdir -p "$CACHE"
 	exec {lock}>"$CACHE/lock-${2##*/}"
 	while :; do
-		flock -n -s "$lock" || { say "waiting for who makes ${3%% (*}"; flock -s "$lock"; } ||
+		flock -n -s "$lock" || { say "waiting for the process that makes ${3%% (*}"; flock -s "$lock"; } ||
 			die "cannot lock $2"
 		is_fresh "$2" && return
 		flock -u "$lock"
-		# Never waited for: users of what another has just made hold it for long
+		# Do not block here: a user of a part that was just made holds its lock for long
 		if flock -n -x "$lock"; then
 			make_cached "$@"
 		elif is_there "$2"; then
