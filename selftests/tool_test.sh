@@ -169,13 +169,14 @@ monitor_to_head() {
 
 monitor_to_full() {
 	local status
-	timeout 30 spawnctl monitor >/dev/full 2>"$work/said" &
+	# The C library buffers by line for a terminal, and here, too
+	timeout 30 stdbuf -oL spawnctl monitor >/dev/full 2>"$work/said" &
 	somebody_listens && device true
 	wait $!
 	status=$?
 	cat "$work/said"
-	[ $status = 1 ] && grep -q '^spawnctl: cannot write to the standard output: ' "$work/said" ||
-		return
+	[ $status = 1 ] && grep -q '^spawnctl: cannot write to the standard output: No space left' \
+		"$work/said" || return
 	# The socket must not become the standard output that is closed
 	timeout 30 sh -c 'exec spawnctl monitor --count 1 <&- >&-' &
 	somebody_listens && device true
@@ -599,6 +600,8 @@ helps() {
 
 cannot_write() {
 	says 1 'spawnctl: cannot write to the standard output: .*' sh -c 'spawnctl info >/dev/full' &&
+	says 1 'spawnctl: .*: No space left on device' \
+		sh -c 'timeout 30 stdbuf -oL spawnctl stats --watch=0.1 >/dev/full' &&
 	gives 1 sh -c 'spawnctl info >&-' && gives 1 sh -c 'spawnctl stats >&-' &&
 	gives 7 sh -c 'spawnctl run sh -c "exit 7" >&-'
 }

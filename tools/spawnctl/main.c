@@ -194,11 +194,14 @@ static bool asks_for_json(char **argv)
 
 int main(int argc, char **argv)
 {
+	static char buffer[1 << 16];
 	const struct command *command;
 	const char *name;
 	bool help;
 
 	setlocale(LC_ALL, "");
+	/* A line-buffered stream drops a line that it cannot write; fflush(3) then succeeds */
+	setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
 	/* bad_option() prints the errors of getopt_long(3) */
 	opterr = 0;
 	if (argc < 2) {
