@@ -14,6 +14,7 @@
 #include <linux/spinlock.h>
 
 #include "compat/user_worker.h"
+#include "flags.h"
 #include "spawnctl.h"
 
 static bool allow_filtered;
@@ -119,7 +120,7 @@ int spawnctl_grant_open(struct file *file)
 		return -ENOMEM;
 	*grant = (struct spawnctl_grant) {
 		.commands	= ALL_COMMANDS,
-		.flags		= SPAWNCTL_ALL_FLAGS,
+		.flags		= ALL_FLAGS,
 		.children	= SPAWNCTL_NO_LIMIT,
 		.id		= atomic64_inc_return(&last_id),
 	};
@@ -128,43 +129,50 @@ int spawnctl_grant_open(struct file *file)
 	return 0;
 }
 
-void spawnctl_grant_release(struct file *file)
+int spawnctl_grant_release(struct inode *inode, struct file *file)
 {
 	kfree(grant_of(file));
+	return 0;
 }
 
-static int refusal(u32 commands, u32 in_force, unsigned int nr)
+/** spawnctl_is_device() - whether this is an open file of the device */
+bool spawnctl_is_device(struct file *file)
+{
+	return file->f_op->release == spawnctl_grant_release;
+}
+
+static int refusal(u32 commands, u32 in_force, unsigned int command)
 {
 	int ret = caller_refusal(in_force & SPAWNCTL_LIMIT_FILTERED);
 
 	if (ret)
 		return ret;
-	return commands & BIT(nr) ? 0 : -EPERM;
+	return commands & BIT(command) ? 0 : -EPERM;
 }
 
 /**
  * spawnctl_grant_refusal() - the error for this caller, regardless of the request
  * @file: the open file of the call
- * @nr: the command, any but INFO
+ * @command: the command, any but INFO
  *
  * Lockless precheck; repeated under the lock. A caller that sees
  * SPAWNCTL_LIMIT_FILTERED also sees which commands the same LIMIT has taken away.
  *
  * Return: 0, -EACCES or -EPERM.
  */
-int spawnctl_grant_refusal(struct file *file, unsigned int nr)
+int spawnctl_grant_refusal(struct file *file, unsigned int command)
 {
 	const struct spawnctl_grant *grant = grant_of(file);
-	/* Pairs with smp_store_release() in spawnctl_limit() */
+	/* Pairs with smp_store_release() in spawnctl_ioctl_limit() */
 	u32 in_force = smp_load_acquire(&grant->in_force);
 
-	return refusal(READ_ONCE(grant->commands), in_force, nr);
+	return refusal(READ_ONCE(grant->commands), in_force, command);
 }
 
 /**
- * spawnctl_grant_take() - reserve one child, if the request is allowed
+ * spawnctl_grant_reserve() - reserve one child, if the request is allowed
  * @file: the open file of the call
- * @nr: the command
+ * @command: the command
  * @clone: the request; what LIMIT forces is added to it
  *
  * Rechecks the caller: copying the struct may have waited for a long time in a page fault
@@ -172,13 +180,13 @@ int spawnctl_grant_refusal(struct file *file, unsigned int nr)
  *
  * Return: 0, and spawnctl_grant_settle() must be called; or -EACCES, -EPERM or -EDQUOT.
  */
-int spawnctl_grant_take(struct file *file, unsigned int nr, struct spawnctl_clone *clone)
+int spawnctl_grant_reserve(struct file *file, unsigned int command, struct spawnctl_clone *clone)
 {
 	struct spawnctl_grant *grant = grant_of(file);
 	int ret;
 
 	spin_lock(&grant->lock);
-	ret = refusal(grant->commands, grant->in_force, nr);
+	ret = refusal(grant->commands, grant->in_force, command);
 	if (ret)
 		goto out;
 	if (clone->flags & ~grant->flags)
@@ -199,7 +207,7 @@ out:
 }
 
 /**
- * spawnctl_grant_settle() - end a reservation of spawnctl_grant_take()
+ * spawnctl_grant_settle() - end a reservation of spawnctl_grant_reserve()
  * @file: the open file
  * @born: whether a child was made, even if it has ended
  */
@@ -268,7 +276,7 @@ static int check_limit(const struct spawnctl_limit *limit)
 	    (limit->clone_flags && !(limit->flags & SPAWNCTL_LIMIT_FLAGS)) ||
 	    (limit->children && !(limit->flags & SPAWNCTL_LIMIT_CHILDREN)))
 		return -EINVAL;
-	if ((limit->commands & ~ALL_COMMANDS) || (limit->clone_flags & ~SPAWNCTL_ALL_FLAGS))
+	if ((limit->commands & ~ALL_COMMANDS) || (limit->clone_flags & ~ALL_FLAGS))
 		return -EINVAL;
 	/* A filtered task must not lift its own restriction */
 	if ((limit->flags & SPAWNCTL_LIMIT_FILTERED) && spawnctl_caller_is_filtered())
@@ -276,7 +284,7 @@ static int check_limit(const struct spawnctl_limit *limit)
 	return 0;
 }
 
-long spawnctl_limit(struct file *file, void *arg)
+long spawnctl_ioctl_limit(struct file *file, void *arg)
 {
 	struct spawnctl_grant *grant = grant_of(file);
 	const struct spawnctl_limit *limit = arg;

@@ -9,8 +9,6 @@
  * the code as a direct call, which also avoids a retpoline. Elsewhere it falls back to a
  * pointer, and nothing is sealed.
  */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/kallsyms.h>
 #include <linux/kprobes.h>
 

@@ -1,48 +1,220 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Loading and unloading, and the device node.
+ * The device: the table of its commands, their dispatch, and loading and unloading.
  */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/nospec.h>
 #include <linux/rcupdate.h>
 #include <linux/stop_machine.h>
+#include <linux/uaccess.h>
 
+#include "flags.h"
 #include "spawnctl.h"
 
 #if defined(CONFIG_PREEMPTION) && !defined(CONFIG_TASKS_RCU)
 #error "unloading needs CONFIG_TASKS_RCU on a preemptible kernel; see wait_for_callers()"
 #endif
 
-static int spawnctl_open(struct inode *inode, struct file *file)
+static long spawnctl_ioctl_info(struct file *file, void *arg)
+{
+	struct spawnctl_info *info = arg;
+
+	*info = (struct spawnctl_info) {
+		.abi		= SPAWNCTL_ABI,
+		.spawn_flags	= supported_flags(SPAWN_FLAGS),
+		.fork_flags	= supported_flags(FORK_FLAGS),
+	};
+	/* System-wide, so hidden from a filtered caller */
+	if (!spawnctl_caller_is_filtered())
+		info->exec_pending = spawnctl_probes_exec_pending();
+	spawnctl_grant_info(file, info);
+	return 0;
+}
+
+union spawnctl_arg {
+	struct spawnctl_info info;
+	struct spawnctl_clone clone;
+	struct spawnctl_limit limit;
+};
+
+/**
+ * struct spawnctl_command - entry of the dispatch table
+ * @run: handler; @arg is the kernel's copy of the struct
+ * @size: size of the struct, as this kernel knows it
+ * @min_size: size of the struct's first version
+ * @out: the struct is copied back to the caller
+ * @exempt: needs no permission other than the descriptor
+ */
+struct spawnctl_command {
+	long (*run)(struct file *file, void *arg);
+	u32 size;
+	u32 min_size;
+	bool out;
+	bool exempt;
+};
+
+static const struct spawnctl_command commands[] = {
+	[SPAWNCTL_CMD_INFO] = {
+		.run		= spawnctl_ioctl_info,
+		.size		= sizeof(struct spawnctl_info),
+		.min_size	= SPAWNCTL_INFO_SIZE_VER0,
+		.out		= true,
+		.exempt		= true,
+	},
+	[SPAWNCTL_CMD_SPAWN] = {
+		.run		= spawnctl_ioctl_spawn,
+		.size		= sizeof(struct spawnctl_clone),
+		.min_size	= SPAWNCTL_CLONE_SIZE_VER0,
+	},
+	[SPAWNCTL_CMD_FORK] = {
+		.run		= spawnctl_ioctl_fork,
+		.size		= sizeof(struct spawnctl_clone),
+		.min_size	= SPAWNCTL_CLONE_SIZE_VER0,
+	},
+	[SPAWNCTL_CMD_LIMIT] = {
+		.run		= spawnctl_ioctl_limit,
+		.size		= sizeof(struct spawnctl_limit),
+		.min_size	= SPAWNCTL_LIMIT_SIZE_VER0,
+	},
+};
+
+/* Fast path: copying word by word avoids most of the cost of a general copy */
+static long copy_clone(struct spawnctl_clone *clone, const void __user *uarg)
+{
+	const u64 __user *from = uarg;
+	u64 *to = (u64 *)clone;
+	int i;
+
+	if (!user_read_access_begin(from, sizeof(*clone)))
+		return -EFAULT;
+#pragma GCC unroll sizeof(struct spawnctl_clone) / sizeof(u64)
+	for (i = 0; i < sizeof(*clone) / sizeof(*to); i++)
+		unsafe_get_user(to[i], &from[i], fault);
+	user_read_access_end();
+	return 0;
+
+fault:
+	user_read_access_end();
+	return -EFAULT;
+}
+
+static long copy_arg(union spawnctl_arg *copy, u32 ksize, const void __user *uarg, u32 usize)
+{
+	if (likely(usize == sizeof(copy->clone) && ksize == sizeof(copy->clone)))
+		return copy_clone(&copy->clone, uarg);
+	return copy_struct_from_user(copy, ksize, uarg, usize);
+}
+
+static void spawnctl_abi_check(void)
+{
+	/* The VER0 sizes never change, and the structs have no holes */
+	BUILD_BUG_ON(offsetofend(struct spawnctl_info, id) !=
+		     SPAWNCTL_INFO_SIZE_VER0);
+	BUILD_BUG_ON(sizeof(struct spawnctl_info) != SPAWNCTL_INFO_SIZE_VER0);
+	BUILD_BUG_ON(sizeof(struct spawnctl_info) != 8 * sizeof(u32) + 3 * sizeof(u64));
+	BUILD_BUG_ON(offsetofend(struct spawnctl_limit, children) !=
+		     SPAWNCTL_LIMIT_SIZE_VER0);
+	BUILD_BUG_ON(sizeof(struct spawnctl_limit) != SPAWNCTL_LIMIT_SIZE_VER0);
+	BUILD_BUG_ON(sizeof(struct spawnctl_limit) != 4 * sizeof(u32) + sizeof(u64));
+	BUILD_BUG_ON(offsetofend(struct spawnctl_clone, hold) !=
+		     SPAWNCTL_CLONE_SIZE_VER0);
+	BUILD_BUG_ON(sizeof(struct spawnctl_hold) != 2 * sizeof(u64));
+	BUILD_BUG_ON(sizeof(struct spawnctl_clone) != SPAWNCTL_CLONE_SIZE_VER0);
+	BUILD_BUG_ON(sizeof(struct spawnctl_clone) != 4 * sizeof(u32) + 9 * sizeof(u64));
+}
+
+static void check_abi(void)
+{
+	/* The VER0 sizes never change, and the structs have no holes */
+	BUILD_BUG_ON(offsetofend(struct spawnctl_info, id) !=
+		     SPAWNCTL_INFO_SIZE_VER0);
+	BUILD_BUG_ON(sizeof(struct spawnctl_info) != SPAWNCTL_INFO_SIZE_VER0);
+	BUILD_BUG_ON(sizeof(struct spawnctl_info) != 8 * sizeof(u32) + 3 * sizeof(u64));
+	BUILD_BUG_ON(offsetofend(struct spawnctl_limit, children) !=
+		     SPAWNCTL_LIMIT_SIZE_VER0);
+	BUILD_BUG_ON(sizeof(struct spawnctl_limit) != SPAWNCTL_LIMIT_SIZE_VER0);
+	BUILD_BUG_ON(sizeof(struct spawnctl_limit) != 4 * sizeof(u32) + sizeof(u64));
+	BUILD_BUG_ON(offsetofend(struct spawnctl_clone, hold) !=
+		     SPAWNCTL_CLONE_SIZE_VER0);
+	BUILD_BUG_ON(sizeof(struct spawnctl_hold) != 2 * sizeof(u64));
+	BUILD_BUG_ON(sizeof(struct spawnctl_clone) != SPAWNCTL_CLONE_SIZE_VER0);
+	BUILD_BUG_ON(sizeof(struct spawnctl_clone) != 4 * sizeof(u32) + 9 * sizeof(u64));
+}
+
+/* Sets @copied once @copy holds the request */
+static long run_command(struct file *file, unsigned int command, void __user *uarg,
+			union spawnctl_arg *copy, bool *copied)
+{
+	const struct spawnctl_command *entry = &commands[command];
+	u32 usize;
+	long ret;
+
+	/* Checked before the struct is read: a caller can test this with an invalid struct */
+	if (!entry->exempt) {
+		ret = spawnctl_grant_refusal(file, command);
+		if (ret)
+			return ret;
+	}
+
+	/* Read once: if another thread changes the size, the new value is never used */
+	if (get_user(usize, (u32 __user *)uarg))
+		return -EFAULT;
+	if (usize < entry->min_size)
+		return -EINVAL;
+	if (usize > PAGE_SIZE)
+		return -E2BIG;
+	ret = copy_arg(copy, entry->size, uarg, usize);
+	if (ret)
+		return ret;
+	*copied = true;
+
+	ret = entry->run(file, copy);
+	if (ret || !entry->out)
+		return ret;
+	/* Keep the caller's size, so that the struct can be used for another call */
+	if (copy_to_user(uarg + sizeof(usize), (void *)copy + sizeof(usize),
+			 min(usize, entry->size) - sizeof(usize)))
+		return -EFAULT;
+	return 0;
+}
+
+static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	unsigned int command = _IOC_NR(cmd);
+	union spawnctl_arg copy;
+	bool copied = false;
+	long ret;
+
+	check_abi();
+
+	if (command >= ARRAY_SIZE(commands) || cmd != _IO(SPAWNCTL_MAGIC, command))
+		return -ENOIOCTLCMD;
+	command = array_index_nospec(command, ARRAY_SIZE(commands));
+
+	ret = run_command(file, command, (void __user *)arg, &copy, &copied);
+	if (ret < 0 && (command == SPAWNCTL_CMD_SPAWN || command == SPAWNCTL_CMD_FORK))
+		spawnctl_spawn_failed(file, command, copied ? &copy.clone : NULL, ret);
+	return ret;
+}
+
+static int device_open(struct inode *inode, struct file *file)
 {
 	int ret = spawnctl_grant_open(file);
 
 	if (ret) {
-		spawnctl_open_refused();
+		spawnctl_stats_open_refused();
 		return ret;
 	}
 	return nonseekable_open(inode, file);
 }
 
-static int spawnctl_release(struct inode *inode, struct file *file)
-{
-	spawnctl_grant_release(file);
-	return 0;
-}
-
 static const struct file_operations spawnctl_fops = {
 	.owner		= THIS_MODULE,
-	.open		= spawnctl_open,
-	.release	= spawnctl_release,
-	.unlocked_ioctl	= spawnctl_ioctl,
+	.open		= device_open,
+	.release	= spawnctl_grant_release,
+	.unlocked_ioctl	= device_ioctl,
 };
-
-bool spawnctl_is_device(struct file *file)
-{
-	return file->f_op == &spawnctl_fops;
-}
 
 static struct miscdevice spawnctl_misc = {
 	.minor	= MISC_DYNAMIC_MINOR,
@@ -63,26 +235,32 @@ static int __init spawnctl_init(void)
 	if (ret)
 		return ret;
 
-	ret = spawnctl_child_init();
+	ret = spawnctl_probes_init();
 	if (ret)
 		goto err_stats;
 
 	ret = spawnctl_netlink_init();
 	if (ret)
-		goto err_child;
+		goto err_probes;
+
+	ret = spawnctl_event_init();
+	if (ret)
+		goto err_netlink;
 
 	ret = misc_register(&spawnctl_misc);
 	if (ret) {
 		pr_err("cannot register the device (error %d)\n", ret);
-		goto err_netlink;
+		goto err_event;
 	}
 	spawnctl_netlink_ready();
 	return 0;
 
+err_event:
+	spawnctl_event_exit();
 err_netlink:
 	spawnctl_netlink_exit();
-err_child:
-	spawnctl_child_exit();
+err_probes:
+	spawnctl_probes_exit();
 err_stats:
 	spawnctl_stats_exit();
 	return ret;
@@ -120,8 +298,9 @@ static void __exit spawnctl_exit(void)
 	misc_deregister(&spawnctl_misc);
 	/* The device can no longer be opened, so there are no new callers */
 	wait_for_callers();
+	spawnctl_event_exit();
 	spawnctl_netlink_exit();
-	spawnctl_child_exit();
+	spawnctl_probes_exit();
 	spawnctl_stats_exit();
 }
 

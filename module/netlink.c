@@ -1,175 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The generic netlink family: information, statistics and events.
+ * The generic netlink family: information, statistics, and the group of the events.
  */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/file.h>
-#include <linux/llist.h>
-#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/spawnctl_netlink.h>
-#include <linux/timekeeping.h>
-#include <linux/workqueue.h>
 #include <net/genetlink.h>
 #include <net/net_namespace.h>
 #include <net/sock.h>
 
 #include "compat/event_group.h"
+#include "flags.h"
 #include "netlink.h"
 #include "spawnctl.h"
 
-/* Limit of queued events, of about a hundred bytes each */
-#define MOST_WAITING	4096
-
-static bool mute __ro_after_init;	/* see register_unheard() */
+bool spawnctl_event_mute __ro_after_init;	/* see register_unheard() */
 static bool ready;			/* dumps are allowed; see stats_start() */
-
-/*
- * A call queues its event, and a worker sends it. So the cost of a call does not depend
- * on how many sockets must be checked and woken.
- */
-struct noted_event {
-	struct llist_node node;
-	struct spawnctl_event event;
-	u64 time;
-	u32 pid;
-	u32 tgid;
-	u32 uid;
-	char comm[TASK_COMM_LEN];
-};
-
-static LLIST_HEAD(noted);			/* newest first */
-static atomic_t n_noted = ATOMIC_INIT(0);	/* including those being sent */
-static atomic_t n_lost = ATOMIC_INIT(0);	/* since the worker last ran */
-static u64 event_seq;				/* used by the worker only */
-
-static void send_events(struct work_struct *work);
-static DECLARE_WORK(sender, send_events);
-static struct workqueue_struct *queue __ro_after_init;
-
-static size_t event_size(void)
-{
-	return nla_total_size_64bit(sizeof(u64)) * 4 + nla_total_size(sizeof(u32)) * 7 +
-	       nla_total_size(TASK_COMM_LEN);
-}
-
-static int put_u64(struct sk_buff *skb, int type, u64 value)
-{
-	/* All SPAWNCTL_A_*_PAD have the same value */
-	return nla_put_u64_64bit(skb, type, value, SPAWNCTL_A_EVENT_PAD);
-}
-
-static int put_event(struct sk_buff *skb, const struct noted_event *noted, u64 seq)
-{
-	const struct spawnctl_event *event = &noted->event;
-
-	if (put_u64(skb, SPAWNCTL_A_EVENT_SEQ, seq) ||
-	    put_u64(skb, SPAWNCTL_A_EVENT_TIME, noted->time) ||
-	    nla_put_u32(skb, SPAWNCTL_A_EVENT_COMMAND, event->command) ||
-	    nla_put_u32(skb, SPAWNCTL_A_EVENT_PID, noted->pid) ||
-	    nla_put_u32(skb, SPAWNCTL_A_EVENT_TGID, noted->tgid) ||
-	    nla_put_u32(skb, SPAWNCTL_A_EVENT_UID, noted->uid) ||
-	    nla_put_string(skb, SPAWNCTL_A_EVENT_COMM, noted->comm) ||
-	    put_u64(skb, SPAWNCTL_A_EVENT_DESCRIPTOR, event->descriptor))
-		return -EMSGSIZE;
-	if (event->has_flags && nla_put_u32(skb, SPAWNCTL_A_EVENT_FLAGS, event->flags))
-		return -EMSGSIZE;
-	if (event->error)
-		return nla_put_u32(skb, SPAWNCTL_A_EVENT_ERRNO, event->error);
-	if (event->child && nla_put_u32(skb, SPAWNCTL_A_EVENT_CHILD, event->child))
-		return -EMSGSIZE;
-	if (event->command == SPAWNCTL_CMD_SPAWN)
-		return put_u64(skb, SPAWNCTL_A_EVENT_WAIT, event->wait);
-	return 0;
-}
-
-/*
- * Returns whether a listener's socket was opened without CAP_NET_ADMIN in the initial user
- * namespace. The kernel's check when a socket joins the group is not enough: the kernel
- * does not check a group number that no family has yet, and in another network namespace
- * it requires the capability only in the user namespace that owns that network namespace.
- */
-static int may_not_listen(struct sock *sk, struct sk_buff *skb, void *data)
-{
-	const struct file *file = sk->sk_socket ? sk->sk_socket->file : NULL;
-
-	return !file || !file_ns_capable(file, &init_user_ns, CAP_NET_ADMIN);
-}
-
-static bool send_event(const struct noted_event *event, u64 seq)
-{
-	struct sk_buff *skb = genlmsg_new(event_size(), GFP_KERNEL);
-	void *header;
-
-	if (!skb)
-		return false;
-	header = genlmsg_put(skb, 0, 0, &spawnctl_family, 0, SPAWNCTL_NL_CMD_EVENT);
-	if (!header || put_event(skb, event, seq)) {
-		nlmsg_free(skb);
-		return false;
-	}
-	genlmsg_end(skb, header);
-	event_multicast(&spawnctl_family, skb, may_not_listen);
-	return true;
-}
-
-static void send_events(struct work_struct *work)
-{
-	struct noted_event *event, *next;
-	bool told_all = true;
-	int lost;
-
-	llist_for_each_entry_safe(event, next, llist_reverse_order(llist_del_all(&noted)), node) {
-		told_all &= send_event(event, event_seq++);
-		kfree(event);
-		atomic_dec(&n_noted);
-		cond_resched();
-	}
-	lost = atomic_xchg(&n_lost, 0);
-	event_seq += lost;
-	if (lost || !told_all)
-		genl_set_err(&spawnctl_family, &init_net, 0, 0, -ENOBUFS);
-}
-
-/**
- * spawnctl_event_send() - queue an event for all listeners
- * @event: the event; the time and the calling task's ids and name are added
- *
- * Never waits, neither for memory nor for a listener. A listener that misses an event
- * finds a gap in the sequence numbers and gets ENOBUFS.
- */
-void spawnctl_event_send(const struct spawnctl_event *event)
-{
-	struct noted_event *note = NULL;
-
-	if (mute)
-		return;
-	if (atomic_add_unless(&n_noted, 1, MOST_WAITING)) {
-		note = kmalloc(sizeof(*note), GFP_NOWAIT | __GFP_NOWARN);
-		if (!note)
-			atomic_dec(&n_noted);
-	}
-	if (note) {
-		note->event = *event;
-		note->time = ktime_get_real_ns();
-		note->pid = task_pid_nr(current);
-		note->tgid = task_tgid_nr(current);
-		note->uid = from_kuid_munged(&init_user_ns, current_uid());
-		get_task_comm(note->comm, current);
-		llist_add(&note->node, &noted);
-	} else {
-		atomic_inc(&n_lost);
-	}
-	queue_work(queue, &sender);
-}
 
 /* System-wide, so hidden from a filtered caller without CAP_NET_ADMIN */
 static u64 exec_pending(const struct sk_buff *request)
 {
 	if (spawnctl_caller_is_filtered() && !netlink_capable(request, CAP_NET_ADMIN))
 		return 0;
-	return spawnctl_child_exec_pending();
+	return spawnctl_probes_exec_pending();
 }
 
 static int info_get(struct sk_buff *request, struct genl_info *info)
@@ -183,11 +36,11 @@ static int info_get(struct sk_buff *request, struct genl_info *info)
 	if (!header ||
 	    nla_put_string(skb, SPAWNCTL_A_INFO_VERSION, SPAWNCTL_VERSION) ||
 	    nla_put_u32(skb, SPAWNCTL_A_INFO_ABI, SPAWNCTL_ABI) ||
-	    nla_put_u32(skb, SPAWNCTL_A_INFO_SPAWN_FLAGS, spawnctl_spawn_flags()) ||
-	    nla_put_u32(skb, SPAWNCTL_A_INFO_FORK_FLAGS, spawnctl_fork_flags()) ||
-	    put_u64(skb, SPAWNCTL_A_INFO_EXEC_PENDING, exec_pending(request)) ||
+	    nla_put_u32(skb, SPAWNCTL_A_INFO_SPAWN_FLAGS, supported_flags(SPAWN_FLAGS)) ||
+	    nla_put_u32(skb, SPAWNCTL_A_INFO_FORK_FLAGS, supported_flags(FORK_FLAGS)) ||
+	    spawnctl_put_u64(skb, SPAWNCTL_A_INFO_EXEC_PENDING, exec_pending(request)) ||
 	    nla_put_u8(skb, SPAWNCTL_A_INFO_ALLOW_FILTERED, spawnctl_grant_allow_filtered()) ||
-	    nla_put_u8(skb, SPAWNCTL_A_INFO_EVENTS, !mute)) {
+	    nla_put_u8(skb, SPAWNCTL_A_INFO_EVENTS, !spawnctl_event_mute)) {
 		nlmsg_free(skb);
 		return -EMSGSIZE;
 	}
@@ -298,7 +151,7 @@ static int put_count(struct sk_buff *skb, int type, u32 key, u64 value)
 	if (!nest)
 		return -EMSGSIZE;
 	if (nla_put_u32(skb, SPAWNCTL_A_COUNT_KEY, key) ||
-	    put_u64(skb, SPAWNCTL_A_COUNT_VALUE, value)) {
+	    spawnctl_put_u64(skb, SPAWNCTL_A_COUNT_VALUE, value)) {
 		nla_nest_cancel(skb, nest);
 		return -EMSGSIZE;
 	}
@@ -310,11 +163,11 @@ static int put_totals(struct sk_buff *skb, const struct spawnctl_stats *stats)
 {
 	int i;
 
-	if (put_u64(skb, SPAWNCTL_A_STATS_SPAWNS, stats->spawns) ||
-	    put_u64(skb, SPAWNCTL_A_STATS_FORKS, stats->forks) ||
-	    put_u64(skb, SPAWNCTL_A_STATS_IN_FLIGHT, stats->in_flight) ||
-	    put_u64(skb, SPAWNCTL_A_STATS_OPENS_REFUSED, stats->opens_refused) ||
-	    put_u64(skb, SPAWNCTL_A_STATS_WAIT_SUM, stats->wait_sum))
+	if (spawnctl_put_u64(skb, SPAWNCTL_A_STATS_SPAWNS, stats->spawns) ||
+	    spawnctl_put_u64(skb, SPAWNCTL_A_STATS_FORKS, stats->forks) ||
+	    spawnctl_put_u64(skb, SPAWNCTL_A_STATS_IN_FLIGHT, stats->in_flight) ||
+	    spawnctl_put_u64(skb, SPAWNCTL_A_STATS_OPENS_REFUSED, stats->opens_refused) ||
+	    spawnctl_put_u64(skb, SPAWNCTL_A_STATS_WAIT_SUM, stats->wait_sum))
 		return -EMSGSIZE;
 	for (i = 0; i < SPAWNCTL_WAIT_BUCKETS; i++)
 		if (put_count(skb, SPAWNCTL_A_STATS_WAIT, i, stats->waits[i]))
@@ -405,23 +258,16 @@ static int __init register_unheard(void)
 		genl_unregister_family(&spawnctl_family);
 	}
 	pr_warn("somebody joins groups that are not there yet: no events will be sent\n");
-	mute = true;
+	spawnctl_event_mute = true;
 	return genl_register_family(&spawnctl_family);
 }
 
 int __init spawnctl_netlink_init(void)
 {
-	int ret;
+	int ret = register_unheard();
 
-	/* Unbound: the caller may be on a CPU that runs a task that must not be interrupted */
-	queue = alloc_workqueue("spawnctl", WQ_UNBOUND, 1);
-	if (!queue)
-		return -ENOMEM;
-	ret = register_unheard();
-	if (ret) {
+	if (ret)
 		pr_err("cannot register the netlink family (error %d)\n", ret);
-		destroy_workqueue(queue);
-	}
 	return ret;
 }
 
@@ -433,7 +279,5 @@ void __init spawnctl_netlink_ready(void)
 
 void spawnctl_netlink_exit(void)
 {
-	/* No call is in progress. This waits until the queued events are sent. */
-	destroy_workqueue(queue);
 	genl_unregister_family(&spawnctl_family);
 }

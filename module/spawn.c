@@ -1,53 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * SPAWN and FORK: check the request, translate it for kernel_clone(), make the child,
- * and restore the caller's state on every return path.
+ * restore the caller's state on every return path, and report the result.
  */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/file.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
+#include <linux/timekeeping.h>
 #include <linux/uaccess.h>
 
-#include "compat/clone_flags.h"
-#include "compat/no_new_privs.h"
+#include "flags.h"
+#include "netlink.h"
+#include "no_new_privs.h"
 #include "spawnctl.h"
+#define CREATE_TRACE_POINTS
+#include "trace.h"
 
 /* Never in a mask: kill -9, cgroup.kill and the OOM killer must work */
 #define UNBLOCKABLE	(sigmask(SIGKILL) | sigmask(SIGSTOP))
 
 #define STACK_ALIGN	16UL
 
-#define COMMON_FLAGS	(SPAWNCTL_WINDOW_MASK | SPAWNCTL_PIDFD | SPAWNCTL_CGROUP | \
-			 SPAWNCTL_SHARE_FILES | SPAWNCTL_NO_NEW_PRIVS | SPAWNCTL_AUTOREAP | \
-			 SPAWNCTL_PARENT_SETTID)
-#define SPAWN_FLAGS	(COMMON_FLAGS | SPAWNCTL_EXEC_MASK | SPAWNCTL_EXEC_KEEP_MASK | \
-			 SPAWNCTL_HOLD)
-#define FORK_FLAGS	(COMMON_FLAGS | SPAWNCTL_SET_TID)
-
-/* Those of @flags that this kernel supports */
-static u32 served(u32 flags)
-{
-	if (!CLONE_AUTOREAP)
-		flags &= ~SPAWNCTL_AUTOREAP;
-	/* A kernel without cgroups accepts the descriptor and ignores it */
-	if (!IS_ENABLED(CONFIG_CGROUPS))
-		flags &= ~SPAWNCTL_CGROUP;
-	return flags;
-}
-
-u32 spawnctl_spawn_flags(void)
-{
-	return served(SPAWN_FLAGS);
-}
-
-u32 spawnctl_fork_flags(void)
-{
-	return served(FORK_FLAGS);
-}
-
-static bool given(const struct spawnctl_clone *arg, u32 flag)
+static bool has(const struct spawnctl_clone *arg, u32 flag)
 {
 	return arg->flags & flag;
 }
@@ -61,14 +35,14 @@ static int check_arg(const struct spawnctl_clone *arg, u32 known_flags)
 {
 	if (arg->flags & ~known_flags)
 		return -EINVAL;
-	if ((arg->window_mask && !given(arg, SPAWNCTL_WINDOW_MASK)) ||
-	    (arg->exec_mask && !given(arg, SPAWNCTL_EXEC_MASK)) ||
-	    (arg->pidfd && !given(arg, SPAWNCTL_PIDFD)) ||
-	    (arg->cgroup && !given(arg, SPAWNCTL_CGROUP)) ||
-	    (arg->parent_tid && !given(arg, SPAWNCTL_PARENT_SETTID)) ||
-	    (arg->hold && !given(arg, SPAWNCTL_HOLD)))
+	if ((arg->window_mask && !has(arg, SPAWNCTL_WINDOW_MASK)) ||
+	    (arg->exec_mask && !has(arg, SPAWNCTL_EXEC_MASK)) ||
+	    (arg->pidfd && !has(arg, SPAWNCTL_PIDFD)) ||
+	    (arg->cgroup && !has(arg, SPAWNCTL_CGROUP)) ||
+	    (arg->parent_tid && !has(arg, SPAWNCTL_PARENT_SETTID)) ||
+	    (arg->hold && !has(arg, SPAWNCTL_HOLD)))
 		return -EINVAL;
-	if (given(arg, SPAWNCTL_EXEC_MASK) && given(arg, SPAWNCTL_EXEC_KEEP_MASK))
+	if (has(arg, SPAWNCTL_EXEC_MASK) && has(arg, SPAWNCTL_EXEC_KEEP_MASK))
 		return -EINVAL;
 	if (arg->sig_ignore & UNBLOCKABLE)
 		return -EINVAL;
@@ -76,9 +50,9 @@ static int check_arg(const struct spawnctl_clone *arg, u32 known_flags)
 		return -EINVAL;
 	if (!valid_signal(arg->exit_signal))
 		return -EINVAL;
-	if (given(arg, SPAWNCTL_AUTOREAP) && arg->exit_signal)
+	if (has(arg, SPAWNCTL_AUTOREAP) && arg->exit_signal)
 		return -EINVAL;
-	if (arg->flags & ~served(known_flags))
+	if (arg->flags & ~supported_flags(known_flags))
 		return -EOPNOTSUPP;
 	return 0;
 }
@@ -114,7 +88,7 @@ static int check_hold(const struct spawnctl_clone *arg)
 	struct spawnctl_hold __user *user = u64_to_user_ptr(arg->hold);
 	struct spawnctl_hold hold;
 
-	if (!given(arg, SPAWNCTL_HOLD))
+	if (!has(arg, SPAWNCTL_HOLD))
 		return 0;
 	if (!arg->hold || copy_from_user(&hold, user, sizeof(hold)) ||
 	    put_user(hold.mask, &user->mask))
@@ -124,14 +98,14 @@ static int check_hold(const struct spawnctl_clone *arg)
 
 static void set_signals(struct spawnctl_signals *signals, const struct spawnctl_clone *arg)
 {
-	u64 mask = given(arg, SPAWNCTL_WINDOW_MASK) ? arg->window_mask
+	u64 mask = has(arg, SPAWNCTL_WINDOW_MASK) ? arg->window_mask
 						     : current->blocked.sig[0];
 
 	signals->mask = mask & ~UNBLOCKABLE;
 	signals->sig_default = arg->sig_default & ~UNBLOCKABLE;
 	signals->sig_ignore = arg->sig_ignore;
 	signals->has_exec_mask = arg->flags & (SPAWNCTL_EXEC_MASK | SPAWNCTL_EXEC_KEEP_MASK);
-	signals->exec_mask = given(arg, SPAWNCTL_EXEC_KEEP_MASK) ? current->blocked.sig[0]
+	signals->exec_mask = has(arg, SPAWNCTL_EXEC_KEEP_MASK) ? current->blocked.sig[0]
 								 : arg->exec_mask & ~UNBLOCKABLE;
 }
 
@@ -140,32 +114,32 @@ static void set_kargs(struct kernel_clone_args *kargs, const struct spawnctl_clo
 	kargs->flags |= CLONE_CLEAR_SIGHAND;
 	kargs->exit_signal = arg->exit_signal;
 
-	if (given(arg, SPAWNCTL_SHARE_FILES))
+	if (has(arg, SPAWNCTL_SHARE_FILES))
 		kargs->flags |= CLONE_FILES;
-	if (given(arg, SPAWNCTL_AUTOREAP))
+	if (has(arg, SPAWNCTL_AUTOREAP))
 		kargs->flags |= CLONE_AUTOREAP;
-	if (given(arg, SPAWNCTL_NO_NEW_PRIVS))
+	if (has(arg, SPAWNCTL_NO_NEW_PRIVS))
 		kargs->flags |= CLONE_NNP;
-	if (given(arg, SPAWNCTL_PIDFD)) {
+	if (has(arg, SPAWNCTL_PIDFD)) {
 		kargs->flags |= CLONE_PIDFD;
 		kargs->pidfd = u64_to_user_ptr(arg->pidfd);
 	}
-	if (given(arg, SPAWNCTL_CGROUP)) {
+	if (has(arg, SPAWNCTL_CGROUP)) {
 		kargs->flags |= CLONE_INTO_CGROUP;
 		kargs->cgroup = arg->cgroup;
 	}
-	if (given(arg, SPAWNCTL_PARENT_SETTID)) {
+	if (has(arg, SPAWNCTL_PARENT_SETTID)) {
 		kargs->flags |= CLONE_PARENT_SETTID;
 		kargs->parent_tid = u64_to_user_ptr(arg->parent_tid);
 	}
-	if (given(arg, SPAWNCTL_SET_TID) && current->clear_child_tid) {
+	if (has(arg, SPAWNCTL_SET_TID) && current->clear_child_tid) {
 		kargs->flags |= CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
 		kargs->child_tid = current->clear_child_tid;
 	}
 }
 
 /* The signals that the child is to block, reset or ignore */
-static u64 concerned(const struct spawnctl_signals *signals)
+static u64 deferred_signals(const struct spawnctl_signals *signals)
 {
 	return signals->mask | signals->sig_default | signals->sig_ignore;
 }
@@ -173,8 +147,7 @@ static u64 concerned(const struct spawnctl_signals *signals)
 /*
  * Returns those signals of @set that both the caller's process and the child ignore, so
  * that the kernel drops them. There are two kinds: signals at SIG_IGN that are not in
- * @reset, and signals at SIG_IGN or SIG_DFL whose default action is to be ignored. Called
- * with the siglock held.
+ * @reset, and signals at SIG_IGN or SIG_DFL whose default action is to be ignored.
  *
  * In the init process of a pid namespace, the kernel also drops all signals at SIG_DFL. If
  * the caller blocked such a signal, it would be queued for another thread and not dropped,
@@ -190,6 +163,7 @@ static u64 dropped_unless_blocked(u64 set, u64 reset)
 								       SIG_KERNEL_IGNORE_MASK;
 	u64 dropped = 0;
 
+	lockdep_assert_held(siglock_of_current());
 	while (set) {
 		u64 bit = set & -set;
 		__sighandler_t handler = action[__ffs64(set)].sa.sa_handler;
@@ -215,7 +189,7 @@ static u64 dropped_unless_blocked(u64 set, u64 reset)
  */
 static u64 block(const struct spawnctl_signals *signals)
 {
-	u64 more = concerned(signals);
+	u64 more = deferred_signals(signals);
 	u64 old = current->blocked.sig[0];
 	sigset_t wide;
 	bool flagged;
@@ -256,10 +230,10 @@ static void unblock_to(u64 mask)
  * @mask for the caller to restore, and blocks the signals that block() left out because
  * they were ignored: another thread may have installed a handler for them during the call.
  */
-static bool held(struct spawnctl_hold __user *hold, u64 mask,
+static bool keep_blocked(struct spawnctl_hold __user *hold, u64 mask,
 		 const struct spawnctl_signals *signals)
 {
-	sigset_t all = { .sig = { concerned(signals) } };
+	sigset_t all = { .sig = { deferred_signals(signals) } };
 	u64 wanted;
 
 	if (!hold || get_user(wanted, &hold->wanted) || !wanted || put_user(mask, &hold->mask))
@@ -282,7 +256,7 @@ static bool held(struct spawnctl_hold __user *hold, u64 mask,
  * blocks would become deliverable, copy_process() would return -ERESTARTNOINTR, and the
  * call would be restarted forever.
  *
- * Before this function is called, spawnctl_child_expect() has left a record of the child
+ * Before this function is called, spawnctl_birth_add() has left a record of the child
  * for the fork probe. When this function returns, the probe has used the record, or the
  * record has been dropped.
  */
@@ -293,9 +267,9 @@ static noinline pid_t spawnctl_clone_call(const struct spawnctl_signals *signals
 	u64 old = block(signals);
 	u64 wide = current->blocked.sig[0];
 	bool missed;
-	pid_t nr;
+	pid_t child;
 
-	nr = static_call(spawnctl_kernel_clone)(kargs);
+	child = static_call(spawnctl_kernel_clone)(kargs);
 
 	/*
 	 * A tracepoint runs no probe if the CPU is offline. The check can fail
@@ -303,9 +277,9 @@ static noinline pid_t spawnctl_clone_call(const struct spawnctl_signals *signals
 	 * because that CPU goes offline. The child then keeps the widened mask
 	 * and ignores the signals that the caller ignores.
 	 */
-	missed = spawnctl_child_forget();
-	if (missed && nr > 0)
-		pr_warn_once("child %d was not prepared\n", nr);
+	missed = spawnctl_birth_cancel();
+	if (missed && child > 0)
+		pr_warn_once("child %d was not prepared\n", child);
 
 	/*
 	 * Keep a mask that a tracer has set during the call. (A tracer that reads
@@ -313,12 +287,42 @@ static noinline pid_t spawnctl_clone_call(const struct spawnctl_signals *signals
 	 */
 	if (current->blocked.sig[0] != wide)
 		old = current->blocked.sig[0];
-	if (nr <= 0 || !held(hold, old, signals))
+	if (child <= 0 || !keep_blocked(hold, old, signals))
 		unblock_to(old);
-	return nr;
+	return child;
 }
 
-static long make_child(struct file *file, unsigned int nr, struct spawnctl_clone *arg,
+/* noinline: a call without listeners needs no stack for the event */
+static noinline void send_born(struct file *file, unsigned int command, u32 flags, pid_t child,
+			       u64 wait)
+{
+	spawnctl_event_send(&(struct spawnctl_event) {
+		.command	= command,
+		.flags		= flags,
+		.has_flags	= true,
+		.child		= child,
+		.wait		= wait,
+		.descriptor	= spawnctl_grant_id(file),
+	});
+}
+
+/* If @made is false, spawnctl_spawn_failed() reports the error later */
+static void call_ends(struct file *file, unsigned int command, u32 flags, bool made,
+		      const struct spawnctl_born *born)
+{
+	u64 wait = 0;
+
+	if (made && command == SPAWNCTL_CMD_SPAWN) {
+		if (likely(born->start_time))
+			wait = ktime_get_ns() - born->start_time;
+		trace_spawnctl_release(born->pid, wait);
+	}
+	spawnctl_stats_call_ends(command, made, wait);
+	if (made && unlikely(spawnctl_event_wanted()))
+		send_born(file, command, flags, born->pid, wait);
+}
+
+static long make_child(struct file *file, unsigned int command, struct spawnctl_clone *arg,
 		       u32 known_flags, u64 clone_flags)
 {
 	struct kernel_clone_args kargs = { .flags = clone_flags };
@@ -327,8 +331,6 @@ static long make_child(struct file *file, unsigned int nr, struct spawnctl_clone
 	struct spawnctl_born born = {};
 	unsigned long top;
 	long ret;
-
-	BUILD_BUG_ON((SPAWN_FLAGS | FORK_FLAGS) != SPAWNCTL_ALL_FLAGS);
 
 	ret = check_arg(arg, known_flags);
 	if (ret)
@@ -339,11 +341,11 @@ static long make_child(struct file *file, unsigned int nr, struct spawnctl_clone
 	ret = check_hold(arg);
 	if (ret)
 		return ret;
-	ret = spawnctl_grant_take(file, nr, arg);
+	ret = spawnctl_grant_reserve(file, command, arg);
 	if (ret)
 		return ret;
 	set_signals(&signals, arg);
-	ret = spawnctl_child_expect(&signals, nr, arg->flags, &born);
+	ret = spawnctl_birth_add(&signals, command, arg->flags, &born);
 	if (ret) {
 		spawnctl_grant_settle(file, false);
 		return ret;
@@ -358,12 +360,12 @@ static long make_child(struct file *file, unsigned int nr, struct spawnctl_clone
 	 * kernel_clone() it runs its task work, for example for io_uring.
 	 */
 	get_file(file);
-	spawnctl_call_begins();
-	if (given(arg, SPAWNCTL_NO_NEW_PRIVS))
+	spawnctl_stats_call_begins();
+	if (has(arg, SPAWNCTL_NO_NEW_PRIVS))
 		lend_no_new_privs(&lent);
 	ret = spawnctl_clone_call(&signals, &kargs, u64_to_user_ptr(arg->hold));
 	give_back_no_new_privs(&lent);
-	spawnctl_call_ends(file, nr, arg->flags, ret, &born);
+	call_ends(file, command, arg->flags, ret > 0, &born);
 	spawnctl_grant_settle(file, ret > 0);
 	/*
 	 * copy_process() can fail after it has stored the pidfd's number, which
@@ -372,18 +374,51 @@ static long make_child(struct file *file, unsigned int nr, struct spawnctl_clone
 	 * before the number is stored, store nothing: the restarted call reads
 	 * the struct again, and the __s32 for the pidfd may be part of it.
 	 */
-	if (ret < 0 && ret != -ERESTARTNOINTR && given(arg, SPAWNCTL_PIDFD))
+	if (ret < 0 && ret != -ERESTARTNOINTR && has(arg, SPAWNCTL_PIDFD))
 		(void)put_user(-1, kargs.pidfd);
 	fput(file);
 	return ret;
 }
 
-long spawnctl_spawn(struct file *file, void *arg)
+long spawnctl_ioctl_spawn(struct file *file, void *arg)
 {
 	return make_child(file, SPAWNCTL_CMD_SPAWN, arg, SPAWN_FLAGS, CLONE_VM | CLONE_VFORK);
 }
 
-long spawnctl_fork(struct file *file, void *arg)
+long spawnctl_ioctl_fork(struct file *file, void *arg)
 {
 	return make_child(file, SPAWNCTL_CMD_FORK, arg, FORK_FLAGS, 0);
+}
+
+/**
+ * spawnctl_spawn_failed() - SPAWN or FORK has made no child
+ * @file: the open file of the call
+ * @command: SPAWN or FORK
+ * @clone: the request; NULL if it was not or could not be copied
+ * @error: result of the call, a negative errno
+ */
+void spawnctl_spawn_failed(struct file *file, unsigned int command,
+			  const struct spawnctl_clone *clone, long error)
+{
+	u32 flags = clone ? clone->flags : 0;
+
+	/*
+	 * Neither counts as a failure. A call that returns -ERESTARTNOINTR is restarted
+	 * by the kernel. A caller provokes -E2BIG to find out what this kernel knows, or
+	 * whether the device refuses the caller, as libspawnctl does once for each
+	 * descriptor.
+	 */
+	if (error == -ERESTARTNOINTR || error == -E2BIG)
+		return;
+	error = -error;
+	spawnctl_stats_failed(error);
+	trace_spawnctl_refused(command, flags, error);
+	if (unlikely(spawnctl_event_wanted()))
+		spawnctl_event_send(&(struct spawnctl_event) {
+			.command	= command,
+			.flags		= flags,
+			.has_flags	= clone,
+			.error		= error,
+			.descriptor	= spawnctl_grant_id(file),
+		});
 }

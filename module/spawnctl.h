@@ -12,6 +12,7 @@
 #include <linux/errno.h>
 #include <linux/fs.h>
 #include <linux/list.h>
+#include <linux/sched/signal.h>
 #include <linux/signal.h>
 #include <linux/static_call.h>
 #include <linux/sched/task.h>
@@ -51,33 +52,26 @@ struct spawnctl_born {
 	pid_t pid;
 };
 
-/* child.c: tracepoint probes that prepare a child */
-int spawnctl_child_init(void);
-void spawnctl_child_exit(void);
-int spawnctl_child_expect(const struct spawnctl_signals *signals, unsigned int command,
-			  u32 flags, struct spawnctl_born *born);
-bool spawnctl_child_forget(void);
-unsigned int spawnctl_child_exec_pending(void);
-
-/* spawn.c: SPAWN and FORK */
-/* All flags of the two commands, including those that this kernel does not support */
-#define SPAWNCTL_ALL_FLAGS	(SPAWNCTL_HOLD | (SPAWNCTL_HOLD - 1))
-u32 spawnctl_spawn_flags(void);
-u32 spawnctl_fork_flags(void);
-long spawnctl_spawn(struct file *file, void *arg);
-long spawnctl_fork(struct file *file, void *arg);
+/* probes.c: tracepoint probes that prepare a child */
+int spawnctl_probes_init(void);
+void spawnctl_probes_exit(void);
+int spawnctl_birth_add(const struct spawnctl_signals *signals, unsigned int command, u32 flags,
+		       struct spawnctl_born *born);
+bool spawnctl_birth_cancel(void);
+unsigned int spawnctl_probes_exec_pending(void);
 
 /* grant.c: what an open file grants, and to which tasks */
 int spawnctl_grant_open(struct file *file);
-void spawnctl_grant_release(struct file *file);
-int spawnctl_grant_refusal(struct file *file, unsigned int nr);
-int spawnctl_grant_take(struct file *file, unsigned int nr, struct spawnctl_clone *clone);
+int spawnctl_grant_release(struct inode *inode, struct file *file);
+bool spawnctl_is_device(struct file *file);
+int spawnctl_grant_refusal(struct file *file, unsigned int command);
+int spawnctl_grant_reserve(struct file *file, unsigned int command, struct spawnctl_clone *clone);
 void spawnctl_grant_settle(struct file *file, bool born);
 void spawnctl_grant_info(struct file *file, struct spawnctl_info *info);
 u64 spawnctl_grant_id(struct file *file);
 bool spawnctl_caller_is_filtered(void);
 bool spawnctl_grant_allow_filtered(void);
-long spawnctl_limit(struct file *file, void *arg);
+long spawnctl_ioctl_limit(struct file *file, void *arg);
 
 /* Failures are counted by errno up to this one; larger ones are counted as 0 */
 #define SPAWNCTL_LAST_ERRNO	EHWPOISON
@@ -102,15 +96,13 @@ struct spawnctl_stats {
 	u64 failures[SPAWNCTL_LAST_ERRNO + 1];
 };
 
-/* stats.c: counters, and reports of each call */
+/* stats.c */
 int spawnctl_stats_init(void);
 void spawnctl_stats_exit(void);
-void spawnctl_call_begins(void);
-void spawnctl_call_ends(struct file *file, unsigned int command, u32 flags, long ret,
-			const struct spawnctl_born *born);
-void spawnctl_call_failed(struct file *file, unsigned int command,
-			  const struct spawnctl_clone *clone, long error);
-void spawnctl_open_refused(void);
+void spawnctl_stats_call_begins(void);
+void spawnctl_stats_call_ends(unsigned int command, bool born, u64 wait);
+void spawnctl_stats_failed(int error);
+void spawnctl_stats_open_refused(void);
 void spawnctl_stats_get(struct spawnctl_stats *stats);
 
 /**
@@ -137,12 +129,23 @@ struct spawnctl_event {
 int spawnctl_netlink_init(void);
 void spawnctl_netlink_ready(void);
 void spawnctl_netlink_exit(void);
+
+/* event.c: sends the events */
+int spawnctl_event_init(void);
+void spawnctl_event_exit(void);
 void spawnctl_event_send(const struct spawnctl_event *event);
 
-/* main.c: the device */
-bool spawnctl_is_device(struct file *file);
+/* spawn.c: SPAWN and FORK */
+long spawnctl_ioctl_spawn(struct file *file, void *arg);
+long spawnctl_ioctl_fork(struct file *file, void *arg);
+void spawnctl_spawn_failed(struct file *file, unsigned int command,
+			   const struct spawnctl_clone *clone, long error);
 
-/* ioctl.c: dispatch of the commands */
-long spawnctl_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+/* current->sighand does not change while the caller is in the kernel */
+static inline spinlock_t *siglock_of_current(void)
+{
+	return &rcu_dereference_protected(current->sighand, true)->siglock;
+}
+
 
 #endif /* SPAWNCTL_MODULE_H */

@@ -7,7 +7,7 @@
  *   exec  runs in the child, after the new image is in place; sets the exec mask
  *   exit  runs in the child; drops the exec mask of a child that ends without an exec
  *
- * A birth is the record of how one child is to be prepared. spawnctl_child_expect() adds
+ * A birth is the record of how one child is to be prepared. spawnctl_birth_add() adds
  * it to the table under the parent's key, and the fork probe removes it. If the birth has
  * an exec mask, the fork probe adds it again under the child's key. It then belongs to the
  * child, until the exec or exit probe drops it. A birth with an exec mask holds a
@@ -20,8 +20,6 @@
  * kfree(), and do not take the siglock. A dropped birth is kept as a spare, so that
  * usually a spawn does not allocate.
  */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/binfmts.h>
 #include <linux/hash.h>
 #include <linux/module.h>
@@ -48,8 +46,8 @@ struct bucket {
 
 static struct bucket table[1 << TABLE_BITS];
 
-static atomic_t born_next = ATOMIC_INIT(0);	/* births that wait for the fork probe */
-static atomic_t exec_next = ATOMIC_INIT(0);	/* births that wait for the exec or exit probe */
+static atomic_t fork_pending = ATOMIC_INIT(0);	/* births that wait for the fork probe */
+static atomic_t exec_pending = ATOMIC_INIT(0);	/* births that wait for the exec or exit probe */
 
 /**
  * struct spawnctl_birth - how the probes are to prepare one child
@@ -94,9 +92,9 @@ static const void *exec_key(const struct task_struct *task)
 	return (const char *)task->signal + 1;
 }
 
-/* Called with @bucket->lock held */
 static void table_add(struct bucket *bucket, struct spawnctl_birth *birth, const void *key)
 {
+	lockdep_assert_held(&bucket->lock);
 	birth->key = key;
 	hlist_add_head(&birth->node, &bucket->births);
 }
@@ -135,11 +133,12 @@ static void put_birth(struct spawnctl_birth *birth)
 		kfree_rcu(birth, rcu);
 }
 
-/* Called with @bucket->lock held. Returns NULL if there is no spare. */
-static struct spawnctl_birth *spare_birth(struct bucket *bucket)
+/* Returns NULL if there is no spare */
+static struct spawnctl_birth *take_spare(struct bucket *bucket)
 {
 	struct spawnctl_birth *birth;
 
+	lockdep_assert_held(&bucket->lock);
 	if (!bucket->spares)
 		return NULL;
 	birth = hlist_entry(bucket->spare.first, typeof(*birth), node);
@@ -149,24 +148,24 @@ static struct spawnctl_birth *spare_birth(struct bucket *bucket)
 }
 
 /**
- * spawnctl_child_expect() - have the fork probe prepare the caller's next child
+ * spawnctl_birth_add() - have the fork probe prepare the caller's next child
  * @signals: signal state for the child
  * @command: SPAWN or FORK, for the tracepoint
  * @flags: flags of the call, for the tracepoint
  * @born: filled in by the fork probe
  *
- * spawnctl_child_forget() must be called after the call that makes the child.
+ * spawnctl_birth_cancel() must be called after the call that makes the child.
  *
  * Return: 0 or -ENOMEM.
  */
-int spawnctl_child_expect(const struct spawnctl_signals *signals, unsigned int command,
+int spawnctl_birth_add(const struct spawnctl_signals *signals, unsigned int command,
 			  u32 flags, struct spawnctl_born *born)
 {
 	struct bucket *bucket = bucket_of(current);
 	struct spawnctl_birth *birth;
 
 	raw_spin_lock(&bucket->lock);
-	birth = spare_birth(bucket);
+	birth = take_spare(bucket);
 	if (unlikely(!birth)) {
 		raw_spin_unlock(&bucket->lock);
 		/* Recycled across tasks, so not charged to a memory cgroup */
@@ -185,7 +184,7 @@ int spawnctl_child_expect(const struct spawnctl_signals *signals, unsigned int c
 	raw_spin_unlock(&bucket->lock);
 	if (signals->has_exec_mask)
 		__module_get(THIS_MODULE);
-	atomic_inc(&born_next);
+	atomic_inc(&fork_pending);
 	return 0;
 }
 
@@ -202,7 +201,7 @@ static struct spawnctl_birth *take_expected(struct task_struct *parent)
 
 	if (!birth)
 		return NULL;
-	atomic_dec(&born_next);
+	atomic_dec(&fork_pending);
 	if (likely(birth->start_time == parent->start_time))
 		return birth;
 	/* Stale: the task_struct address has been reused */
@@ -211,17 +210,17 @@ static struct spawnctl_birth *take_expected(struct task_struct *parent)
 }
 
 /**
- * spawnctl_child_forget() - drop the birth that the caller has added, if it is unused
+ * spawnctl_birth_cancel() - drop the birth that the caller has added, if it is unused
  *
  * Return: true if it was unused: no child was made, or the fork probe did not run and has
  * not prepared the child.
  */
-bool spawnctl_child_forget(void)
+bool spawnctl_birth_cancel(void)
 {
 	struct spawnctl_birth *birth;
 
 	/* Fast path: no birth is pending */
-	if (!atomic_read(&born_next))
+	if (!atomic_read(&fork_pending))
 		return false;
 	birth = take_expected(current);
 	if (!birth)
@@ -230,10 +229,10 @@ bool spawnctl_child_forget(void)
 	return true;
 }
 
-/** spawnctl_child_exec_pending() - number of children with a pending exec mask */
-unsigned int spawnctl_child_exec_pending(void)
+/** spawnctl_probes_exec_pending() - number of children with a pending exec mask */
+unsigned int spawnctl_probes_exec_pending(void)
 {
-	return atomic_read(&exec_next);
+	return atomic_read(&exec_pending);
 }
 
 /* __no_kcsan: a concurrent sender reads the handlers by plain loads; see set_blocked() */
@@ -294,7 +293,7 @@ static void probe_fork(void *data, struct task_struct *parent, struct task_struc
 	struct spawnctl_birth *birth;
 	struct bucket *bucket;
 
-	if (likely(!atomic_read(&born_next)))
+	if (likely(!atomic_read(&fork_pending)))
 		return;
 	birth = take_expected(parent);
 	if (!birth)
@@ -316,16 +315,16 @@ static void probe_fork(void *data, struct task_struct *parent, struct task_struc
 	raw_spin_lock(&bucket->lock);
 	table_add(bucket, birth, exec_key(child));
 	raw_spin_unlock(&bucket->lock);
-	atomic_inc(&exec_next);
+	atomic_inc(&exec_pending);
 }
 
 /* Removes the birth of @task's process from the table, if it has one */
-static struct spawnctl_birth *drop(struct task_struct *task)
+static struct spawnctl_birth *take_exec_birth(struct task_struct *task)
 {
 	struct spawnctl_birth *birth = table_take(exec_key(task));
 
 	if (birth)
-		atomic_dec(&exec_next);
+		atomic_dec(&exec_pending);
 	return birth;
 }
 
@@ -335,9 +334,9 @@ static void probe_exec(void *data, struct task_struct *task, pid_t old_pid,
 	struct spawnctl_birth *birth;
 	u64 mask;
 
-	if (likely(!atomic_read(&exec_next)))
+	if (likely(!atomic_read(&exec_pending)))
 		return;
-	birth = drop(task);
+	birth = take_exec_birth(task);
 	if (!birth)
 		return;
 	mask = birth->signals.exec_mask;
@@ -369,12 +368,12 @@ static void probe_exit(EXIT_PROBE_ARGS)
 {
 	struct spawnctl_birth *birth;
 
-	if (likely(!atomic_read(&exec_next)))
+	if (likely(!atomic_read(&exec_pending)))
 		return;
 	/* Another thread of the process can still call execve(2) */
 	if (atomic_read(&task->signal->live))
 		return;
-	birth = drop(task);
+	birth = take_exec_birth(task);
 	if (!birth)
 		return;
 
@@ -409,7 +408,7 @@ static void unhook(int n)
 	tracepoint_synchronize_unregister();
 }
 
-int __init spawnctl_child_init(void)
+int __init spawnctl_probes_init(void)
 {
 	int i, ret;
 
@@ -434,14 +433,15 @@ int __init spawnctl_child_init(void)
 	return 0;
 }
 
-void spawnctl_child_exit(void)
+void spawnctl_probes_exit(void)
 {
 	struct spawnctl_birth *birth;
+	struct hlist_node *next;
 	int i;
 
 	unhook(ARRAY_SIZE(hooks));
 	/* No lock is needed: no probe runs any more, and no caller is left */
 	for (i = 0; i < ARRAY_SIZE(table); i++)
-		while ((birth = spare_birth(&table[i])))
+		hlist_for_each_entry_safe(birth, next, &table[i].spare, node)
 			kfree(birth);
 }

@@ -5,15 +5,16 @@
  * At worst the caller keeps the bit. If the fork probe set it in the child instead, a
  * skipped probe would leave the child without it.
  */
-#ifndef SPAWNCTL_COMPAT_NO_NEW_PRIVS_H
-#define SPAWNCTL_COMPAT_NO_NEW_PRIVS_H
+#ifndef SPAWNCTL_NO_NEW_PRIVS_H
+#define SPAWNCTL_NO_NEW_PRIVS_H
 
 #include <linux/cred.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/seccomp.h>
 
-#include "clone_flags.h"
+#include "compat/clone_flags.h"
+#include "spawnctl.h"
 
 /**
  * struct lent_no_new_privs - state for give_back_no_new_privs()
@@ -34,12 +35,6 @@ static inline const void *seccomp_filter_of_current(void)
 #else
 	return NULL;
 #endif
-}
-
-/* current->sighand does not change while the caller is in the kernel */
-static inline spinlock_t *siglock_of_current(void)
-{
-	return &rcu_dereference_protected(current->sighand, true)->siglock;
 }
 
 /*
