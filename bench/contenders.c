@@ -54,7 +54,7 @@ static bool prepare(const struct job *job, enum spawnctl_backend backend)
 	if (backend == SPAWNCTL_BACKEND_DEVICE && job->device >= 0 &&
 	    spawnctl_attr_setdevice(attr, job->device))
 		return false;
-	if (spawnctl_backend(attr, &found) || found != backend)
+	if (spawnctl_get_backend(attr, &found) || found != backend)
 		return false;
 	if (job->shape != SHAPE_PLAIN && spawnctl_file_actions_init(&actions))
 		return false;

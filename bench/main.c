@@ -154,7 +154,7 @@ static void deny_clone3(struct job *job)
 	};
 
 	job->device = spawnctl_open();
-	if (job->device >= 0 && spawnctl_limit(job->device, &limit))
+	if (job->device >= 0 && spawnctl_narrow(job->device, &limit))
 		die("LIMIT: %s", strerror(errno));
 #else
 	(void)job;

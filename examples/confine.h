@@ -31,7 +31,7 @@ static inline int grant_children(unsigned long long children)
 
 	if (fd < 0)
 		err(1, "/dev/spawnctl");
-	if (spawnctl_limit(fd, &limit))
+	if (spawnctl_narrow(fd, &limit))
 		err(1, "limits of /dev/spawnctl");
 	return fd;
 }

@@ -45,7 +45,7 @@ MODULE_PARM_DESC(allow_filtered,
  *	make an ioctl on the same file while its parent waits for the child
  * @commands: allowed commands, as bits (1 << SPAWNCTL_CMD_*)
  * @flags: allowed flags of SPAWN and FORK
- * @in_force: the flags of enum spawnctl_limit_flags that take no value and are set
+ * @in_force: the flags SPAWNCTL_LIMIT_* that take no value and are set
  * @children: how many more children may be made, including those of calls in progress
  * @id: number of this open file, as in INFO and events
  * @under_way: calls in progress, each of which can still make one of @children. A child

@@ -171,7 +171,7 @@ TEST_F(descriptor, kept)
 		int own = spawnctl_open();
 		pid_t inner;
 
-		spawnctl_limit(own, &marked);
+		spawnctl_narrow(own, &marked);
 		inner = fork();
 		if (!inner)
 			_exit(devices() != 1 || device_fd(0) != own);

@@ -69,14 +69,14 @@ TEST_F(device, is_kept)
 	EXPECT_EQ(2, own_calls(spawn_and_wait, NULL));
 }
 
-/* spawnctl_backend() opens the device again after the program has closed the kept descriptor. */
+/* spawnctl_get_backend() opens the device again after the program has closed the kept descriptor. */
 TEST_F(device, is_asked_for_when_closed)
 {
 	enum spawnctl_backend backend;
 	int i;
 
 	for (i = 0; i < 3; i++) {
-		EXPECT_EQ(0, spawnctl_backend(self->attr, &backend));
+		EXPECT_EQ(0, spawnctl_get_backend(self->attr, &backend));
 		EXPECT_EQ(SPAWNCTL_BACKEND_DEVICE, backend);
 		EXPECT_EQ(0, close(device_fd(0)));
 	}
@@ -286,17 +286,17 @@ TEST_F(device, ladder)
 {
 	enum spawnctl_backend backend;
 
-	EXPECT_EQ(0, spawnctl_backend(NULL, &backend));
+	EXPECT_EQ(0, spawnctl_get_backend(NULL, &backend));
 	EXPECT_EQ(SPAWNCTL_BACKEND_DEVICE, backend);
 	/* The device refuses a filtered task */
 	ASSERT_EQ(0, filter(SYS_getsid, SECCOMP_RET_ALLOW));
 	EXPECT_EQ(EACCES, spawn_true(self->attr));
-	EXPECT_EQ(EACCES, spawnctl_backend(self->attr, &backend));
-	EXPECT_EQ(0, spawnctl_backend(NULL, &backend));
+	EXPECT_EQ(EACCES, spawnctl_get_backend(self->attr, &backend));
+	EXPECT_EQ(0, spawnctl_get_backend(NULL, &backend));
 	EXPECT_EQ(SPAWNCTL_BACKEND_CLONE3, backend);
 	EXPECT_EQ(0, spawn_true(NULL));
 	ASSERT_EQ(0, filter(SYS_clone3, SECCOMP_RET_ERRNO | ENOSYS));
-	EXPECT_EQ(0, spawnctl_backend(NULL, &backend));
+	EXPECT_EQ(0, spawnctl_get_backend(NULL, &backend));
 	EXPECT_EQ(SPAWNCTL_BACKEND_CLONE, backend);
 	EXPECT_EQ(0, spawn_true(NULL));
 	EXPECT_EQ(0, spawnctl_attr_setbackend(self->attr, SPAWNCTL_BACKEND_CLONE3));
@@ -398,9 +398,9 @@ static void is_absent(struct __test_metadata *_metadata, spawnctl_attr_t *demand
 	for (i = 0; i < 5; i++) {
 		EXPECT_EQ(0, spawn_true(NULL));
 		EXPECT_EQ(error, spawn_true(demanded));
-		EXPECT_EQ(0, spawnctl_backend(NULL, &backend));
+		EXPECT_EQ(0, spawnctl_get_backend(NULL, &backend));
 		EXPECT_EQ(SPAWNCTL_BACKEND_CLONE3, backend);
-		EXPECT_EQ(error, spawnctl_backend(demanded, &backend));
+		EXPECT_EQ(error, spawnctl_get_backend(demanded, &backend));
 	}
 	EXPECT_EQ(before, open_fds());
 	EXPECT_EQ(-1, device_fd(0));
@@ -454,7 +454,7 @@ static int filter_all_but_spawn(int fd)
 
 /*
  * Under that filter any other ioctl is fatal. So the library must make none: not in a spawn
- * that succeeds, in one that fails, or in spawnctl_backend(). It must not fall back to clone(2)
+ * that succeeds, in one that fails, or in spawnctl_get_backend(). It must not fall back to clone(2)
  * for what LIMIT has taken away.
  */
 static int in_a_filter(int fd)
@@ -472,7 +472,7 @@ static int in_a_filter(int fd)
 		return 10;
 	if (filter_all_but_spawn(fd))
 		return 11;
-	if (spawnctl_backend(NULL, &backend) || backend != SPAWNCTL_BACKEND_DEVICE)
+	if (spawnctl_get_backend(NULL, &backend) || backend != SPAWNCTL_BACKEND_DEVICE)
 		return 12;
 	for (i = 0; i < 2; i++)
 		if (spawn_true(NULL))
@@ -520,7 +520,7 @@ static int taken_in_a_filter(int fd)
 		return 31;
 	if (rfork(RFSPAWN) != -1 || errno != EPERM)
 		return 32;
-	return spawnctl_backend(NULL, &backend) != EPERM;
+	return spawnctl_get_backend(NULL, &backend) != EPERM;
 }
 
 static int by_its_name(const char *what, int fd)
@@ -566,16 +566,16 @@ TEST_F(device, only_spawn_is_let_through)
 	int fd = spawnctl_open();
 	pid_t pid;
 
-	ASSERT_EQ(0, spawnctl_limit(fd, &limit));
+	ASSERT_EQ(0, spawnctl_narrow(fd, &limit));
 	EXPECT_EQ(0, run_with(fd, "--filter"));
 	ASSERT_EQ(0, ioctl(fd, SPAWNCTL_IOC_INFO, &info));
 	/* A child whose exec failed is counted, too. */
 	EXPECT_EQ(1ULL, info.children);
 	limit.children = 0;
-	ASSERT_EQ(0, spawnctl_limit(fd, &limit));
+	ASSERT_EQ(0, spawnctl_narrow(fd, &limit));
 	EXPECT_EQ(0, run_with(fd, "--spent"));
 	limit.commands = 0;
-	ASSERT_EQ(0, spawnctl_limit(fd, &limit));
+	ASSERT_EQ(0, spawnctl_narrow(fd, &limit));
 	EXPECT_EQ(0, run_with(fd, "--taken"));
 	/* The same with the name hidden, as in a sandbox */
 	ASSERT_EQ(0, hide_device());
@@ -645,7 +645,7 @@ TEST_F(device, ioctl_is_eperm)
 	for (i = 0; i < 5; i++) {
 		EXPECT_EQ(0, spawn_true(NULL));
 		EXPECT_EQ(EPERM, spawn_true(self->attr));
-		EXPECT_EQ(0, spawnctl_backend(NULL, &backend));
+		EXPECT_EQ(0, spawnctl_get_backend(NULL, &backend));
 		EXPECT_EQ(SPAWNCTL_BACKEND_CLONE3, backend);
 	}
 	EXPECT_EQ(kept, open_fds());

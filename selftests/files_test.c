@@ -110,7 +110,7 @@ static int close_device(void *arg)
 TEST_F_TIMEOUT(files, device_closed_in_the_call, 600)
 {
 	unsigned int count = scaled(2000, 100, "children that close the device");
-	struct spawnctl_info info;
+	struct spawnctl_info info = { .size = sizeof(info) };
 	unsigned int i;
 	pid_t pid;
 
@@ -129,7 +129,7 @@ TEST_F_TIMEOUT(files, device_closed_in_the_call, 600)
 	/* The device still works when it is opened again. */
 	self->fd = spawnctl_open();
 	ASSERT_LE(0, self->fd);
-	EXPECT_EQ(0, spawnctl_info(self->fd, &info));
+	EXPECT_EQ(0, spawnctl_get_info(self->fd, &info));
 	close(self->fd);
 	tail_race(_metadata, variant->command);
 	self->fd = -1;

@@ -14,7 +14,7 @@
 
 static int mark(int fd)
 {
-	return spawnctl_limit(fd, LIMIT(.flags = SPAWNCTL_LIMIT_FILTERED)) ? -errno : 0;
+	return spawnctl_narrow(fd, LIMIT(.flags = SPAWNCTL_LIMIT_FILTERED)) ? -errno : 0;
 }
 
 static unsigned int refusal(int fd)
@@ -45,7 +45,7 @@ static void all_are(struct __test_metadata *_metadata, int fd, int error, const 
 		both_accept(_metadata, fd, CLONE(), what);
 		both_refuse(_metadata, fd, NULL, EFAULT, what);
 	}
-	EXPECT_EQ(error ? -1 : 0, spawnctl_limit(fd, LIMIT()));
+	EXPECT_EQ(error ? -1 : 0, spawnctl_narrow(fd, LIMIT()));
 	if (error)
 		EXPECT_EQ(error, errno);
 	EXPECT_EQ((unsigned int)error, refusal(fd));
@@ -74,7 +74,7 @@ TEST_F(contract, marked)
 /* The mark widens what a descriptor allows. Once LIMIT is taken away, it cannot be set. */
 TEST_F(contract, mark_is_part_of_limit)
 {
-	ASSERT_EQ(0, spawnctl_limit(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_COMMANDS,
+	ASSERT_EQ(0, spawnctl_narrow(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_COMMANDS,
 						    .commands = 1 << SPAWNCTL_CMD_SPAWN)));
 	EXPECT_EQ(-EPERM, mark(self->fd));
 	ASSERT_EQ(0, install_filter(0));
@@ -86,7 +86,7 @@ TEST_F(contract, mark_is_part_of_limit)
 /* A marked descriptor is still subject to its other limits. */
 TEST_F(contract, marked_and_narrowed)
 {
-	ASSERT_EQ(0, spawnctl_limit(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_COMMANDS |
+	ASSERT_EQ(0, spawnctl_narrow(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_COMMANDS |
 							     SPAWNCTL_LIMIT_CHILDREN |
 							     SPAWNCTL_LIMIT_FILTERED,
 						    .commands = 1 << SPAWNCTL_CMD_SPAWN,
@@ -320,7 +320,7 @@ static long parked_meanwhile(struct __test_metadata *_metadata, unsigned long co
 	else
 		memcpy(parked.source, CLONE(), sizeof(struct spawnctl_clone));
 	EXPECT_EQ(0, park(&parked));
-	EXPECT_EQ(0, limit ? spawnctl_limit(parked.fd, limit) :
+	EXPECT_EQ(0, limit ? spawnctl_narrow(parked.fd, limit) :
 			     install_filter(SECCOMP_FILTER_FLAG_TSYNC));
 	EXPECT_EQ(0, unpark(&parked));
 	if (parked.ret > 0)

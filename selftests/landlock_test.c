@@ -105,7 +105,7 @@ static int use_opened(void *arg)
 
 TEST_F(landlock, given)
 {
-	struct spawnctl_info info;
+	struct spawnctl_info info = { .size = sizeof(info) };
 	unsigned int i;
 
 	give_up(_metadata, self->abi, variant->rights, variant->since);
@@ -116,7 +116,7 @@ TEST_F(landlock, given)
 		EXPECT_TRUE(exited_with(pid, 0))
 			TH_LOG("%s: %d", birth_name(births[i]), pid);
 	}
-	EXPECT_EQ(0, spawnctl_info(self->fd, &info));
+	EXPECT_EQ(0, spawnctl_get_info(self->fd, &info));
 	EXPECT_EQ(0, info.refusal);
 }
 

@@ -49,7 +49,7 @@ static int return_it(void *arg)
 
 TEST_F(library, open)
 {
-	struct spawnctl_info info;
+	struct spawnctl_info info = { .size = sizeof(info) };
 	int fd;
 
 	errno = ODD_ERRNO;
@@ -58,7 +58,7 @@ TEST_F(library, open)
 	EXPECT_EQ(ODD_ERRNO, errno);
 	EXPECT_EQ(FD_CLOEXEC, fcntl(fd, F_GETFD));
 	errno = ODD_ERRNO;
-	EXPECT_EQ(0, spawnctl_info(fd, &info));
+	EXPECT_EQ(0, spawnctl_get_info(fd, &info));
 	EXPECT_EQ(ODD_ERRNO, errno);
 	EXPECT_EQ(SPAWNCTL_ABI + 0U, info.abi);
 	close(fd);
@@ -72,7 +72,7 @@ TEST_F(library, wrong_descriptor)
 {
 	int wrong[] = { -1, 999, open("/dev/null", O_RDWR), open("/proc/self/exe", O_RDONLY), -1 };
 	int error[] = { EBADF, EBADF, ENOTTY, ENOTTY, ENOTTY };
-	struct spawnctl_info info;
+	struct spawnctl_info info = { .size = sizeof(info) };
 	unsigned int i;
 	int pipes[2];
 
@@ -82,7 +82,7 @@ TEST_F(library, wrong_descriptor)
 		pid_t pid;
 
 		errno = 0;
-		EXPECT_EQ(-1, spawnctl_info(wrong[i], &info));
+		EXPECT_EQ(-1, spawnctl_get_info(wrong[i], &info));
 		EXPECT_EQ(error[i], errno);
 		errno = 0;
 		EXPECT_EQ(-1, spawnctl_thread(wrong[i], NULL, return_it, NULL));

@@ -17,7 +17,7 @@ static struct spawnctl_clone sigchld = { .size = sizeof(sigchld), .exit_signal =
 /* Returns 0 or -errno, as raw calls do */
 static long limit(int fd, const struct spawnctl_limit *limit)
 {
-	return spawnctl_limit(fd, limit) ? -errno : 0;
+	return spawnctl_narrow(fd, limit) ? -errno : 0;
 }
 
 static struct spawnctl_info info_of(int fd)

@@ -237,11 +237,11 @@ TEST_F(process, no_new_privs)
 
 TEST_F(process, autoreap)
 {
-	struct spawnctl_info info;
+	struct spawnctl_info info = { .size = sizeof(info) };
 	struct pollfd end;
 	pid_t pid;
 
-	ASSERT_EQ(0, spawnctl_info(self->fd, &info));
+	ASSERT_EQ(0, spawnctl_get_info(self->fd, &info));
 	self->report->pidfd = -1;
 	self->clone.exit_signal = 0;
 	self->clone.flags = SPAWNCTL_AUTOREAP | SPAWNCTL_PIDFD;

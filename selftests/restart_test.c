@@ -184,7 +184,7 @@ TEST_F(restart, at_its_struct)
 	struct parked parked = { .fd = self->fd, .command = variant->command };
 	struct spawnctl_clone *clone;
 
-	ASSERT_EQ(0, spawnctl_limit(self->fd, &one));
+	ASSERT_EQ(0, spawnctl_narrow(self->fd, &one));
 	ASSERT_EQ(0, park_place(&parked));
 	clone = parked.source;
 	*clone = self->clone;

@@ -227,12 +227,12 @@ TEST(exit_signal)
 
 TEST(nowait)
 {
-	struct spawnctl_info info;
+	struct spawnctl_info info = { .size = sizeof(info) };
 	int fd = spawnctl_open();
 	pid_t pid;
 
 	ASSERT_LE(0, fd);
-	ASSERT_EQ(0, spawnctl_info(fd, &info));
+	ASSERT_EQ(0, spawnctl_get_info(fd, &info));
 	if (!(info.spawn_flags & SPAWNCTL_AUTOREAP)) {
 		EXPECT_FALSE(kernel_at_least(7, 0));
 		EXPECT_TRUE(refused(RFPROC | RFFDG | RFNOWAIT, EOPNOTSUPP));

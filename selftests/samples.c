@@ -36,10 +36,10 @@ static inline int status_of(pid_t pid)
 #if defined(guide_1)
 int main(void)
 {
-	struct spawnctl_info info;
+	struct spawnctl_info info = { .size = sizeof(info) };
 	int fd = grant(3);
 
-	if (fd < 0 || spawnctl_info(fd, &info))
+	if (fd < 0 || spawnctl_get_info(fd, &info))
 		err(1, "grant");
 	if (info.commands == (1 << SPAWNCTL_CMD_INFO | 1 << SPAWNCTL_CMD_SPAWN) &&
 	    info.limits == (SPAWNCTL_LIMIT_NO_NEW_PRIVS | SPAWNCTL_LIMIT_FILTERED))
@@ -62,14 +62,14 @@ int main(void)
 		.msg_control = &control,
 		.msg_controllen = sizeof(control),
 	};
-	struct spawnctl_info info;
+	struct spawnctl_info info = { .size = sizeof(info) };
 	int pair[2], fd;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) || send_descriptor(pair[0], device()) ||
 	    recvmsg(pair[1], &message, 0) != 1 || !CMSG_FIRSTHDR(&message))
 		err(1, "it is not handed over");
 	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(int));
-	if (spawnctl_info(fd, &info))
+	if (spawnctl_get_info(fd, &info))
 		err(1, "another descriptor has come");
 	puts("the device has come");
 	return 0;
@@ -85,7 +85,7 @@ int main(void)
 	};
 	int fd = device();
 
-	if (spawnctl_limit(fd, &limit) || pass_on(fd, 20))
+	if (spawnctl_narrow(fd, &limit) || pass_on(fd, 20))
 		err(1, "it is not passed on");
 	execlp("sh", "sh", "-c",
 	       "for i in 1 2; do $HELPER device echo by $SPAWNCTL_FD; done", NULL);

@@ -199,8 +199,8 @@ static int random_steps(struct step *steps)
 
 FIXTURE(files) {
 	spawnctl_attr_t *attr;
-	struct spawnctl_failure failure;
-	int result[2];
+	struct spawnctl_result result;
+	int report[2];
 	int kept;
 };
 
@@ -218,9 +218,9 @@ FIXTURE_SETUP(files)
 
 	ASSERT_EQ(0, spawnctl_attr_init(&self->attr));
 	ASSERT_EQ(0, spawnctl_attr_setbackend(self->attr, variant->backend));
-	ASSERT_EQ(0, spawnctl_attr_setfailure(self->attr, &self->failure));
-	ASSERT_EQ(0, pipe2(self->result, O_CLOEXEC));
-	ASSERT_GT(FIRST, self->result[1]);
+	self->result.size = sizeof(self->result);
+	ASSERT_EQ(0, pipe2(self->report, O_CLOEXEC));
+	ASSERT_GT(FIRST, self->report[1]);
 	/* Each memfd is a file of its own, so that a mix-up of descriptors shows */
 	for (fd = FIRST; fd <= LAST; fd++) {
 		int from;
@@ -256,23 +256,23 @@ static int spawn_steps(FIXTURE_SELF(files) self, const struct step *steps, int n
 	char self_path[] = "/proc/self/exe", *argv[] = { "files", "--report", NULL };
 	spawnctl_file_actions_t *actions;
 	int i, error, status;
-	pid_t pid;
 
 	spawnctl_file_actions_init(&actions);
 	/* The first action; no step closes descriptor 9, as all are about FIRST and above */
-	spawnctl_file_actions_adddup2(actions, self->result[1], 9);
+	spawnctl_file_actions_adddup2(actions, self->report[1], 9);
 	for (i = 0; i < n; i++)
 		if (add(actions, &steps[i]))
 			return -1;
-	error = spawnctl_spawn(&pid, self_path, actions, self->attr, argv, environ);
+	error = spawnctl_spawn_result(&self->result, self_path, actions, self->attr, argv,
+				      environ);
 	spawnctl_file_actions_destroy(actions);
 	if (error) {
 		table->error = error;
-		table->step = self->failure.action - 1;
+		table->step = self->result.action - 1;
 		return waitpid(-1, NULL, WNOHANG) == -1 ? 0 : -1;
 	}
-	status = wait_status(pid);
-	if (status || read(self->result[0], table, sizeof(*table)) != sizeof(*table))
+	status = wait_status(self->result.pid);
+	if (status || read(self->report[0], table, sizeof(*table)) != sizeof(*table))
 		return -1;
 	return 0;
 }
@@ -297,15 +297,15 @@ static int compare(struct __test_metadata *_metadata, FIXTURE_SELF(files) self,
 		   const struct step *steps, int n, int only_named, int with_pidfd)
 {
 	struct table ours = { 0 }, theirs = { 0 }, before = { 0 }, after = { 0 };
-	int pidfd = -1, fd;
+	int fd;
 
 	look(&before);
-	spawnctl_attr_setflags(self->attr, only_named ? SPAWNCTL_SPAWN_CLOEXEC_DEFAULT : 0);
-	spawnctl_attr_setpidfd(self->attr, with_pidfd ? &pidfd : NULL);
+	spawnctl_attr_setflags(self->attr, (only_named ? SPAWNCTL_SPAWN_CLOEXEC_DEFAULT : 0) |
+					   (with_pidfd ? SPAWNCTL_SPAWN_PIDFD : 0));
 	model(steps, n, only_named, self->kept, &theirs);
 	ASSERT_EQ(0, spawn_steps(self, steps, n, &ours)) TH_LOG("%s", list_text(steps, n));
-	if (pidfd >= 0)
-		close(pidfd);
+	if (self->result.pidfd >= 0)
+		close(self->result.pidfd);
 	ASSERT_EQ(theirs.error, ours.error) TH_LOG("%s", list_text(steps, n));
 	ASSERT_EQ(theirs.step, ours.step) TH_LOG("%s", list_text(steps, n));
 	for (fd = FIRST; fd <= LAST; fd++) {
@@ -405,8 +405,7 @@ TEST_F(files, pidfd_is_not_the_childs)
 {
 	char path[32], *argv[] = { "true", NULL };
 	spawnctl_file_actions_t *actions;
-	int number = dup(0), pidfd = -1;
-	pid_t pid;
+	int number = dup(0);
 
 	/* The number that the pidfd will have */
 	ASSERT_LE(0, number);
@@ -415,16 +414,18 @@ TEST_F(files, pidfd_is_not_the_childs)
 	ASSERT_EQ(0, spawnctl_file_actions_init(&actions));
 	ASSERT_EQ(0, spawnctl_file_actions_addchdir(actions, path));
 	ASSERT_EQ(0, spawnctl_file_actions_addclosefrom(actions, 3));
-	ASSERT_EQ(0, spawnctl_attr_setpidfd(self->attr, &pidfd));
-	EXPECT_EQ(ENOENT, spawnctl_spawn(&pid, "/bin/true", actions, self->attr, argv, environ));
-	EXPECT_EQ(0, self->failure.action);
+	ASSERT_EQ(0, spawnctl_attr_setflags(self->attr, SPAWNCTL_SPAWN_PIDFD));
+	EXPECT_EQ(ENOENT, spawnctl_spawn_result(&self->result, "/bin/true", actions,
+						self->attr, argv, environ));
+	EXPECT_EQ(0, self->result.action);
 	spawnctl_file_actions_destroy(actions);
 	/* By its number, after the child has made a table of its own */
 	ASSERT_EQ(0, spawnctl_file_actions_init(&actions));
 	ASSERT_EQ(0, spawnctl_file_actions_adddup2(actions, number, LAST));
 	ASSERT_EQ(0, spawnctl_file_actions_addclosefrom(actions, LAST + 1));
-	EXPECT_EQ(EBADF, spawnctl_spawn(&pid, "/bin/true", actions, self->attr, argv, environ));
-	EXPECT_EQ(0, self->failure.action);
+	EXPECT_EQ(EBADF, spawnctl_spawn_result(&self->result, "/bin/true", actions,
+						self->attr, argv, environ));
+	EXPECT_EQ(0, self->result.action);
 	spawnctl_file_actions_destroy(actions);
 }
 

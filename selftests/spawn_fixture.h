@@ -16,7 +16,7 @@ extern char **environ;
 FIXTURE(spawn) {
 	spawnctl_file_actions_t *actions;
 	spawnctl_attr_t *attr;
-	struct spawnctl_failure failure;
+	struct spawnctl_result result;
 	int report[2];
 	unsigned int fds;
 };
@@ -36,8 +36,8 @@ FIXTURE_SETUP(spawn)
 	ASSERT_EQ(0, spawnctl_attr_init(&self->attr));
 	ASSERT_EQ(0, spawnctl_file_actions_init(&self->actions));
 	ASSERT_EQ(0, spawnctl_attr_setbackend(self->attr, variant->backend));
-	ASSERT_EQ(0, spawnctl_attr_setfailure(self->attr, &self->failure));
-	ASSERT_EQ(0, spawnctl_backend(self->attr, &backend));
+	self->result.size = sizeof(self->result);
+	ASSERT_EQ(0, spawnctl_get_backend(self->attr, &backend));
 	ASSERT_EQ(variant->backend, backend);
 	ASSERT_EQ(0, pipe2(self->report, O_CLOEXEC));
 	self->fds = open_fds();

@@ -73,18 +73,17 @@ TEST_F_TIMEOUT(spawn, handlers_hear_late, 600)
 	EXPECT_LE(n, heard.ran);
 }
 
-static pid_t forgotten;
-static int forgotten_fd;
+static struct spawnctl_result forgotten;
 
 /* Like the handler of a program that keeps a record of the children it has started */
 static void forget_child(int sig)
 {
 	int saved = errno;
 
-	if (forgotten > 0 && waitpid(forgotten, NULL, 0) == forgotten) {
-		forgotten = 0;
-		close(forgotten_fd);
-		forgotten_fd = -1;
+	if (forgotten.pid > 0 && waitpid(forgotten.pid, NULL, 0) == forgotten.pid) {
+		forgotten.pid = 0;
+		close(forgotten.pidfd);
+		forgotten.pidfd = -2;
 	}
 	errno = saved;
 }
@@ -121,12 +120,11 @@ TEST_F(spawn, handlers_may_forget)
 	ASSERT_NE(NULL, mkdtemp(dir));
 	snprintf(fifo, sizeof(fifo), "%s/fifo", dir);
 	ASSERT_EQ(0, mkfifo(fifo, 0600));
-	EXPECT_EQ(0, spawnctl_attr_setpidfd(self->attr, &forgotten_fd));
+	FLAGS(SPAWNCTL_SPAWN_PIDFD);
 	EXPECT_EQ(0, spawnctl_file_actions_addopen(self->actions, 8, fifo, O_RDONLY, 0));
 	sigaction(SIGALRM, &action, NULL);
 	for (i = 0; i < 10; i++) {
-		forgotten = 0;
-		forgotten_fd = -1;
+		forgotten.size = sizeof(forgotten);
 		helper = fork();
 		if (!helper) {
 			while (!waits_for_child(parent))
@@ -134,10 +132,10 @@ TEST_F(spawn, handlers_may_forget)
 			kill(parent, SIGALRM);
 			_exit(open(fifo, O_WRONLY) < 0);
 		}
-		ASSERT_EQ(0, spawnctl_spawn(&forgotten, "/bin/true", self->actions, self->attr,
-					    argv, environ));
-		ASSERT_EQ(0, forgotten);
-		ASSERT_EQ(-1, forgotten_fd);
+		ASSERT_EQ(0, spawnctl_spawn_result(&forgotten, "/bin/true", self->actions,
+						   self->attr, argv, environ));
+		ASSERT_EQ(0, forgotten.pid);
+		ASSERT_EQ(-2, forgotten.pidfd);
 		EXPECT_TRUE(exited_with(helper, 0));
 	}
 	unlink(fifo);
@@ -181,13 +179,13 @@ static unsigned int lost_pidfds(FIXTURE_SELF(spawn) self, unsigned int n)
 {
 	char *argv[] = { "none", NULL };
 	unsigned int i, before, wrong = 0;
-	int pidfd = -7;
 
-	spawnctl_attr_setpidfd(self->attr, &pidfd);
+	spawnctl_attr_setflags(self->attr, SPAWNCTL_SPAWN_PIDFD);
 	before = open_fds();
 	for (i = 0; i < n; i++)
-		wrong += spawnctl_spawn(NULL, "/none", NULL, self->attr, argv, environ) != ENOENT ||
-			 pidfd != -7;
+		wrong += spawnctl_spawn_result(&self->result, "/none", NULL, self->attr, argv,
+					       environ) != ENOENT ||
+			 self->result.pidfd != -1;
 	return wrong + open_fds() - before;
 }
 
@@ -409,7 +407,7 @@ TEST_F_TIMEOUT(spawn, no_handler_in_a_filtered_child, 600)
 	int fd = spawnctl_open();
 
 	ASSERT_LE(0, fd);
-	ASSERT_EQ(0, spawnctl_limit(fd, &marked));
+	ASSERT_EQ(0, spawnctl_narrow(fd, &marked));
 	if (variant->backend == SPAWNCTL_BACKEND_DEVICE)
 		ASSERT_EQ(0, spawnctl_attr_setdevice(self->attr, fd));
 	ASSERT_EQ(0, filter(SYS_clone3, SECCOMP_RET_ERRNO | ENOSYS));
@@ -456,7 +454,6 @@ TEST_F_TIMEOUT(spawn, threads, 600)
 	struct worker workers[8];
 
 	EXPECT_EQ(0, spawnctl_file_actions_addclosefrom(self->actions, 3));
-	spawnctl_attr_setfailure(self->attr, NULL);
 	for (i = 0; i < ARRAY_SIZE(workers); i++) {
 		workers[i] = (struct worker){ .self = self, .count = n / 8 };
 		ASSERT_EQ(0, pthread_create(&workers[i].thread, NULL, work, &workers[i]));

@@ -17,16 +17,16 @@
 static int spawn_shell(FIXTURE_SELF(spawn) self, const char *script)
 {
 	char *argv[] = { "sh", "-c", (char *)script, NULL };
-	pid_t pid = -1;
 	int error;
 
 	errno = 12345;
-	error = spawnctl_spawnp(&pid, "sh", self->actions, self->attr, argv, environ);
+	error = spawnctl_spawnp_result(&self->result, "sh", self->actions, self->attr, argv,
+				       environ);
 	if (errno != 12345)
 		return -2;
 	if (error)
 		return 1000 + error;
-	return WEXITSTATUS(wait_status(pid));
+	return WEXITSTATUS(wait_status(self->result.pid));
 }
 
 /* The signal state that the new program reports, on its descriptor 9 */
@@ -51,7 +51,7 @@ static void nothing(int sig)
 TEST_F(spawn, plain)
 {
 	EXPECT_EQ(3, spawn_shell(self, "exit 3"));
-	EXPECT_EQ(SPAWNCTL_STEP_NONE, self->failure.step);
+	EXPECT_EQ(SPAWNCTL_STEP_NONE, self->result.step);
 }
 
 /*
@@ -109,7 +109,7 @@ TEST_F(spawn, signals_as_asked)
 	EXPECT_EQ(1000 + EINVAL, spawn_shell(self, "exit 0"));
 	EXPECT_EQ(SIGBIT(SIGTERM), current_mask());
 	raw_sigprocmask(SIG_SETMASK, 0, NULL);
-	EXPECT_EQ(SPAWNCTL_STEP_CLONE, self->failure.step);
+	EXPECT_EQ(SPAWNCTL_STEP_CLONE, self->result.step);
 	sigaddset(&ign, SIGKILL);
 	EXPECT_EQ(EINVAL, spawnctl_attr_setsigignore(self->attr, &ign));
 }
@@ -117,6 +117,8 @@ TEST_F(spawn, signals_as_asked)
 TEST_F(spawn, attributes)
 {
 	const struct sched_param wrong = { .sched_priority = 1 }, never = { .sched_priority = 100 };
+	enum spawnctl_backend backend;
+	int fd = -7;
 
 	FLAGS(SPAWNCTL_SPAWN_SETSID);
 	EXPECT_EQ(0, spawn_shell(self, "read p c s pp g sid r </proc/$$/stat; [ $sid = $$ ]"));
@@ -127,13 +129,13 @@ TEST_F(spawn, attributes)
 	/* As in glibc the session is made first, and its leader cannot change its group */
 	FLAGS(SPAWNCTL_SPAWN_SETSID | SPAWNCTL_SPAWN_SETPGROUP);
 	EXPECT_EQ(1000 + EPERM, spawn_shell(self, ""));
-	EXPECT_EQ(SPAWNCTL_STEP_SETPGROUP, self->failure.step);
+	EXPECT_EQ(SPAWNCTL_STEP_SETPGROUP, self->result.step);
 	EXPECT_EQ(0, spawnctl_attr_setpgroup(self->attr, getpgrp()));
 	EXPECT_EQ(1000 + EPERM, spawn_shell(self, ""));
-	EXPECT_EQ(SPAWNCTL_STEP_SETPGROUP, self->failure.step);
+	EXPECT_EQ(SPAWNCTL_STEP_SETPGROUP, self->result.step);
 	EXPECT_EQ(0, spawnctl_attr_setpgroup(self->attr, 1));
 	EXPECT_EQ(1000 + EPERM, spawn_shell(self, ""));
-	EXPECT_EQ(SPAWNCTL_STEP_SETPGROUP, self->failure.step);
+	EXPECT_EQ(SPAWNCTL_STEP_SETPGROUP, self->result.step);
 	FLAGS(SPAWNCTL_SPAWN_NO_NEW_PRIVS);
 	EXPECT_EQ(0, spawn_shell(self, "grep -q 'NoNewPrivs:.1' /proc/self/status"));
 	FLAGS(0);
@@ -141,9 +143,16 @@ TEST_F(spawn, attributes)
 	FLAGS(SPAWNCTL_SPAWN_SETSCHEDPARAM);
 	EXPECT_EQ(0, spawnctl_attr_setschedparam(self->attr, &wrong));
 	EXPECT_EQ(1000 + EINVAL, spawn_shell(self, ""));
-	EXPECT_EQ(SPAWNCTL_STEP_SCHED, self->failure.step);
+	EXPECT_EQ(SPAWNCTL_STEP_SCHED, self->result.step);
 	FLAGS(SPAWNCTL_SPAWN_RESETIDS);
 	EXPECT_EQ(0, spawn_shell(self, ""));
+	EXPECT_EQ(0, spawnctl_attr_getbackend(self->attr, &backend));
+	EXPECT_EQ(variant->backend, backend);
+	EXPECT_EQ(0, spawnctl_attr_getdevice(self->attr, &fd));
+	EXPECT_EQ(-1, fd);
+	EXPECT_EQ(0, spawnctl_attr_setdevice(self->attr, 3));
+	EXPECT_EQ(0, spawnctl_attr_getdevice(self->attr, &fd));
+	EXPECT_EQ(3, fd);
 	EXPECT_EQ(EINVAL, spawnctl_attr_setflags(self->attr, 0x200));
 	EXPECT_EQ(EINVAL, spawnctl_attr_setpgroup(self->attr, -1));
 	EXPECT_EQ(EINVAL, spawnctl_attr_setschedpolicy(self->attr, 99));
@@ -309,7 +318,6 @@ TEST_F(spawn, close_above_the_limit)
 {
 	char *argv[] = { "true", NULL };
 	struct rlimit limit;
-	pid_t pid;
 
 	ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &limit));
 	limit.rlim_cur = 200;
@@ -318,9 +326,9 @@ TEST_F(spawn, close_above_the_limit)
 	ASSERT_EQ(0, spawnctl_file_actions_addclose(self->actions, 100));
 	limit.rlim_cur = 100;
 	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
-	EXPECT_EQ(EBADF, spawnctl_spawn(&pid, "/bin/true", self->actions, self->attr, argv,
-					environ));
-	EXPECT_EQ(1, self->failure.action);
+	EXPECT_EQ(EBADF, spawnctl_spawn_result(&self->result, "/bin/true", self->actions,
+					       self->attr, argv, environ));
+	EXPECT_EQ(1, self->result.action);
 }
 
 TEST_F(spawn, ids_are_reset)
@@ -382,26 +390,76 @@ TEST_F(spawn, terminal)
 
 TEST_F(spawn, pidfd)
 {
+	struct spawnctl_result *result = &self->result;
 	char *argv[] = { "sh", "-c", "exit 4", NULL };
 	struct pollfd poll_fd = { .events = POLLIN };
 	siginfo_t info = { 0 };
-	int fd = -1;
-	pid_t pid;
+	pid_t pid = -7;
 
-	EXPECT_EQ(0, spawnctl_attr_setpidfd(self->attr, &fd));
+	FLAGS(SPAWNCTL_SPAWN_PIDFD);
 	/* Closefrom makes the child share the descriptor table at first */
 	EXPECT_EQ(0, spawnctl_file_actions_addclosefrom(self->actions, 3));
-	ASSERT_EQ(0, spawnctl_spawn(&pid, "/bin/sh", self->actions, self->attr, argv, environ));
-	poll_fd.fd = fd;
+	ASSERT_EQ(0, spawnctl_spawn_result(result, "/bin/sh", self->actions, self->attr, argv,
+					   environ));
+	poll_fd.fd = result->pidfd;
 	EXPECT_EQ(1, poll(&poll_fd, 1, -1));
-	EXPECT_EQ(FD_CLOEXEC, fcntl(fd, F_GETFD));
-	EXPECT_EQ(0, waitid(P_PIDFD, fd, &info, WEXITED));
+	EXPECT_EQ(FD_CLOEXEC, fcntl(result->pidfd, F_GETFD));
+	EXPECT_EQ(0, waitid(P_PIDFD, result->pidfd, &info, WEXITED));
 	EXPECT_EQ(4, info.si_status);
-	EXPECT_EQ(pid, info.si_pid);
-	close(fd);
-	fd = -1;
-	EXPECT_EQ(ENOENT, spawnctl_spawn(&pid, "/none", self->actions, self->attr, argv, environ));
-	EXPECT_EQ(-1, fd);
+	EXPECT_EQ(result->pid, info.si_pid);
+	close(result->pidfd);
+	EXPECT_EQ(ENOENT, spawnctl_spawn_result(result, "/none", self->actions, self->attr, argv,
+						environ));
+	EXPECT_EQ(-1, result->pidfd);
+	/* A function without a place for it makes no child */
+	EXPECT_EQ(EINVAL, spawnctl_spawn(&pid, "/bin/true", NULL, self->attr, argv, environ));
+	EXPECT_EQ(-7, pid);
+}
+
+/* All that a result says, also of a spawn that fails before there is a child */
+TEST_F(spawn, result)
+{
+	struct {
+		struct spawnctl_result result;
+		int after;
+	} later = { .result.size = sizeof(later), .after = 7 };
+	struct spawnctl_result *result = &later.result;
+	char *argv[] = { "true", NULL };
+
+	memset(&result->error, 0x55, sizeof(*result) - sizeof(result->size));
+	EXPECT_EQ(0, spawnctl_spawn_result(result, "/bin/true", NULL, self->attr, argv, environ));
+	EXPECT_EQ(0, result->error);
+	EXPECT_EQ(0, wait_status(result->pid));
+	EXPECT_EQ(-1, result->pidfd);
+	EXPECT_EQ(SPAWNCTL_STEP_NONE, result->step);
+	EXPECT_EQ(-1, result->action);
+	EXPECT_EQ(sizeof(later), result->size);
+	EXPECT_EQ(7, later.after);
+
+	EXPECT_EQ(EBADF, spawnctl_attr_setdevice(self->attr, -2));
+	EXPECT_EQ(0, spawnctl_attr_setdevice(self->attr, 999));
+	EXPECT_EQ(EBADF, spawnctl_spawn_result(result, "/bin/true", NULL, self->attr, argv,
+					       environ));
+	EXPECT_EQ(EBADF, result->error);
+	EXPECT_EQ(-1, result->pid);
+	EXPECT_EQ(SPAWNCTL_STEP_CLONE, result->step);
+	EXPECT_EQ(-1, result->action);
+
+	/* A struct that is too short for the first version is not touched */
+	memset(result, 0x55, sizeof(*result));
+	result->size = SPAWNCTL_RESULT_SIZE_VER0 - 1;
+	EXPECT_EQ(EINVAL, spawnctl_spawn_result(result, "/bin/true", NULL, NULL, argv, environ));
+	EXPECT_EQ(0x55555555, result->pid);
+	EXPECT_EQ(0x55555555, result->error);
+}
+
+TEST(step_names)
+{
+	EXPECT_STREQ("none", spawnctl_step_name(SPAWNCTL_STEP_NONE));
+	EXPECT_STREQ("no_new_privs", spawnctl_step_name(SPAWNCTL_STEP_NO_NEW_PRIVS));
+	EXPECT_STREQ("exec", spawnctl_step_name(SPAWNCTL_STEP_EXEC));
+	EXPECT_STREQ("unknown", spawnctl_step_name((enum spawnctl_step)(SPAWNCTL_STEP_EXEC + 1)));
+	EXPECT_STREQ("unknown", spawnctl_step_name((enum spawnctl_step)-1));
 }
 
 TEST_F(spawn, autoreap)
@@ -429,8 +487,10 @@ static void fails(struct __test_metadata *_metadata, FIXTURE_SELF(spawn) self,
 	pid_t pid = -7;
 
 	EXPECT_EQ(error, spawnctl_spawn(&pid, path, self->actions, self->attr, argv, environ));
-	EXPECT_EQ(error, self->failure.error);
-	EXPECT_EQ(step, self->failure.step);
+	EXPECT_EQ(error, spawnctl_spawn_result(&self->result, path, self->actions, self->attr, argv,
+					       environ));
+	EXPECT_EQ(error, self->result.error);
+	EXPECT_EQ(step, self->result.step);
 	EXPECT_EQ(error, posix_spawn(&pid, path, libcs, NULL, argv, environ));
 	EXPECT_EQ(-7, pid);
 }
@@ -465,7 +525,7 @@ TEST_F_TIMEOUT(spawn, errors, 600)
 	close(fd);
 	FAILS(ENOEXEC, EXEC, script);
 	unlink(script);
-	EXPECT_EQ(-1, self->failure.action);
+	EXPECT_EQ(-1, self->result.action);
 	EXPECT_EQ(ENOENT, spawnctl_spawnp(&pid, "no-such-program", NULL, self->attr, argv,
 					  environ));
 	EXPECT_EQ(ENOENT, spawnctl_spawnp(&pid, "", NULL, self->attr, argv, environ));
@@ -486,7 +546,7 @@ TEST_F_TIMEOUT(spawn, errors, 600)
 	EXPECT_EQ(0, posix_spawn_file_actions_addclose(&libcs, 77));
 	EXPECT_EQ(0, posix_spawn_file_actions_adddup2(&libcs, 77, 5));
 	FAILS(EBADF, ACTION, "/bin/true");
-	EXPECT_EQ(1, self->failure.action);
+	EXPECT_EQ(1, self->result.action);
 	for (i = 0; i < n; i++)
 		FAILS(EBADF, ACTION, "/bin/true");
 	EXPECT_EQ(-7, pid);

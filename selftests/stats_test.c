@@ -331,7 +331,7 @@ TEST_F(stats, refusals)
 	struct counts now;
 	int i;
 
-	ASSERT_EQ(0, spawnctl_limit(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_CHILDREN |
+	ASSERT_EQ(0, spawnctl_narrow(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_CHILDREN |
 							     SPAWNCTL_LIMIT_COMMANDS,
 						    .commands = 1U << SPAWNCTL_CMD_FORK,
 						    .children = 3)));
@@ -530,7 +530,7 @@ TEST_F(stats, filtered_caller_learns_nothing_of_others)
 
 	pid = start_pending(self->fd, hold);
 	ASSERT_LT(0, pid);
-	ASSERT_EQ(0, spawnctl_limit(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_FILTERED)));
+	ASSERT_EQ(0, spawnctl_narrow(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_FILTERED)));
 	ASSERT_EQ(0, ioctl(self->fd, SPAWNCTL_IOC_INFO, &info));
 	EXPECT_NE(0ULL, info.id);
 	ASSERT_EQ(0, ask_info(&self->genl, &told));

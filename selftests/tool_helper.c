@@ -52,9 +52,9 @@ static int device(char **argv)
 static int allowed(char **argv)
 {
 	const char *number = getenv("SPAWNCTL_FD");
-	struct spawnctl_info info;
+	struct spawnctl_info info = { .size = sizeof(info) };
 
-	if (!number || spawnctl_info(atoi(number), &info))
+	if (!number || spawnctl_get_info(atoi(number), &info))
 		return 1;
 	printf("commands %x flags %x limits %x children %lld\n", info.commands,
 	       info.spawn_flags | info.fork_flags, info.limits, (long long)info.children);
@@ -67,7 +67,7 @@ static int final(char **argv)
 	const struct spawnctl_limit limit = { .size = sizeof(limit) };
 	const char *number = getenv("SPAWNCTL_FD");
 
-	return number && spawnctl_limit(atoi(number), &limit) && errno == EPERM ? 0 : 1;
+	return number && spawnctl_narrow(atoi(number), &limit) && errno == EPERM ? 0 : 1;
 }
 
 /* Sets @handler for all signals but KILL and STOP, which the kernel removes from @mask */

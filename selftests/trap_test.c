@@ -204,14 +204,14 @@ TEST_F(refused, each_entry_point)
 
 	ASSERT_EQ(0, spawnctl_attr_init(&attr));
 	ASSERT_EQ(0, filter(SYS_clone3, SECCOMP_RET_ERRNO | variant->error));
-	EXPECT_EQ(0, spawnctl_backend(NULL, &backend));
+	EXPECT_EQ(0, spawnctl_get_backend(NULL, &backend));
 	EXPECT_EQ(SPAWNCTL_BACKEND_CLONE, backend);
 	EXPECT_EQ(0, spawn_nothing(NULL, NULL));
 	EXPECT_EQ(0, by_rfspawn());
 	EXPECT_EQ(0, by_rfork_thread());
 	/* If clone3(2) is demanded, the call fails with that error */
 	EXPECT_EQ(0, spawnctl_attr_setbackend(attr, SPAWNCTL_BACKEND_CLONE3));
-	EXPECT_EQ(variant->error, spawnctl_backend(attr, &backend));
+	EXPECT_EQ(variant->error, spawnctl_get_backend(attr, &backend));
 	EXPECT_EQ(variant->error, spawn_nothing(NULL, attr));
 	spawnctl_attr_destroy(attr);
 }
@@ -229,8 +229,9 @@ TEST_F(refused, under_the_preload)
 static int no_descriptor(unsigned int room)
 {
 	struct rlimit limit = { 3 + room, 64 };
+	struct spawnctl_result result = { .size = sizeof(result) };
+	char *argv[] = { "true", NULL };
 	spawnctl_attr_t *attr;
-	int pidfd = -1;
 
 	CHECK(!setrlimit(RLIMIT_NOFILE, &limit));
 	CHECK(!by_posix_spawn());
@@ -247,10 +248,11 @@ static int no_descriptor(unsigned int room)
 	/* spawnctl_spawn() keeps the device at the only free number, which the pidfd then needs */
 	CHECK(!spawnctl_attr_init(&attr));
 	CHECK(!spawn_nothing(NULL, NULL));
-	CHECK(!spawnctl_attr_setpidfd(attr, &pidfd));
-	CHECK(!spawn_nothing(NULL, attr));
-	CHECK(pidfd >= 0);
-	close(pidfd);
+	CHECK(!spawnctl_attr_setflags(attr, SPAWNCTL_SPAWN_PIDFD));
+	CHECK(!spawnctl_spawn_result(&result, "/bin/true", NULL, attr, argv, environ));
+	CHECK(wait_status(result.pid) == 0);
+	CHECK(result.pidfd >= 0);
+	close(result.pidfd);
 	return 0;
 }
 

@@ -15,7 +15,7 @@
 			 SPAWNCTL_SPAWN_USEVFORK | SPAWNCTL_SPAWN_SETSID | \
 			 SPAWNCTL_SPAWN_SETCGROUP | SPAWNCTL_SPAWN_SETSIGIGN | \
 			 SPAWNCTL_SPAWN_CLOEXEC_DEFAULT | SPAWNCTL_SPAWN_NO_NEW_PRIVS | \
-			 SPAWNCTL_SPAWN_AUTOREAP)
+			 SPAWNCTL_SPAWN_AUTOREAP | SPAWNCTL_SPAWN_PIDFD)
 
 static void set_sigset(sigset_t *set, unsigned long long mask)
 {
@@ -158,6 +158,12 @@ int spawnctl_attr_setbackend(spawnctl_attr_t *attr, enum spawnctl_backend backen
 	return 0;
 }
 
+int spawnctl_attr_getbackend(const spawnctl_attr_t *attr, enum spawnctl_backend *backend)
+{
+	*backend = attr->backend;
+	return 0;
+}
+
 int spawnctl_attr_setdevice(spawnctl_attr_t *attr, int fd)
 {
 	if (fd < -1)
@@ -166,14 +172,8 @@ int spawnctl_attr_setdevice(spawnctl_attr_t *attr, int fd)
 	return 0;
 }
 
-int spawnctl_attr_setpidfd(spawnctl_attr_t *attr, int *pidfd)
+int spawnctl_attr_getdevice(const spawnctl_attr_t *attr, int *fd)
 {
-	attr->pidfd = pidfd;
-	return 0;
-}
-
-int spawnctl_attr_setfailure(spawnctl_attr_t *attr, struct spawnctl_failure *failure)
-{
-	attr->failure = failure;
+	*fd = attr->fd;
 	return 0;
 }

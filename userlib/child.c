@@ -31,8 +31,8 @@ struct dirent64_head {
  */
 static int fail(struct spawn *spawn, enum spawnctl_step step, long error)
 {
-	spawn->failure.step = step;
-	spawn->failure.error = -error;
+	spawn->step = step;
+	spawn->error = -error;
 	return 127;
 }
 
@@ -250,7 +250,7 @@ static int do_actions(struct spawn *spawn)
 		}
 		error = do_action(action);
 		if (error < 0) {
-			spawn->failure.action = i;
+			spawn->action = i;
 			return fail(spawn, SPAWNCTL_STEP_ACTION, error);
 		}
 	}
@@ -350,13 +350,13 @@ static void publish(struct spawn *spawn)
 {
 	if (spawn->birth.backend != SPAWNCTL_BACKEND_DEVICE)
 		return;
-	if (spawn->pid) {
-		spawn->old_pid = *spawn->pid;
-		*spawn->pid = spawn->birth.tid;
+	if (spawn->pid_out) {
+		spawn->old_pid = *spawn->pid_out;
+		*spawn->pid_out = spawn->birth.tid;
 	}
-	if (spawn->attr->pidfd) {
-		spawn->old_pidfd = *spawn->attr->pidfd;
-		*spawn->attr->pidfd = spawn->pidfd;
+	if (spawn->pidfd_out) {
+		spawn->old_pidfd = *spawn->pidfd_out;
+		*spawn->pidfd_out = spawn->pidfd;
 	}
 	spawn->birth.hold.wanted = false;
 }
@@ -366,10 +366,10 @@ static void withdraw(struct spawn *spawn)
 	if (spawn->birth.backend != SPAWNCTL_BACKEND_DEVICE)
 		return;
 	spawn->birth.hold.wanted = true;
-	if (spawn->pid)
-		*spawn->pid = spawn->old_pid;
-	if (spawn->attr->pidfd)
-		*spawn->attr->pidfd = spawn->old_pidfd;
+	if (spawn->pid_out)
+		*spawn->pid_out = spawn->old_pid;
+	if (spawn->pidfd_out)
+		*spawn->pidfd_out = spawn->old_pidfd;
 }
 
 static long execute(const struct spawn *spawn, const char *path)

@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -57,14 +56,12 @@ static bool others_in_table;
 static unsigned int forks;
 static const char *fork_frame;
 
-int spawnctl_info(int fd, struct spawnctl_info *info)
+int spawnctl_get_info(int fd, struct spawnctl_info *info)
 {
-	memset(info, 0, sizeof(*info));
-	info->size = sizeof(*info);
 	return ioctl(fd, SPAWNCTL_IOC_INFO, info);
 }
 
-int spawnctl_limit(int fd, const struct spawnctl_limit *limit)
+int spawnctl_narrow(int fd, const struct spawnctl_limit *limit)
 {
 	return ioctl(fd, SPAWNCTL_IOC_LIMIT, limit);
 }

@@ -51,7 +51,7 @@ static void name_fd(struct spawn *spawn, int fd)
  */
 static bool may_share(struct spawn *spawn)
 {
-	bool first = !spawn->attr->pidfd && !spawn->transient;
+	bool first = !spawn->pidfd_out && !spawn->transient;
 	int i;
 
 	for (i = 0; i < spawn->used; i++) {
@@ -120,7 +120,7 @@ static void set_clone(struct spawn *spawn)
 	}
 	if (spawn->attr->flags)
 		set_attributes(clone, spawn->attr);
-	if (spawn->attr->pidfd) {
+	if (spawn->pidfd_out) {
 		clone->flags |= SPAWNCTL_PIDFD;
 		clone->pidfd = (unsigned long)&spawn->pidfd;
 	}
@@ -175,7 +175,9 @@ static __attribute__((__noinline__)) long give_birth(struct spawn *spawn)
 	spawn->closed_span = false;
 	set_clone(spawn);
 	spawn->pidfd = -1;
-	spawn->failure = (struct spawnctl_failure){ .action = -1 };
+	spawn->error = 0;
+	spawn->step = SPAWNCTL_STEP_NONE;
+	spawn->action = -1;
 	spawn->birth.clone.stack = (unsigned long)(frame + 2);
 	spawn->birth.clone.stack_size = sizeof(frame) - 2 * sizeof(frame[0]);
 	spawn->birth.backend = spawn->attr->backend;
@@ -241,27 +243,24 @@ static void unmap_candidate(struct spawn *spawn)
 	set_sigmask(&spawn->search_mask);
 }
 
+/* No child was made */
+static int fail(struct spawn *spawn, int error)
+{
+	spawn->error = error;
+	spawn->step = SPAWNCTL_STEP_CLONE;
+	spawn->action = -1;
+	return error;
+}
+
 static long give_birth_and_reap(struct spawn *spawn)
 {
 	long pid = give_birth(spawn);
 
 	if (pid < 0)
-		spawn->failure = (struct spawnctl_failure){
-			.error = -pid, .step = SPAWNCTL_STEP_CLONE, .action = -1 };
-	else if (spawn->failure.error)
+		fail(spawn, -pid);
+	else if (spawn->error)
 		reap(spawn, pid);
 	return pid;
-}
-
-/* Report an error that occurred before the attempt to make a child */
-static int report_failure(struct spawn *spawn, int error)
-{
-	spawn->birth.backend = spawn->attr->backend;
-	spawn->birth.passed_over = 0;
-	if (spawn->attr->failure)
-		*spawn->attr->failure = (struct spawnctl_failure){
-			.error = error, .step = SPAWNCTL_STEP_CLONE, .action = -1 };
-	return error;
 }
 
 /*
@@ -281,8 +280,11 @@ int spawnctl_spawn_run(struct spawn *spawn)
 	if (!spawn->attr)
 		spawn->attr = &none;
 	error = map_candidate(spawn);
-	if (error)
-		return report_failure(spawn, error);
+	if (error) {
+		spawn->birth.backend = spawn->attr->backend;
+		spawn->birth.passed_over = 0;
+		return fail(spawn, error);
+	}
 	spawn->transient = (spawn->attr->transient || !spawnctl_device_keeps()) &&
 			   spawn->attr->fd < 0 && spawn->attr->backend <= SPAWNCTL_BACKEND_DEVICE &&
 			   !spawnctl_device_given(&given);
@@ -291,42 +293,22 @@ int spawnctl_spawn_run(struct spawn *spawn)
 	if (spawn->cannot_unshare) {
 		__atomic_store_n(&cannot_unshare, true, __ATOMIC_RELAXED);
 		/* unshare(2) has failed too: make another child, with a copy of the table */
-		if (spawn->share && spawn->failure.step == SPAWNCTL_STEP_CLONE) {
+		if (spawn->share && spawn->step == SPAWNCTL_STEP_CLONE) {
 			spawnctl_birth_release(&spawn->birth);
 			pid = give_birth_and_reap(spawn);
 		}
 	}
-	error = spawn->failure.error;
-	if (spawn->attr->failure)
-		*spawn->attr->failure = spawn->failure;
+	error = spawn->error;
 	if (!error && spawn->birth.hold.wanted) {
-		if (spawn->attr->pidfd)
-			*spawn->attr->pidfd = spawn->pidfd;
-		if (spawn->pid)
-			*spawn->pid = pid;
+		if (spawn->pidfd_out)
+			*spawn->pidfd_out = spawn->pidfd;
+		if (spawn->pid_out)
+			*spawn->pid_out = pid;
 	}
 	spawnctl_birth_release(&spawn->birth);
 	if (spawn->mapped)
 		unmap_candidate(spawn);
 	return error;
-}
-
-static int spawn(pid_t *pid, const char *path, const char *search,
-		 const spawnctl_file_actions_t *actions, const spawnctl_attr_t *attr,
-		 char *const argv[], char *const envp[])
-{
-	/* Not cleared as a whole: that would be a tenth of the work done here */
-	struct spawn spawn;
-
-	spawn.path = path;
-	spawn.search = search;
-	spawn.argv = argv;
-	spawn.envp = envp;
-	spawn.actions = actions ? actions->list : NULL;
-	spawn.used = actions ? actions->used : 0;
-	spawn.attr = attr;
-	spawn.pid = pid;
-	return spawnctl_spawn_run(&spawn);
 }
 
 /* The directories to search: NULL if @file is a path, or no name at all */
@@ -340,19 +322,80 @@ const char *spawnctl_search_path(const char *file)
 	return path ? path : CS_PATH;
 }
 
+/* Not cleared as a whole: that would be a tenth of the work of a spawn */
+static void set_spawn(struct spawn *spawn, const char *path, const char *search,
+		      const spawnctl_file_actions_t *actions, const spawnctl_attr_t *attr,
+		      char *const argv[], char *const envp[])
+{
+	spawn->path = path;
+	spawn->search = search;
+	spawn->argv = argv;
+	spawn->envp = envp;
+	spawn->actions = actions ? actions->list : NULL;
+	spawn->used = actions ? actions->used : 0;
+	spawn->attr = attr;
+}
+
+static int spawn_pid(pid_t *pid, const char *path, const char *search,
+		     const spawnctl_file_actions_t *actions, const spawnctl_attr_t *attr,
+		     char *const argv[], char *const envp[])
+{
+	struct spawn spawn;
+
+	if (attr && (attr->flags & SPAWNCTL_SPAWN_PIDFD))
+		return EINVAL;
+	set_spawn(&spawn, path, search, actions, attr, argv, envp);
+	spawn.pid_out = pid;
+	spawn.pidfd_out = NULL;
+	return spawnctl_spawn_run(&spawn);
+}
+
+static int spawn_result(struct spawnctl_result *result, const char *path, const char *search,
+			const spawnctl_file_actions_t *actions, const spawnctl_attr_t *attr,
+			char *const argv[], char *const envp[])
+{
+	struct spawn spawn;
+
+	if (result->size < SPAWNCTL_RESULT_SIZE_VER0)
+		return EINVAL;
+	result->pid = -1;
+	result->pidfd = -1;
+	set_spawn(&spawn, path, search, actions, attr, argv, envp);
+	spawn.pid_out = &result->pid;
+	spawn.pidfd_out = attr && (attr->flags & SPAWNCTL_SPAWN_PIDFD) ? &result->pidfd : NULL;
+	result->error = spawnctl_spawn_run(&spawn);
+	result->step = spawn.step;
+	result->action = spawn.action;
+	return result->error;
+}
+
 int spawnctl_spawn(pid_t *pid, const char *path, const spawnctl_file_actions_t *actions,
 		   const spawnctl_attr_t *attr, char *const argv[], char *const envp[])
 {
-	return spawn(pid, path, NULL, actions, attr, argv, envp);
+	return spawn_pid(pid, path, NULL, actions, attr, argv, envp);
 }
 
 int spawnctl_spawnp(pid_t *pid, const char *file, const spawnctl_file_actions_t *actions,
 		    const spawnctl_attr_t *attr, char *const argv[], char *const envp[])
 {
-	return spawn(pid, file, spawnctl_search_path(file), actions, attr, argv, envp);
+	return spawn_pid(pid, file, spawnctl_search_path(file), actions, attr, argv, envp);
 }
 
-int spawnctl_backend(const spawnctl_attr_t *attr, enum spawnctl_backend *backend)
+int spawnctl_spawn_result(struct spawnctl_result *result, const char *path,
+			  const spawnctl_file_actions_t *actions, const spawnctl_attr_t *attr,
+			  char *const argv[], char *const envp[])
+{
+	return spawn_result(result, path, NULL, actions, attr, argv, envp);
+}
+
+int spawnctl_spawnp_result(struct spawnctl_result *result, const char *file,
+			   const spawnctl_file_actions_t *actions, const spawnctl_attr_t *attr,
+			   char *const argv[], char *const envp[])
+{
+	return spawn_result(result, file, spawnctl_search_path(file), actions, attr, argv, envp);
+}
+
+int spawnctl_get_backend(const spawnctl_attr_t *attr, enum spawnctl_backend *backend)
 {
 	struct birth birth = {
 		.backend = attr ? attr->backend : SPAWNCTL_BACKEND_ANY,

@@ -77,8 +77,6 @@ struct spawnctl_attr {
 	int cgroup;
 	enum spawnctl_backend backend;
 	int fd;
-	int *pidfd;
-	struct spawnctl_failure *failure;
 	bool transient;			/* do not keep the device open */
 };
 
@@ -115,11 +113,11 @@ struct spawn {
 	unsigned long long search_mask;
 
 	/*
-	 * Where the process id is stored, or NULL; the address for the pidfd is in @attr.
-	 * @old_pid and @old_pidfd are the previous contents, which the child restores if exec
-	 * fails
+	 * Where the process id and the pidfd are stored, or NULL. @old_pid and @old_pidfd are
+	 * the previous contents, which the child restores if exec fails.
 	 */
-	pid_t *pid;
+	pid_t *pid_out;
+	int *pidfd_out;
 	pid_t old_pid;
 	int old_pidfd;
 
@@ -133,7 +131,10 @@ struct spawn {
 	int pidfd;
 	bool cannot_unshare;
 
-	struct spawnctl_failure failure;
+	/* As in struct spawnctl_result */
+	int error;
+	enum spawnctl_step step;
+	int action;
 };
 
 /** spawnctl_close_span() - close a range by close_range(2) or /proc: 0 or a negative errno */
@@ -147,7 +148,7 @@ const char *spawnctl_search_path(const char *file);
 
 /**
  * spawnctl_spawn_run() - perform a spawn
- * @spawn: the spawn, with the members from @path to @attr, and @pid, set
+ * @spawn: the spawn, with the members from @path to @attr, @pid_out and @pidfd_out set
  *
  * Return: 0 or an error number.
  */

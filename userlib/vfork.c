@@ -25,12 +25,6 @@ static const unsigned long long clone3_args[8] = {
 /* arch/ cannot include a header with structs in it, and has the number 0xEA01 instead */
 static_assert(SPAWNCTL_IOC_SPAWN == 0xEA01, "the number in arch/");
 
-pid_t spawnctl_error(long error)
-{
-	errno = -error;
-	return -1;
-}
-
 /* arch/ has 264, see VFORK_FRAME */
 static_assert(sizeof(struct vfork_call) <= 264 && sizeof(struct vfork_call) > 248 - 16,
 	      "the frame in arch/");

@@ -328,7 +328,7 @@ static int inherits(char **argv)
 static int backend(char **argv)
 {
 	enum spawnctl_backend used = SPAWNCTL_BACKEND_ANY;
-	int error = spawnctl_backend(NULL, &used);
+	int error = spawnctl_get_backend(NULL, &used);
 
 	return !error && used == SPAWNCTL_BACKEND_DEVICE ? 0 : fail("backend", error, 0);
 }

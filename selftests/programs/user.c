@@ -36,7 +36,7 @@ static void spawn(enum spawnctl_backend backend)
 {
 	char *argv[] = { "sh", "-c", "[ ! -e /proc/self/fd/7 ] && exit 5", NULL };
 	spawnctl_file_actions_t *actions;
-	struct spawnctl_failure failure;
+	struct spawnctl_result result = { .size = sizeof(result) };
 	enum spawnctl_backend used;
 	spawnctl_attr_t *attr;
 	sigset_t set;
@@ -46,8 +46,7 @@ static void spawn(enum spawnctl_backend backend)
 	CHECK(spawnctl_attr_init(&attr) == 0);
 	CHECK(spawnctl_file_actions_init(&actions) == 0);
 	CHECK(spawnctl_attr_setbackend(attr, backend) == 0);
-	CHECK(spawnctl_backend(attr, &used) == 0);
-	CHECK(spawnctl_attr_setfailure(attr, &failure) == 0);
+	CHECK(spawnctl_get_backend(attr, &used) == 0);
 	sigfillset(&set);
 	CHECK(spawnctl_attr_setsigdefault(attr, &set) == 0);
 	sigemptyset(&set);
@@ -64,8 +63,8 @@ static void spawn(enum spawnctl_backend backend)
 	}
 	/* Its child's memory is a copy there: so it is with posix_spawn() as well */
 	if (!getenv("VALGRIND")) {
-		CHECK(spawnctl_spawn(&pid, "/none", actions, attr, argv, environ) == ENOENT);
-		CHECK(failure.step == SPAWNCTL_STEP_EXEC);
+		CHECK(spawnctl_spawn_result(&result, "/none", actions, attr, argv, environ) == ENOENT);
+		CHECK(result.step == SPAWNCTL_STEP_EXEC);
 	}
 	spawnctl_file_actions_destroy(actions);
 	spawnctl_attr_destroy(attr);

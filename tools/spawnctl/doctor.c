@@ -429,7 +429,7 @@ static void look_at_descriptor(struct report *report, int fd)
 	struct spawnctl_info info = { .size = sizeof(info) };
 	char children[32] = "any number";
 
-	if (spawnctl_info(fd, &info)) {
+	if (spawnctl_get_info(fd, &info)) {
 		say(report, NOTE, "descriptor", "SPAWNCTL_FD=%d cannot be asked what it allows: %s",
 		    fd, strerror(errno));
 		return;
@@ -508,12 +508,11 @@ static int test_spawn(spawnctl_attr_t *attr, const char **about)
 {
 	char *const words[] = { "spawnctl", "version", NULL };
 	spawnctl_file_actions_t *actions;
-	struct spawnctl_failure failure = { 0 };
+	struct spawnctl_result result = { .size = sizeof(result) };
 	char self[PATH_MAX];
 	/* Not /proc/self/exe: under valgrind, execve(2) of that executes another program */
 	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	int status = 0, error;
-	pid_t pid;
 
 	*about = NULL;
 	if (length < 0) {
@@ -524,16 +523,15 @@ static int test_spawn(spawnctl_attr_t *attr, const char **about)
 	if (spawnctl_file_actions_init(&actions))
 		return ENOMEM;
 	error = spawnctl_file_actions_addopen(actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-	spawnctl_attr_setfailure(attr, &failure);
 	if (!error)
-		error = spawnctl_spawn(&pid, self, actions, attr, words, environ);
+		error = spawnctl_spawn_result(&result, self, actions, attr, words, environ);
 	spawnctl_file_actions_destroy(actions);
-	if (failure.step == SPAWNCTL_STEP_ACTION)
+	if (result.step == SPAWNCTL_STEP_ACTION)
 		*about = "the test program: /dev/null";
-	else if (failure.step == SPAWNCTL_STEP_EXEC)
+	else if (result.step == SPAWNCTL_STEP_EXEC)
 		*about = "the test program: /proc/self/exe";
 	/* If SIGCHLD is ignored, the child leaves no status */
-	if (!error && waitpid(pid, &status, 0) == pid && status) {
+	if (!error && waitpid(result.pid, &status, 0) == result.pid && status) {
 		*about = "the test program has failed";
 		error = EIO;
 	}
@@ -577,10 +575,10 @@ static void look_at_programs(struct report *report)
 		return;
 	}
 	spawnctl_attr_setbackend(attr, SPAWNCTL_BACKEND_DEVICE);
-	missing = spawnctl_backend(attr, &report->backend);
+	missing = spawnctl_get_backend(attr, &report->backend);
 	if (missing) {
 		spawnctl_attr_setbackend(attr, SPAWNCTL_BACKEND_ANY);
-		error = spawnctl_backend(attr, &report->backend);
+		error = spawnctl_get_backend(attr, &report->backend);
 	}
 	if (missing && error)
 		say(report, PROBLEM, "programs", "cannot be started: %s", words_of(error));

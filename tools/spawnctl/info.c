@@ -30,7 +30,7 @@ static void ask_device(struct spawnctl_info *info, int *error)
 	if (fd < 0)
 		return;
 	info->size = sizeof(*info);
-	if (spawnctl_info(fd, info)) {
+	if (spawnctl_get_info(fd, info)) {
 		*error = errno;
 		info->size = 0;
 	}

@@ -148,7 +148,7 @@ int cmd_limit(int argc, char **argv)
 	if (fd < 0)
 		return fail(EXIT_OURS, errno, device_error(errno),
 			    "cannot open the device (spawnctl doctor says more)");
-	if (spawnctl_limit(fd, &limit))
+	if (spawnctl_narrow(fd, &limit))
 		return fail(EXIT_OURS, errno, limit_error(errno), "cannot narrow the descriptor");
 	snprintf(number, sizeof(number), "%d", fd);
 	if (fcntl(fd, F_SETFD, 0) || setenv("SPAWNCTL_FD", number, 1))

@@ -58,11 +58,11 @@ const char *command_name(uint32_t command);
 const char *errno_name(uint32_t error);
 /* The errno with this name or number, or -1 */
 int errno_by_name(const char *text);
-/* Name of the @i-th flag of enum spawnctl_flags, NULL after the last */
+/* Name of the @i-th flag of SPAWN and FORK, NULL after the last */
 const char *flag_name(unsigned int i);
-/* Name of the @i-th flag of enum spawnctl_limit_flags, NULL after the last */
+/* Name of the @i-th flag of LIMIT, NULL after the last */
 const char *limit_name(unsigned int i);
-/* The flag of enum spawnctl_flags with this name, or 0 */
+/* The flag of SPAWN and FORK with this name, or 0 */
 uint32_t flag_by_name(const char *text);
 /* What an errno of the device means to the user, or NULL if strerror(3) is sufficient */
 const char *device_error(int error);

@@ -116,7 +116,7 @@ enum {
  *	never limited
  * @limits: Out: which of SPAWNCTL_LIMIT_NO_NEW_PRIVS, _RESET and _FILTERED are
  *	in force
- * @limit_flags: Out: the flags of enum spawnctl_limit_flags that LIMIT knows
+ * @limit_flags: Out: the flags SPAWNCTL_LIMIT_* that LIMIT knows
  * @id: Out: number of the open file description behind this descriptor, as used in
  *	events (linux/spawnctl_netlink.h). Each open(2) of the device gets a new
  *	number; descriptors that share the open file description have the same
@@ -147,39 +147,38 @@ struct spawnctl_info {
 #define SPAWNCTL_NO_LIMIT	(~0ULL)
 
 /**
- * enum spawnctl_limit_flags - what LIMIT changes
- * @SPAWNCTL_LIMIT_COMMANDS: @commands is given
- * @SPAWNCTL_LIMIT_FLAGS: @clone_flags is given
- * @SPAWNCTL_LIMIT_CHILDREN: @children is given
- * @SPAWNCTL_LIMIT_NO_NEW_PRIVS: Every child, without exception, has no_new_privs
- *	from its birth on, as if SPAWNCTL_NO_NEW_PRIVS were set
- * @SPAWNCTL_LIMIT_RESET: In every child, all signals have their default action, as
- *	if @sig_default of struct spawnctl_clone named all of them. So the
- *	calling thread blocks all signals during the call, except those that the
- *	comment on struct spawnctl_clone excludes. A call that sets @sig_ignore
- *	fails with EPERM
- * @SPAWNCTL_LIMIT_FILTERED: Tasks under a seccomp filter may use the descriptor.
- *	This is the only flag that widens what the descriptor allows. Only a
- *	task that is not under a seccomp filter may set it (otherwise EACCES),
- *	and no task can set it after LIMIT itself has been taken away
+ * DOC: Flags of LIMIT: what it changes
+ *
+ *  - SPAWNCTL_LIMIT_COMMANDS: @commands is given
+ *  - SPAWNCTL_LIMIT_FLAGS: @clone_flags is given
+ *  - SPAWNCTL_LIMIT_CHILDREN: @children is given
+ *  - SPAWNCTL_LIMIT_NO_NEW_PRIVS: Every child, without exception, has no_new_privs
+ *    from its birth on, as if SPAWNCTL_NO_NEW_PRIVS were set
+ *  - SPAWNCTL_LIMIT_RESET: In every child, all signals have their default action, as
+ *    if @sig_default of struct spawnctl_clone named all of them. So the
+ *    calling thread blocks all signals during the call, except those that the
+ *    comment on struct spawnctl_clone excludes. A call that sets @sig_ignore
+ *    fails with EPERM
+ *  - SPAWNCTL_LIMIT_FILTERED: Tasks under a seccomp filter may use the descriptor.
+ *    This is the only flag that widens what the descriptor allows. Only a
+ *    task that is not under a seccomp filter may set it (otherwise EACCES),
+ *    and no task can set it after LIMIT itself has been taken away
  */
-enum spawnctl_limit_flags {
-	SPAWNCTL_LIMIT_COMMANDS		= 1 << 0,
-	SPAWNCTL_LIMIT_FLAGS		= 1 << 1,
-	SPAWNCTL_LIMIT_CHILDREN		= 1 << 2,
-	SPAWNCTL_LIMIT_NO_NEW_PRIVS	= 1 << 3,
-	SPAWNCTL_LIMIT_RESET		= 1 << 4,
-	SPAWNCTL_LIMIT_FILTERED		= 1 << 5,
-};
+#define SPAWNCTL_LIMIT_COMMANDS		(1U << 0)
+#define SPAWNCTL_LIMIT_FLAGS		(1U << 1)
+#define SPAWNCTL_LIMIT_CHILDREN		(1U << 2)
+#define SPAWNCTL_LIMIT_NO_NEW_PRIVS	(1U << 3)
+#define SPAWNCTL_LIMIT_RESET		(1U << 4)
+#define SPAWNCTL_LIMIT_FILTERED		(1U << 5)
 
 /**
  * struct spawnctl_limit - ioctl(SPAWNCTL_IOC_LIMIT)
  * @size: sizeof(struct spawnctl_limit)
- * @flags: Or of enum spawnctl_limit_flags
+ * @flags: Or of SPAWNCTL_LIMIT_*
  * @commands: Commands allowed from now on, as bits (1 << SPAWNCTL_CMD_*). Without
  *	the bit of LIMIT, no further LIMIT is possible. INFO is always allowed,
  *	with or without its bit
- * @clone_flags: Flags of enum spawnctl_flags that SPAWN and FORK allow from now on
+ * @clone_flags: Flags that SPAWN and FORK allow from now on
  * @children: How many more children may be made in total, by all tasks that share
  *	the open file description. Only calls that make a child count, and they count
  *	permanently: a child that ends does not make room for another. A call in
@@ -215,47 +214,46 @@ struct spawnctl_limit {
 #define SPAWNCTL_LIMIT_SIZE_VER0	24
 
 /**
- * enum spawnctl_flags - which members of struct spawnctl_clone are given, and
- *	further options
- * @SPAWNCTL_WINDOW_MASK: @window_mask is given
- * @SPAWNCTL_EXEC_MASK: @exec_mask is given (SPAWN only)
- * @SPAWNCTL_PIDFD: @pidfd is given
- * @SPAWNCTL_CGROUP: @cgroup is given
- * @SPAWNCTL_SHARE_FILES: The child shares the caller's descriptor table instead
- *	of getting a copy, as with CLONE_FILES of clone(2)
- * @SPAWNCTL_NO_NEW_PRIVS: The child has no_new_privs, as after
- *	PR_SET_NO_NEW_PRIVS of prctl(2). On a kernel without CLONE_NNP the
- *	calling thread also has no_new_privs until the call returns, including
- *	during the sleep of SPAWN, and /proc/PID/status shows this. The calling
- *	thread keeps no_new_privs after the call if, during the call, another
- *	thread installs a seccomp filter on the calling thread
- *	(SECCOMP_FILTER_FLAG_TSYNC), or the credentials of the calling thread
- *	change (a Landlock domain, a session keyring)
- * @SPAWNCTL_AUTOREAP: The kernel reaps the child when it ends, and no zombie is
- *	left. Needs @exit_signal 0. EOPNOTSUPP if the kernel has no
- *	CLONE_AUTOREAP
- * @SPAWNCTL_SET_TID: If the caller gave an address to set_tid_address(2) or
- *	clone(2), the child's thread id is stored at that address in the child's
- *	memory, and is cleared when the child ends. glibc's fork(3) does the same
- *	(FORK only: a child of SPAWN shares the caller's memory)
- * @SPAWNCTL_EXEC_KEEP_MASK: Like SPAWNCTL_EXEC_MASK, but the mask at exec is the
- *	caller's own mask at the time of the call (SPAWN only)
- * @SPAWNCTL_PARENT_SETTID: @parent_tid is given
- * @SPAWNCTL_HOLD: @hold is given (SPAWN only)
+ * DOC: Flags of SPAWN and FORK: which members of struct spawnctl_clone are given,
+ * and further options
+ *
+ *  - SPAWNCTL_WINDOW_MASK: @window_mask is given
+ *  - SPAWNCTL_EXEC_MASK: @exec_mask is given (SPAWN only)
+ *  - SPAWNCTL_PIDFD: @pidfd is given
+ *  - SPAWNCTL_CGROUP: @cgroup is given
+ *  - SPAWNCTL_SHARE_FILES: The child shares the caller's descriptor table instead
+ *    of getting a copy, as with CLONE_FILES of clone(2)
+ *  - SPAWNCTL_NO_NEW_PRIVS: The child has no_new_privs, as after
+ *    PR_SET_NO_NEW_PRIVS of prctl(2). On a kernel without CLONE_NNP the
+ *    calling thread also has no_new_privs until the call returns, including
+ *    during the sleep of SPAWN, and /proc/PID/status shows this. The calling
+ *    thread keeps no_new_privs after the call if, during the call, another
+ *    thread installs a seccomp filter on the calling thread
+ *    (SECCOMP_FILTER_FLAG_TSYNC), or the credentials of the calling thread
+ *    change (a Landlock domain, a session keyring)
+ *  - SPAWNCTL_AUTOREAP: The kernel reaps the child when it ends, and no zombie is
+ *    left. Needs @exit_signal 0. EOPNOTSUPP if the kernel has no
+ *    CLONE_AUTOREAP
+ *  - SPAWNCTL_SET_TID: If the caller gave an address to set_tid_address(2) or
+ *    clone(2), the child's thread id is stored at that address in the child's
+ *    memory, and is cleared when the child ends. glibc's fork(3) does the same
+ *    (FORK only: a child of SPAWN shares the caller's memory)
+ *  - SPAWNCTL_EXEC_KEEP_MASK: Like SPAWNCTL_EXEC_MASK, but the mask at exec is the
+ *    caller's own mask at the time of the call (SPAWN only)
+ *  - SPAWNCTL_PARENT_SETTID: @parent_tid is given
+ *  - SPAWNCTL_HOLD: @hold is given (SPAWN only)
  */
-enum spawnctl_flags {
-	SPAWNCTL_WINDOW_MASK	= 1 << 0,
-	SPAWNCTL_EXEC_MASK	= 1 << 1,
-	SPAWNCTL_PIDFD		= 1 << 2,
-	SPAWNCTL_CGROUP		= 1 << 3,
-	SPAWNCTL_SHARE_FILES	= 1 << 4,
-	SPAWNCTL_NO_NEW_PRIVS	= 1 << 5,
-	SPAWNCTL_AUTOREAP	= 1 << 6,
-	SPAWNCTL_SET_TID	= 1 << 7,
-	SPAWNCTL_EXEC_KEEP_MASK	= 1 << 8,
-	SPAWNCTL_PARENT_SETTID	= 1 << 9,
-	SPAWNCTL_HOLD		= 1 << 10,
-};
+#define SPAWNCTL_WINDOW_MASK	(1U << 0)
+#define SPAWNCTL_EXEC_MASK	(1U << 1)
+#define SPAWNCTL_PIDFD		(1U << 2)
+#define SPAWNCTL_CGROUP		(1U << 3)
+#define SPAWNCTL_SHARE_FILES	(1U << 4)
+#define SPAWNCTL_NO_NEW_PRIVS	(1U << 5)
+#define SPAWNCTL_AUTOREAP	(1U << 6)
+#define SPAWNCTL_SET_TID	(1U << 7)
+#define SPAWNCTL_EXEC_KEEP_MASK	(1U << 8)
+#define SPAWNCTL_PARENT_SETTID	(1U << 9)
+#define SPAWNCTL_HOLD		(1U << 10)
 
 /**
  * struct spawnctl_hold - keep signals blocked when SPAWN returns
@@ -277,7 +275,7 @@ struct spawnctl_hold {
 /**
  * struct spawnctl_clone - ioctl(SPAWNCTL_IOC_SPAWN), ioctl(SPAWNCTL_IOC_FORK)
  * @size: sizeof(struct spawnctl_clone)
- * @flags: Or of enum spawnctl_flags
+ * @flags: Or of the flags of SPAWN and FORK
  * @stack: Lowest address of the child's stack. Its top, @stack + @stack_size
  *	rounded down to a multiple of 16, becomes the child's stack pointer. 0:
  *	the child keeps the caller's stack pointer

@@ -44,18 +44,22 @@ extern "C" {
 int spawnctl_open(void);
 
 /**
- * spawnctl_info() - what the device supports, and what it allows this caller
+ * spawnctl_get_info() - what the device supports, and what it allows this caller
  * @fd: descriptor of /dev/spawnctl
- * @info: out: the answer; the whole struct is written
+ * @info: in: @info->size, the size of the struct; out: the answer
  *
  * Async-signal-safe.
  *
- * Return: 0, or -1 with errno (EBADF, ENOTTY: @fd is not a spawnctl device).
+ * Return: 0, or -1 with errno
+ *	EBADF, ENOTTY	(@fd is not a spawnctl device),
+ *	EINVAL, E2BIG	(@info->size; E2BIG: a part of the struct that the module does not
+ *			know is not zero),
+ *	EFAULT		(@info).
  */
-int spawnctl_info(int fd, struct spawnctl_info *info);
+int spawnctl_get_info(int fd, struct spawnctl_info *info);
 
 /**
- * spawnctl_limit() - narrow a descriptor permanently, before it is passed on
+ * spawnctl_narrow() - narrow a descriptor permanently, before it is passed on
  * @fd: descriptor of /dev/spawnctl
  * @limit: the limits, see <linux/spawnctl.h>; they apply to all tasks that share the
  *	open file description
@@ -74,7 +78,7 @@ int spawnctl_info(int fd, struct spawnctl_info *info);
  *			requested, or the descriptor does not allow such callers),
  *	EINVAL, E2BIG, EFAULT (@limit), EBADF, ENOTTY (@fd).
  */
-int spawnctl_limit(int fd, const struct spawnctl_limit *limit);
+int spawnctl_narrow(int fd, const struct spawnctl_limit *limit);
 
 /**
  * SPAWNCTL_FLAGS_OF_SPAWN - flags that the library itself needs for a spawn. It uses

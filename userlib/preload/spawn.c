@@ -79,9 +79,9 @@ static int run(const char *name, bool search, bool pidfd, int *out, const char *
 		set_attr(&own, attr);
 		own.backend = (enum spawnctl_backend)choice;
 		if (pidfd)
-			own.pidfd = out ? out : &unwanted;
+			spawn.pidfd_out = out ? out : &unwanted;
 		else
-			spawn.pid = out;
+			spawn.pid_out = out;
 		error = spawnctl_spawn_run(&spawn);
 		choice = (enum choice)spawn.birth.backend;
 	}

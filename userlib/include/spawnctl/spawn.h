@@ -4,8 +4,8 @@
  *
  * Names, meaning and errors are those of glibc's <spawn.h>, with spawnctl_ in place of
  * posix_; only what differs is documented here. Every function returns 0 or an error
- * number, and leaves errno unchanged. All functions are thread-safe, but only one thread
- * at a time may change an object, or call a function that stores results in it.
+ * number, and leaves errno unchanged. All functions are thread-safe, and any number of
+ * threads can use an object at a time, but not while a thread changes it.
  */
 #ifndef SPAWNCTL_SPAWN_H
 #define SPAWNCTL_SPAWN_H
@@ -50,7 +50,7 @@ enum spawnctl_backend {
 };
 
 /**
- * spawnctl_backend() - which backend a spawn with these attributes would use
+ * spawnctl_get_backend() - which backend a spawn with these attributes would use
  * @attr: attributes, or NULL
  * @backend: out: the backend
  *
@@ -60,7 +60,7 @@ enum spawnctl_backend {
  * Return: 0, or an error number that tells why the demanded backend or descriptor is not
  * available.
  */
-int spawnctl_backend(const spawnctl_attr_t *attr, enum spawnctl_backend *backend);
+int spawnctl_get_backend(const spawnctl_attr_t *attr, enum spawnctl_backend *backend);
 
 /**
  * enum spawnctl_step - the step at which a spawn failed
@@ -89,54 +89,77 @@ enum spawnctl_step {
 };
 
 /**
- * struct spawnctl_failure - which step of a spawn failed
+ * spawnctl_step_name() - a step as text
+ * @step: a value of enum spawnctl_step
+ *
+ * Return: the name without SPAWNCTL_STEP_, in lower case: "exec", "setsid"; "unknown" for any
+ * other value. The text is static.
+ */
+const char *spawnctl_step_name(enum spawnctl_step step);
+
+/**
+ * struct spawnctl_result - the outcome of a spawn
+ * @size: in: sizeof(struct spawnctl_result)
  * @error: what the spawn returned; 0 if it succeeded
- * @step: the step
+ * @pid: process id of the child; -1 if the spawn failed
+ * @pidfd: pidfd of the child, close-on-exec, which the caller has to close; -1 if the spawn
+ *	failed, or if SPAWNCTL_SPAWN_PIDFD is not set
+ * @step: the step that failed
  * @action: with SPAWNCTL_STEP_ACTION the index of the action, counted from 0 in the order
  *	of the calls that added the actions; else -1
+ *
+ * Later versions of the library may add members at the end. A library fills in the members that
+ * it knows and that fit into @size bytes, and leaves the others unchanged.
  */
-struct spawnctl_failure {
+struct spawnctl_result {
+	unsigned int size;
 	int error;
+	pid_t pid;
+	int pidfd;
 	enum spawnctl_step step;
 	int action;
 };
 
+#define SPAWNCTL_RESULT_SIZE_VER0	24
+
 /**
- * enum spawnctl_spawn_flags - the flags of an attribute object
+ * DOC: Flags of an attribute object
  *
  * The first ones are glibc's POSIX_SPAWN_*, with their values.
- * @SPAWNCTL_SPAWN_RESETIDS: the effective ids are set to the real ones
- * @SPAWNCTL_SPAWN_SETPGROUP: spawnctl_attr_setpgroup()
- * @SPAWNCTL_SPAWN_SETSIGDEF: spawnctl_attr_setsigdefault()
- * @SPAWNCTL_SPAWN_SETSIGMASK: spawnctl_attr_setsigmask()
- * @SPAWNCTL_SPAWN_SETSCHEDPARAM: spawnctl_attr_setschedparam()
- * @SPAWNCTL_SPAWN_SETSCHEDULER: spawnctl_attr_setschedpolicy(), with the parameter
- * @SPAWNCTL_SPAWN_USEVFORK: has no effect
- * @SPAWNCTL_SPAWN_SETSID: setsid(2)
- * @SPAWNCTL_SPAWN_SETCGROUP: spawnctl_attr_setcgroup()
- * @SPAWNCTL_SPAWN_SETSIGIGN: spawnctl_attr_setsigignore()
- * @SPAWNCTL_SPAWN_CLOEXEC_DEFAULT: every descriptor is closed before the program is
- *	executed, except those that are the target of an open or dup2 action. A dup2
- *	action of a descriptor onto itself keeps it open in the program
- * @SPAWNCTL_SPAWN_NO_NEW_PRIVS: no_new_privs is set, prctl(2)
- * @SPAWNCTL_SPAWN_AUTOREAP: the child leaves no zombie, sends no SIGCHLD, and is not
- *	waited for; EOPNOTSUPP if the kernel has no CLONE_AUTOREAP
+ *
+ *  - SPAWNCTL_SPAWN_RESETIDS: the effective ids are set to the real ones
+ *  - SPAWNCTL_SPAWN_SETPGROUP: spawnctl_attr_setpgroup()
+ *  - SPAWNCTL_SPAWN_SETSIGDEF: spawnctl_attr_setsigdefault()
+ *  - SPAWNCTL_SPAWN_SETSIGMASK: spawnctl_attr_setsigmask()
+ *  - SPAWNCTL_SPAWN_SETSCHEDPARAM: spawnctl_attr_setschedparam()
+ *  - SPAWNCTL_SPAWN_SETSCHEDULER: spawnctl_attr_setschedpolicy(), with the parameter
+ *  - SPAWNCTL_SPAWN_USEVFORK: has no effect
+ *  - SPAWNCTL_SPAWN_SETSID: setsid(2)
+ *  - SPAWNCTL_SPAWN_SETCGROUP: spawnctl_attr_setcgroup()
+ *  - SPAWNCTL_SPAWN_SETSIGIGN: spawnctl_attr_setsigignore()
+ *  - SPAWNCTL_SPAWN_CLOEXEC_DEFAULT: every descriptor is closed before the program is
+ *    executed, except those that are the target of an open or dup2 action. A dup2
+ *    action of a descriptor onto itself keeps it open in the program
+ *  - SPAWNCTL_SPAWN_NO_NEW_PRIVS: no_new_privs is set, prctl(2)
+ *  - SPAWNCTL_SPAWN_AUTOREAP: the child leaves no zombie, sends no SIGCHLD, and is not
+ *    waited for; EOPNOTSUPP if the kernel has no CLONE_AUTOREAP
+ *  - SPAWNCTL_SPAWN_PIDFD: a pidfd of the child is stored in struct spawnctl_result. A
+ *    function without such a struct fails with EINVAL
  */
-enum spawnctl_spawn_flags {
-	SPAWNCTL_SPAWN_RESETIDS		= 0x01,
-	SPAWNCTL_SPAWN_SETPGROUP	= 0x02,
-	SPAWNCTL_SPAWN_SETSIGDEF	= 0x04,
-	SPAWNCTL_SPAWN_SETSIGMASK	= 0x08,
-	SPAWNCTL_SPAWN_SETSCHEDPARAM	= 0x10,
-	SPAWNCTL_SPAWN_SETSCHEDULER	= 0x20,
-	SPAWNCTL_SPAWN_USEVFORK		= 0x40,
-	SPAWNCTL_SPAWN_SETSID		= 0x80,
-	SPAWNCTL_SPAWN_SETCGROUP	= 0x100,
-	SPAWNCTL_SPAWN_SETSIGIGN	= 0x10000,
-	SPAWNCTL_SPAWN_CLOEXEC_DEFAULT	= 0x20000,
-	SPAWNCTL_SPAWN_NO_NEW_PRIVS	= 0x40000,
-	SPAWNCTL_SPAWN_AUTOREAP		= 0x80000,
-};
+#define SPAWNCTL_SPAWN_RESETIDS		0x01U
+#define SPAWNCTL_SPAWN_SETPGROUP	0x02U
+#define SPAWNCTL_SPAWN_SETSIGDEF	0x04U
+#define SPAWNCTL_SPAWN_SETSIGMASK	0x08U
+#define SPAWNCTL_SPAWN_SETSCHEDPARAM	0x10U
+#define SPAWNCTL_SPAWN_SETSCHEDULER	0x20U
+#define SPAWNCTL_SPAWN_USEVFORK		0x40U
+#define SPAWNCTL_SPAWN_SETSID		0x80U
+#define SPAWNCTL_SPAWN_SETCGROUP	0x100U
+#define SPAWNCTL_SPAWN_SETSIGIGN	0x10000U
+#define SPAWNCTL_SPAWN_CLOEXEC_DEFAULT	0x20000U
+#define SPAWNCTL_SPAWN_NO_NEW_PRIVS	0x40000U
+#define SPAWNCTL_SPAWN_AUTOREAP		0x80000U
+#define SPAWNCTL_SPAWN_PIDFD		0x100000U
 
 /**
  * spawnctl_spawn() - start a program, as posix_spawn(3)
@@ -159,7 +182,7 @@ enum spawnctl_spawn_flags {
  * of its arguments.
  *
  * Return: 0, or an error number: that of the ioctl, listed in <linux/spawnctl.h>, or of
- * clone(2); that of the failed step, which spawnctl_attr_setfailure() reports; or that of
+ * clone(2); that of the failed step, which spawnctl_spawn_result() reports; or that of
  * execve(2). If the file's format is unknown, the error is ENOEXEC, and no shell is tried.
  */
 int spawnctl_spawn(pid_t *pid, const char *path, const spawnctl_file_actions_t *actions,
@@ -176,6 +199,25 @@ int spawnctl_spawn(pid_t *pid, const char *path, const spawnctl_file_actions_t *
  */
 int spawnctl_spawnp(pid_t *pid, const char *file, const spawnctl_file_actions_t *actions,
 		    const spawnctl_attr_t *attr, char *const argv[], char *const envp[]);
+
+/**
+ * spawnctl_spawn_result() - the same as spawnctl_spawn(), with more results
+ * @result: filled in by each call that does not return EINVAL for @size; also if the spawn
+ *	fails. With the device, @result->pid and @result->pidfd are stored before a handler of
+ *	the calling thread can run, the other members when the call returns
+ * @path: as for spawnctl_spawn(), as are the other parameters
+ *
+ * Return: as spawnctl_spawn(); EINVAL also if @result->size is below
+ * SPAWNCTL_RESULT_SIZE_VER0. Then there is no child, and @result is unchanged.
+ */
+int spawnctl_spawn_result(struct spawnctl_result *result, const char *path,
+			  const spawnctl_file_actions_t *actions, const spawnctl_attr_t *attr,
+			  char *const argv[], char *const envp[]);
+
+/** spawnctl_spawnp_result() - the same, with the program searched for in PATH */
+int spawnctl_spawnp_result(struct spawnctl_result *result, const char *file,
+			   const spawnctl_file_actions_t *actions, const spawnctl_attr_t *attr,
+			   char *const argv[], char *const envp[]);
 
 /** SPAWNCTL_SPAWN_STACK - maximum number of bytes of the caller's stack that a spawn uses */
 #define SPAWNCTL_SPAWN_STACK	3072
@@ -217,7 +259,7 @@ int spawnctl_file_actions_addtcsetpgrp(spawnctl_file_actions_t *actions, int tcf
 int spawnctl_attr_init(spawnctl_attr_t **attr);
 /** spawnctl_attr_destroy() - free attributes; NULL is allowed */
 int spawnctl_attr_destroy(spawnctl_attr_t *attr);
-/** spawnctl_attr_setflags() - an OR of enum spawnctl_spawn_flags; EINVAL: an unknown flag */
+/** spawnctl_attr_setflags() - an OR of SPAWNCTL_SPAWN_*; EINVAL: an unknown flag */
 int spawnctl_attr_setflags(spawnctl_attr_t *attr, unsigned int flags);
 int spawnctl_attr_getflags(const spawnctl_attr_t *attr, unsigned int *flags);
 /** spawnctl_attr_setpgroup() - process group; 0: a new one; EINVAL: negative */
@@ -266,6 +308,7 @@ int spawnctl_attr_getcgroup(const spawnctl_attr_t *attr, int *fd);
  * close that descriptor: the library opens it again.
  */
 int spawnctl_attr_setbackend(spawnctl_attr_t *attr, enum spawnctl_backend backend);
+int spawnctl_attr_getbackend(const spawnctl_attr_t *attr, enum spawnctl_backend *backend);
 
 /**
  * spawnctl_attr_setdevice() - demand the device, through this descriptor
@@ -273,18 +316,7 @@ int spawnctl_attr_setbackend(spawnctl_attr_t *attr, enum spawnctl_backend backen
  *	closed or another file when it is used, the spawn fails with EBADF or ENOTTY
  */
 int spawnctl_attr_setdevice(spawnctl_attr_t *attr, int fd);
-
-/**
- * spawnctl_attr_setpidfd() - also get a pidfd of the child
- * @pidfd: where a successful spawn stores the pidfd, which is close-on-exec; NULL: none
- */
-int spawnctl_attr_setpidfd(spawnctl_attr_t *attr, int *pidfd);
-
-/**
- * spawnctl_attr_setfailure() - have the failed step reported
- * @failure: filled in by each spawn with these attributes; NULL: not wanted
- */
-int spawnctl_attr_setfailure(spawnctl_attr_t *attr, struct spawnctl_failure *failure);
+int spawnctl_attr_getdevice(const spawnctl_attr_t *attr, int *fd);
 
 #ifdef __cplusplus
 }
