@@ -404,7 +404,7 @@ limit_final() {
 }
 
 limit_names_causes() {
-	says 125 "spawnctl limit: unknown command 'nonsense', .*" spawnctl limit -c nonsense -- true &&
+	says 125 "spawnctl limit: unknown command 'nonsense': .*" spawnctl limit -c nonsense -- true &&
 	says 125 "spawnctl limit: unknown flag 'nonsense': .*" spawnctl limit -F nonsense -- true &&
 	says 125 "spawnctl limit: '-1' is not a number of children" spawnctl limit -N -1 -- true &&
 	says 125 "spawnctl limit: option '--flags' needs a value" spawnctl limit --flags &&
@@ -574,11 +574,11 @@ misused() {
 	says 2 "spawnctl stats: unknown option '--reset'" spawnctl stats --reset &&
 	says 2 "spawnctl stats: unexpected argument 'extra'" spawnctl stats extra &&
 	gives 2 spawnctl stats --json --openmetrics && gives 2 spawnctl stats --watch --openmetrics &&
-	says 2 "spawnctl stats: 'x' is not 0.1 to .*" spawnctl stats --watch=x &&
+	says 2 "spawnctl stats: 'x' is not a number of seconds.*" spawnctl stats --watch=x &&
 	says 2 "spawnctl monitor: unknown errno 'ENONSENSE'" spawnctl monitor --errno ENONSENSE &&
 	says 2 "spawnctl monitor: '0' is not a number of lines.*" spawnctl monitor --count 0 &&
 	says 2 "spawnctl monitor: unknown user 'no-such-user'" spawnctl monitor --uid no-such-user &&
-	says 2 "spawnctl monitor: 'a234567890123456' matches no program.*" \
+	says 2 "spawnctl monitor: 'a234567890123456' is longer than .*" \
 		spawnctl monitor --comm a234567890123456 &&
 	says 2 "spawnctl monitor: more than 32 values of option '--uid'" \
 		spawnctl monitor "${uids[@]/#/-u}" -u 33 &&

@@ -16,7 +16,7 @@
 const char usage_info[] =
 	"Usage: spawnctl info [--json]\n"
 	"\n"
-	"Show the module that is loaded, and what a descriptor that this user opens allows.\n"
+	"Show which module is loaded, and what the device allows this user.\n"
 	"\n"
 	"  -j, --json  print one JSON object, also for a failure\n";
 
@@ -66,19 +66,21 @@ static void print_text(const struct nl_info *module, const struct spawnctl_info 
 		print_flags("LIMIT's flags", device->limit_flags, limit_name);
 	printf("exec pending     %llu%s\n", (unsigned long long)module->exec_pending,
 	       module->exec_pending ?
-	       " (each holds the module until it executes a program or ends)" : "");
+	       " (each holds a reference to the module until it executes a program or ends)" : "");
 	printf("allow_filtered   %s\n", module->allow_filtered ?
 	       "1: tasks under a seccomp filter may open and use the device" :
-	       "0: under a seccomp filter only marked descriptors serve");
+	       "0: tasks under a seccomp filter can use marked descriptors only "
+	       "(limit --filtered)");
 	printf("events           %s\n", module->events ?
 	       "sent to listeners with CAP_NET_ADMIN" :
-	       "not sent: somebody kept joining their group while the module was loaded");
+	       "not sent: a process repeatedly joined their multicast group while the module "
+	       "was being loaded");
 	if (!device->size)
 		printf("this user        cannot open the device: %s\n", words(error));
 	else if (device->refusal)
-		printf("this user        is refused: %s\n", words(device->refusal));
+		printf("this user        is refused by the device: %s\n", words(device->refusal));
 	else
-		printf("this user        may open the device and make children\n");
+		printf("this user        may open the device and create children\n");
 }
 
 static struct json_object *flags_array(uint32_t flags, name_of *name)
@@ -137,7 +139,7 @@ int cmd_info(int argc, char **argv)
 	ret = nl_get_info(&nl, &module);
 	nl_close(&nl);
 	if (ret)
-		return nl_failed("ask the module", NULL, &nl, ret);
+		return nl_failed("query the module", NULL, &nl, ret);
 	ask_device(&device, &error);
 	(json_wanted ? print_json : print_text)(&module, &device, error);
 	return EXIT_SUCCESS;

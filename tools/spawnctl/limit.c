@@ -15,20 +15,21 @@
 const char usage_limit[] =
 	"Usage: spawnctl limit [OPTION]... [--] COMMAND [ARGUMENT]...\n"
 	"\n"
-	"Open the device, narrow that descriptor for ever, and execute COMMAND with it in\n"
-	"place of spawnctl. The descriptor's number is in the environment as SPAWNCTL_FD,\n"
-	"where libspawnctl looks for it.\n"
+	"Open the device, permanently narrow the new descriptor, and execute COMMAND with it in\n"
+	"place of spawnctl. The number of the descriptor is stored in the environment variable\n"
+	"SPAWNCTL_FD, where libspawnctl looks for it.\n"
 	"\n"
 	"  -c, --commands=NAME,...  allow only these commands: spawn, fork, limit\n"
-	"  -F, --flags=NAME,...     allow only these flags, named as by spawnctl info\n"
-	"  -N, --children=N         allow N children in all\n"
+	"  -F, --flags=NAME,...     allow only these flags, by the names that info shows\n"
+	"  -N, --children=N         allow N children in total\n"
 	"  -n, --no-new-privs       set no_new_privs in every child\n"
-	"  -r, --reset-signals      let no child ignore a signal\n"
+	"  -r, --reset-signals      start every child with all signals at their default action\n"
 	"  -p, --filtered           let tasks under a seccomp filter use the descriptor\n"
-	"  -x, --final              do not let it be narrowed further\n"
+	"  -x, --final              do not let the descriptor be narrowed further\n"
 	"\n"
-	"Exit status: that of COMMAND. 125: the device cannot be opened or narrowed. 126:\n"
-	"COMMAND cannot be executed. 127: COMMAND was not found.\n";
+	"Exit status: that of COMMAND. 125: spawnctl failed, for example because the device\n"
+	"cannot be opened or narrowed, or the command line is wrong. 126: COMMAND cannot be\n"
+	"executed. 127: COMMAND was not found.\n";
 
 #define LIMIT_COMMAND	(1U << SPAWNCTL_CMD_LIMIT)
 
@@ -86,8 +87,8 @@ static int parse(struct spawnctl_limit *limit, int argc, char **argv)
 			limit->flags |= SPAWNCTL_LIMIT_COMMANDS;
 			wrong = each(optarg, add_command, limit);
 			if (wrong)
-				return bad_usage("unknown command '%s', not spawn, fork or limit",
-						 wrong);
+				return bad_usage("unknown command '%s': must be spawn, fork or "
+						 "limit", wrong);
 			break;
 		case 'F':
 			limit->flags |= SPAWNCTL_LIMIT_FLAGS;
@@ -132,7 +133,7 @@ static int parse(struct spawnctl_limit *limit, int argc, char **argv)
 /* Why LIMIT can fail on a descriptor that was just opened */
 static const char *limit_error(int error)
 {
-	return error == EINVAL ? "this module does not know one of the limits, or a flag of "
+	return error == EINVAL ? "the module does not support one of the limits or a flag of "
 				 "--flags: see spawnctl info" : device_error(error);
 }
 
@@ -147,11 +148,12 @@ int cmd_limit(int argc, char **argv)
 	fd = spawnctl_open();
 	if (fd < 0)
 		return fail(EXIT_OURS, errno, device_error(errno),
-			    "cannot open the device (spawnctl doctor says more)");
+			    "cannot open the device (spawnctl doctor shows the reason)");
 	if (spawnctl_narrow(fd, &limit))
 		return fail(EXIT_OURS, errno, limit_error(errno), "cannot narrow the descriptor");
 	snprintf(number, sizeof(number), "%d", fd);
 	if (fcntl(fd, F_SETFD, 0) || setenv("SPAWNCTL_FD", number, 1))
-		return fail(EXIT_OURS, errno, NULL, "cannot pass on descriptor %d", fd);
+		return fail(EXIT_OURS, errno, NULL,
+			    "cannot pass file descriptor %d to the command", fd);
 	return exec_command(argv + optind);
 }

@@ -34,20 +34,21 @@ static const struct command commands[] = {
 static const char usage[] =
 	"Usage: spawnctl COMMAND [OPTION]...\n"
 	"\n"
-	"Show and use /dev/spawnctl, the device that makes processes.\n"
+	"Show and use /dev/spawnctl, the device that creates child processes.\n"
 	"\n"
-	"  info      show what is loaded, and what this user may do\n"
-	"  stats     show how many children were made, why calls failed, how long callers wait\n"
-	"  monitor   print each child that is made or refused, as it happens\n"
-	"  doctor    find out whether programs get the device, and if not, why\n"
+	"  info      show which module is loaded, and what the device allows this user\n"
+	"  stats     show children created, failures by errno, and how long callers waited\n"
+	"  monitor   print each child that is created, and each call that fails\n"
+	"  doctor    find out whether programs can use the device and, if not, why\n"
 	"  run       execute a program with a clean signal state\n"
 	"  limit     execute a program with a narrowed descriptor of the device\n"
-	"  help      print this text, or with COMMAND that of the command\n"
+	"  help      print this text, or the usage of COMMAND\n"
 	"  version   print the version\n"
 	"\n"
-	"Exit status: 0, 1 for a failure, 2 for a wrong command line, 3 if the module is not\n"
-	"loaded. Of run and limit: that of the program, 125 if they failed, 126 if the\n"
-	"program cannot be executed, 127 if it was not found.\n";
+	"Exit status: 0 on success, 1 on failure, 2 if the command line is wrong, 3 if the\n"
+	"module is not loaded or this is not the initial network namespace. run and limit exit\n"
+	"with the status of the program, or with 125 if they failed or the command line is\n"
+	"wrong, 126 if the program cannot be executed, 127 if it was not found.\n";
 
 bool json_wanted;
 

@@ -21,17 +21,19 @@ const char usage_monitor[] =
 	"Usage: spawnctl monitor [--json] [--uid USER]... [--comm NAME]... [--errno ERRNO]...\n"
 	"                        [--count N]\n"
 	"\n"
-	"Print a line for each child that is made or refused. This needs CAP_NET_ADMIN in the\n"
-	"initial user namespace. Process ids are those of the initial pid namespace.\n"
+	"Print a line for each child that is created and for each call that fails. The caller\n"
+	"needs CAP_NET_ADMIN in the initial user namespace. Process ids are those of the initial\n"
+	"pid namespace.\n"
 	"\n"
 	"  -j, --json         print a JSON object per line, also for a failure\n"
 	"  -u, --uid USER     print only calls of this user (name or number)\n"
-	"  -c, --comm NAME    print only calls of programs of this name, as in /proc/PID/comm\n"
-	"  -e, --errno ERRNO  print only calls that were refused for ERRNO (EINVAL, 22, or any)\n"
-	"  -n, --count N      end after N lines\n"
+	"  -c, --comm NAME    print only calls of threads with this name, as in /proc/PID/comm\n"
+	"  -e, --errno ERRNO  print only calls that failed with ERRNO (EINVAL, 22, or any)\n"
+	"  -n, --count N      exit after N lines\n"
 	"\n"
-	"Of an option that is given more than once, any of the values matches. Lost events\n"
-	"are reported on the standard error. In names, \\xNN is a byte that is not printable.\n";
+	"If -u, -c or -e is given more than once, a call has to match one of its values. Lost\n"
+	"events are reported on the standard error. In names, \\xNN is a byte that is not\n"
+	"printable.\n";
 
 #define MOST		32	/* values per option */
 #define COMM_LENGTH	15	/* TASK_COMM_LEN - 1 */
@@ -80,7 +82,7 @@ static void print_text(const struct nl_event *event, bool colours)
 		printf("child %s%u%s", colours ? "\033[32m" : "", event->child,
 		       colours ? "\033[0m" : "");
 	else
-		printf("child gone");
+		printf("child unknown");
 	if (event->has_wait) {
 		char wait[16];
 
@@ -222,8 +224,8 @@ int cmd_monitor(int argc, char **argv)
 			break;
 		case 'c':
 			if (strlen(optarg) > COMM_LENGTH)
-				return bad_usage("'%s' matches no program: more than %d bytes",
-						 optarg, COMM_LENGTH);
+				return bad_usage("'%s' is longer than a thread name, which has at "
+						 "most %d bytes", optarg, COMM_LENGTH);
 			filter->comm[filter->comms++] = optarg;
 			break;
 		case 'e':
@@ -234,7 +236,7 @@ int cmd_monitor(int argc, char **argv)
 			break;
 		case 'n':
 			if (!read_number(optarg, UINT64_MAX, &monitor.left) || !monitor.left)
-				return bad_usage("'%s' is not a number of lines, 1 or more",
+				return bad_usage("'%s' is not a number of lines (1 or more)",
 						 optarg);
 			break;
 		default:
@@ -256,8 +258,9 @@ int cmd_monitor(int argc, char **argv)
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
 	ret = nl_get_info(&nl, &module);
 	if (!ret && !module.events)
-		fputs("spawnctl monitor: this module sends no events until it is loaded anew: "
-		      "somebody kept joining their group\n", stderr);
+		fputs("spawnctl monitor: the module sends no events until it is loaded again: "
+		      "a process repeatedly joined their multicast group while the module was "
+		      "being loaded\n", stderr);
 	if (!ret)
 		ret = nl_join(&nl);
 	if (!ret)

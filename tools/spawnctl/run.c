@@ -26,22 +26,23 @@ const char usage_run[] =
 	"Usage: spawnctl run [OPTION]... [--] COMMAND [ARGUMENT]...\n"
 	"\n"
 	"Execute COMMAND in place of spawnctl, under the same process id, with every signal\n"
-	"at its default action and none blocked: the cure for an inherited ignored SIGPIPE\n"
-	"or a blocked SIGTERM. This needs neither the module nor the device.\n"
+	"at its default action and none blocked. This repairs, for example, an inherited\n"
+	"SIGPIPE that is ignored or SIGTERM that is blocked. spawnctl run needs neither the\n"
+	"module nor the device.\n"
 	"\n"
 	"  -i, --ignore-signal=SIG,...  ignore these signals: PIPE, SIGPIPE, 13, RTMIN+1\n"
 	"  -m, --mask=SIG,...           block these signals\n"
-	"  -k, --keep-signals           leave actions and mask as they are, but for -i and -m\n"
-	"  -f, --keep-fd=N,...          close every file descriptor but these and 0 to 2;\n"
-	"                               '' closes all others\n"
+	"  -k, --keep-signals           keep actions and mask, except as -i and -m set them\n"
+	"  -f, --keep-fd=N,...          close every file descriptor except 0 to 2 and these;\n"
+	"                               '': keep 0 to 2 only\n"
 	"  -C, --chdir=DIR              change to this directory\n"
-	"  -n, --no-new-privs           set no_new_privs, prctl(2)\n"
-	"  -s, --setsid                 lead a session, setsid(2); fails if started as a job\n"
-	"                               by an interactive shell: use setsid(1), which forks\n"
+	"  -n, --no-new-privs           set no_new_privs, see prctl(2)\n"
+	"  -s, --setsid                 become a session leader, see setsid(2); fails for a\n"
+	"                               job of an interactive shell: use setsid(1), which forks\n"
 	"  -g, --cgroup=DIR             move into this cgroup (v2)\n"
 	"\n"
-	"Exit status: that of COMMAND. 125: spawnctl failed. 126: COMMAND cannot be executed.\n"
-	"127: COMMAND was not found.\n";
+	"Exit status: that of COMMAND. 125: spawnctl failed, or the command line is wrong. 126:\n"
+	"COMMAND cannot be executed. 127: COMMAND was not found.\n";
 
 /* Bit n - 1 is signal n. libc's functions for sigset_t leave out 32 and 33 */
 #define BIT_OF(sig)	(1ULL << ((sig) - 1))
@@ -157,8 +158,8 @@ static const char *cgroup_error(int error)
 {
 	switch (error) {
 	case EACCES:
-		return "this user may not write to its cgroup.procs, or not to that of a "
-		       "cgroup above both it and the present one";
+		return "this user may not write to its cgroup.procs, or to that of the "
+		       "common ancestor of it and the current cgroup";
 	case EBUSY:
 		return "it has controllers in cgroup.subtree_control, so it cannot hold processes";
 	case EOPNOTSUPP:
@@ -166,7 +167,7 @@ static const char *cgroup_error(int error)
 	case ENODEV:
 		return "it has been removed";
 	case ENOENT:
-		return "it, or the present cgroup, is outside this cgroup namespace";
+		return "it, or the current cgroup, is outside this cgroup namespace";
 	default:
 		return NULL;
 	}
@@ -198,8 +199,8 @@ static int lead_session(void)
 	if (setsid() >= 0 || getsid(0) == getpid())
 		return 0;
 	return fail(EXIT_OURS, errno,
-		    "this process leads a process group, as a shell with job control has it: "
-		    "use setsid(1), which forks", "cannot start a session");
+		    "this process leads a process group, for example as a job of an interactive "
+		    "shell: use setsid(1), which forks", "cannot start a session");
 }
 
 /* For systems without close_range(2): before Linux 5.9, or under a filter that refuses it */
@@ -230,7 +231,8 @@ static int close_from_to(unsigned int from, unsigned int to)
 {
 	if (!syscall(SYS_close_range, from, to, 0) || close_by_list(from, to))
 		return 0;
-	return fail(EXIT_OURS, errno, NULL, "cannot close the other descriptors: /proc/self/fd");
+	return fail(EXIT_OURS, errno, NULL,
+		    "cannot read /proc/self/fd to close the other descriptors");
 }
 
 /* Close all descriptors between those to keep, and after the last of them */

@@ -19,14 +19,15 @@
 const char usage_stats[] =
 	"Usage: spawnctl stats [--watch[=SECONDS]] [--json | --openmetrics]\n"
 	"\n"
-	"Show what the module has counted since it was loaded. This needs the right to open\n"
-	"the device, or CAP_NET_ADMIN in the initial user namespace.\n"
+	"Show what the module has counted since it was loaded. The caller needs permission\n"
+	"to open the device, or CAP_NET_ADMIN in the initial user namespace.\n"
 	"\n"
-	"  -w, --watch[=SECONDS]  repeat every 2 seconds, or as given; show rates\n"
+	"  -w, --watch[=SECONDS]  repeat every 2 seconds, or every SECONDS; the text\n"
+	"                         output then has rates\n"
 	"  -j, --json             print a JSON object, also for a failure; with --watch, one\n"
 	"                         per line\n"
-	"  -o, --openmetrics      print metrics for Prometheus, by node_exporter's textfile\n"
-	"                         collector:\n"
+	"  -o, --openmetrics      print metrics for Prometheus, for the textfile collector\n"
+	"                         of node_exporter:\n"
 	"                         spawnctl stats -o >FILE.$$ && mv FILE.$$ FILE.prom\n";
 
 enum output { TEXT, JSON, OPENMETRICS };
@@ -71,7 +72,7 @@ static void print_waits(const struct nl_stats *stats)
 	}
 	if (!most)
 		return;
-	printf("\n%-24s %10s\n", "callers waited", "how often");
+	printf("\n%-24s %10s\n", "callers waited", "count");
 	for (i = first; i <= last; i++) {
 		char from[16], to[16];
 		unsigned int bar = 0;
@@ -162,21 +163,21 @@ static void print_openmetrics(const struct nl_stats *stats)
 	unsigned long long sum = 0;
 	unsigned int i;
 
-	metric("children_total", "counter", "Children made.");
+	metric("children_total", "counter", "Children created.");
 	printf("spawnctl_children_total{command=\"spawn\"} %llu\n",
 	       (unsigned long long)stats->spawns);
 	printf("spawnctl_children_total{command=\"fork\"} %llu\n",
 	       (unsigned long long)stats->forks);
-	metric("failures_total", "counter", "Calls that made no child.");
+	metric("failures_total", "counter", "Calls that created no child.");
 	for (i = 0; i <= NL_LAST_ERRNO; i++)
 		if (stats->failures[i])
 			printf("spawnctl_failures_total{errno=\"%s\"} %llu\n", errno_name(i),
 			       (unsigned long long)stats->failures[i]);
 	metric("opens_refused_total", "counter", "Opens of the device that the module refused.");
 	printf("spawnctl_opens_refused_total %llu\n", (unsigned long long)stats->opens_refused);
-	metric("in_flight", "gauge", "Calls that are making a child.");
+	metric("in_flight", "gauge", "Calls that are creating a child.");
 	printf("spawnctl_in_flight %llu\n", (unsigned long long)stats->in_flight);
-	metric("wait_seconds", "histogram", "How long callers of SPAWN were held up.");
+	metric("wait_seconds", "histogram", "Time that callers of SPAWN waited.");
 	for (i = 0; i < SPAWNCTL_WAIT_BUCKETS - 1; i++) {
 		sum += stats->waits[i];
 		printf("spawnctl_wait_seconds_bucket{le=\"%.9g\"} %llu\n", (2ULL << i) / 1e9, sum);
@@ -255,12 +256,13 @@ int cmd_stats(int argc, char **argv)
 		case 'w':
 			pause = optarg ? strtod(optarg, &end) : 2;
 			if (optarg && (*end || !(pause >= 0.1 && pause <= 86400)))
-				return bad_usage("'%s' is not 0.1 to 86400 seconds", optarg);
+				return bad_usage("'%s' is not a number of seconds from 0.1 to "
+						 "86400", optarg);
 			break;
 		case 'j':
 		case 'o':
 			if (form != TEXT && form != (c == 'j' ? JSON : OPENMETRICS))
-				return bad_usage("--json and --openmetrics exclude each other");
+				return bad_usage("--json and --openmetrics cannot be combined");
 			form = c == 'j' ? JSON : OPENMETRICS;
 			json_wanted |= form == JSON;
 			break;
@@ -271,7 +273,7 @@ int cmd_stats(int argc, char **argv)
 	if (optind < argc)
 		return bad_usage("unexpected argument '%s'", argv[optind]);
 	if (pause > 0 && form == OPENMETRICS)
-		return bad_usage("--watch and --openmetrics exclude each other");
+		return bad_usage("--watch and --openmetrics cannot be combined");
 	ret = nl_open(&nl);
 	if (ret)
 		return nl_failed("open the netlink family", NULL, &nl, ret);
