@@ -412,7 +412,7 @@ limit_names_causes() {
 	says 125 "spawnctl limit: no command to execute" spawnctl limit -r &&
 	says 127 "spawnctl limit: cannot execute 'no-such': .*" spawnctl limit -- no-such &&
 	says 126 "spawnctl limit: cannot execute '/tmp': .*" spawnctl limit -- /tmp &&
-	says 125 "spawnctl limit: cannot open the device .*: this user may not open it, .*" \
+	says 125 "spawnctl limit: cannot open the device .*: this user may not open the device, .*" \
 		as_nobody spawnctl limit -- true
 }
 
@@ -443,7 +443,7 @@ doctor_is_content() {
 	[ "$(count .spawns)" = $((spawns + 1)) ] &&
 	sed '$d' "$work/doctor" | jq -e '.device and .loaded and .backend == "device" and
 		([.findings[] | select(.state != "ok")] | length == 0)' &&
-	doctor 0 spawnctl doctor && finding programs 'get the device: a test program was started by it'
+	doctor 0 spawnctl doctor && finding programs 'can use the device: it has started a test program'
 }
 
 # Whether this guest lacks a program that other systems have
@@ -461,8 +461,8 @@ withdraw() {
 
 # If another backend works, what prevents the use of the device is a note, not a problem
 doctor_finds() {
-	doctor 0 as_nobody spawnctl doctor && finding access "the device is root's alone" &&
-	finding programs 'get clone.*, in place of the device: this user may not' &&
+	doctor 0 as_nobody spawnctl doctor && finding access 'only root may open the device' &&
+	finding programs 'are started by clone.*, because the device cannot be used: this user may not' &&
 	! grep PROBLEM "$work/doctor" &&
 	as_nobody spawnctl doctor --json | jq -e '(.device | not) and .loaded and (.backend | test("^clone"))' &&
 	doctor 1 as_nobody env SPAWNCTL_BACKEND=device spawnctl doctor &&
@@ -483,9 +483,10 @@ doctor_finds() {
 
 doctor_sees_limits() {
 	doctor 0 spawnctl limit -N 3 -n -c spawn -- spawnctl doctor &&
-	finding descriptor 'SPAWNCTL_FD=[0-9]+ is used; it allows spawn, each with no_new_privs; children left: 3' &&
+	finding descriptor "SPAWNCTL_FD=[0-9]+ is used; it allows: spawn, not fork, not limit; \
+every child has no_new_privs; children left: 3" &&
 	doctor 1 spawnctl limit -N 0 -- spawnctl doctor &&
-	finding programs 'cannot be started by the device: the number of children that LIMIT allows is used up' &&
+	finding programs 'cannot be started by the device: LIMIT allows no more children' &&
 	doctor 0 env SPAWNCTL_FD=0 spawnctl doctor &&
 	finding descriptor 'SPAWNCTL_FD=0 is not an open .*' &&
 	doctor 1 spawnctl limit -F window_mask -- spawnctl doctor &&
@@ -493,7 +494,7 @@ doctor_sees_limits() {
 }
 
 doctor_knows_kernels() {
-	doctor 0 "$helper" release 6.11.99-none spawnctl doctor && finding kernel '6.11.99-none: untested' &&
+	doctor 0 "$helper" release 6.11.99-none spawnctl doctor && finding kernel '6.11.99-none: not tested' &&
 	doctor 0 "$helper" release 5.1.0 spawnctl doctor && finding kernel '5.1.0: the module needs' &&
 	doctor 0 "$helper" release 6.12.0 spawnctl doctor && finding kernel '6.12.0$' &&
 	grep -q '^ok *kernel' "$work/doctor"
@@ -516,7 +517,7 @@ doctor_mends_the_node() {
 nothing_loaded() {
 	modprobe -r spawnctl || return
 	doctor 0 spawnctl doctor && finding module 'installed for this kernel \(.*\), not loaded' &&
-	finding programs 'get clone.*: the module is not loaded' &&
+	finding programs 'are started by clone.*: the module is not loaded' &&
 	spawnctl doctor --json | jq -e '(.device | not) and (.loaded | not)' &&
 	[ "$(proposed)" = 'modprobe spawnctl' ] && [ -z "$(proposed unshare --user --map-root-user)" ] &&
 	[ -z "$(proposed setpriv --bounding-set=-sys_module)" ] &&

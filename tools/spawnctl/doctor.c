@@ -25,14 +25,14 @@
 const char usage_doctor[] =
 	"Usage: spawnctl doctor [--json]\n"
 	"\n"
-	"Start a test program by the device, and look at all that a program needs to get\n"
-	"the device, as this user and in this place. Where it does not get it, show why, and\n"
-	"the command for root that mends it, if there is one that works here.\n"
+	"Start a test program, and find out whether programs of this user can use the device\n"
+	"from here. If they cannot, show why and, if there is one, a command that root can run\n"
+	"here to fix the cause.\n"
 	"\n"
 	"  -j, --json  print one JSON object, also for a failure\n"
 	"\n"
-	"Exit status: 0: programs can be started, by the device or by clone3(2) or clone(2),\n"
-	"which serve without it. 1: they cannot.\n";
+	"Exit status: 0 if programs can be started, by the device or without it, by clone3(2)\n"
+	"or clone(2); 1 if at least one finding is a PROBLEM.\n";
 
 #define NODE	"/dev/spawnctl"
 #define SYSFS	"/sys/module/spawnctl/"
@@ -188,18 +188,18 @@ static void look_at_signature(struct report *report)
 		return;
 	if (line_with("/proc/keys", signer, line, sizeof(line))) {
 		say(report, NOTE, "signature",
-		    "the kernel loads signed modules only, and knows a key of DKMS's");
+		    "the kernel loads signed modules only, and accepts a key of DKMS");
 		return;
 	}
 	/* Without UEFI a key cannot be enrolled */
 	if (geteuid() || access(certificate, F_OK) || access("/sys/firmware/efi", F_OK)) {
 		say(report, NOTE, "signature", "the kernel loads only modules that are signed with "
-		    "a key it knows: root sees which in /proc/keys");
+		    "a key that it accepts; /proc/keys shows these keys to root");
 		return;
 	}
 	finding = say(report, NOTE, "signature",
-		      "the kernel loads only modules that are signed with a key it knows, and "
-		      "DKMS's is none: have it enrolled, then reboot");
+		      "the kernel loads only modules that are signed with a key that it accepts, "
+		      "and the key of DKMS is not one of these: enroll the key, then reboot");
 	mend(report, finding, "mokutil", "mokutil --import %s", certificate);
 }
 
@@ -256,7 +256,7 @@ static void look_at_kernel(struct report *report, const struct utsname *kernel)
 	int major, minor, oldest_major, oldest_minor;
 
 	if (strcmp(kernel->machine, "x86_64"))
-		say(report, NOTE, "machine", "%s: the module is for x86_64 so far",
+		say(report, NOTE, "machine", "%s: the module supports only x86_64",
 		    kernel->machine);
 	if (sscanf(LINUX_MINIMUM, "%d.%d", &oldest_major, &oldest_minor) != 2 ||
 	    sscanf(kernel->release, "%d.%d", &major, &minor) != 2 || major < oldest_major ||
@@ -264,7 +264,7 @@ static void look_at_kernel(struct report *report, const struct utsname *kernel)
 		say(report, NOTE, "kernel", "%s: the module needs " LINUX_MINIMUM " or later",
 		    kernel->release);
 	else if (!is_tested(major, minor))
-		say(report, NOTE, "kernel", "%s: untested; the tests are run on " LINUX_TESTED,
+		say(report, NOTE, "kernel", "%s: not tested; the tested kernels are " LINUX_TESTED,
 		    kernel->release);
 	else
 		say(report, OK, "kernel", "%s", kernel->release);
@@ -299,12 +299,12 @@ static void look_at_group(struct report *report, const char *name, gid_t gid)
 	for (i = 0; group && user && group->gr_mem[i]; i++) {
 		if (strcmp(group->gr_mem[i], user->pw_name))
 			continue;
-		say(report, NOTE, "group", "%s is in group %s, but this session began before: "
-		    "log in again", user->pw_name, name);
+		say(report, NOTE, "group", "%s is a member of group %s, but this process is not "
+		    "in the group: log in again", user->pw_name, name);
 		return;
 	}
-	finding = say(report, NOTE, "group", "this user is not in group %s; that takes effect from "
-		      "the next login on", name);
+	finding = say(report, NOTE, "group", "this user is not in group %s; a change takes effect "
+		      "at the next login", name);
 	if (group && user)
 		mend(report, finding, "usermod", "usermod -aG %s %s", name, user->pw_name);
 }
@@ -355,21 +355,21 @@ static void look_at_access(struct report *report, const struct stat *node, const
 	if (fd >= 0) {
 		close(fd);
 	} else if (error == EACCES && !access(NODE, R_OK | W_OK)) {
-		say(report, NOTE, "access", "the module refuses to open the device to a task "
-		    "under a seccomp filter");
+		say(report, NOTE, "access", "the module refuses open(2) to a task under a seccomp "
+		    "filter, or a nodev mount or an LSM such as Landlock forbids it");
 	} else if (error == EPERM) {
-		say(report, NOTE, "access", "the device is not allowed to this cgroup, as in a "
-		    "container or a service with DeviceAllow=");
+		say(report, NOTE, "access", "the device is not allowed in this cgroup, for example "
+		    "in a container or a service with DeviceAllow=");
 	} else if (error != EACCES) {
 		say(report, NOTE, "access", "cannot open %s: %s", NODE, strerror(error));
 	} else if ((node->st_mode & 0060) == 0060 && node->st_gid) {
 		look_at_group(report, group, node->st_gid);
 	} else if (!has_rule()) {
-		say(report, NOTE, "access", "the device is root's alone: no udev rule gives it "
+		say(report, NOTE, "access", "only root may open the device: no udev rule gives it "
 		    "to a group; make install-udev installs one");
 	} else {
-		finding = say(report, NOTE, "access", "the device is root's alone: the udev rule "
-			      "that gives it to a group has not been applied");
+		finding = say(report, NOTE, "access", "only root may open the device: the udev "
+			      "rule that gives it to a group has not been applied");
 		if (udev_runs())
 			mend(report, finding, "udevadm", "%sudevadm control --reload && " TRIGGER,
 			     getgrnam("spawnctl") ? "" : "systemd-sysusers && ");
@@ -393,7 +393,7 @@ static void look_at_node(struct report *report)
 	snprintf(number, sizeof(number), "%u:%u", major(node.st_rdev), minor(node.st_rdev));
 	if (!S_ISCHR(node.st_mode) ||
 	    (line_of(NUMBER, line, sizeof(line)) && strcmp(line, number))) {
-		finding = say(report, NOTE, "node", "%s is something else than the device", NODE);
+		finding = say(report, NOTE, "node", "%s is not the device", NODE);
 		if (!S_ISDIR(node.st_mode))
 			mend_node(report, finding, "rm " NODE " && ");
 		return;
@@ -412,15 +412,16 @@ static void look_at_filters(struct report *report)
 
 	if (!line_with("/proc/self/status", "Seccomp:", line, sizeof(line)) ||
 	    sscanf(line, "Seccomp: %d", &mode) != 1)
-		say(report, NOTE, "filter", "/proc/self/status does not tell of any");
+		say(report, NOTE, "filter", "/proc/self/status does not show whether there is one");
 	line_of(SYSFS "parameters/allow_filtered", parameter, sizeof(parameter));
 	if (!mode)
 		say(report, OK, "filter", "none on this process");
 	else if (parameter[0] == 'Y')
-		say(report, OK, "filter", "one on this process; allow_filtered lets it pass");
+		say(report, OK, "filter", "one on this process, but allow_filtered=1 lets filtered "
+		    "tasks use the device");
 	else
-		say(report, NOTE, "filter", "one on this process: only a descriptor that was "
-		    "marked for such serves (spawnctl limit --filtered, outside)");
+		say(report, NOTE, "filter", "one on this process, which can use only a descriptor "
+		    "that a task without a filter has marked (spawnctl limit --filtered)");
 }
 
 /* What LIMIT still allows with a descriptor of the device */
@@ -430,20 +431,23 @@ static void look_at_descriptor(struct report *report, int fd)
 	char children[32] = "any number";
 
 	if (spawnctl_get_info(fd, &info)) {
-		say(report, NOTE, "descriptor", "SPAWNCTL_FD=%d cannot be asked what it allows: %s",
-		    fd, strerror(errno));
+		say(report, NOTE, "descriptor",
+		    "SPAWNCTL_FD=%d: cannot query what the descriptor allows: %s", fd,
+		    strerror(errno));
 		return;
 	}
 	if (info.children != SPAWNCTL_NO_LIMIT)
 		snprintf(children, sizeof(children), "%llu", (unsigned long long)info.children);
 	say(report, OK, "descriptor",
-	    "SPAWNCTL_FD=%d is used; it allows%s%s%s%s%s%s; children left: %s", fd,
-	    info.commands & (1U << SPAWNCTL_CMD_SPAWN) ? " spawn" : " no spawn",
-	    info.commands & (1U << SPAWNCTL_CMD_FORK) ? ", fork" : "",
-	    info.commands & (1U << SPAWNCTL_CMD_LIMIT) ? ", limit" : "",
-	    info.limits & SPAWNCTL_LIMIT_NO_NEW_PRIVS ? ", each with no_new_privs" : "",
-	    info.limits & SPAWNCTL_LIMIT_RESET ? ", each with its signals reset" : "",
-	    info.limits & SPAWNCTL_LIMIT_FILTERED ? ", also under a seccomp filter" : "", children);
+	    "SPAWNCTL_FD=%d is used; it allows: %s, %s, %s%s%s%s; children left: %s", fd,
+	    info.commands & (1U << SPAWNCTL_CMD_SPAWN) ? "spawn" : "not spawn",
+	    info.commands & (1U << SPAWNCTL_CMD_FORK) ? "fork" : "not fork",
+	    info.commands & (1U << SPAWNCTL_CMD_LIMIT) ? "limit" : "not limit",
+	    info.limits & SPAWNCTL_LIMIT_NO_NEW_PRIVS ? "; every child has no_new_privs" : "",
+	    info.limits & SPAWNCTL_LIMIT_RESET ?
+	    "; every child starts with all signals at their default action" : "",
+	    info.limits & SPAWNCTL_LIMIT_FILTERED ?
+	    "; tasks under a seccomp filter may use it" : "", children);
 }
 
 /* Compares device numbers, because another driver may act on an ioctl */
@@ -472,7 +476,7 @@ static void look_at_given(struct report *report)
 
 		plain(text, clean, sizeof(clean));
 		say(report, NOTE, "descriptor",
-		    "SPAWNCTL_FD=%s is not an open descriptor of the device, and is passed over",
+		    "SPAWNCTL_FD=%s is not an open descriptor of the device, and is ignored",
 		    clean);
 	}
 }
@@ -516,7 +520,7 @@ static int test_spawn(spawnctl_attr_t *attr, const char **about)
 
 	*about = NULL;
 	if (length < 0) {
-		*about = "the test program: /proc/self/exe";
+		*about = "cannot read the link /proc/self/exe";
 		return errno;
 	}
 	self[length] = '\0';
@@ -527,12 +531,12 @@ static int test_spawn(spawnctl_attr_t *attr, const char **about)
 		error = spawnctl_spawn_result(&result, self, actions, attr, words, environ);
 	spawnctl_file_actions_destroy(actions);
 	if (result.step == SPAWNCTL_STEP_ACTION)
-		*about = "the test program: /dev/null";
+		*about = "cannot open /dev/null for the test program";
 	else if (result.step == SPAWNCTL_STEP_EXEC)
-		*about = "the test program: /proc/self/exe";
+		*about = "cannot execute the test program, which is spawnctl itself";
 	/* If SIGCHLD is ignored, the child leaves no status */
 	if (!error && waitpid(result.pid, &status, 0) == result.pid && status) {
-		*about = "the test program has failed";
+		*about = "the test program failed";
 		error = EIO;
 	}
 	return error;
@@ -558,10 +562,10 @@ static void start_one(struct report *report, spawnctl_attr_t *attr, int missing)
 		report->backend = SPAWNCTL_BACKEND_ANY;
 	} else if (report->backend == SPAWNCTL_BACKEND_DEVICE) {
 		report->device = true;
-		say(report, OK, "programs", "get the device: a test program was started by it");
+		say(report, OK, "programs", "can use the device: it has started a test program");
 	} else {
-		say(report, NOTE, "programs", "get %s, which served a test program, in place of "
-		    "the device: %s", by, words_of(missing));
+		say(report, NOTE, "programs", "are started by %s, as the test program was, because "
+		    "the device cannot be used: %s", by, words_of(missing));
 	}
 }
 
@@ -571,7 +575,7 @@ static void look_at_programs(struct report *report)
 	int missing, error;
 
 	if (spawnctl_attr_init(&attr)) {
-		say(report, PROBLEM, "programs", "%s", strerror(ENOMEM));
+		say(report, PROBLEM, "programs", "cannot be tested: %s", strerror(ENOMEM));
 		return;
 	}
 	spawnctl_attr_setbackend(attr, SPAWNCTL_BACKEND_DEVICE);
@@ -652,8 +656,9 @@ int cmd_doctor(int argc, char **argv)
 	look_at_programs(&report);
 	look_at_environment(&report);
 	if (!report.device && !report.mendable)
-		say(&report, NOTE, "place", "a container, a sandbox or a user namespace: what is "
-		    "missing can be mended outside only");
+		say(&report, NOTE, "place", "root cannot administer the machine from here, for "
+		    "example because this is a container or a sandbox: causes can be fixed only "
+		    "from outside");
 	(json_wanted ? print_json : print_text)(&report);
 	for (i = 0; i < report.count; i++)
 		if (report.finding[i].state == PROBLEM)

@@ -16,16 +16,17 @@ const char *device_error(int error)
 	case ENOENT:
 	case ENODEV:
 	case ENXIO:
-		return "the module is not loaded, or /dev/spawnctl is not there";
+		return "the module is not loaded, or /dev/spawnctl does not exist";
 	case EACCES:
-		return "this user may not open it, or a seccomp filter is in force";
+		return "this user may not open the device, "
+		       "or this process is under a seccomp filter";
 	case EDQUOT:
-		return "the number of children that LIMIT allows is used up";
+		return "LIMIT allows no more children";
 	case EPERM:
-		return "LIMIT has taken away the command or a flag that it needs, "
-		       "or the system does not let this process open it";
+		return "LIMIT has taken away the command or a flag that the command needs, "
+		       "or the system does not allow this process to use the device";
 	case ENOTTY:
-		return "/dev/spawnctl is something else";
+		return "/dev/spawnctl is not the device";
 	default:
 		return NULL;
 	}
