@@ -222,7 +222,7 @@ TEST_F(altstack, no_mapping_is_left)
 }
 
 /* A program is found in the longest directory of PATH, whose length sizes the mapping. */
-TEST_F(altstack, in_a_long_directory)
+TEST_F(altstack, program_in_a_long_directory)
 {
 	char dir[512] = "/tmp/altstack_test", path[1024], file[600];
 	int i;
@@ -251,7 +251,7 @@ TEST_F(altstack, in_a_long_directory)
 }
 
 /* The new program has the caller's mask, not the wider one in force while the mapping exists. */
-TEST_F(altstack, mask_of_a_long_path)
+TEST_F(altstack, mask_with_a_long_path)
 {
 	char *argv[] = { "grep", "-q", "SigBlk:.*0000800$", "/proc/self/status", NULL };
 	sigset_t set;

@@ -138,7 +138,7 @@ TEST_F_TIMEOUT(born_blocked, under_storm, 900)
 }
 
 /* The control: the storm kills children that are not born blocked. */
-TEST_F_TIMEOUT(born_blocked, control, 300)
+TEST_F_TIMEOUT(born_blocked, control_under_storm, 300)
 {
 	unsigned int i, count = scaled(CHILDREN, 500, "children");
 	struct toll toll = { 0 };
@@ -232,7 +232,7 @@ static void shoot_at(struct __test_metadata *_metadata, int fd, unsigned long co
 }
 
 /* A signal at the child's first moment is pending in it and does not kill it. */
-TEST_F_TIMEOUT(born_blocked, aimed, 900)
+TEST_F_TIMEOUT(born_blocked, signal_at_birth, 900)
 {
 	unsigned int count = scaled(CHILDREN, 500, "children");
 	struct toll toll = { 0 };
@@ -247,7 +247,7 @@ TEST_F_TIMEOUT(born_blocked, aimed, 900)
  * The control: without a mask set by the kernel most children die, if shooter and caller each
  * have a CPU. On a busy machine many children may be needed until one dies.
  */
-TEST_F_TIMEOUT(born_blocked, aimed_control, 300)
+TEST_F_TIMEOUT(born_blocked, control_signal_at_birth, 300)
 {
 	struct toll toll = { 0 };
 

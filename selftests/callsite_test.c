@@ -112,7 +112,7 @@ static unsigned long target(unsigned long from, const unsigned char *code)
 }
 
 /* The one call site has been patched to a direct call of kernel_clone()'s first byte. */
-TEST_F_TIMEOUT(callsite, is_a_direct_call_of_the_start, 120)
+TEST_F_TIMEOUT(callsite, calls_kernel_clone_directly, 120)
 {
 	unsigned long clone = symbol("kernel_clone", 0);
 	unsigned long caller = symbol("spawnctl_clone_call", 1);
@@ -165,7 +165,7 @@ TEST_F_TIMEOUT(callsite, is_a_direct_call_of_the_start, 120)
 }
 
 /* The function has no other call of kernel_clone(), neither direct nor by the trampoline. */
-TEST_F_TIMEOUT(callsite, is_the_only_one, 120)
+TEST_F_TIMEOUT(callsite, is_the_only_call, 120)
 {
 	unsigned long clone = symbol("kernel_clone", 0);
 	unsigned long trampoline = symbol("__SCT__spawnctl_kernel_clone", 1);

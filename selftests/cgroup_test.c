@@ -74,7 +74,7 @@ static int child_reads_cgroup(void *arg)
 	return length > 0 ? 0 : 1;
 }
 
-TEST_F(cgroup, child_begins_there)
+TEST_F(cgroup, child_starts_in_the_cgroup)
 {
 	static char text[4096];
 	int status;
@@ -146,7 +146,7 @@ TEST_F(cgroup, enoent_removed)
 	both_refuse(_metadata, self->fd, &self->clone, ENOENT, "a removed cgroup");
 }
 
-TEST_F(cgroup, ebusy_hands_out_controllers)
+TEST_F(cgroup, ebusy_subtree_control)
 {
 	/* Only a domain controller, such as memory, forbids processes in the cgroup itself. */
 	ASSERT_EQ(0, write_text(ROOT "/cgroup.subtree_control", "+memory"));

@@ -344,7 +344,7 @@ TEST_F(contract, enotty_32_bit_caller)
 #endif
 
 /* The device supports no read(2), write(2), pread(2) or mmap(2). */
-TEST_F(contract, other_system_calls)
+TEST_F(contract, no_read_write_or_mmap)
 {
 	char byte = 0;
 

@@ -127,7 +127,7 @@ FIXTURE_TEARDOWN(descriptor)
  * device. The control: a worker made by the raw system call, which runs no handlers of
  * pthread_atfork(3), does inherit it.
  */
-TEST_F_TIMEOUT(descriptor, preload_workers, 240)
+TEST_F_TIMEOUT(descriptor, preload_fork_during_spawn, 240)
 {
 	EXPECT_EQ(0, run_self("device", "--workers", NULL)) TH_LOG("%s", said);
 	EXPECT_EQ(1, run_self("device", "--raw-workers", NULL));
@@ -135,7 +135,7 @@ TEST_F_TIMEOUT(descriptor, preload_workers, 240)
 }
 
 /* The descriptor that libspawnctl keeps is not open in a child of fork(3) and its variants. */
-TEST_F(descriptor, kept)
+TEST_F(descriptor, kept_is_closed_in_a_fork)
 {
 	struct spawnctl_limit marked = {
 		.size = sizeof(marked), .flags = SPAWNCTL_LIMIT_FILTERED,
@@ -181,7 +181,7 @@ TEST_F(descriptor, kept)
 }
 
 /* A fork's child does not close another file that has taken the kept descriptor's number. */
-TEST_F(descriptor, number_is_anothers_in_a_fork)
+TEST_F(descriptor, reused_number_in_a_fork)
 {
 	int null = open("/dev/null", O_RDONLY), fd;
 	pid_t pid;
@@ -229,7 +229,7 @@ static void *spawn_in_own_table(void *arg)
 }
 
 /* Each thread with a descriptor table of its own has one kept descriptor at most. */
-TEST_F_TIMEOUT(descriptor, tables_of_their_own, 120)
+TEST_F_TIMEOUT(descriptor, one_per_descriptor_table, 120)
 {
 	pthread_barrier_t barrier;
 	struct own_table own[3];
@@ -334,7 +334,7 @@ static int jumping(unsigned int n)
 }
 
 /* A siglongjmp(3) out of a call leaks no descriptor and leaves no signal blocked. */
-TEST_F_TIMEOUT(descriptor, preload_jumps, 120)
+TEST_F_TIMEOUT(descriptor, preload_siglongjmp, 120)
 {
 	EXPECT_EQ(0, run_self("device", "--jump", NULL)) TH_LOG("%s", said);
 }
@@ -391,7 +391,7 @@ static int number_taken(void)
 	return 0;
 }
 
-TEST_F(descriptor, preload_number_taken)
+TEST_F(descriptor, preload_reused_number)
 {
 	EXPECT_EQ(0, run_self("device", "--taken", NULL)) TH_LOG("%s", said);
 }
@@ -474,7 +474,7 @@ static int many_at_a_time(void)
 	return open_fds() != 5;
 }
 
-TEST_F(descriptor, preload_many_at_a_time)
+TEST_F(descriptor, preload_more_than_inflight_max)
 {
 	EXPECT_EQ(0, run_self(NULL, "--many", NULL)) TH_LOG("%.2000s", said);
 }
@@ -485,7 +485,7 @@ static void without_device(void)
 		abort();
 }
 
-static int name_is_anothers(void)
+static int another_file_at_the_name(void)
 {
 	pid_t pid;
 
@@ -502,7 +502,7 @@ static int name_is_anothers(void)
 }
 
 /* What is at the device's name is opened, found to be another file, and closed */
-TEST_F(descriptor, preload_name_is_anothers)
+TEST_F(descriptor, preload_another_file_at_the_name)
 {
 	EXPECT_EQ(0, run_self(NULL, "--hidden", without_device)) TH_LOG("%.2000s", said);
 }
@@ -519,7 +519,7 @@ static int seen_by_a_path(void)
 	return 0;
 }
 
-TEST_F(descriptor, preload_not_seen_by_a_path)
+TEST_F(descriptor, preload_hidden_from_file_actions)
 {
 	EXPECT_EQ(0, run_self("device", "--path", NULL)) TH_LOG("%.2000s", said);
 }
@@ -535,7 +535,7 @@ static int run_mode(const char *mode)
 	if (!strcmp(mode, "--taken"))
 		return number_taken();
 	if (!strcmp(mode, "--hidden"))
-		return name_is_anothers();
+		return another_file_at_the_name();
 	if (!strcmp(mode, "--path"))
 		return seen_by_a_path();
 	if (!strcmp(mode, "--many"))

@@ -52,7 +52,7 @@ FIXTURE_TEARDOWN(device)
 }
 
 /* The library opens the device once and keeps one descriptor, close-on-exec. */
-TEST_F(device, is_kept)
+TEST_F(device, descriptor_is_kept)
 {
 	int fd;
 
@@ -70,7 +70,7 @@ TEST_F(device, is_kept)
 }
 
 /* spawnctl_get_backend() opens the device again after the program has closed the kept descriptor. */
-TEST_F(device, is_asked_for_when_closed)
+TEST_F(device, reopened_after_close)
 {
 	enum spawnctl_backend backend;
 	int i;
@@ -83,7 +83,7 @@ TEST_F(device, is_asked_for_when_closed)
 }
 
 /* closefrom still works if a filter denies close_range(2) after the library has used it once. */
-TEST_F(device, close_range_goes_away)
+TEST_F(device, close_range_denied_later)
 {
 	spawnctl_file_actions_t *actions;
 	pid_t pid;
@@ -105,7 +105,7 @@ TEST_F(device, close_range_goes_away)
  * A file that has taken the kept descriptor's number stays open, and the library keeps no second
  * descriptor beside it. Otherwise threads with tables of their own would leak descriptors.
  */
-TEST_F(device, number_is_anothers)
+TEST_F(device, reused_number)
 {
 	int others[4], fd, i;
 
@@ -226,7 +226,7 @@ static int run_given(char *name, char *value)
 }
 
 /* A set-user-ID program ignores SPAWNCTL_FD and LISTEN_FDS, which its caller controls. */
-TEST_F(device, of_the_environment_at_secure)
+TEST_F(device, environment_ignored_at_secure)
 {
 	char path[] = "/tmp/device_testXXXXXX", bytes[4096];
 	int from = open("/proc/self/exe", O_RDONLY), to = mkstemp(path);
@@ -246,7 +246,7 @@ TEST_F(device, of_the_environment_at_secure)
 }
 
 /* The library uses the descriptor that SPAWNCTL_FD or LISTEN_FDS gives, if it is the device. */
-TEST_F(device, of_the_environment)
+TEST_F(device, named_by_environment)
 {
 	/* 7: the given descriptor was used; 8: the library opened the device itself */
 	EXPECT_EQ(7, run_given("SPAWNCTL_FD", "3"));
@@ -267,7 +267,7 @@ TEST_F(device, of_the_environment)
 }
 
 /* A caller whose ioctl a filter answers with 0 does not go on as the child. */
-TEST_F(device, answered_zero)
+TEST_F(device, ioctl_returns_zero)
 {
 	int fd = spawnctl_open();
 
@@ -282,7 +282,7 @@ TEST_F(device, answered_zero)
 }
 
 /* If a backend is denied, the library tries the next one, unless the denied one was demanded. */
-TEST_F(device, ladder)
+TEST_F(device, next_backend_if_denied)
 {
 	enum spawnctl_backend backend;
 
@@ -374,7 +374,7 @@ TEST_F(device, no_close_range)
 }
 
 /* If unshare(2) is denied too, a second child has a copy of the table; the first one is reaped. */
-TEST_F(device, no_table_can_be_made)
+TEST_F(device, no_close_range_or_unshare)
 {
 	spawnctl_file_actions_t *actions;
 
@@ -407,7 +407,7 @@ static void is_absent(struct __test_metadata *_metadata, spawnctl_attr_t *demand
 }
 
 /* Under Landlock, from 6.10 on, the device can be opened, but its ioctls are denied. */
-TEST_F(device, ioctl_is_refused)
+TEST_F(device, ioctl_denied_by_landlock)
 {
 	struct { __u64 fs; } ruleset = { 1ULL << 15 /* LANDLOCK_ACCESS_FS_IOCTL_DEV */ };
 	int fd = syscall(444, &ruleset, sizeof(ruleset), 0);
@@ -552,7 +552,7 @@ static int run_with(int fd, char *what)
 }
 
 /* The library works under a filter that allows SPAWN on one descriptor and no other child. */
-TEST_F(device, only_spawn_is_let_through)
+TEST_F(device, filter_allows_only_spawn)
 {
 	struct spawnctl_limit limit = {
 		.size = sizeof(limit),
@@ -622,7 +622,7 @@ static void none_is_ours(struct __test_metadata *_metadata, spawnctl_attr_t *att
  * Another device with the same major number is never taken for ours, whatever it answers,
  * also if the name of ours is hidden, so that nothing can be compared with it.
  */
-TEST_F(device, other_devices)
+TEST_F(device, other_device_is_rejected)
 {
 	none_is_ours(_metadata, self->attr);
 	ASSERT_EQ(0, hide_device());
@@ -634,7 +634,7 @@ TEST_F(device, other_devices)
 }
 
 /* If a filter denies ioctl(2) with EPERM, a spawn falls back to clone3. */
-TEST_F(device, ioctl_is_eperm)
+TEST_F(device, ioctl_denied_by_filter)
 {
 	enum spawnctl_backend backend;
 	unsigned int kept, i;
@@ -652,7 +652,7 @@ TEST_F(device, ioctl_is_eperm)
 }
 
 /* Another file at the device's name counts as an absent device. */
-TEST_F(device, name_is_anothers)
+TEST_F(device, another_file_at_the_name)
 {
 	ASSERT_EQ(0, hide_device());
 	is_absent(_metadata, self->attr, ENOTTY);
@@ -667,7 +667,7 @@ TEST_F(device, name_is_anothers)
  * An absent device is not looked for at each spawn, but is found once the module is loaded. The
  * four system calls are block, clone3(2), unblock, and this test's wait4(2).
  */
-TEST_F(device, comes_later)
+TEST_F(device, module_loaded_later)
 {
 	unsigned int ms = 0;
 

@@ -96,7 +96,7 @@ TEST_F(events, a_child)
 }
 
 /* A call that the kernel restarts produces one event, once its child exists. */
-TEST_F(events, a_call_made_again)
+TEST_F(events, a_restarted_call)
 {
 	struct seen seen;
 	unsigned int i;
@@ -180,7 +180,7 @@ TEST_F(events, a_refusal)
 }
 
 /* Each open file has an id of its own, which all descriptors of that file share. */
-TEST_F(events, a_descriptors_number)
+TEST_F(events, open_file_id)
 {
 	struct spawnctl_info info = { .size = sizeof(info) };
 	int same = dup(self->fd), other = open("/dev/spawnctl", O_RDWR);
@@ -389,7 +389,7 @@ static void *keep_processor(void *arg)
  * Events beyond the 4,096 that can wait to be sent are reported as lost, leave a gap in the
  * numbers, and delay no caller. The worker gets no processor while the calls are made.
  */
-TEST_F(events, more_than_can_wait)
+TEST_F(events, queue_overflow)
 {
 	long processors = sysconf(_SC_NPROCESSORS_ONLN), cpu;
 	struct sched_param none = { 0 };
@@ -426,7 +426,7 @@ TEST_F(events, more_than_can_wait)
 }
 
 /* A task without CAP_NET_ADMIN in the initial user namespace cannot join the group. */
-TEST_F(events, who_may_listen)
+TEST_F(events, permission_to_join)
 {
 	struct genl own;
 	pid_t child;
@@ -581,13 +581,13 @@ static void early_bird(struct __test_metadata *_metadata, FIXTURE_SELF(events) s
 }
 
 /* A listener that joined once, while the module was unloaded, hears nothing. */
-TEST_F_TIMEOUT(events, a_listener_from_before, 120)
+TEST_F_TIMEOUT(events, a_listener_before_the_load, 120)
 {
 	early_bird(_metadata, self, false);
 }
 
 /* A listener that keeps joining while the module is loaded hears nothing. */
-TEST_F_TIMEOUT(events, a_listener_that_insists, 120)
+TEST_F_TIMEOUT(events, a_listener_that_keeps_joining, 120)
 {
 	early_bird(_metadata, self, true);
 }

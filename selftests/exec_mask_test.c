@@ -58,7 +58,7 @@ static __u64 reported(struct __test_metadata *_metadata, int fd, pid_t pid)
 }
 
 /* The new program's mask, for each way to give a window mask and an exec mask. */
-TEST_F(exec_mask, table)
+TEST_F(exec_mask, each_combination)
 {
 	static const struct {
 		__u32 flags;
@@ -110,7 +110,7 @@ static int change_mask_then_report(void *arg)
 }
 
 /* The exec mask replaces a mask that the child has set itself. */
-TEST_F(exec_mask, overrides_the_childs_own)
+TEST_F(exec_mask, overrides_the_childs_mask)
 {
 	pid_t pid;
 
@@ -129,7 +129,7 @@ static int fail_to_exec_then_report(void *arg)
 }
 
 /* A failed execve(2) does not use up the exec mask. */
-TEST_F(exec_mask, after_a_failed_one)
+TEST_F(exec_mask, after_a_failed_exec)
 {
 	pid_t pid;
 
@@ -145,7 +145,7 @@ static int become_again(void *arg)
 }
 
 /* The exec mask applies to the first exec only: a second one keeps the program's mask, as usual. */
-TEST_F(exec_mask, once)
+TEST_F(exec_mask, first_exec_only)
 {
 	pid_t pid;
 
@@ -443,7 +443,7 @@ static int one_of_the_crowd(int fd, struct crowd *crowd)
 }
 
 /* Many children are in the window at once. Each gets its exec mask, and no record is left. */
-TEST_F_TIMEOUT(exec_mask, crowd, 120)
+TEST_F_TIMEOUT(exec_mask, many_children_at_once, 120)
 {
 	struct crowd *crowd = shared_alloc(sizeof(*crowd));
 	struct signal_status status;

@@ -72,7 +72,7 @@ TEST_F(contract, marked)
 }
 
 /* The mark widens what a descriptor allows. Once LIMIT is taken away, it cannot be set. */
-TEST_F(contract, mark_is_part_of_limit)
+TEST_F(contract, mark_requires_limit)
 {
 	ASSERT_EQ(0, spawnctl_narrow(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_COMMANDS,
 						    .commands = 1 << SPAWNCTL_CMD_SPAWN)));
@@ -109,7 +109,7 @@ static int child_is_bound(void *arg)
 	return raw_syscall(SYS_prctl, PR_GET_SECCOMP) != SECCOMP_MODE_FILTER;
 }
 
-TEST_F(contract, children_are_bound)
+TEST_F(contract, children_are_filtered)
 {
 	struct spawnctl_clone clone = { .size = sizeof(clone), .exit_signal = SIGCHLD };
 	int fds[2] = { self->fd, open("/dev/spawnctl", O_RDWR | O_CLOEXEC) };
@@ -215,7 +215,7 @@ static void *sleeper(void *arg)
  * the call. When it restores that, it must not clear the bit that came with the filter: a
  * filtered thread without it could gain rights from a set-user-ID program.
  */
-TEST_F(contract, filter_comes_in_the_wait)
+TEST_F(contract, filter_during_the_wait)
 {
 	struct sleeper other = { .fd = self->fd };
 
@@ -232,7 +232,7 @@ TEST_F(contract, filter_comes_in_the_wait)
 }
 
 /* The control: if no filter comes, the caller has no no_new_privs after the call. */
-TEST_F(contract, no_filter_comes_in_the_wait)
+TEST_F(contract, control_no_filter_during_the_wait)
 {
 	struct sleeper other = { .fd = self->fd };
 
@@ -288,7 +288,7 @@ static int filter_comes_sometime(int fd, unsigned int delay)
  * must read no_new_privs and the filter under one lock. (Without the lock, and with a delay
  * between the two reads, the bit was lost in 36 of 100 tries.)
  */
-TEST_F_TIMEOUT(contract, filter_comes_at_any_moment, 120)
+TEST_F_TIMEOUT(contract, filter_at_any_moment, 120)
 {
 	unsigned int tries = scaled(6000, 100, "filters"), i;
 
@@ -330,7 +330,7 @@ static long parked_meanwhile(struct __test_metadata *_metadata, unsigned long co
 }
 
 /* A LIMIT or a filter that is set while a call waits for the page of its hold applies to it. */
-TEST_F(contract, call_that_waits_for_its_hold)
+TEST_F(contract, recheck_after_fault_on_hold)
 {
 	const unsigned long spawn = SPAWNCTL_IOC_SPAWN;
 	pid_t pid;
@@ -350,7 +350,7 @@ TEST_F(contract, call_that_waits_for_its_hold)
 }
 
 /* A call cannot evade a LIMIT or a filter by waiting for the page of its struct. */
-TEST_F(contract, call_that_waits_for_its_struct)
+TEST_F(contract, recheck_after_fault_on_struct)
 {
 	struct spawnctl_limit *none = LIMIT();
 	struct spawnctl_limit *no_child = LIMIT(.flags = SPAWNCTL_LIMIT_CHILDREN);
@@ -437,7 +437,7 @@ TEST_F(parameter, allow_filtered)
 }
 
 /* Any user can read the parameter; only root can write it. */
-TEST_F(parameter, is_roots_to_set)
+TEST_F(parameter, writable_by_root_only)
 {
 	ASSERT_EQ(0, setresuid(UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED));
 	EXPECT_EQ('N', parameter(NULL));

@@ -115,7 +115,7 @@ static int same_libc_handlers(const struct kernel_sigaction *wanted)
 }
 
 /* The child has libc's own handlers: libc installs them once and relies on them. */
-TEST_F(fork, handlers_of_libc_stay)
+TEST_F(fork, libc_handlers_are_kept)
 {
 	struct kernel_sigaction action[2] = {};
 	pthread_t thread;

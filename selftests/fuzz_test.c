@@ -293,7 +293,7 @@ static void print_tally(FIXTURE_SELF(fuzz) self, __u64 us)
 }
 
 /* Every result is one that the contract allows; no worker hangs; no child or record is left. */
-TEST_F_TIMEOUT(fuzz, what_comes_of_it, 7200)
+TEST_F_TIMEOUT(fuzz, results_match_contract, 7200)
 {
 	unsigned int count = scaled(newest_kernel() ? 10000000 : 2000000, 20000, "calls");
 	unsigned int next = 0, last = ~0U, i;

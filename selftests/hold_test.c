@@ -116,7 +116,7 @@ static int child_beside_a_thread(void *arg)
  * effect. On return it must hold them nevertheless. A signal that would end the caller must be
  * blocked during the call as well.
  */
-TEST_F(hold, beside_a_thread)
+TEST_F(hold, with_another_thread)
 {
 	const struct timespec now = { 0 };
 	pthread_t thread;
@@ -197,7 +197,7 @@ static int child_unmaps(void *arg)
 }
 
 /* If the child unmaps the struct, nothing is held back, although @wanted was set. */
-TEST_F(hold, taken_away_by_the_child)
+TEST_F(hold, unmapped_by_the_child)
 {
 	struct spawnctl_hold *hold = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
 					  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -223,7 +223,7 @@ TEST_F(hold, bad_parent_tid)
 }
 
 /* A call that fails holds nothing back and stores no process id. */
-TEST_F(hold, of_a_call_that_fails)
+TEST_F(hold, failed_call)
 {
 	shared->hold.wanted = 1;
 	self->clone.flags |= SPAWNCTL_CGROUP;
@@ -236,7 +236,7 @@ TEST_F(hold, of_a_call_that_fails)
 }
 
 /* FORK stores the process id, too. */
-TEST_F(hold, tid_of_fork)
+TEST_F(hold, fork_stores_parent_tid)
 {
 	pid_t pid;
 

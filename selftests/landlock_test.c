@@ -103,7 +103,7 @@ static int use_opened(void *arg)
 	return -ret;
 }
 
-TEST_F(landlock, given)
+TEST_F(landlock, given_descriptor)
 {
 	struct spawnctl_info info = { .size = sizeof(info) };
 	unsigned int i;
@@ -120,7 +120,7 @@ TEST_F(landlock, given)
 	EXPECT_EQ(0, info.refusal);
 }
 
-TEST_F(landlock, opened)
+TEST_F(landlock, opened_descriptor)
 {
 	bool restricted = give_up(_metadata, self->abi, variant->rights, variant->since);
 
@@ -129,7 +129,7 @@ TEST_F(landlock, opened)
 }
 
 /* A child of either command is restricted as its parent is */
-TEST_F(landlock, inherited)
+TEST_F(landlock, restricts_children)
 {
 	bool restricted = give_up(_metadata, self->abi, variant->rights, variant->since);
 	unsigned int i;

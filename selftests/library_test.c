@@ -126,7 +126,7 @@ static int spoil_errno(void *arg)
 }
 
 /* The child writes errno, which it shares with the caller: the caller keeps its own value */
-TEST_F(library, errno_is_not_the_childs)
+TEST_F(library, errno_is_preserved)
 {
 	pid_t pid;
 

@@ -168,7 +168,7 @@ TEST_F(contract, flags)
  * interface, unless it names them. So a program that narrows a descriptor leaves nothing
  * open that it does not know.
  */
-TEST_F(contract, closed_to_what_came_later)
+TEST_F(contract, later_flags_are_removed)
 {
 	const __u32 first_commands = 2 * COMMAND(LIMIT) - 1;
 	const __u32 first_flags = 2 * SPAWNCTL_HOLD - 1;
@@ -255,7 +255,7 @@ TEST_F(contract, shared_by_all_holders)
 }
 
 /* A call that makes no child does not count against the number of children */
-TEST_F(contract, what_is_asked_in_vain_costs_nothing)
+TEST_F(contract, failed_calls_are_not_counted)
 {
 	struct spawnctl_clone *bad_pidfd = CLONE(.flags = SPAWNCTL_PIDFD, .pidfd = 8);
 	struct rlimit old, none = { 0, 0 };
@@ -281,7 +281,7 @@ TEST_F(contract, what_is_asked_in_vain_costs_nothing)
 	both_refuse(_metadata, self->fd, CLONE(.flags = ~0U), EINVAL, "flags");
 }
 
-TEST_F(contract, children_only_become_fewer)
+TEST_F(contract, children_cannot_be_raised)
 {
 	ASSERT_EQ(0, limit(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_CHILDREN, .children = 5)));
 	ASSERT_EQ(0, limit(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_CHILDREN, .children = 9)));
@@ -321,7 +321,7 @@ static int limit_in_child(void *arg)
 }
 
 /* A child whose parent is still in the call counts against the number that the child sets */
-TEST_F(contract, narrowed_under_way)
+TEST_F(contract, narrowed_during_a_call)
 {
 	struct under_way under_way = { .fd = self->fd };
 	unsigned int n;
@@ -507,7 +507,7 @@ static void *narrower(void *arg)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(contract, of_the_last_limits_one_is_it, 300)
+TEST_F_TIMEOUT(contract, one_final_limit_wins, 300)
 {
 	unsigned int rounds = scaled(4000, 100, "races"), round, i;
 

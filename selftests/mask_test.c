@@ -83,7 +83,7 @@ TEST_F_TIMEOUT(mask, window, 120)
 }
 
 /* Without a window mask the child has the caller's, even if signals are reset or ignored */
-TEST_F(mask, none_given)
+TEST_F(mask, without_window_mask)
 {
 	static const unsigned long commands[] = { SPAWNCTL_IOC_SPAWN, SPAWNCTL_IOC_FORK };
 	static const __u64 own[] = { 0, SOME, OTHERS, ~UNBLOCKABLE };

@@ -144,7 +144,7 @@ TEST_F(module, parameters)
 	EXPECT_EQ(listed, there);
 }
 
-TEST_F(module, node_is_roots)
+TEST_F(module, node_belongs_to_root)
 {
 	char told[64], number[64];
 	struct stat node;
@@ -166,7 +166,7 @@ TEST_F(module, node_is_roots)
 	EXPECT_EQ(0, access(NODE, F_OK));
 }
 
-TEST_F(module, open_descriptor_holds_it)
+TEST_F(module, open_descriptor_holds_module)
 {
 	int fd = spawnctl_open();
 

@@ -302,7 +302,7 @@ static void *serve_pages(void *arg)
 }
 
 /* A pending signal that the caller was to take, and now blocks, is taken by another thread */
-TEST_F(pending, handed_to_another_thread)
+TEST_F(pending, retargeted_to_another_thread)
 {
 	struct pages pages = { .size = sysconf(_SC_PAGESIZE) };
 	struct spawnctl_clone clone = {

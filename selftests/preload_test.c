@@ -354,10 +354,10 @@ static void runs(struct __test_metadata *_metadata, const char *backend, const c
 TEST(by_device) { runs(_metadata, "device", "spawnctl: posix_spawnp sh: device\n"); }
 TEST(by_clone3) { runs(_metadata, "clone3", "spawnctl: posix_spawnp sh: clone3\n"); }
 TEST(by_clone) { runs(_metadata, "clone", "spawnctl: vfork: clone\n"); }
-TEST(best) { runs(_metadata, NULL, "spawnctl: vfork: device\n"); }
+TEST(default_backend) { runs(_metadata, NULL, "spawnctl: vfork: device\n"); }
 
 /* Control: with libc's own vfork() the handler runs in the child, in the parent's memory */
-TEST(by_libc)
+TEST(control_libc)
 {
 	EXPECT_EQ(1, run_self("libc", "--inner", NULL));
 	EXPECT_NE(NULL, strstr(said, "by_vfork(i % 3) == 10")) TH_LOG("%s", said);
@@ -459,7 +459,7 @@ TEST(system_calls)
 	ASSERT_EQ(0, rename("/dev/spawnctl.gone", "/dev/spawnctl"));
 }
 
-TEST(unknown)
+TEST(unknown_backend)
 {
 	EXPECT_EQ(0, run_self("fastest", "--refused-EINVAL", NULL)) TH_LOG("%s", said);
 	EXPECT_NE(NULL, strstr(said, "SPAWNCTL_BACKEND is not known"));
@@ -469,7 +469,7 @@ TEST(unknown)
  * The device is missing. If it was demanded, the call fails. If no backend was named, the
  * library uses the next one, and says so.
  */
-TEST(missing)
+TEST(missing_device)
 {
 	ASSERT_EQ(0, rename("/dev/spawnctl", "/dev/spawnctl.gone"));
 	EXPECT_EQ(0, run_self("device", "--refused-ENOENT", NULL)) TH_LOG("%s", said);

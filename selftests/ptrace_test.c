@@ -183,7 +183,7 @@ static int mask_after(int fd, int use_vfork, __u64 set)
 	return -1;
 }
 
-TEST(a_tracers_mask_lasts)
+TEST(mask_set_by_tracer_is_kept)
 {
 	int fd = spawnctl_open();
 

@@ -176,7 +176,7 @@ TEST_F_TIMEOUT(restart, raced_by_a_thread, 300)
  * find the struct unchanged, in which the pidfd is stored, and the call must use up one
  * of LIMIT's children, not two.
  */
-TEST_F(restart, at_its_struct)
+TEST_F(restart, interrupted_at_the_struct)
 {
 	struct spawnctl_limit one = {
 		.size = sizeof(one), .flags = SPAWNCTL_LIMIT_CHILDREN, .children = 1,

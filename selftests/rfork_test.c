@@ -390,7 +390,7 @@ TEST(low_stack)
 }
 
 /* A child that shares the table but not the memory, and spawns, leaves no descriptor in it */
-TEST(table_is_left_alone)
+TEST(no_descriptor_left_in_shared_table)
 {
 	char *argv[] = { "true", NULL };
 	unsigned int i, before = open_fds();

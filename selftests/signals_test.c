@@ -218,7 +218,7 @@ TEST_F_TIMEOUT(signals, ignored, 120)
  * All signals in one state, with requests for random sets: to reset or ignore a signal does
  * not change its neighbors.
  */
-TEST_F_TIMEOUT(signals, together, 120)
+TEST_F_TIMEOUT(signals, all_signals_together, 120)
 {
 	__u64 kept = variant->state == IGNORED ? ~UNBLOCKABLE : 0;
 	int round;

@@ -56,7 +56,7 @@ TEST_F(spawn, path_is_copied)
  * If a filter answers close_range(2) with ENOSYS, all descriptors but those that an action
  * names are closed one by one.
  */
-TEST(only_named_by_proc)
+TEST(cloexec_default_without_close_range)
 {
 	char *argv[] = { "sh", "-c", "[ -e /proc/self/fd/50 ] && [ ! -e /proc/self/fd/40 ] &&"
 			 "[ ! -e /proc/self/fd/60 ]", NULL };

@@ -341,7 +341,7 @@ static void compare_random(struct __test_metadata *_metadata, FIXTURE_SELF(files
 }
 
 /* Lists that once had a wrong outcome */
-TEST_F(files, known_lists)
+TEST_F(files, past_failures)
 {
 	/* The child's table was made for the first closefrom, and the last one was skipped */
 	const struct step two_closefroms[] = {
@@ -365,7 +365,7 @@ TEST_F(files, known_lists)
 }
 
 /* An action that names the library's own descriptor does not find it */
-TEST_F(files, kept_one_is_not_there)
+TEST_F(files, kept_descriptor_is_hidden)
 {
 	const struct step by_dup2[] = { { DUP2, self->kept, 20 } };
 	const struct step by_fchdir[] = { { FCHDIR, self->kept } };
@@ -380,7 +380,7 @@ TEST_F(files, kept_one_is_not_there)
 }
 
 /* A descriptor that is closed at the end is open for an earlier action that uses its path */
-TEST_F(files, by_a_path_to_a_descriptor)
+TEST_F(files, path_of_a_descriptor_closed_later)
 {
 	const struct step lists[][3] = {
 		{ { OPEN, 20, 5 }, { DUP2, 11, 12 }, { CLOSEFROM, 30 } },
@@ -401,7 +401,7 @@ TEST_F(files, by_a_path_to_a_descriptor)
 }
 
 /* The pidfd is the parent's: no action of the child finds it, in a shared table or not */
-TEST_F(files, pidfd_is_not_the_childs)
+TEST_F(files, pidfd_is_hidden)
 {
 	char path[32], *argv[] = { "true", NULL };
 	spawnctl_file_actions_t *actions;
@@ -433,7 +433,7 @@ TEST_F(files, pidfd_is_not_the_childs)
  * An open action passes its flags and mode to open(2). O_CLOEXEC lasts only if open(2)
  * itself returns the wanted number.
  */
-TEST_F(files, opened_as_asked)
+TEST_F(files, open_flags_and_mode)
 {
 	char path[] = "/tmp/spawn_files_opened", *argv[] = { "sh", "-c",
 		"cd /proc/self/fd && [ -e 20 ] && [ -e 22 ] && [ ! -e 19 ] && [ ! -e 21 ] && "
@@ -466,18 +466,18 @@ TEST_F(files, opened_as_asked)
 	umask(old);
 }
 
-TEST_F_TIMEOUT(files, as_one_by_one, 600)
+TEST_F_TIMEOUT(files, random_lists, 600)
 {
 	compare_random(_metadata, self, 0);
 }
 
-TEST_F_TIMEOUT(files, only_named, 600)
+TEST_F_TIMEOUT(files, random_lists_cloexec_default, 600)
 {
 	compare_random(_metadata, self, 1);
 }
 
 /* The number of actions is not limited */
-TEST_F(files, many)
+TEST_F(files, many_actions)
 {
 	struct step steps[1] = { { DUP2, 11, 12 } };
 	spawnctl_file_actions_t *actions;
@@ -578,7 +578,7 @@ TEST_F(files, system_calls)
  * The child makes the system calls that libc makes: a filter allows dup2(2), and kills for
  * dup3(2). The device is not tested, as its child does the same.
  */
-TEST(calls_as_libc)
+TEST(same_calls_as_libc)
 {
 	char *argv[] = { "sh", "-c", "[ -e /proc/self/fd/7 ] && [ -e /proc/self/fd/8 ]", NULL };
 	spawnctl_file_actions_t *actions;

@@ -40,7 +40,7 @@ static void reap_any(int sig)
  * If a spawn fails, a handler of SIGCHLD finds no child. If it succeeds, the handler
  * finds the process id already stored.
  */
-TEST_F_TIMEOUT(spawn, handlers_hear_late, 600)
+TEST_F_TIMEOUT(spawn, handlers_run_after_the_result, 600)
 {
 	struct sigaction action = { .sa_handler = reap_any };
 	unsigned int i, n = scaled(20000, 300, "spawns");
@@ -108,7 +108,7 @@ static bool waits_for_child(pid_t pid)
  * sent, and deferred, while the child waits for the other end of a FIFO. So the handler
  * runs as soon as the caller's signals are unblocked.
  */
-TEST_F(spawn, handlers_may_forget)
+TEST_F(spawn, handler_may_change_the_results)
 {
 	const pid_t parent = getpid();
 	struct sigaction action = { .sa_handler = forget_child };
@@ -210,7 +210,7 @@ static void *reap_all(void *arg)
 }
 
 /* Another thread reaps some of the children of spawns that fail */
-TEST_F_TIMEOUT(spawn, fails_beside_a_reaper, 120)
+TEST_F_TIMEOUT(spawn, failed_child_reaped_by_a_thread, 120)
 {
 	unsigned int wanted = scaled(400, 20, "children reaped by another thread");
 	unsigned int lost = 0, n = 0;
@@ -241,7 +241,7 @@ TEST_F(spawn, fails_without_p_pidfd)
  * If another thread has closed the pidfd (EBADF), its number may now be that of another file,
  * so the library does not close it.
  */
-TEST_F(spawn, fails_without_its_pidfd)
+TEST_F(spawn, fails_with_closed_pidfd)
 {
 	ASSERT_EQ(0, filter(SYS_waitid, SECCOMP_RET_ERRNO | EBADF));
 	if (variant->backend == SPAWNCTL_BACKEND_DEVICE)

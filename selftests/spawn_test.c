@@ -58,7 +58,7 @@ TEST_F(spawn, plain)
  * By default, caught signals are reset, ignored ones stay ignored, and the mask is the
  * caller's, for all 64 signals.
  */
-TEST_F(spawn, signals_as_they_are)
+TEST_F(spawn, default_signal_state)
 {
 	__u64 mask = SIGBIT(SIGTERM) | SIGBIT(33) | SIGBIT(64), old;
 	struct signal_status status;
@@ -76,7 +76,7 @@ TEST_F(spawn, signals_as_they_are)
 	EXPECT_FALSE(status.ignored & SIGBIT(SIGUSR1));
 }
 
-TEST_F(spawn, signals_as_asked)
+TEST_F(spawn, requested_signal_state)
 {
 	struct signal_status status;
 	sigset_t def, ign, mask, got;
@@ -162,7 +162,7 @@ TEST_F(spawn, attributes)
 }
 
 /* Each getter returns what was set, which is not the default */
-TEST_F(spawn, attributes_are_kept)
+TEST_F(spawn, attribute_getters)
 {
 	const struct sched_param seven = { .sched_priority = 7 }, low = { .sched_priority = -1 };
 	const struct sched_param highest = { .sched_priority = 99 };
@@ -859,7 +859,7 @@ static int spawn_overrun(FIXTURE_SELF(spawn) self, bool overrun)
 }
 
 /* If a child has written below its stack, into the program's memory, a trap ends the program */
-TEST_F(spawn, overrun_is_a_trap)
+TEST_F(spawn, stack_overrun_traps)
 {
 	int status;
 	pid_t pid;

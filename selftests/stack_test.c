@@ -81,7 +81,7 @@ TEST_F(stack, top_is_aligned)
 	}
 }
 
-TEST_F(stack, none_is_the_callers)
+TEST_F(stack, default_is_the_callers_stack)
 {
 	unsigned long *at_birth = (void *)self->memory;
 	struct spawnctl_clone clone = { .size = sizeof(clone) };
@@ -114,7 +114,7 @@ static int note_place(void *arg)
 	return 17;
 }
 
-TEST_F(stack, library_uses_the_given)
+TEST_F(stack, library_uses_the_given_stack)
 {
 	struct spawnctl_clone clone = { .size = sizeof(clone), .exit_signal = SIGCHLD };
 	struct place *place = (void *)(self->memory + 49152);

@@ -359,7 +359,7 @@ TEST_F(stats, refusals)
 }
 
 /* A call that the kernel restarts is counted as one call, and not as a failure */
-TEST_F(stats, a_call_made_again)
+TEST_F(stats, a_restarted_call)
 {
 	struct counts now;
 	unsigned int i;
@@ -392,7 +392,7 @@ static void explained(struct __test_metadata *_metadata, FIXTURE_SELF(stats) sel
  * That does not count as a request with its descriptor: only a message that is sent with
  * an address does.
  */
-TEST_F(stats, shown_on_purpose)
+TEST_F(stats, descriptor_needs_an_address)
 {
 	struct counts now;
 
@@ -405,7 +405,7 @@ TEST_F(stats, shown_on_purpose)
 }
 
 /* Only a caller with CAP_NET_ADMIN, or with a descriptor that it may use, may read them */
-TEST_F(stats, who_may_read)
+TEST_F(stats, permission_to_read)
 {
 	struct counts now;
 	int other, null = open("/dev/null", O_RDWR), path = open("/dev/spawnctl", O_PATH);
@@ -558,7 +558,7 @@ TEST_F(stats, filtered_caller_learns_nothing_of_others)
 }
 
 /* Root of a user namespace, with all capabilities in that namespace, cannot get events */
-TEST_F(stats, nothing_from_a_user_namespace)
+TEST_F(stats, no_events_for_user_namespace_root)
 {
 	struct genl own = { 0 };
 

@@ -175,7 +175,7 @@ TEST_F_TIMEOUT(storm, thread, 600)
 }
 
 /* If the caller passes no struct, all signals are blocked until exec */
-TEST_F_TIMEOUT(storm, thread_unasked, 600)
+TEST_F_TIMEOUT(storm, thread_default, 600)
 {
 	unsigned int i, count = scaled(10000, 500, "spawns");
 	pid_t pid;

@@ -126,7 +126,7 @@ TEST_F(trace, format)
 }
 
 /* A fork(2) that does not go through the module is not traced */
-TEST_F(trace, none_of_ours)
+TEST_F(trace, plain_fork_is_not_traced)
 {
 	pid_t child = fork();
 

@@ -256,7 +256,7 @@ static int no_descriptor(unsigned int room)
 	return 0;
 }
 
-TEST(no_descriptor_left)
+TEST(full_descriptor_table)
 {
 	EXPECT_EQ(0, run_self(NULL, "--room-0", NULL)) TH_LOG("%s", said);
 	EXPECT_EQ(0, run_self(NULL, "--room-1", NULL)) TH_LOG("%s", said);
@@ -274,7 +274,7 @@ static int vfork_alone(void)
 	return 0;
 }
 
-TEST(vfork_is_the_last_that_is_tried)
+TEST(vfork_is_the_last_backend)
 {
 	EXPECT_EQ(0, run_self(NULL, "--only-vfork", NULL)) TH_LOG("%s", said);
 	EXPECT_EQ(0, run_self("clone", "--only-vfork", NULL)) TH_LOG("%s", said);
@@ -302,7 +302,7 @@ static int refused_cgroup(void)
 	return 0;
 }
 
-TEST(refused_cgroup_is_no_absence)
+TEST(refused_cgroup_does_not_fall_back)
 {
 	ASSERT_EQ(0, chmod("/dev/spawnctl", 0666));
 	EXPECT_EQ(0, run_self(NULL, "--cgroup", NULL)) TH_LOG("%s", said);

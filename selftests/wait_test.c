@@ -478,7 +478,7 @@ static void barrage(struct __test_metadata *_metadata, int fd, struct spawnctl_c
 	close(sleeper.wake);
 }
 
-TEST_F(wait, ignored_signals_wake_nobody)
+TEST_F(wait, ignored_signals_wake_no_thread)
 {
 	struct spawnctl_clone clone = all_blocked;
 
@@ -529,7 +529,7 @@ static int spawn_as_init(int fd)
  * blocked. If the call blocked it, the kernel would choose another thread for it, and
  * the namespace would end.
  */
-TEST_F(wait, init_of_a_namespace_lives)
+TEST_F(wait, init_of_a_namespace_is_not_killed)
 {
 	pid_t pid = fork(), init;
 
