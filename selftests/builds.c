@@ -83,7 +83,7 @@ int main(int argc, char **argv)
 	if (by_backend(SPAWNCTL_BACKEND_CLONE3, count) || by_backend(SPAWNCTL_BACKEND_CLONE, count))
 		return 1;
 	if (inside != before || in_child) {
-		printf("%ld functions were not left, %ld entered in a child\n",
+		printf("%ld functions were entered but not left, %ld were entered in a child\n",
 		       inside - before, in_child);
 		return 1;
 	}

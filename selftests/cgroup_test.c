@@ -123,7 +123,7 @@ TEST_F(cgroup, ebadf)
 	clone->cgroup = open("/dev/null", O_RDONLY);
 	both_refuse(_metadata, self->fd, clone, EBADF, "/dev/null");
 	clone->cgroup = open("/proc/self", O_RDONLY | O_DIRECTORY);
-	both_refuse(_metadata, self->fd, clone, EBADF, "a directory of another kind");
+	both_refuse(_metadata, self->fd, clone, EBADF, "a directory outside cgroup v2");
 	clone->cgroup = open(GROUP "/cgroup.procs", O_RDWR);
 	ASSERT_LE(0, clone->cgroup);
 	both_refuse(_metadata, self->fd, clone, EBADF, "cgroup.procs");
@@ -151,9 +151,9 @@ TEST_F(cgroup, ebusy_subtree_control)
 	/* Only a domain controller, such as memory, forbids processes in the cgroup itself. */
 	ASSERT_EQ(0, write_text(ROOT "/cgroup.subtree_control", "+memory"));
 	ASSERT_EQ(0, write_text(GROUP "/cgroup.subtree_control", "+memory"));
-	both_refuse(_metadata, self->fd, &self->clone, EBUSY, "memory controller handed on");
+	both_refuse(_metadata, self->fd, &self->clone, EBUSY, "memory controller enabled for children");
 	ASSERT_EQ(0, write_text(GROUP "/cgroup.subtree_control", "-memory"));
-	both_accept(_metadata, self->fd, &self->clone, "memory controller taken back");
+	both_accept(_metadata, self->fd, &self->clone, "memory controller disabled again");
 	EXPECT_EQ(0, write_text(ROOT "/cgroup.subtree_control", "-memory"));
 }
 
@@ -164,7 +164,7 @@ TEST_F(cgroup, eopnotsupp_invalid_domain)
 	ASSERT_EQ(0, mkdir(GROUP "/other", 0755));
 	self->clone.cgroup = open(GROUP "/other", O_RDONLY | O_DIRECTORY);
 	ASSERT_LE(0, self->clone.cgroup);
-	both_refuse(_metadata, self->fd, &self->clone, EOPNOTSUPP, "a domain that is not valid");
+	both_refuse(_metadata, self->fd, &self->clone, EOPNOTSUPP, "an invalid domain");
 }
 
 TEST_F(cgroup, eagain_pids_max)
@@ -173,7 +173,7 @@ TEST_F(cgroup, eagain_pids_max)
 
 	ASSERT_EQ(0, write_text(GROUP "/pids.max", "0"));
 	both_refuse(_metadata, self->fd, &self->clone, EAGAIN, "pids.max of the child's cgroup");
-	both_accept(_metadata, self->fd, CLONE(), "own cgroup has no limit");
+	both_accept(_metadata, self->fd, CLONE(), "the caller's own cgroup has no limit");
 	/* A descriptor number that was stored before the failure is replaced by -1. */
 	self->clone.flags |= SPAWNCTL_PIDFD;
 	self->clone.pidfd = (uintptr_t)&pidfd;
@@ -185,7 +185,7 @@ TEST_F(cgroup, eagain_pids_max)
 	both_refuse(_metadata, self->fd, CLONE(), EAGAIN, "pids.max of the caller's cgroup");
 	/* One place is free, as each refused call has given its place back. */
 	ASSERT_EQ(0, write_text(GROUP "/pids.max", "2"));
-	both_accept(_metadata, self->fd, CLONE(), "one place in pids.max");
+	both_accept(_metadata, self->fd, CLONE(), "pids.max has room for one child");
 }
 
 TEST_HARNESS_MAIN

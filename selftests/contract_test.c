@@ -19,7 +19,7 @@
 /* The control: every refused call below differs from this one in one point only. */
 TEST_F(contract, plain_call_is_accepted)
 {
-	both_accept(_metadata, self->fd, CLONE(), "nothing asked");
+	both_accept(_metadata, self->fd, CLONE(), "no flags");
 }
 
 TEST_F(contract, efault_struct)
@@ -36,9 +36,9 @@ TEST_F(contract, efault_struct)
 	for (cut = 1; cut <= sizeof(*clone); cut++) {
 		memcpy(end - cut, clone, cut);
 		if (cut < sizeof(*clone))
-			both_refuse(_metadata, self->fd, end - cut, EFAULT, "cut by a page end");
+			both_refuse(_metadata, self->fd, end - cut, EFAULT, "struct across a page end");
 		else
-			both_accept(_metadata, self->fd, end - cut, "just before a page end");
+			both_accept(_metadata, self->fd, end - cut, "struct at a page end");
 	}
 	memcpy(self->page, clone, sizeof(*clone));
 	ASSERT_EQ(0, mprotect(self->page, self->page_size, PROT_READ));
@@ -119,13 +119,13 @@ TEST_F(contract, einval_flags)
 			    "unknown flag");
 	}
 	refused(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, CLONE(.flags = SPAWNCTL_SET_TID), EINVAL,
-		"a flag of FORK's");
+		"a flag of FORK only");
 	refused(_metadata, self->fd, SPAWNCTL_IOC_FORK, CLONE(.flags = SPAWNCTL_EXEC_MASK), EINVAL,
-		"a flag of SPAWN's");
+		"a flag of SPAWN only");
 	refused(_metadata, self->fd, SPAWNCTL_IOC_FORK, CLONE(.flags = SPAWNCTL_EXEC_KEEP_MASK),
-		EINVAL, "a flag of SPAWN's");
+		EINVAL, "a flag of SPAWN only");
 	refused(_metadata, self->fd, SPAWNCTL_IOC_FORK, CLONE(.flags = SPAWNCTL_HOLD), EINVAL,
-		"a flag of SPAWN's");
+		"a flag of SPAWN only");
 	refused(_metadata, self->fd, SPAWNCTL_IOC_SPAWN,
 		CLONE(.flags = SPAWNCTL_EXEC_MASK | SPAWNCTL_EXEC_KEEP_MASK), EINVAL,
 		"two masks at exec");
@@ -197,14 +197,15 @@ TEST_F(contract, einval_signals)
 		    "SIGKILL ignored");
 	both_refuse(_metadata, self->fd, CLONE(.sig_ignore = SIGBIT(SIGSTOP)), EINVAL,
 		    "SIGSTOP ignored");
-	both_refuse(_metadata, self->fd, CLONE(.sig_ignore = ~0ULL), EINVAL, "all ignored");
+	both_refuse(_metadata, self->fd, CLONE(.sig_ignore = ~0ULL), EINVAL, "all signals ignored");
 	both_refuse(_metadata, self->fd,
 		    CLONE(.sig_ignore = SIGBIT(64), .sig_default = SIGBIT(64) | SIGBIT(1)),
 		    EINVAL, "a signal both default and ignored");
-	both_accept(_metadata, self->fd, CLONE(.sig_ignore = ~UNBLOCKABLE), "all others ignored");
-	both_accept(_metadata, self->fd, CLONE(.sig_default = ~0ULL), "all default");
+	both_accept(_metadata, self->fd, CLONE(.sig_ignore = ~UNBLOCKABLE),
+		    "all ignored but SIGKILL and SIGSTOP");
+	both_accept(_metadata, self->fd, CLONE(.sig_default = ~0ULL), "all signals default");
 	both_accept(_metadata, self->fd,
-		    CLONE(.flags = SPAWNCTL_WINDOW_MASK, .window_mask = ~0ULL), "all blocked");
+		    CLONE(.flags = SPAWNCTL_WINDOW_MASK, .window_mask = ~0ULL), "all signals blocked");
 }
 
 /*

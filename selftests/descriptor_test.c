@@ -328,7 +328,7 @@ static int jumping(unsigned int n)
 		setitimer(ITIMER_REAL, &off, NULL);
 		CHECK(current_mask() == 0);
 	}
-	fprintf(stderr, "# %u descriptors lost in %d jumps out of %u calls\n", open_fds() - 3,
+	fprintf(stderr, "# %u descriptors leaked by %d jumps out of %u calls\n", open_fds() - 3,
 		jumps, i);
 	return open_fds() != 3;
 }

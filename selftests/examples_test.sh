@@ -172,7 +172,7 @@ script spawnctl_8_10 143 '.* spawnctl_clone: child=[0-9]+ .*' traced stirred on_
 c guide_1 0 '3 children'
 script guide_2 0 '16 children'
 script guide_2 0 'NoNewPrivs:.1'
-c guide_3 0 'the device has come'
+c guide_3 0 'the device was received'
 c guide_4 200 'by 20'
 c guide_6 0 3
 claim "guide_6: and no device" refused grep -qx 20 "$work/out"

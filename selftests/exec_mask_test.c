@@ -98,7 +98,7 @@ TEST_F(exec_mask, each_combination)
 		ASSERT_LT(0, pid);
 		EXPECT_EQ(OTHERS, current_mask());
 		EXPECT_EQ(table[i].program, reported(_metadata, self->report[0], pid)) {
-			TH_LOG("in line %u", i);
+			TH_LOG("combination %u", i);
 		}
 	}
 }
@@ -404,7 +404,7 @@ TEST_F(exec_mask, program_that_gains_rights)
 {
 	ASSERT_EQ(0, copy_program(0755));
 	EXPECT_EQ(SOME, copy_reports(_metadata, self->fd, self->report, 0))
-		TH_LOG("control: it gains none");
+		TH_LOG("control: a program that gains no rights");
 	ASSERT_EQ(0, copy_program(04755));
 	EXPECT_EQ(0, copy_reports(_metadata, self->fd, self->report, 0));
 	EXPECT_EQ(SOME, copy_reports(_metadata, self->fd, self->report, ~0ULL));

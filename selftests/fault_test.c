@@ -266,7 +266,7 @@ static void print_walk(const char *what, const struct walk *walk)
 {
 	unsigned int i;
 
-	fprintf(stderr, "# %s: %u points, %u of them done without", what, walk->points,
+	fprintf(stderr, "# %s: %u points, %u of them tolerated", what, walk->points,
 		walk->survived);
 	for (i = 0; i < ARRAY_SIZE(walk->errors); i++)
 		if (walk->errors[i])
@@ -354,7 +354,7 @@ static int call_once(struct __test_metadata *_metadata, FIXTURE_SELF(contract) s
 	EXPECT_EQ(before, first_free_descriptor())
 		TH_LOG("point %u: a descriptor is left open", n);
 	EXPECT_EQ(0, exec_pending(self->fd))
-		TH_LOG("point %u: a record is left", n);
+		TH_LOG("point %u: an exec mask is left pending", n);
 	walk->points += happened;
 	return happened;
 }
@@ -374,7 +374,7 @@ static int call_plainly(struct __test_metadata *_metadata, FIXTURE_SELF(contract
 		EXPECT_TRUE(happened && in_contract(ret));
 		walk->errors[-ret & 255]++;
 	}
-	nothing_left(_metadata, "no birth");
+	nothing_left(_metadata, "INFO or LIMIT");
 	walk->points += happened;
 	walk->survived += happened && !ret;
 	return happened;

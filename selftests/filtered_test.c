@@ -92,9 +92,9 @@ TEST_F(contract, marked_and_narrowed)
 						    .commands = 1 << SPAWNCTL_CMD_SPAWN,
 						    .children = 1)));
 	ASSERT_EQ(0, install_filter(0));
-	refused(_metadata, self->fd, SPAWNCTL_IOC_FORK, CLONE(), EPERM, "FORK is gone");
-	accepted(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, CLONE(), "SPAWN is marked");
-	refused(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, CLONE(), EDQUOT, "the only one");
+	refused(_metadata, self->fd, SPAWNCTL_IOC_FORK, CLONE(), EPERM, "FORK was taken away");
+	accepted(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, CLONE(), "SPAWN is allowed");
+	refused(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, CLONE(), EDQUOT, "no child left");
 }
 
 /* In a child of a filtered task: it has inherited the filter, and is refused as its parent is. */
@@ -171,7 +171,7 @@ TEST_F(contract, filter_of_another_thread_alone)
 		raw_sleep_us(1000);
 	EXPECT_EQ(0, wait_status(other.before));
 	ASSERT_EQ(0, install_filter(0));
-	both_refuse(_metadata, self->fd, CLONE(), EACCES, "in this thread");
+	both_refuse(_metadata, self->fd, CLONE(), EACCES, "in the filtered thread");
 	WRITE_ONCE(other.turn, 2);
 	pthread_join(other.thread, NULL);
 	EXPECT_LT(0, other.after);
@@ -421,18 +421,18 @@ TEST_F(parameter, allow_filtered)
 	ASSERT_LE(0, old);
 	ASSERT_EQ(0, raw_sigprocmask(SIG_SETMASK, ODD_MASK, NULL));
 	ASSERT_EQ(0, install_filter(0));
-	all_are(_metadata, old, EACCES, "not set yet");
+	all_are(_metadata, old, EACCES, "allow_filtered not set yet");
 	ASSERT_EQ(1, write(self->setter, "Y", 1));
 	EXPECT_EQ('Y', parameter(NULL));
-	all_are(_metadata, old, 0, "set");
+	all_are(_metadata, old, 0, "allow_filtered set");
 	new = open("/dev/spawnctl", O_RDWR | O_CLOEXEC);
 	ASSERT_LE(0, new);
-	all_are(_metadata, new, 0, "set");
+	all_are(_metadata, new, 0, "allow_filtered set");
 	/* A filtered task still cannot mark a descriptor: the mark would outlast the parameter. */
 	EXPECT_EQ(-EACCES, mark(new));
 	ASSERT_EQ(1, write(self->setter, "N", 1));
-	all_are(_metadata, old, EACCES, "set no longer");
-	all_are(_metadata, new, EACCES, "set no longer");
+	all_are(_metadata, old, EACCES, "allow_filtered cleared");
+	all_are(_metadata, new, EACCES, "allow_filtered cleared");
 	EXPECT_EQ(EACCES, open_error("/dev/spawnctl"));
 }
 
@@ -466,17 +466,17 @@ TEST_F(contract, io_uring)
 	ASSERT_EQ(0, ring_setup(&ring));
 	fd = ring_open(&ring, "/dev/null", IOSQE_ASYNC);
 	ASSERT_LE(0, fd)
-		TH_LOG("control: a worker opens");
+		TH_LOG("control: a worker can open a file");
 	close(fd);
 	fd = ring_open(&ring, "/dev/spawnctl", 0);
 	ASSERT_LE(0, fd)
-		TH_LOG("control: the caller opens by the ring");
+		TH_LOG("control: the caller can open the device through the ring");
 	close(fd);
 	EXPECT_EQ(-EPERM, ring_open(&ring, "/dev/spawnctl", IOSQE_ASYNC));
 	ASSERT_EQ(0, install_filter(0));
 	fd = ring_open(&ring, "/dev/null", IOSQE_ASYNC);
 	EXPECT_LE(0, fd)
-		TH_LOG("control: the worker still opens");
+		TH_LOG("control: the worker can still open a file");
 	close(fd);
 	EXPECT_EQ(-EPERM, ring_open(&ring, "/dev/spawnctl", IOSQE_ASYNC));
 	EXPECT_EQ(-EACCES, ring_open(&ring, "/dev/spawnctl", 0));

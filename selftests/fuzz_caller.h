@@ -45,8 +45,8 @@ enum temper {
 };
 
 static const char * const temper_names[] = {
-	"calm", "a filter", "a filter on all", "RLIMIT_NPROC", "RLIMIT_NOFILE",
-	"user namespace", "pid namespace", "time namespace", "deadly",
+	"undisturbed", "one thread filtered", "all threads filtered", "RLIMIT_NPROC",
+	"RLIMIT_NOFILE", "user namespace", "pid namespace", "time namespace", "lethal signals",
 };
 
 enum { ROW_INFO, ROW_SPAWN, ROW_FORK, ROW_LIMIT, ROW_UNKNOWN, ROWS };
@@ -245,26 +245,26 @@ static void look_after(struct caller *caller, struct call *call, long ret)
 
 	if (ret > 0) {
 		if (pidfd_here && scratch->pidfd < 0)
-			complain(caller, "no pidfd", ret);
+			complain(caller, "no pidfd stored", ret);
 		if (tid_here && scratch->parent_tid != ret)
-			complain(caller, "no parent_tid", ret);
+			complain(caller, "no parent_tid stored", ret);
 		if (clone->pidfd && writable(&caller->maker, clone->pidfd, 4) == 1)
 			close(*(int *)clone->pidfd);
 		if (hold_here && scratch->hold.wanted)
 			mask = scratch->hold.mask;
 		if (mask != caller->mask && (!clone->hold || hold_here))
-			complain(caller, "another mask after a child", ret);
+			complain(caller, "the caller's mask changed with a child", ret);
 		raw_sigprocmask(SIG_SETMASK, caller->mask, NULL);
 		if (!(clone->flags & SPAWNCTL_AUTOREAP))
 			caller->born[caller->births++] = ret;
 		return;
 	}
 	if (mask != caller->mask)
-		complain(caller, "another mask after no child", ret);
+		complain(caller, "the caller's mask changed without a child", ret);
 	if (pidfd_here && scratch->pidfd != -2 && scratch->pidfd != -1)
-		complain(caller, "a pidfd of no child", ret);
+		complain(caller, "a pidfd stored without a child", ret);
 	if (tid_here && scratch->parent_tid != -2)
-		complain(caller, "a parent_tid of no child", ret);
+		complain(caller, "a parent_tid stored without a child", ret);
 }
 
 static void judge(struct caller *caller, struct call *call, long ret, void *at,
@@ -273,13 +273,13 @@ static void judge(struct caller *caller, struct call *call, long ret, void *at,
 	const struct outcome wide = anything(call->command);
 
 	if (ret > 0 && !is_birth(call->command))
-		complain(caller, "a child of what makes none", ret);
+		complain(caller, "a child from a command that makes none", ret);
 	if (!allows(&wide, ret) || (ret == 0 && is_birth(call->command)))
-		complain(caller, "no answer in the contract", ret);
+		complain(caller, "a result outside the contract", ret);
 	if (!outcome)
 		return;
 	if (!allows(outcome, ret))
-		complain(caller, "not what must come of it", ret);
+		complain(caller, "another result than required", ret);
 	if (is_birth(call->command))
 		look_after(caller, call, ret);
 	if (ret < 0)
@@ -287,7 +287,7 @@ static void judge(struct caller *caller, struct call *call, long ret, void *at,
 	learn(&caller->model, call);
 	/* The struct is complete: a shorter one is refused. */
 	if (call->command == SPAWNCTL_IOC_INFO && !info_is_true(at, &caller->model))
-		complain(caller, "INFO is wrong", ret);
+		complain(caller, "INFO reports wrong values", ret);
 }
 
 static void make_one_call(struct caller *caller)
@@ -355,7 +355,7 @@ static void reopen(struct caller *caller)
 		   caller->job->temper != USER_NAMESPACE;
 
 	if ((before == 2 && fd != -EACCES) || (!after && free && fd < 0))
-		complain(caller, "open(2)", fd);
+		complain(caller, "open(2) returned an unexpected result", fd);
 	if (fd < 0)
 		return;
 	close(caller->fd);

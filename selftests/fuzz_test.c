@@ -283,7 +283,7 @@ static void print_tally(FIXTURE_SELF(fuzz) self, __u64 us)
 		fprintf(stderr, "# kcov: %u places of the module reached, %u calls kept\n",
 			found->distinct, found->kept);
 	for (row = 0; row < ROWS; row++) {
-		fprintf(stderr, "# %s: %llu well", row_names[row], self->tally[row][0]);
+		fprintf(stderr, "# %s: %llu succeeded", row_names[row], self->tally[row][0]);
 		for (error = 1; error < ERRNOS; error++)
 			if (self->tally[row][error])
 				fprintf(stderr, ", %llu %s", self->tally[row][error],

@@ -70,24 +70,24 @@ TEST_F(contract, einval)
 						 .children = 1)));
 	unlimited(_metadata, self->fd, "after LIMITs that were refused");
 	EXPECT_EQ(0, limit(self->fd, LIMIT()));
-	unlimited(_metadata, self->fd, "after one that asked for nothing");
+	unlimited(_metadata, self->fd, "after a LIMIT without flags");
 }
 
 TEST_F(contract, commands)
 {
 	ASSERT_EQ(0, limit(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_COMMANDS,
 					   .commands = COMMAND(FORK) | COMMAND(LIMIT))));
-	refused(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, CLONE(), EPERM, "SPAWN is gone");
+	refused(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, CLONE(), EPERM, "SPAWN was taken away");
 	/* The error comes before the struct is read */
-	refused(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, NULL, EPERM, "SPAWN is gone");
-	accepted(_metadata, self->fd, SPAWNCTL_IOC_FORK, CLONE(), "FORK is left");
+	refused(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, NULL, EPERM, "SPAWN was taken away");
+	accepted(_metadata, self->fd, SPAWNCTL_IOC_FORK, CLONE(), "FORK is still allowed");
 	EXPECT_EQ(COMMAND(INFO) | COMMAND(FORK) | COMMAND(LIMIT), info_of(self->fd).commands);
 	EXPECT_EQ(0U, info_of(self->fd).refusal);
 
 	/* A command that was taken away does not come back */
 	ASSERT_EQ(0, limit(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_COMMANDS,
 					   .commands = COMMAND(SPAWN) | COMMAND(LIMIT))));
-	both_refuse(_metadata, self->fd, CLONE(), EPERM, "both are gone");
+	both_refuse(_metadata, self->fd, CLONE(), EPERM, "both were taken away");
 	EXPECT_EQ(COMMAND(INFO) | COMMAND(LIMIT), info_of(self->fd).commands);
 	EXPECT_EQ(EPERM + 0U, info_of(self->fd).refusal);
 
@@ -135,7 +135,7 @@ TEST_F(contract, flags)
 
 			if (!(flag & served))
 				continue;
-			refused(_metadata, without, births[i], clone, EPERM, "a flag that is gone");
+			refused(_metadata, without, births[i], clone, EPERM, "a flag that was taken away");
 			pid = raw_spawn_exit(with, births[i], clone);
 			EXPECT_LT(0, pid)
 				TH_LOG("%s: flag %#x", birth_name(births[i]), flag);
@@ -154,7 +154,7 @@ TEST_F(contract, flags)
 		if (flag & info.spawn_flags)
 			refused(_metadata, without, SPAWNCTL_IOC_SPAWN,
 				CLONE(.flags = flag, .hold = clone->hold),
-				EPERM, "a flag that is gone for good");
+				EPERM, "a flag that cannot be given back");
 		/* Both serve a request without flags */
 		both_accept(_metadata, without, CLONE(), "no flag");
 		both_accept(_metadata, with, CLONE(), "no flag");
@@ -235,20 +235,20 @@ TEST_F(contract, shared_by_all_holders)
 		_exit(limit(copy, LIMIT(.flags = SPAWNCTL_LIMIT_CHILDREN, .children = 3)));
 	EXPECT_TRUE(exited_with(child, 0));
 	EXPECT_EQ(3ULL, info_of(self->fd).children);
-	accepted(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, CLONE(), "the first");
-	accepted(_metadata, copy, SPAWNCTL_IOC_FORK, CLONE(), "the second");
-	accepted(_metadata, passed, SPAWNCTL_IOC_SPAWN, CLONE(), "the third");
-	both_refuse(_metadata, self->fd, CLONE(), EDQUOT, "by none of them a fourth");
-	both_refuse(_metadata, copy, CLONE(), EDQUOT, "by none of them a fourth");
-	both_refuse(_metadata, passed, CLONE(), EDQUOT, "by none of them a fourth");
+	accepted(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, CLONE(), "the first child");
+	accepted(_metadata, copy, SPAWNCTL_IOC_FORK, CLONE(), "the second child");
+	accepted(_metadata, passed, SPAWNCTL_IOC_SPAWN, CLONE(), "the third child");
+	both_refuse(_metadata, self->fd, CLONE(), EDQUOT, "a fourth child");
+	both_refuse(_metadata, copy, CLONE(), EDQUOT, "a fourth child");
+	both_refuse(_metadata, passed, CLONE(), EDQUOT, "a fourth child");
 	EXPECT_EQ(EDQUOT + 0U, info_of(passed).refusal);
-	unlimited(_metadata, fresh, "opened by its name");
+	unlimited(_metadata, fresh, "opened by name");
 
 	/* Reopened: a task that may open the device gets an open file without limits */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", self->fd);
 	again = open(path, O_RDWR | O_CLOEXEC);
 	ASSERT_LE(0, again);
-	unlimited(_metadata, again, "opened by its number");
+	unlimited(_metadata, again, "opened through /proc/self/fd");
 	ASSERT_EQ(0, setresuid(UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED));
 	EXPECT_EQ(-1, open(path, O_RDWR | O_CLOEXEC));
 	EXPECT_EQ(EACCES, errno);
@@ -261,11 +261,11 @@ TEST_F(contract, failed_calls_are_not_counted)
 	struct rlimit old, none = { 0, 0 };
 
 	ASSERT_EQ(0, limit(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_CHILDREN, .children = 2)));
-	both_refuse(_metadata, self->fd, CLONE(.flags = ~0U), EINVAL, "flags");
+	both_refuse(_metadata, self->fd, CLONE(.flags = ~0U), EINVAL, "unknown flags");
 	both_refuse(_metadata, self->fd, NULL, EFAULT, "no struct");
-	both_refuse(_metadata, self->fd, bad_pidfd, EFAULT, "no place for the pidfd");
+	both_refuse(_metadata, self->fd, bad_pidfd, EFAULT, "pidfd at a bad address");
 	both_refuse(_metadata, self->fd, CLONE(.flags = SPAWNCTL_CGROUP, .cgroup = -1),
-		    EBADF, "no cgroup");
+		    EBADF, "cgroup descriptor not open");
 	ASSERT_EQ(0, getrlimit(RLIMIT_NPROC, &old));
 	none.rlim_max = old.rlim_max;
 	ASSERT_EQ(0, setrlimit(RLIMIT_NPROC, &none));
@@ -275,10 +275,10 @@ TEST_F(contract, failed_calls_are_not_counted)
 	ASSERT_EQ(0, setresuid(0, 0, 0));
 	ASSERT_EQ(0, setrlimit(RLIMIT_NPROC, &old));
 	EXPECT_EQ(2ULL, info_of(self->fd).children);
-	both_accept(_metadata, self->fd, CLONE(), "both children are there to be had");
-	both_refuse(_metadata, self->fd, CLONE(), EDQUOT, "and no other");
+	both_accept(_metadata, self->fd, CLONE(), "failed calls used up no child");
+	both_refuse(_metadata, self->fd, CLONE(), EDQUOT, "no third child");
 	/* An invalid request is reported as such, before EDQUOT */
-	both_refuse(_metadata, self->fd, CLONE(.flags = ~0U), EINVAL, "flags");
+	both_refuse(_metadata, self->fd, CLONE(.flags = ~0U), EINVAL, "unknown flags");
 }
 
 TEST_F(contract, children_cannot_be_raised)
@@ -290,7 +290,7 @@ TEST_F(contract, children_cannot_be_raised)
 					   .children = SPAWNCTL_NO_LIMIT)));
 	EXPECT_EQ(5ULL, info_of(self->fd).children);
 	ASSERT_EQ(0, limit(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_CHILDREN)));
-	both_refuse(_metadata, self->fd, CLONE(), EDQUOT, "none left");
+	both_refuse(_metadata, self->fd, CLONE(), EDQUOT, "no child left");
 }
 
 struct under_way {
@@ -442,7 +442,7 @@ TEST_F(contract, no_new_privs)
 		EXPECT_EQ(1, nnp->seen);
 		EXPECT_EQ(0, prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
 		refused(_metadata, self->fd, births[i],
-			CLONE(.flags = SPAWNCTL_PIDFD, .pidfd = 8), EFAULT, "no place");
+			CLONE(.flags = SPAWNCTL_PIDFD, .pidfd = 8), EFAULT, "pidfd at a bad address");
 		EXPECT_EQ(0, prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
 	}
 	/* It is forced even if LIMIT has taken the flag away */
@@ -451,7 +451,7 @@ TEST_F(contract, no_new_privs)
 					    no_new_privs_in_child, nnp), 0));
 	EXPECT_EQ(1, nnp->seen);
 	ASSERT_EQ(0, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
-	both_accept(_metadata, self->fd, CLONE(), "the caller has it too");
+	both_accept(_metadata, self->fd, CLONE(), "the caller has no_new_privs, too");
 	EXPECT_EQ(1, prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
 }
 
@@ -492,8 +492,9 @@ TEST_F(contract, reset)
 		EXPECT_EQ(ODD_MASK, signals->status.blocked);
 	}
 	both_refuse(_metadata, self->fd, CLONE(.sig_ignore = SIGBIT(SIGHUP)), EPERM,
-		    "to be ignored, where all are reset");
-	both_accept(_metadata, self->fd, CLONE(.sig_default = SIGBIT(SIGHUP)), "the same by name");
+		    "sig_ignore with a forced reset");
+	both_accept(_metadata, self->fd, CLONE(.sig_default = SIGBIT(SIGHUP)),
+		    "sig_default with a forced reset");
 }
 
 /* Two threads take LIMIT away at once: one succeeds, and the other gets EPERM */

@@ -46,7 +46,7 @@ TEST_F(contract, eagain_rlimit_nproc)
 	struct rlimit limit = { 1, 1 };
 
 	ASSERT_EQ(0, setrlimit(RLIMIT_NPROC, &limit));
-	both_accept(_metadata, self->fd, CLONE(), "root has no limit");
+	both_accept(_metadata, self->fd, CLONE(), "RLIMIT_NPROC does not apply to root");
 	ASSERT_EQ(0, setresuid(UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED));
 	both_refuse(_metadata, self->fd, CLONE(), EAGAIN, "RLIMIT_NPROC");
 }
@@ -108,7 +108,7 @@ TEST_F(contract, emfile_pidfd)
 		nothing_left(_metadata, "no descriptor left");
 	}
 	EXPECT_EQ(-1, pidfd);
-	both_accept(_metadata, self->fd, CLONE(), "no pidfd asked");
+	both_accept(_metadata, self->fd, CLONE(), "no pidfd requested");
 }
 
 TEST_F(contract, enfile_pidfd)

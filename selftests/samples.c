@@ -67,11 +67,11 @@ int main(void)
 
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) || send_descriptor(pair[0], device()) ||
 	    recvmsg(pair[1], &message, 0) != 1 || !CMSG_FIRSTHDR(&message))
-		err(1, "it is not handed over");
+		err(1, "the descriptor was not received");
 	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(int));
 	if (spawnctl_get_info(fd, &info))
-		err(1, "another descriptor has come");
-	puts("the device has come");
+		err(1, "another descriptor was received");
+	puts("the device was received");
 	return 0;
 }
 
@@ -86,7 +86,7 @@ int main(void)
 	int fd = device();
 
 	if (spawnctl_narrow(fd, &limit) || pass_on(fd, 20))
-		err(1, "it is not passed on");
+		err(1, "the descriptor was not passed on");
 	execlp("sh", "sh", "-c",
 	       "for i in 1 2; do $HELPER device echo by $SPAWNCTL_FD; done", NULL);
 	err(127, "sh");
@@ -118,10 +118,10 @@ int main(void)
 	if (ret || seccomp_load(filter))
 		errx(1, "no filter");
 	ret = start(&pid, fd, argv);
-	printf("%s\n", ret == ENOENT ? "no such program" : "something else");
+	printf("%s\n", ret == ENOENT ? "no such program" : "another result");
 	ret = start(&pid, fd, argv);
 	ret = start(&pid, fd, argv);
-	printf("%s\n", ret == EDQUOT ? "then no child" : "something else");
+	printf("%s\n", ret == EDQUOT ? "no child left" : "another result");
 	fork();
 	printf("not killed\n");
 	return 1;

@@ -500,7 +500,7 @@ TEST_F(stats, worker_of_a_filtered_process)
 	self->genl.send = send_by_ring;
 	ASSERT_EQ(0, setresuid(UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED));
 	EXPECT_EQ(0, genl_stats(&self->genl, self->fd, &now))
-		TH_LOG("control: the caller reads by the ring");
+		TH_LOG("control: the caller can read through the ring");
 	ASSERT_EQ(0, ask_info(&self->genl, &told));
 	EXPECT_EQ(1ULL, told.number[SPAWNCTL_A_INFO_EXEC_PENDING]);
 	ring_flags = IOSQE_ASYNC;
@@ -509,7 +509,7 @@ TEST_F(stats, worker_of_a_filtered_process)
 	ASSERT_EQ(0, install_filter(0));
 	EXPECT_EQ(-EACCES, genl_stats(&self->genl, self->fd, &now));
 	EXPECT_EQ(0, ask_info(&self->genl, &told))
-		TH_LOG("control: the worker still sends");
+		TH_LOG("control: the worker can still send");
 	EXPECT_EQ(0ULL, told.number[SPAWNCTL_A_INFO_EXEC_PENDING]);
 	close(hold[1]);
 	EXPECT_EQ(0, wait_status(pid));

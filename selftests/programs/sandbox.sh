@@ -185,7 +185,7 @@ guide() {
 	LDLIBS='-lspawnctl -lseccomp' ONLY=guide_5 "$here/../examples.sh" "$WORK/guide" "$top/docs/guide.md"
 }
 claim "the guide's filter is built" guide
-for line in "no such program" "then no child"; do
+for line in "no such program" "no child left"; do
 	claim "the guide's filter: $line" says "$line" "$WORK/guide/guide_5"
 done
 claim "the guide's filter: fork is killed" gives 159 "$WORK/guide/guide_5"
