@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * inside WHAT [ARGUMENT...]: what is done, and looked at, inside a sandbox; the
- * exit status is 0 if it is as it should be. It does no ioctl but those asked for.
+ * inside MODE [ARGUMENT...]: an action or a check inside a sandbox. The exit status is 0 if
+ * the result is right. The program calls only the ioctls that the mode names.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -46,7 +46,7 @@ static int ended(pid_t pid)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-/* By the device and nothing else; 0 and the status, or an error number */
+/* Spawns through the device only. Returns 0 and the child's status, or an errno. */
 static int spawn(int *status, const spawnctl_file_actions_t *actions, unsigned int flags,
 		 char *const argv[])
 {
@@ -64,7 +64,7 @@ static int spawn(int *status, const spawnctl_file_actions_t *actions, unsigned i
 	return error;
 }
 
-/* spawn plain|closefrom|only|cloexec PROGRAM...: its status, or 100 and the error */
+/* spawn plain|closefrom|only|cloexec PROGRAM...: exits with its status, or 100 plus the errno */
 static int do_spawn(char **argv)
 {
 	spawnctl_file_actions_t *actions;
@@ -89,7 +89,7 @@ static int do_spawn(char **argv)
 	return 100 + error;
 }
 
-/* answers INFO|SPAWN|FORK|LIMIT|FILE ERRNO: commands are asked with no struct */
+/* answers INFO|SPAWN|FORK|LIMIT|FILE ERRNO: a command without a struct, or open(2), fails so */
 static int answers(char **argv)
 {
 	static const char * const names[] = { "INFO", "SPAWN", "FORK", "LIMIT" };
@@ -107,7 +107,7 @@ static int answers(char **argv)
 	return errno == atoi(argv[1]) ? 0 : fail(argv[0], errno, atoi(argv[1]));
 }
 
-/* fork(2) of the 32-bit table, which a filter of 64-bit numbers may forget */
+/* fork(2) of the 32-bit table, which a filter for 64-bit numbers may miss */
 static pid_t fork32(void)
 {
 	long ret = 2;
@@ -116,7 +116,7 @@ static pid_t fork32(void)
 	return ret;
 }
 
-/* act WHAT: what a filter may kill for */
+/* act WHAT: a call for which a filter may kill. Exits with the child's status, or the errno. */
 static int act(char **argv)
 {
 	char *const words[] = { "true", NULL };
@@ -133,24 +133,24 @@ static int act(char **argv)
 		pid = syscall(SYS_clone, CLONE_NEWUTS | SIGCHLD, 0, 0, 0, 0);
 	else if (!strcmp(what, "clone3"))
 		pid = syscall(SYS_clone3, NULL, 0);
-	else if (!strcmp(what, "fork32"))
+	else if (!strcmp(what, "32-bit-fork"))
 		pid = fork32();
 	else if (!strcmp(what, "posix_spawn"))
 		posix_spawnp(&pid, "true", NULL, NULL, words, environ);
 	else if (!strcmp(what, "FORK"))
 		pid = ioctl(device, SPAWNCTL_IOC_FORK, NULL);
-	else if (!strcmp(what, "ioctl"))
+	else if (!strcmp(what, "SPAWN-on-stdin"))
 		pid = ioctl(0, SPAWNCTL_IOC_SPAWN, NULL);
-	else if (!strcmp(what, "dup"))
+	else if (!strcmp(what, "SPAWN-on-duplicate"))
 		pid = ioctl(dup(device), SPAWNCTL_IOC_SPAWN, NULL);
-	else if (!strcmp(what, "high"))
+	else if (!strcmp(what, "SPAWN-on-64-bit-fd"))
 		pid = syscall(SYS_ioctl, device | 1L << 32, SPAWNCTL_IOC_SPAWN, NULL);
 	if (!pid)
 		_exit(0);
 	return pid > 0 ? ended(pid) : errno;
 }
 
-/* budget COUNT: so many children, and then EDQUOT, again and again */
+/* budget COUNT: makes COUNT children; each later call fails with EDQUOT */
 static int budget(char **argv)
 {
 	char *const words[] = { "true", NULL };
@@ -181,7 +181,7 @@ static void *racer(void *arg)
 	return (void *)n;
 }
 
-/* race COUNT: 16 threads have so many children between them */
+/* race COUNT: 16 threads make COUNT children in all */
 static int race(char **argv)
 {
 	pthread_t threads[THREADS];
@@ -231,8 +231,8 @@ static int nproc(char **argv)
 }
 
 /*
- * pids FILE COUNT: the same of pids.max. FILE is made when it has refused; a line
- * on the standard input says that it has been lifted.
+ * pids FILE COUNT: the same for pids.max. Creates FILE once a spawn was refused, and waits
+ * until a line on the standard input reports that the limit was lifted.
  */
 static int pids(char **argv)
 {
@@ -243,7 +243,7 @@ static int pids(char **argv)
 	return budget(argv + 1);
 }
 
-/* Does a descriptor of this process lead to the device? By what it says of itself */
+/* Whether this descriptor is the device, by its link in /proc */
 static bool is_device(int fd)
 {
 	char path[64], link[256];
@@ -264,13 +264,13 @@ static int devices(void)
 	return n;
 }
 
-/* devices COUNT: so many descriptors of it are open */
+/* devices COUNT: COUNT descriptors of the device are open */
 static int has_devices(char **argv)
 {
 	return devices() == atoi(argv[0]) ? 0 : fail("descriptors", devices(), atoi(argv[0]));
 }
 
-/* What a child has to have of its parent */
+/* Prints the state that a child inherits from its parent */
 static void print_state(FILE *to)
 {
 	static const char * const keys[] = { "Seccomp", "NoNewPrivs", "Uid", "CapEff" };
@@ -298,7 +298,7 @@ static int state(char **argv)
 	return 0;
 }
 
-/* inherits: a child's state is that of its parent, and both are printed as one */
+/* inherits: a child has the state of its parent; prints that state once */
 static int inherits(char **argv)
 {
 	char *const words[] = { (char *)self, "state", NULL };
@@ -320,11 +320,11 @@ static int inherits(char **argv)
 		return fail("read", errno, 0);
 	fputs(theirs, stdout);
 	if (strcmp(ours, theirs))
-		printf("but the parent:\n%s", ours);
+		printf("the parent has:\n%s", ours);
 	return !!strcmp(ours, theirs);
 }
 
-/* backend: what the library would take is the device */
+/* backend: the backend that the library would choose is the device */
 static int backend(char **argv)
 {
 	enum spawnctl_backend used = SPAWNCTL_BACKEND_ANY;
@@ -333,7 +333,7 @@ static int backend(char **argv)
 	return !error && used == SPAWNCTL_BACKEND_DEVICE ? 0 : fail("backend", error, 0);
 }
 
-/* unshared PROGRAM...: in a pid namespace that is made here */
+/* unshared PROGRAM...: runs PROGRAM in a new pid namespace */
 static int unshared(char **argv)
 {
 	int status, error;
@@ -373,6 +373,6 @@ int main(int argc, char **argv)
 	for (i = 0; argc > 1 && i < ARRAY_SIZE(modes); i++)
 		if (!strcmp(argv[1], modes[i].name) && argc - 2 >= modes[i].arguments)
 			return modes[i].run(argv + 2);
-	fprintf(stderr, "inside: no such thing to do\n");
+	fprintf(stderr, "inside: unknown mode\n");
 	return 2;
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * launcher [-n CHILDREN] [-u] [-l] FILTER PROGRAM [ARGUMENT...]: what stands
- * outside a sandbox. The device comes as descriptor DEVICE, and the filter, for
- * bwrap --seccomp, as descriptor FILTER_FILE.
- *   -u  the descriptor is not marked for filtered tasks
- *   -l  the filter is loaded here, without no_new_privs if that can be
- * FILTER is "none", "strict", as in the examples; "numbers": any ioctl but INFO,
- * SPAWN, FORK and LIMIT kills; "threads": threads may be made.
+ * launcher [-n CHILDREN] [-u] [-l] FILTER PROGRAM [ARGUMENT...]: the program outside a
+ * sandbox. It passes the device as descriptor DEVICE, and the filter, for bwrap --seccomp,
+ * as descriptor FILTER_FILE.
+ *   -u  does not mark the descriptor for filtered tasks
+ *   -l  loads the filter itself, without setting no_new_privs
+ * FILTER is "none"; "strict", as in the examples; "numbers", which kills for any ioctl but
+ * INFO, SPAWN, FORK and LIMIT; or "threads", which allows threads.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -48,7 +48,7 @@ static scmp_filter_ctx make_filter(const char *name)
 	RULE(KILL, SCMP_SYS(fork), 0);
 	RULE(KILL, SCMP_SYS(vfork), 0);
 	if (!strcmp(name, "threads")) {
-		/* Its flags are in memory: libc is to take clone(2) */
+		/* A filter cannot read clone3's flags, which are in memory: make libc use clone(2) */
 		RULE(SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 		RULE(KILL, SCMP_SYS(clone), 1, SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
 		RULE(KILL, SCMP_SYS(ioctl), 1, SCMP_A0(SCMP_CMP_NE, DEVICE));
@@ -62,7 +62,7 @@ static scmp_filter_ctx make_filter(const char *name)
 		errx(2, "no filter '%s'", name);
 	}
 	if (rule_failed)
-		errx(1, "a rule is refused");
+		errx(1, "cannot add a rule");
 	return filter;
 }
 
@@ -99,12 +99,12 @@ int main(int argc, char **argv)
 		if (load) {
 			if (seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0) ||
 			    seccomp_load(filter))
-				errx(1, "the filter is not taken");
+				errx(1, "cannot load the filter");
 		} else {
 			fd = memfd_create("filter", 0);
 			if (fd < 0 || seccomp_export_bpf(filter, fd) || lseek(fd, 0, SEEK_SET) ||
 			    dup2(fd, FILTER_FILE) != FILTER_FILE || close(fd))
-				err(1, "the filter's file");
+				err(1, "cannot export the filter");
 		}
 	}
 	execvp(argv[optind + 1], argv + optind + 1);
