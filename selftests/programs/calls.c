@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * calls libc|spawnctl plain|actions COUNT PROGRAM: starts PROGRAM, COUNT times, for
- * its system calls to be counted.
+ * calls libc|spawnctl plain|actions COUNT PROGRAM: starts PROGRAM, COUNT times, so that
+ * calls.sh can count the system calls.
  */
 #include <fcntl.h>
 #include <spawn.h>
@@ -23,7 +23,7 @@ int main(int argc, char **argv)
 	if (argc != 5)
 		return 2;
 	libc = !strcmp(argv[1], "libc");
-	/* One that is to be closed, and is open */
+	/* An open descriptor for the action that closes it */
 	dup2(0, 9);
 	posix_spawn_file_actions_init(&libcs);
 	spawnctl_file_actions_init(&ours);

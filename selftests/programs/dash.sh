@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # dash, which starts simple commands by vfork(): pipelines, traps, job control.
 
-# shellcheck disable=SC2016,SC2317 # what others run: awk, functions that claim runs
+# shellcheck disable=SC2016,SC2317 # code for awk; functions that claim runs
 here=$(dirname "$(realpath "$0")")
 . "$here/lib.sh"
 
@@ -60,7 +60,7 @@ END
 same "pipelines" dash "$WORK/pipes"
 SAME_FILTER='s/\r//'
 same "job control" script -qec "dash $WORK/jobs" /dev/null
-claim "it has got to its end" grep -qx "done" "$WORK/with"
+claim "job control: the script runs to its end" grep -qx "done" "$WORK/with"
 spawns "dash, simple commands" all dash -c '/bin/true; /bin/true; /bin/true'
 spawns "dash, a pipeline" none dash -c '/bin/true | /bin/true'
 finish

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Programs that fork, which the library is not for, and must not harm.
+# Programs that call fork(2), which the library does not replace and must not disturb.
 
-# shellcheck disable=SC2016,SC2317 # what others run: awk, functions that claim runs
+# shellcheck disable=SC2016,SC2317 # code for awk; functions that claim runs
 here=$(dirname "$(realpath "$0")")
 . "$here/lib.sh"
 
@@ -40,6 +40,6 @@ same "xargs" sh -c 'seq 200 | xargs -n 7 -P 1 echo; seq 9 | xargs -n 1 sh -c "ex
 spawns "bash" none bash -c '/bin/true | /bin/true; /bin/true & wait'
 spawns "xargs" none sh -c 'echo 1 2 3 >/tmp/args; exec xargs -n 1 /bin/true </tmp/args'
 cd /root/repo || exit
-# Its aliases for the shell go through fork(), as all that git starts
+# git starts everything by fork(), also an alias that is a shell command
 spawns "git" none git -c alias.x='!/bin/true' x
 finish

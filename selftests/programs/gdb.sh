@@ -2,22 +2,22 @@
 # SPDX-License-Identifier: GPL-2.0
 # gdb and strace: starting programs, and following them into their children.
 
-# shellcheck disable=SC2016,SC2317 # what others run: awk, functions that claim runs
+# shellcheck disable=SC2016,SC2317 # code for awk; functions that claim runs
 here=$(dirname "$(realpath "$0")")
 . "$here/lib.sh"
 
-claim "spawner is built" gcc -g -o "$WORK/spawner" "$here/spawner.c"
+claim "spawner.c compiles" gcc -g -o "$WORK/spawner" "$here/spawner.c"
 cat >"$WORK/child.c" <<'END'
 int answer = 42;
 int main(void) { return answer - 42; }
 END
-claim "child is built" gcc -g -o "$WORK/child" "$WORK/child.c"
+claim "child.c compiles" gcc -g -o "$WORK/child" "$WORK/child.c"
 
 run_gdb() {
 	gdb -nx -batch -iex 'set debuginfod enabled off' "$@" 2>&1
 }
 
-# And the functions that vfork is in are others
+# The last ones: the library's vfork() consists of other functions than glibc's
 SAME_FILTER='s/process [0-9]*/process N/g; s/0x[0-9a-f]*/0xN/g; s/^\[Thread debugging.*//
 	s/^Using host libthread_db.*//; s/inferior [0-9]*/inferior N/g; /^$/d; /^warning: /d
 	s/LWP [0-9]*/LWP N/g; s/pid=[0-9]*/pid=N/g; /clone3 ()/d; /spawnctl_arch_clone/d; /vfork ()/d'
@@ -27,7 +27,7 @@ gdb_run() {
 gdb_child() {
 	run_gdb -ex 'set follow-fork-mode child' -ex 'set breakpoint pending on' -ex 'break child.c:main' -ex run -ex 'print answer' \
 		-ex continue --args "$WORK/spawner" "$1" 1 "$WORK/child" |
-		grep -v ': status' # of the parent, which has been let go
+		grep -v ': status' # printed by the parent, from which gdb has detached
 }
 gdb_both() {
 	run_gdb -ex 'set detach-on-fork off' -ex 'catch exec' -ex run -ex 'info inferiors' \
@@ -38,20 +38,20 @@ gdb_parent() {
 		--args "$WORK/spawner" "$1" 3 "$WORK/child"
 }
 
-# gdb itself is under the library as well, and starts its inferior by vfork()
+# gdb itself runs under the library, too, and starts its inferior by vfork()
 for how in posix_spawn vfork; do
 	same "gdb follows the child of $how" gdb_child $how
-	claim "it has got there" grep -q '= 42' "$WORK/with"
-	same "gdb keeps both sides of $how" gdb_both $how
+	claim "gdb stops in the child of $how and prints its variable" grep -q '= 42' "$WORK/with"
+	same "gdb keeps parent and child of $how attached" gdb_both $how
 	same "gdb stays with the parent of $how" gdb_parent $how
 done
 same "gdb starts a program" gdb_run
-claim "it has ended" grep -q 'exited normally' "$WORK/with"
+claim "the program that gdb starts exits normally" grep -q 'exited normally' "$WORK/with"
 
 SAME_FILTER='s/^\(\[pid *\)\?[0-9]*\]\? *//; s/0x[0-9a-f]*/0xN/g; /LD_PRELOAD/d; /vars \*\//s/\/\* .*//'
 for how in posix_spawn vfork; do
 	same "strace -f of $how" strace -f -qq -e trace=execve -e signal=none \
 		"$WORK/spawner" $how 20 "$WORK/child"
-	spawns "$how, 20 times" all "$WORK/spawner" $how 20 "$WORK/child"
+	spawns "20 times $how" all "$WORK/spawner" $how 20 "$WORK/child"
 done
 finish

@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0
 # GLib's g_spawn functions.
 
-# shellcheck disable=SC2016,SC2317 # what others run: awk, functions that claim runs
+# shellcheck disable=SC2016,SC2317 # code for awk; functions that claim runs
 here=$(dirname "$(realpath "$0")")
 . "$here/lib.sh"
 
 # shellcheck disable=SC2046 # words
-claim "gspawn is built" gcc -o "$WORK/gspawn" "$here/gspawn.c" $(pkg-config --cflags --libs glib-2.0)
+claim "gspawn.c compiles" gcc -o "$WORK/gspawn" "$here/gspawn.c" $(pkg-config --cflags --libs glib-2.0)
 same "g_spawn" "$WORK/gspawn" 20
 spawns "g_spawn" some "$WORK/gspawn" 1
 finish

@@ -76,11 +76,11 @@ int main(int argc, char **argv)
 	int i, count = argc > 1 ? atoi(argv[1]) : 1;
 
 	for (i = 0; i < count; i++) {
-		/* By posix_spawn(): the descriptors stay open, or can be closed by it */
+		/* GLib uses posix_spawn() if it can: descriptors stay open, or file actions close them */
 		sync_spawn("plain", 0, NULL);
 		sync_spawn("open", G_SPAWN_LEAVE_DESCRIPTORS_OPEN, NULL);
 		sync_spawn("null", G_SPAWN_LEAVE_DESCRIPTORS_OPEN | G_SPAWN_STDERR_TO_DEV_NULL, NULL);
-		/* By fork(), as there is a function for the child */
+		/* GLib uses fork(), because a function runs in the child */
 		sync_spawn("setup", 0, setup);
 		missing("missing", 0);
 		missing("missing, open", G_SPAWN_LEAVE_DESCRIPTORS_OPEN);

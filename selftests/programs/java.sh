@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Java's ProcessBuilder, by posix_spawn() (its way), vfork() and fork().
+# Java's ProcessBuilder, by posix_spawn() (its default), vfork() and fork().
 
-# shellcheck disable=SC2016,SC2317 # what others run: awk, functions that claim runs
+# shellcheck disable=SC2016,SC2317 # code for awk; functions that claim runs
 here=$(dirname "$(realpath "$0")")
 . "$here/lib.sh"
 
-# Little of a compiler: it is emulated, and ends soon
+# Short programs on an emulated machine: only the first tier of the JIT compiler
 java="-XX:TieredStopAtLevel=1 -Xshare:auto -Xmx256m"
 # shellcheck disable=SC2046,SC2086 # words
-claim "Spawn is built" javac $(printf -- '-J%s ' $java) -d "$WORK" "$here/Spawn.java"
+claim "Spawn.java compiles" javac $(printf -- '-J%s ' $java) -d "$WORK" "$here/Spawn.java"
 SAME_FILTER='/launch mechanism VFORK/d'
 for how in POSIX_SPAWN VFORK FORK; do
 	# shellcheck disable=SC2086

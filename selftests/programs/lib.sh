@@ -8,7 +8,7 @@ WORK=$(mktemp -d)
 export LC_ALL=C HOME=/root TERM=dumb
 n=0 failed=0
 
-# claim NAME COMMAND...: one result; what the command says is its explanation
+# claim NAME COMMAND...: prints one result; the output of COMMAND explains a failure
 claim() {
 	claim_name=$1
 	shift
@@ -22,7 +22,8 @@ claim() {
 	fi
 }
 
-# gives STATUS COMMAND...: for inside.c, 159 is death by SIGSYS, 100 and more an error of spawn
+# gives STATUS COMMAND...: checks the exit status. Of inside.c, 159 means that SIGSYS killed it,
+# and 100 plus an errno that a spawn failed.
 gives() {
 	gives_status=$1
 	shift
@@ -31,7 +32,7 @@ gives() {
 	[ "$gives_got" = "$gives_status" ]
 }
 
-# with COMMAND...: under the library, and with no other way than the device
+# with COMMAND...: under the preload library, with the device as the only backend
 with() {
 	(
 		export "LD_PRELOAD=${ASAN:+$ASAN }$PRELOAD" SPAWNCTL_BACKEND=device
@@ -39,40 +40,42 @@ with() {
 	)
 }
 
-# output FILE COMMAND...: what it prints, and its status
+# output FILE COMMAND...: writes the output of COMMAND and its exit status into FILE
 output() {
 	output_file=$1
 	shift
 	"$@" >"$output_file" 2>&1 </dev/null
 	echo "status $?" >>"$output_file"
-	# What differs from one run to the next; and the two signals of its own that
-	# glibc's posix_spawn, before 2.38, has left ignored
+	# Remove what differs between two runs, and the two signals reserved by glibc, which
+	# its posix_spawn() before 2.38 leaves ignored
 	sed -i -e "${SAME_FILTER:-}" -e 's/\(SigIgn:[^0]*\)0000000180000000/\10000000000000000/g' \
 		"$output_file"
 }
 
-# ended FILE: whether it has ended well, and what it said if not
+# ended FILE: checks the exit status in FILE; prints FILE if it is another one
 ended() {
 	grep -qx "status ${SAME_STATUS:-0}" "$1" || { cat "$1"; return 1; }
 }
 
-# same NAME COMMAND...: the same output and status with and without
+# same NAME COMMAND...: the same output and status with and without the preload library
 same() {
 	same_name=$1
 	shift
 	output "$WORK/without" "$@"
 	output "$WORK/with" with "$@"
-	claim "$same_name: the same with and without" diff "$WORK/without" "$WORK/with"
-	claim "$same_name: ends well" ended "$WORK/with"
+	claim "$same_name: same output and status with and without the preload library" \
+		diff "$WORK/without" "$WORK/with"
+	claim "$same_name: exits with status ${SAME_STATUS:-0}" ended "$WORK/with"
 }
 
-# Processes made, by a log of strace: by system calls that do so, and by SPAWN
+# by_clone LOG: counts in a log of strace the processes made by clone(2) and its relatives
 by_clone() {
 	grep -E '(clone|clone3|fork|vfork)\(' "$1" | grep -vc CLONE_THREAD
 }
 
-# Those that have made one: the library asks by the same command whether it may. The
-# end of a call is on a line of its own if another came in between.
+# by_device LOG: counts the processes made by SPAWN. Calls that fail do not count: with one of
+# them the library probes the descriptor. If another call came in between, the end of a call is
+# on a line of its own.
 by_device() {
 	awk '/ioctl\(.*0xea, 0x1, 0\)/ { n += /= [1-9][0-9]*$/; under_way[$1] = /<unfinished/ }
 	     /<\.\.\. ioctl resumed>/ { n += under_way[$1] && /= [1-9][0-9]*$/; under_way[$1] = 0 }
@@ -91,19 +94,19 @@ trace() {
 spawns() {
 	spawns_name=$1 kind=$2
 	shift 2
-	claim "$spawns_name: traced without" trace "$WORK/plain.log" "$@"
-	claim "$spawns_name: traced with" trace "$WORK/device.log" -E "LD_PRELOAD=$PRELOAD" \
-		-E SPAWNCTL_BACKEND=device "$@"
+	claim "$spawns_name: runs under strace without the preload library" trace "$WORK/plain.log" "$@"
+	claim "$spawns_name: runs under strace with the preload library" trace "$WORK/device.log" \
+		-E "LD_PRELOAD=$PRELOAD" -E SPAWNCTL_BACKEND=device "$@"
 	plain=$(by_clone "$WORK/plain.log")
 	rest=$(by_clone "$WORK/device.log")
 	device=$(by_device "$WORK/device.log")
 	echo "@table $spawns_name|$plain|$rest|$device"
 	case $kind in
-	all) claim "$spawns_name: $device of $plain by the device" \
+	all) claim "$spawns_name: $device of $plain children are made by the device" \
 		[ "$plain" -gt 0 -a "$device" = "$plain" -a "$rest" = 0 ] ;;
-	some) claim "$spawns_name: $device of $plain by the device" \
+	some) claim "$spawns_name: $device of $plain children are made by the device" \
 		[ "$device" -gt 0 -a $((device + rest)) = "$plain" ] ;;
-	none) claim "$spawns_name: none of $plain by the device" \
+	none) claim "$spawns_name: none of $plain children is made by the device" \
 		[ "$plain" -gt 0 -a "$device" = 0 -a "$rest" = "$plain" ] ;;
 	esac
 }

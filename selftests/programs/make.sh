@@ -3,11 +3,11 @@
 # GNU make, the gcc driver and ninja, building a C project: objtool, of Linux's own
 # tools.
 
-# shellcheck disable=SC2016,SC2317 # what others run: awk, functions that claim runs
+# shellcheck disable=SC2016,SC2317 # code for awk; functions that claim runs
 here=$(dirname "$(realpath "$0")")
 . "$here/lib.sh"
 
-# The same place each time, as its name is in what is built
+# Always the same directory: the output files contain its name
 fresh() {
 	rm -rf /root/build
 	cp -r /usr/src/linux /root/build
@@ -24,7 +24,7 @@ by_make() {
 	tools/objtool/objtool --help | head -n 5
 }
 
-# Its library, by a build.ninja of our own, as objtool has none
+# objtool's library, with a build.ninja written here, because objtool has none
 by_ninja() {
 	fresh
 	cd tools/lib/subcmd || return

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # python.py COUNT: every way that CPython has to start a program, COUNT times
-# each. What it prints is the same however the processes are made.
+# each. The output does not depend on how the processes are made.
 import asyncio, os, signal, subprocess, sys, threading
 
 count = int(sys.argv[1])
@@ -115,7 +115,7 @@ async def several():
         assert got == [(0, b"%d" % i) for i in range(10)], got
 
 asyncio.run(several())
-print("asyncio well")
+print("asyncio passed")
 
 wrong = []
 

@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# CPython: subprocess by vfork and by posix_spawn, os.posix_spawn, and what forks.
+# CPython: subprocess by vfork and by posix_spawn, os.posix_spawn, and functions that fork.
 
-# shellcheck disable=SC2016,SC2317 # what others run: awk, functions that claim runs
+# shellcheck disable=SC2016,SC2317 # code for awk; functions that claim runs
 here=$(dirname "$(realpath "$0")")
 . "$here/lib.sh"
 
 count=${COUNT:-200}
-same "$count of each kind" python3 "$here/python.py" "$count"
+same "$count processes of each kind" python3 "$here/python.py" "$count"
 spawns "subprocess.run" all python3 -c '
 import subprocess
 for i in range(5):
@@ -26,7 +26,7 @@ for i in range(5):
     subprocess.run(["/bin/true"], check=True, preexec_fn=lambda: None)'
 
 # A program that lists its descriptors sees none of the library's.
-same "descriptors" python3 -c '
+same "list of descriptors" python3 -c '
 import os
 print(sorted(os.listdir("/proc/self/fd")))'
 finish

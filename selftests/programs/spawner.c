@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * spawner vfork|posix_spawn COUNT PROGRAM [ARGUMENT...]: starts PROGRAM, COUNT
- * times, and says how it ended.
+ * times, and prints each exit status.
  */
 #include <spawn.h>
 #include <stdio.h>

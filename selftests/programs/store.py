@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-# store.py CHILDREN: for ExecStartPre=+ of a service under a filter, which is under none
-# itself: leaves a marked descriptor of /dev/spawnctl with the service manager, which
-# gives it to the service by the name of spawnctl.
+# store.py CHILDREN: for ExecStartPre=+ of a service that runs under a filter. This program
+# runs under none. It marks a descriptor of /dev/spawnctl and stores it with the service
+# manager, which passes it to the service under the name spawnctl.
 import fcntl, os, socket, struct, sys
 
 SPAWNCTL_IOC_LIMIT = 0xEA03
@@ -14,7 +14,7 @@ fcntl.ioctl(device, SPAWNCTL_IOC_LIMIT, limit)
 manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 manager.connect(os.environ["NOTIFY_SOCKET"])
 socket.send_fds(manager, [b"FDSTORE=1\nFDNAME=spawnctl"], [device])
-# Not to end before it has been read: who had sent it could not be told
+# Wait until systemd has read the message: it cannot attribute one from a process that is gone
 read, write = os.pipe()
 socket.send_fds(manager, [b"BARRIER=1"], [write])
 os.close(write)

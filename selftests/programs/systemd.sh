@@ -1,16 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# A service under systemd's RestrictNamespaces=, whose filter answers clone3(2) with
-# ENOSYS, and the descriptors that systemd hands to services: by a systemd that is
-# process 1 of a pid namespace.
+# A service under systemd's RestrictNamespaces=, whose filter makes clone3(2) fail with
+# ENOSYS, and the descriptors that systemd passes to services. systemd runs as process 1
+# of a pid namespace.
 
-# shellcheck disable=SC2016,SC2317 # what others run: awk, functions that claim runs
+# shellcheck disable=SC2016,SC2317 # code for awk; functions that claim runs
 me=$(realpath "$0")
 here=$(dirname "$me")
 units=/run/systemd/system
 allow=/sys/module/spawnctl/parameters/allow_filtered
 
-# systemd ROLE FILE: outside; before systemd; and its one unit, which starts the rest
+# systemd.sh [ROLE FILE]: without ROLE, makes the namespaces; as "manager", executes systemd, with
+# one unit, which runs this script as "claims"
 case ${1-} in
 '')
 	out=$(mktemp)
@@ -19,7 +20,7 @@ case ${1-} in
 	timeout 400 unshare --pid --mount --cgroup --fork "$me" manager "$out" >"$out.log" 2>&1
 	echo 0 >$allow
 	cat "$out"
-	# What it has to say if it did not get to the end
+	# Without a plan the claims have not ended: print the log
 	grep -q '^1\.\.' "$out" || { sed 's/^/# /' "$out.log"; exit 1; }
 	! grep -q '^not ok' "$out"
 	exit
@@ -47,11 +48,11 @@ esac
 . "$here/lib.sh"
 chmod 755 "$WORK"
 for f in inside spawner; do
-	claim "$f is built" gcc -o "$WORK/$f" "$here/$f.c" -lspawnctl -pthread
+	claim "$f.c compiles" gcc -o "$WORK/$f" "$here/$f.c" -lspawnctl -pthread
 done
 version=$(systemctl --version | sed -n '1s/^systemd \([0-9]*\).*/\1/p')
 
-# service "PROPERTY=VALUE..." COMMAND...: what it says, and its status
+# service "PROPERTY=VALUE..." COMMAND...: runs COMMAND as a service; its output and status
 service() {
 	count=$((${count-0} + 1))
 	unit=try-$count.service
@@ -85,42 +86,51 @@ by() {
 S="RestrictNamespaces=yes"
 inside=$WORK/inside
 # 38 is ENOSYS, 22 EINVAL, 1 EPERM
-claim "clone3 is ENOSYS" gives 38 service "$S" "$inside" act clone3
-claim "and not without RestrictNamespaces=" gives 22 service "" "$inside" act clone3
-claim "clone of a namespace is EPERM" gives 1 service "$S" "$inside" act newuts
-claim "and not without it" gives 0 service "" "$inside" act newuts
+claim "RestrictNamespaces=: clone3 fails with ENOSYS" gives 38 service "$S" "$inside" act clone3
+claim "control: without RestrictNamespaces= clone3 without a struct fails with EINVAL" \
+	gives 22 service "" "$inside" act clone3
+claim "RestrictNamespaces=: clone with CLONE_NEWUTS fails with EPERM" \
+	gives 1 service "$S" "$inside" act newuts
+claim "control: without RestrictNamespaces= clone with CLONE_NEWUTS succeeds" \
+	gives 0 service "" "$inside" act newuts
 
-claim "the device is EACCES: demanded" gives 113 service "$S" "$inside" spawn plain true
-claim "the device is EACCES: opened" service "$S" "$inside" answers /dev/spawnctl 13
-claim "the preload library: clone(2), and why" by "clone [(]device: errno 13[)]" "$S"
-claim "the preload library: not if the device is demanded" \
+claim "RestrictNamespaces=: a spawn by the device fails with EACCES" \
+	gives 113 service "$S" "$inside" spawn plain true
+claim "RestrictNamespaces=: open /dev/spawnctl: EACCES" \
+	service "$S" "$inside" answers /dev/spawnctl 13
+claim "RestrictNamespaces=: the preload library uses clone(2), and logs the reason" \
+	by "clone [(]device: errno 13[)]" "$S"
+claim "RestrictNamespaces=: the preload library fails if the device is demanded" \
 	gives 1 by "device" "$S" "Environment=SPAWNCTL_BACKEND=device"
-claim "it is refused as EACCES" grep -q "failed, errno 13" "$WORK/by"
-claim "the preload library, no filter: the device" by "device" ""
+claim "RestrictNamespaces=: its error is EACCES" grep -q "failed, errno 13" "$WORK/by"
+claim "control: without RestrictNamespaces= the preload library uses the device" by "device" ""
 
-# Given by the manager, which marks nothing; the service may not open it
+# The manager opens the device for the service, which may not open it, and does not mark it
 given="$S User=nobody OpenFile=/dev/spawnctl:spawnctl"
-claim "OpenFile=, allow_filtered=0: EACCES" gives 113 service "$given" "$inside" spawn plain true
+claim "allow_filtered=0: a spawn by the descriptor of OpenFile= fails with EACCES" \
+	gives 113 service "$given" "$inside" spawn plain true
 echo 1 >$allow
-claim "allow_filtered=1: by the device" service "$S" "$inside" spawn plain true
-claim "allow_filtered=1: clone3 is still ENOSYS" gives 38 service "$S" "$inside" act clone3
-claim "allow_filtered=1: the preload library, by the device" by "device" "$S"
-claim "allow_filtered=1: another user, with none given: EACCES" \
+claim "allow_filtered=1: a spawn by the device succeeds" service "$S" "$inside" spawn plain true
+claim "allow_filtered=1: clone3 still fails with ENOSYS" gives 38 service "$S" "$inside" act clone3
+claim "allow_filtered=1: the preload library uses the device" by "device" "$S"
+claim "allow_filtered=1: a spawn by another user, without OpenFile=, fails with EACCES" \
 	gives 113 service "$S User=nobody" "$inside" spawn plain true
 if [ "$version" -ge 253 ]; then
-	claim "OpenFile=, allow_filtered=1: by the device" service "$given" "$inside" spawn plain true
-	claim "OpenFile=, allow_filtered=1: the preload library too" by "device" "$given"
+	claim "allow_filtered=1: a spawn by the descriptor of OpenFile= succeeds" \
+		service "$given" "$inside" spawn plain true
+	claim "allow_filtered=1: the preload library uses the descriptor of OpenFile=" by "device" "$given"
 else
-	claim "systemd $version has no OpenFile=: EACCES" \
+	claim "systemd $version has no OpenFile=: a spawn fails with EACCES" \
 		gives 113 service "$given" "$inside" spawn plain true
 fi
 echo 0 >$allow
 
-# Given by a command of the service's own that is under no filter
+# A command of the service's unit, which runs under no filter, stores a marked descriptor
 stored="$S User=nobody FileDescriptorStoreMax=1 NotifyAccess=all"
 PRE="/usr/bin/python3 $here/store.py 5"
-claim "a marked one from the store, allow_filtered=0: 5 children" \
+claim "allow_filtered=0: a stored, marked descriptor makes 5 children" \
 	service "$stored" "$inside" budget 5
-claim "a marked one from the store: the preload library" by "device" "$stored"
-claim "and clone3 is ENOSYS there" gives 38 service "$stored" "$inside" act clone3
+claim "allow_filtered=0: the preload library uses the stored descriptor" by "device" "$stored"
+claim "allow_filtered=0: clone3 fails with ENOSYS in that service" \
+	gives 38 service "$stored" "$inside" act clone3
 finish

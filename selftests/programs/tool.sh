@@ -1,20 +1,20 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# The command spawnctl(8) under valgrind and built with sanitizers: no invalid access,
-# no leak. And its metrics, as Prometheus reads them.
+# The command spawnctl(8) under valgrind, and built with sanitizers: no invalid access and
+# no leak. promtool checks its metrics.
 
-# shellcheck disable=SC2016,SC2317 # what others run: sh, functions that claim runs
+# shellcheck disable=SC2016,SC2317 # code for sh; functions that claim runs
 here=$(dirname "$(realpath "$0")")
 . "$here/lib.sh"
 
-# checked STATUS ARGUMENT...: of spawnctl itself; its children are not watched
+# checked STATUS ARGUMENT...: runs spawnctl, but not its children, under the checker
 checked() {
 	checked_status=$1
 	shift
 	gives "$checked_status" watched "$@" </dev/null >"$WORK/said" || { cat "$WORK/said"; return 1; }
 }
 
-# Two events, which go on coming until it listens
+# Causes events until the monitor has received two
 monitors() {
 	(while :; do spawnctl doctor >/dev/null; sleep 1; done) &
 	monitors_pid=$!
@@ -25,7 +25,7 @@ monitors() {
 	return "$monitors_status"
 }
 
-# all BY: every command
+# all CHECKER: every command
 all() {
 	claim "$1: info" checked 0 info
 	claim "$1: info --json" checked 0 info --json
@@ -37,10 +37,10 @@ all() {
 	claim "$1: doctor" checked 0 doctor
 	claim "$1: doctor --json" checked 0 doctor --json
 	claim "$1: run" checked 3 run -C / -i PIPE -m USR1 -f 1,2 -n -s -- sh -c 'exit 3'
-	claim "$1: run of what is not there" checked 127 run -- /nonexistent
+	claim "$1: run of a program that does not exist" checked 127 run -- /nonexistent
 	claim "$1: limit" checked 0 limit -N 1 -- true
-	claim "$1: misuse" checked 125 run --nonsense
-	claim "$1: misuse, in JSON" checked 2 monitor --json --nonsense
+	claim "$1: an unknown option" checked 125 run --nonsense
+	claim "$1: an unknown option, with --json" checked 2 monitor --json --nonsense
 	claim "$1: help" checked 0 help
 	modprobe -r spawnctl
 	claim "$1: info without the module" checked 3 info
@@ -61,16 +61,16 @@ watched() {
 }
 all sanitizers
 
-# Some of all there is to be seen: spawns, failures, waits
+# So that the metrics include spawns, failures and waits
 spawnctl doctor >/dev/null
 spawnctl limit -N 0 -- spawnctl doctor >/dev/null
-promtool_is_content() {
+promtool_accepts() {
 	spawnctl stats --openmetrics >"$WORK/metrics" && promtool check metrics <"$WORK/metrics"
 }
-promtool_complains() {
+promtool_rejects_nonsense() {
 	echo 'spawnctl_nonsense{' | promtool check metrics && return 1
 	:
 }
-claim "promtool has nothing to say of stats --openmetrics" promtool_is_content
-claim "promtool says so of what is no metric" promtool_complains
+claim "promtool accepts the output of stats --openmetrics" promtool_accepts
+claim "control: promtool rejects a malformed metric" promtool_rejects_nonsense
 finish

@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# The device's group, by a udevd that runs.
+# udev's rule gives the device to its group. A real udevd runs.
 
-# shellcheck disable=SC2016,SC2317 # what others run: awk, functions that claim runs
-# For udevadm, whose process 1 has another root: then it would do nothing
+# shellcheck disable=SC2016,SC2317 # code for awk; functions that claim runs
+# udevadm does nothing if process 1 has another root directory: become process 1
 [ $$ = 1 ] || exec unshare --pid --fork --mount-proc "$0"
 here=$(dirname "$(realpath "$0")")
 . "$here/lib.sh"
 top=$(realpath "$here/../..")
 
-# node OWNER MODE: of the device, once all that udevd has to do is done
+# node OWNER MODE: checks the device node, after udevd has handled all events
 node() {
 	udevadm settle
 	stat -c '%U:%G %a' /dev/spawnctl
@@ -28,22 +28,22 @@ refused() {
 	! "$@"
 }
 
-claim "without a rule: root's, after modprobe" loaded_anew
+claim "the module is reloaded before udevd runs" loaded_anew
 claim "udevd starts" /lib/systemd/systemd-udevd --daemon
-claim "without a rule: root's, 0600" node root:root 600
-claim "make install-udev" make -s -C "$top" install-udev PREFIX=/usr/local DESTDIR=
-claim "systemd-sysusers makes the group" systemd-sysusers
-claim "it has no member" grep -qE '^spawnctl:[^:]*:[0-9]+:$' /etc/group
-claim "the rule is read" udevadm control --reload
-claim "what README says to do" udevadm trigger --sysname-match=spawnctl
-claim "the device is the group's now" node root:spawnctl 660
-claim "the module is loaded anew" loaded_anew
-claim "the device is the group's again" node root:spawnctl 660
-claim "who is in the group opens it" as_member spawnctl
-claim "who is not does not" refused as_member games
+claim "without the rule the device is root:root 0600" node root:root 600
+claim "make install-udev succeeds" make -s -C "$top" install-udev PREFIX=/usr/local DESTDIR=
+claim "systemd-sysusers creates the group" systemd-sysusers
+claim "the group has no member" grep -qE '^spawnctl:[^:]*:[0-9]+:$' /etc/group
+claim "udevd reads the rule" udevadm control --reload
+claim "udevadm trigger, as in README, succeeds" udevadm trigger --sysname-match=spawnctl
+claim "with the rule the device is root:spawnctl 0660" node root:spawnctl 660
+claim "the module is reloaded with the rule" loaded_anew
+claim "after the reload the device is root:spawnctl 0660" node root:spawnctl 660
+claim "a member of the group can open the device" as_member spawnctl
+claim "a user outside the group cannot open the device" refused as_member games
 rm /usr/local/lib/udev/rules.d/60-spawnctl.rules
-claim "the rule is gone" udevadm control --reload
-claim "the module is loaded once more" loaded_anew
-claim "the device is root's, 0600" node root:root 600
-claim "udevd ends" udevadm control --exit
+claim "udevd reads its rules after the rule is removed" udevadm control --reload
+claim "the module is reloaded after the rule is removed" loaded_anew
+claim "after the rule is removed the device is root:root 0600" node root:root 600
+claim "udevd exits" udevadm control --exit
 finish

@@ -2,7 +2,7 @@
 /*
  * vforker COUNT: vfork(), whose child closes a descriptor that another thread of the
  * parent writes to, and fills a buffer on its stack, before it executes a program. For
- * sanitizers, which keep an account of both.
+ * sanitizers, which record both.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -22,7 +22,7 @@ static void *writer(void *arg)
 	return arg;
 }
 
-/* Leaves the stack below its caller marked, as it never returns */
+/* Never returns, so that ASan's marks for its frame stay */
 static __attribute__((__noinline__)) void child(char *const argv[])
 {
 	volatile char buffer[400];
@@ -35,7 +35,7 @@ static __attribute__((__noinline__)) void child(char *const argv[])
 	_exit(127);
 }
 
-/* The same stretch of the stack, by functions that a runtime checks */
+/* Writes to the same part of the stack through functions that a sanitizer intercepts */
 static __attribute__((__noinline__)) int fill(int n)
 {
 	char buffer[2000];

@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash disable=SC2034
-# Real programs, unmodified, in a whole Debian on a disk, without and with the
-# preload library: selftests/programs has a script a kind.
+# Unmodified programs in a complete Debian on a disk, without and with the preload library.
+# Each script of selftests/programs is a case.
 
 PROGRAM_PACKAGES=(bash binutils bpftrace bsdutils bubblewrap coreutils dash
 	default-jdk-headless findutils gcc gdb git grep kmod libc6-dev libelf-dev
 	libglib2.0-dev libjson-c5 libmnl0 libseccomp-dev linux-perf make mount
 	ninja-build pkg-config procps python3 rustc sed strace systemd trace-cmd
 	udev util-linux valgrind)
-# No kernel but 6.1 and the newest: what differs is the C library, and these have
-# the two that are most unlike.
+# Only 6.1 and the newest kernel: the results depend on the C library, and the suites of these
+# two have the libraries that differ most.
 PROGRAM_KERNELS=(6.1 "${KERNELS[-1]}")
 PROGRAM_EXCLUDE=('/usr/share/doc/*' '/usr/share/man/*' '/usr/share/locale/*'
 	'/usr/share/info/*' '/usr/share/icons/*' '/usr/lib/jvm/*/jmods/*')
 
-# The suite's own release: of backports only the kernel is wanted.
+# The suite's own release: only the kernel is taken from backports.
 programs_suite() {
 	local suite
 	suite=$(kernel_suite "$1") || return 1
@@ -39,8 +39,8 @@ make_programs() {
 	done
 	rm -rf --one-file-system "$dir"
 	apt_conf >"$dir.apt"
-	# The directory is for java, whose set-up fails without it. Of Prometheus, which is
-	# big, the one program: a package of its own from trixie on.
+	# Java's package fails to install without that directory. Only promtool is taken from
+	# Prometheus, which is large; since trixie promtool is a package of its own.
 	# shellcheck disable=SC2016 # commands of mmdebstrap's
 	bootstrap --mode=root --variant=apt --format=directory \
 		--keyring=/usr/share/keyrings/debian-archive-keyring.gpg \
@@ -115,7 +115,7 @@ programs_cases() {
 	done
 }
 
-# What the cases have counted, as a table
+# The numbers that the cases have counted, as a table
 programs_table() {
 	printf '%-40s %12s %12s %12s\n' "$1: processes made" "without, by" "with, by" "with, by" \
 		"" "clone" "clone" "the device"
@@ -125,8 +125,8 @@ programs_table() {
 		done
 	printf '%-40s %s\n' "$1: one spawn" "system calls, by strace -f -c"
 	sed -n 's/^@calls //p' "$BUILD/$1/programs/channel.log" |
-		while IFS='|' read -r who what total calls; do
-			[ "$what" = actions ] && what="5 file actions"
-			printf '%-40s %s\n' "$who, $what" "$total ($calls)"
+		while IFS='|' read -r library kind total calls; do
+			[ "$kind" = actions ] && kind="5 file actions"
+			printf '%-40s %s\n' "$library, $kind" "$total ($calls)"
 		done
 }
