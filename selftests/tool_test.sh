@@ -610,39 +610,40 @@ cannot_write() {
 echo "TAP version 13"
 echo "1..45"
 modprobe spawnctl
-claim "info tells what is loaded" info_is_true
-claim "stats counts what was done" adds_up
-claim "stats counts what was refused, by errno" edquot_is_counted
-claim "stats for Prometheus is well-formed, and its sums agree" metrics
-claim "stats keeps to the terminal's width" narrow_enough
-claim "stats --watch tells rates, and ends with its reader" watched
-claim "monitor tells each child, in order" monitor_tells
-claim "monitor tells only what is asked for" monitor_filters
-claim "monitor passes no escape sequence on" no_escapes
-claim "monitor ends with its reader" monitor_to_head
+claim "info describes the loaded module" info_is_true
+claim "stats counts the children that are made" adds_up
+claim "stats counts refusals by errno" edquot_is_counted
+claim "stats --openmetrics is well-formed, and its sums agree" metrics
+claim "stats fits the terminal's width" narrow_enough
+claim "stats --watch prints rates, and ends when its pipe has no reader" watched
+claim "monitor prints each child, in order" monitor_tells
+claim "monitor prints only the events that its options select" monitor_filters
+claim "monitor escapes control characters in a program's name" no_escapes
+claim "monitor ends when its pipe has no reader" monitor_to_head
 claim "monitor ends when its output cannot be written" monitor_to_full
-claim "monitor is refused without CAP_NET_ADMIN" says 1 \
+claim "monitor fails without CAP_NET_ADMIN" says 1 \
 	'spawnctl monitor: cannot listen to events: CAP_NET_ADMIN .* is needed' as_nobody spawnctl monitor
 # On older kernels the start of a dump can return an errno, but no message
 case $(uname -r) in
 5.* | 6.1.*) words='Operation not permitted' ;;
 *) words='a descriptor of the device is needed, or CAP_NET_ADMIN: .*' ;;
 esac
-claim "stats is refused without the device" says 1 "spawnctl stats: .*: $words" \
+claim "stats fails without access to the device" says 1 "spawnctl stats: .*: $words" \
 	as_nobody spawnctl stats
-claim "run gives a clean signal state" is_clean
-claim "run keeps the signal state, if that is asked for" keeps_signals
-claim "run gives the signal state that is asked for" signals_as_asked
-claim "run is in place: the process id stays, and is 1 in a new namespace" in_place
-claim "run: signals reach the program" signals_reach_it
-claim "run: SIGKILL ends the program" killed_with_it
-claim "run: the program ends with its parent, if that is asked for" dies_with_parent
-claim "run ends as its program does" ends_alike
-claim "run passes only these descriptors" only_these
-claim "run passes only these descriptors, without close_range()" only_these "$helper" without 436
+claim "run resets the signal state" is_clean
+claim "run --keep-signals keeps the signal state" keeps_signals
+claim "run --ignore-signal and --mask set the signal state" signals_as_asked
+claim "run does not fork: the process id stays, and is 1 in a new namespace" in_place
+claim "run: signals sent to its process id reach the program" signals_reach_it
+claim "run: SIGKILL sent to its process id ends the program" killed_with_it
+claim "run: a parent-death signal that the caller has set ends the program" dies_with_parent
+claim "run ends with the status of its program" ends_alike
+claim "run --keep-fd passes only the listed descriptors" only_these
+claim "run --keep-fd passes only the listed descriptors, without close_range()" \
+	only_these "$helper" without 436
 claim "run sets directory, no_new_privs and cgroup" elsewhere
-claim "run leads a session" leads_session
-claim "run names causes and objects" run_names_causes
+claim "run --setsid starts a session" leads_session
+claim "run's error messages name the cause and the object" run_names_causes
 claim "limit --commands" limit_commands
 claim "limit --flags" limit_flags
 claim "limit --children" limit_children
@@ -650,18 +651,18 @@ claim "limit --no-new-privs" limit_no_new_privs
 claim "limit --reset-signals" limit_reset
 claim "limit --filtered" limit_filtered
 claim "limit --final" limit_final
-claim "limit names causes and objects" limit_names_causes
-claim "doctor finds nothing, and starts a program by the device" doctor_is_content
-claim "doctor finds why a user does not get the device" doctor_finds
-claim "doctor sees what LIMIT has left" doctor_sees_limits
-claim "doctor knows on which kernels there are tests" doctor_knows_kernels
-claim "doctor proposes what makes the node anew" doctor_mends_the_node
-claim "without the module all say so" nothing_loaded
-claim "doctor proposes dkms where it can build the module" doctor_knows_dkms
+claim "limit's error messages name the cause and the object" limit_names_causes
+claim "doctor finds no problem, and starts a program by the device" doctor_is_content
+claim "doctor finds why a user cannot use the device" doctor_finds
+claim "doctor reports what LIMIT still allows" doctor_sees_limits
+claim "doctor reports whether the kernel is tested" doctor_knows_kernels
+claim "doctor proposes commands that make the node again" doctor_mends_the_node
+claim "without the module each command reports that" nothing_loaded
+claim "doctor proposes dkms only where it can build the module" doctor_knows_dkms
 modprobe spawnctl
-claim "with --json a failure is an object" fails_in_json
-claim "misuse is told from failure" misused
-claim "help and version" helps
-claim "output that cannot be written is a failure" cannot_write
+claim "with --json a failure is printed as an object" fails_in_json
+claim "wrong usage exits with status 2" misused
+claim "help and version print the same as the options --help and --version" helps
+claim "output that cannot be written is reported as a failure" cannot_write
 rm -rf "$work"
 exit $failed
