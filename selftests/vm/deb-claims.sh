@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh disable=SC2317 # claim runs them
-# What the claims about packages share, beside selftests/programs/lib.sh: in the chroot
-# and in the guest. Descriptor 3 is where results go.
+# Shared by the claims about packages, in the chroot and in the guest, in addition to
+# selftests/programs/lib.sh. Results go to descriptor 3.
 
 export DEBIAN_FRONTEND=noninteractive
 exec 3>&1
 
-# typed COMMAND...: as an administrator would; the transcript has it and what it said, but
-# for how far dpkg had read
+# typed COMMAND...: runs a command as an administrator would. The transcript records it and its
+# output, without dpkg's progress.
 typed() {
 	typed_status=0
 	"$@" >"$WORK/typed" 2>&1 3>&- </dev/null || typed_status=$?
@@ -17,7 +17,7 @@ typed() {
 	return $typed_status
 }
 
-# says TEXT COMMAND...: whatever its status
+# says TEXT COMMAND...: checks that the output contains TEXT, regardless of the exit status
 says() {
 	says_text=$1
 	shift
@@ -39,19 +39,19 @@ absent() {
 	done
 }
 
-# Both version and place: DKMS's, for that kernel
+# module_is RELEASE VERSION: DKMS has installed that version for that kernel
 module_is() {
 	modinfo -k "$1" spawnctl &&
 		[ "$(modinfo -k "$1" -F version spawnctl)" = "$2" ] &&
 		modinfo -k "$1" -n spawnctl | grep -qF "/$1/updates/dkms/spawnctl.ko"
 }
 
-# Nothing broken or half-done in dpkg's eyes and apt's
+# dpkg and apt find no broken or half-installed package
 sound() {
 	[ -z "$(dpkg --audit)" ] && apt-get check
 }
 
-# All that has the name, but for what dpkg, apt and logs keep
+# Every file named after spawnctl, except those of dpkg, apt and logs
 left() {
 	find / -xdev \( -path /var/lib/dpkg -o -path /var/lib/apt -o -path /var/cache -o -path /var/log \
 		-o -path /tmp -o -path /mnt -o -path /run -o -path /root \) -prune -o -name '*spawnctl*' -print
