@@ -56,16 +56,16 @@ for flags in -O0 -Os -O3 "-O1 -fsanitize=address" "-O1 -fsanitize=undefined -fno
 	$CC $flags -Werror -c -x c -o "$dir/null.o" /dev/null 2>/dev/null || continue
 	flags="-g $flags"
 	build "$flags"
-	result "$flags: is built"
+	result "$flags: the library builds"
 	child_objects "$dir/lib/libspawnctl.a" >"$dir/log" 2>&1
-	result "$flags: what runs in the child is without"
+	result "$flags: code that runs in the child calls no other function"
 	runs "$flags"
-	result "$flags: spawns"
+	result "$flags: a program built with it can spawn"
 done
 build -finstrument-functions CHILD_CFLAGS=-finstrument-functions
 ! child_objects "$dir/lib/libspawnctl.a" >/dev/null
-result "control: instrumentation of what runs in the child is seen"
+result "control: instrumentation of code that runs in the child is detected"
 ! runs -finstrument-functions && grep -q 'entered in a child' "$dir/log"
-result "control: it is seen to run in a child"
+result "control: instrumentation that runs in a child is detected"
 echo "1..$number"
 exit $failed

@@ -100,16 +100,16 @@ if [ $# -eq 0 ]; then
 fi
 echo "TAP version 13"
 echo "1..$(($# + 8))"
-control right "a direct call is seen as one" "call $TRAMPOLINE"
-control wrong "a call by register is seen" "call *%rax"
-control wrong "a call by memory is seen" "call *pointer(%rip)"
-control wrong "a call by a thunk beside the direct one is seen" \
+control right "a direct call is accepted" "call $TRAMPOLINE"
+control wrong "a call through a register is detected" "call *%rax"
+control wrong "a call through memory is detected" "call *pointer(%rip)"
+control wrong "a call through a thunk beside the direct call is detected" \
 	"call $TRAMPOLINE" "call __x86_indirect_thunk_rax"
-control right "a call that paravirtualisation patches is let be" \
+control right "a call that paravirtualization patches is accepted" \
 	"call $TRAMPOLINE" "call *pv_ops+8"
-control wrong "a jump by register at the end is seen" "call $TRAMPOLINE" "jmp *%rax"
-control wrong "a second call is seen" "call $TRAMPOLINE" "call $TRAMPOLINE"
-control wrong "a jump in place of the call is seen" "jmp $TRAMPOLINE"
+control wrong "a jump through a register at the end is detected" "call $TRAMPOLINE" "jmp *%rax"
+control wrong "a second direct call is detected" "call $TRAMPOLINE" "call $TRAMPOLINE"
+control wrong "a jump in place of the call is detected" "jmp $TRAMPOLINE"
 for ko; do
 	unpack "$ko" >"$dir/module.ko" || exit 2
 	wrong=$(complaint "$dir/module.ko")

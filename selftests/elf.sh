@@ -81,7 +81,7 @@ stack_is_not_executable()
 
 # Each object of an archive needs the note, or a program that links it gets an
 # executable stack.
-objects_say_so()
+objects_have_stack_note()
 {
 	$READELF -SW "$1" >"$dir/sections" || return 1
 	[ "$(grep -c '^File:' "$dir/sections")" -gt 2 ] &&
@@ -179,9 +179,9 @@ plain_dynamic()
 
 echo "TAP version 13"
 stack_is_not_executable "$so"
-result "the shared library wants no executable stack"
-objects_say_so "$archive"
-result "each object of the archive says that it wants no executable stack"
+result "the shared library does not request an executable stack"
+objects_have_stack_note "$archive"
+result "each object of the archive has the note for a non-executable stack"
 has_cet "$so"
 result "the shared library is marked for IBT and SHSTK"
 objects_have_cet "$archive"
@@ -189,26 +189,26 @@ result "each object of the archive is marked for IBT and SHSTK"
 landing_pads "$so"
 result "endbr64 is the first instruction of each assembly function"
 child_ends_backtrace "$so"
-result "the child of spawnctl_thread() ends the backtrace"
+result "a backtrace ends in the child of spawnctl_thread()"
 vfork_unwinds "$so" spawnctl_vfork && vfork_unwinds "$so" rfork && vfork_unwinds "$preload" vfork
 result "spawnctl_vfork(), rfork() and vfork() can be unwound at any instruction"
 stack_is_not_executable "$preload" && has_cet "$preload" && landing_pads "$preload" vfork
-result "the preload library is marked alike"
+result "the preload library has the same markings"
 child_objects "$archive"
-result "what runs in the child calls nothing of libc"
+result "code that runs in the child calls no function of libc"
 same "$(exported "$so")" "$(in_map)"
-result "what is exported is what the map names"
+result "the exported symbols are those in the map"
 same "$(in_map)" "$(declared)"
-result "what the map names is what the headers declare"
+result "the symbols in the map are those that the headers declare"
 same "$(in_map)" "$(in_symbols)"
-result "what the map names is what the symbols file of the Debian package names"
+result "the symbols in the map are those in the Debian package's symbols file"
 plain_dynamic "$so"
-result "it needs libc only, and is libspawnctl.so.0"
+result "the shared library needs libc only, and its soname is libspawnctl.so.0"
 for header in linux/spawnctl.h spawnctl.h spawnctl/spawn.h spawnctl/rfork.h; do
 	stands_alone "$CC" c c11 "$header"
-	result "<$header> alone is C11"
+	result "<$header> compiles alone as C11"
 	stands_alone "$CXX" c++ c++17 "$header"
-	result "<$header> alone is C++17"
+	result "<$header> compiles alone as C++17"
 done
 
 # Controls: each check gets an input that it must reject.
@@ -216,20 +216,20 @@ printf '\t.text\n\t.globl spawnctl_vfork\nspawnctl_vfork:\n\tnop\n\tret\n' >"$di
 $CC -c -o "$dir/bare.o" "$dir/bare.s" && ar rcs "$dir/bare.a" "$dir/bare.o" "$dir/bare.o" &&
 	$CC -shared -nostdlib -Wl,-z,execstack -o "$dir/bare.so" "$dir/bare.o" || exit 2
 ! stack_is_not_executable "$dir/bare.so"
-result "control: an executable stack is seen"
-! objects_say_so "$dir/bare.a"
-result "control: an object that does not say is seen"
+result "control: an executable stack is detected"
+! objects_have_stack_note "$dir/bare.a"
+result "control: an object without the stack note is detected"
 ! has_cet "$dir/bare.so"
-result "control: a library that is not marked is seen"
+result "control: a library without IBT and SHSTK is detected"
 ! landing_pads "$dir/bare.so"
-result "control: a function without endbr64 is seen"
+result "control: a function without endbr64 is detected"
 ! child_ends_backtrace "$dir/bare.so"
-result "control: a child whose backtrace goes on is seen"
+result "control: a backtrace that continues after the child is detected"
 ! vfork_unwinds "$dir/bare.so" spawnctl_vfork
-result "control: a function without unwind rows is seen"
+result "control: a function without unwind rows is detected"
 ! child_objects "$archive" vfork.o >/dev/null
-result "control: an object that calls libc is seen"
+result "control: an object that calls libc is detected"
 ! same "$(exported "$dir/bare.so")" "$(in_map)"
-result "control: a difference of exports is seen"
+result "control: a difference in the exports is detected"
 echo "1..$number"
 exit $failed

@@ -99,7 +99,7 @@ for example in "$dir"/*; do
 		;;
 	*)
 		mv "$example" "$example.sh"
-		sh -n "$example.sh" || bad "${example##*/}: it is no shell script"
+		sh -n "$example.sh" || bad "${example##*/}: it is not a valid shell script"
 		;;
 	esac
 done

@@ -12,7 +12,7 @@ examples=$here/examples
 export HELPER=$here/tool_helper
 # shellcheck source=claim.sh
 . "$here/claim.sh"
-told=()
+tested=()
 mkdir "$work/bin" "$work/cwd"
 cd "$work/cwd" || exit
 # Placeholder commands that the examples name
@@ -91,31 +91,31 @@ stirred() {
 
 # c NAME STATUS LINE [ARGUMENT...]: for an example in C
 c() {
-	told+=("$1")
+	tested+=("$1")
 	claim "$1" gives "$2" "$3" "$examples/$1" "${@:4}"
 }
 
 # script NAME STATUS LINE [WRAPPER...]: for a shell script
 script() {
-	told+=("$1")
+	tested+=("$1")
 	claim "$1" gives "$2" "$3" "${@:4}" sh "$examples/$1.sh"
 }
 
 # elsewhere NAME TEST PATTERN: for an example that needs more than this guest has. TEST runs
 # it: a line of TEST matches PATTERN.
 elsewhere() {
-	told+=("$1")
-	claim "$1: ${2##*/}" grep -qE -- "$3" "$here/$2"
+	tested+=("$1")
+	claim "$1: is run by ${2##*/}" grep -qE -- "$3" "$here/$2"
 }
 
 # shown NAME: for the output of a command, which must not be empty
 shown() {
-	told+=("$1")
+	tested+=("$1")
 	claim "$1" [ -s "$examples/$1.text" ]
 }
 
-# all_told DIR NAME...: checks that these are the examples in DIR, and prints the differences
-all_told() {
+# all_tested DIR NAME...: checks that these are the examples in DIR, and prints the differences
+all_tested() {
 	comm -3 <(cd "$1" && printf '%s\n' * | sed -E 's/\.(c|sh|text)$//' | sort -u) \
 		<(printf '%s\n' "${@:2}" | sort -u) >"$work/differ"
 	cat "$work/differ"
@@ -148,7 +148,7 @@ c spawnctl_4_1 0 'SigBlk:.0000000000000200'
 c spawnctl_4_1 0 'no second child'
 c spawnctl_attr_init_3_1 0 ''
 c spawnctl_file_actions_init_3_1 0 ''
-claim "spawnctl_file_actions_init_3_1: the list" grep -qx proc list
+claim "spawnctl_file_actions_init_3_1: the file 'list' has the output" grep -qx proc list
 c spawnctl_fork_3_1 0 ''
 c spawnctl_open_3_1 0 '10 children' "$HELPER" device true
 c spawnctl_spawn_3_1 0 hello
@@ -175,7 +175,7 @@ script guide_2 0 'NoNewPrivs:.1'
 c guide_3 0 'the device was received'
 c guide_4 200 'by 20'
 c guide_6 0 3
-claim "guide_6: and no device" refused grep -qx 20 "$work/out"
+claim "guide_6: the child does not have the device" refused grep -qx 20 "$work/out"
 c guide_9 0 started
 c guide_10 0 logged
 c guide_11 0 logged
@@ -185,12 +185,13 @@ for i in 13 14; do
 done
 c guide_15 0 clean
 c guide_16 0 clean
-claim "guide_16: both" [ "$(grep -cx clean "$work/out")" = 2 ]
+claim "guide_16: both children are clean" [ "$(grep -cx clean "$work/out")" = 2 ]
 c guide_17 0 run
 
 script README_9 0 'spawnctl: vfork.*: device.*' env SPAWNCTL_DEBUG=1
 c README_10 0 'total 0'
-claim "README_10: no descriptor but 0 to 2, and ls's own" [ "$(grep -c -- '->' "$work/out")" = 4 ]
+claim "README_10: only descriptors 0 to 2, and the one of ls, are open" \
+	[ "$(grep -c -- '->' "$work/out")" = 4 ]
 script README_12 143 '.* spawnctl_clone: child=[0-9]+ .*' traced stirred on_and_on spawnctl_clone
 
 elsewhere libspawnctl_3_1 vm/chroot-deb 'gcc .*pkg-config --cflags --libs spawnctl'
@@ -210,15 +211,16 @@ elsewhere README_7 vm/chroot-build 'make .* install install-tools'
 elsewhere README_8 programs/udev.sh 'udevadm trigger --sysname-match=spawnctl'
 elsewhere README_11 vm/chroot-build 'make .* install install-tools'
 
-claim "these are all" all_told "$examples" "${told[@]}"
+claim "each example has a line here, and each line an example" all_tested "$examples" "${tested[@]}"
 mkdir "$work/two"
 touch "$work/two/guide_1.sh" "$work/two/guide_2.c"
-claim "control: two that are told" all_told "$work/two" guide_1 guide_2
-claim "control: one that is not told is seen" refused all_told "$work/two" guide_2
-claim "control: one that is gone is seen" refused all_told "$work/two" guide_1 guide_2 guide_3
-claim "control: another status is seen" refused gives 0 said sh -c 'echo said; exit 1'
-claim "control: another line is seen" refused gives 0 said echo unsaid
-claim "control: a program that is not there is seen" refused gives 0 '' "$examples/guide_0"
+claim "control: two examples with a line each are accepted" all_tested "$work/two" guide_1 guide_2
+claim "control: an example without a line is detected" refused all_tested "$work/two" guide_2
+claim "control: a line without an example is detected" \
+	refused all_tested "$work/two" guide_1 guide_2 guide_3
+claim "control: another exit status is detected" refused gives 0 said sh -c 'echo said; exit 1'
+claim "control: another line is detected" refused gives 0 said echo unsaid
+claim "control: a missing program is detected" refused gives 0 '' "$examples/guide_0"
 echo "1..$n"
 rm -rf "$work"
 exit $failed

@@ -20,7 +20,7 @@ check() {
 	if out=$("$@" 2>&1) && [ -z "$out" ]; then
 		return
 	fi
-	printf '%s: not so\n%s\n' "$what" "$out"
+	printf 'failed: %s\n%s\n' "$what" "$out"
 	failed=1
 }
 
@@ -29,7 +29,7 @@ control() {
 	local what=$1 out
 	shift
 	if out=$("$@" 2>&1) && [ -z "$out" ]; then
-		printf 'control: %s is not seen\n' "$what"
+		printf 'control: not detected: %s\n' "$what"
 		failed=1
 	fi
 }
@@ -117,14 +117,14 @@ options() {
 	done
 }
 
-check "well-formed" well_formed man/*
-check "references" references man/*
-check "examples" examples man/* docs/guide.md README.md
-check "what README has made" made README.md
-check "what the map has is in pages" functions man/*.3
-check "what the ioctls have is in spawnctl(4)" interface man/spawnctl.4
-check "what the command has is in spawnctl(8)" command_line man/spawnctl.8
-check "what spawnctl(8) has is the command's" options man/spawnctl.8
+check "pages are well-formed" well_formed man/*
+check "references name existing pages" references man/*
+check "examples compile" examples man/* docs/guide.md README.md
+check "make targets in README exist" made README.md
+check "each function in the map has a page" functions man/*.3
+check "spawnctl(4) documents the ioctls" interface man/spawnctl.4
+check "spawnctl(8) documents the command" command_line man/spawnctl.8
+check "options in spawnctl(8) exist" options man/spawnctl.8
 
 page() {
 	printf '%s\n' '.Dd November 25, 2026' '.Dt BAD 3' .Os '.Sh NAME' '.Nm bad' '.Nd a control' "$@" \
@@ -134,28 +134,28 @@ page() {
 page '.Sh EXAMPLES' '.Bd -literal' '#include <spawnctl.h>' 'int main(void) { return x; }' '.Ed'
 control "C that does not compile" examples "$dir/bad.3"
 page '.Sh EXAMPLES' '.Bd -literal' '#include <spawnctl.h>' 'int f(void);' '.Ed'
-control "C that nothing tries" examples "$dir/bad.3"
+control "C that no sample uses" examples "$dir/bad.3"
 page '.Sh EXAMPLES' '.Bd -literal' 'if true; do' '.Ed'
-control "what is no shell" examples "$dir/bad.3"
+control "an invalid shell script" examples "$dir/bad.3"
 page '.Sh EXAMPLES' '.Bd -unfilled' text '.Ed'
-control "a page without the example that it speaks of" examples "$dir/bad.3"
+control "EXAMPLES without an example" examples "$dir/bad.3"
 page '.Sh EXAMPLES' '.Bd -literal' true '.Ed' '.Bd -literal -compact' true '.Ed'
-control "an example that is set otherwise" examples "$dir/bad.3"
+control "an example in another display than .Bd -literal" examples "$dir/bad.3"
 page '.Sh EXAMPLES' '.Bd -literal' 'printf a\\n' '.Ed'
-control "an example that is not as it is shown" examples "$dir/bad.3"
+control "an example with an escape of roff" examples "$dir/bad.3"
 for text in 'So:\n    true' '```\ntrue\n```' '\ttrue' '#include <spawnctl.h>' '    if true; do' \
 	'    #include <spawnctl.h>\n    int main(void) { return x; }'; do
 	printf 'text\n\n%b\n' "$text" >"$dir/bad.md"
 	control "in Markdown: $text" examples "$dir/bad.md"
 done
 echo '    make no_such_thing' >"$dir/bad.md"
-control "what cannot be made" made "$dir/bad.md"
+control "a make target that does not exist" made "$dir/bad.md"
 page '.Sh DESCRIPTION' '.Xr spawnctl_nothing 3' '.It none'
-control "what is not well-formed" well_formed "$dir/bad.3"
-control "a page that is not there" references "$dir/bad.3"
+control "a malformed page" well_formed "$dir/bad.3"
+control "a reference to a page that does not exist" references "$dir/bad.3"
 control "a function without a page" functions "$dir/bad.3"
-control "an interface that is not told" interface "$dir/bad.3"
-control "an option that is not told" command_line "$dir/bad.3"
+control "an undocumented ioctl interface" interface "$dir/bad.3"
+control "an undocumented option" command_line "$dir/bad.3"
 page '.Sh DESCRIPTION' '.It Fl z , -nothing'
-control "an option that there is not" options "$dir/bad.3"
+control "an option that does not exist" options "$dir/bad.3"
 exit $failed

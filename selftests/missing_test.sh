@@ -13,21 +13,21 @@ refuses() {
 	n=$((n + 1))
 	if insmod "$here/missing_$1.ko" 2>/dev/null; then
 		rmmod spawnctl
-		echo "not ok $n $1: it was loaded"
+		echo "not ok $n missing $1: the module was loaded"
 		failed=1
 	elif [ "$(dmesg | grep -c 'spawnctl: .*(error')" = 1 ] &&
 	     dmesg | grep -q "spawnctl: $2 (error -2)" &&
 	     [ ! -e /dev/spawnctl ] && [ ! -e /sys/module/spawnctl ]; then
-		echo "ok $n $1: refused, and said why"
+		echo "ok $n missing $1: the module refuses to load, and logs the reason"
 	else
-		echo "not ok $n $1: the log says something else"
+		echo "not ok $n missing $1: the log does not have that reason alone"
 		dmesg | sed 's/^/# /'
 		failed=1
 	fi
 }
 
 if [ ! -e "$here/missing_symbol.ko" ]; then
-	echo "1..0 # SKIP the modules to try are not built here"
+	echo "1..0 # SKIP the modules with missing symbols are not built here"
 	exit 4
 fi
 echo "TAP version 13"
@@ -37,9 +37,9 @@ refuses symbol 'this kernel has no kernel_clone() to be found'
 refuses tracepoint 'cannot hook tracepoint sched_process_fork_gone'
 n=$((n + 1))
 if modprobe spawnctl && [ -e /dev/spawnctl ]; then
-	echo "ok $n control: the module itself loads after that"
+	echo "ok $n control: the unchanged module loads"
 else
-	echo "not ok $n control: the module itself does not load"
+	echo "not ok $n control: the unchanged module does not load"
 	failed=1
 fi
 exit $failed

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# The bench's own tests: guests whose tests hang, crash, warn or lie, and what
-# the bench must make of each.
+# The test bench's own tests: guests whose tests hang, crash, warn or report too few
+# results, and the failure that the test bench must report for each.
 
 BENCH_CASES=(good hang slow warn short mute skips fails crash never)
 
-# claim NAME REGEX: one of the results in $results matches.
+# claim NAME REGEX: checks that a result in $results matches
 claim() {
 	if grep -qE "$2" "$results"; then
 		echo "pass bench:$1 $2"
@@ -14,8 +14,8 @@ claim() {
 	fi
 }
 
-# collection_results KERNEL EXPECTED: kselftest's own way to run them all, in one
-# go, without the bench between the tests; with the least counts.
+# collection_results KERNEL EXPECTED: all tests in one run of kselftest's own runner, without
+# the test bench between the tests, with the smallest counts.
 collection_results() {
 	local kernel=$1 expected=$2 dir=$BUILD/$1/collection token n
 
@@ -27,7 +27,7 @@ collection_results() {
 	boot "$kernel" "$dir" 1260 || true
 	n=$(grep -c '^ok [0-9]* selftests: spawnctl: ' "$dir/channel.log" || true)
 	if [ "$n" = "$expected" ] && ! grep -q '^not ok ' "$dir/channel.log"; then
-		echo "pass collection run_kselftest.sh -c spawnctl in one go"
+		echo "pass collection run_kselftest.sh -c spawnctl runs all test programs in one go"
 	else
 		echo "fail collection run_kselftest.sh -c spawnctl: $n of $expected passed"
 	fi
@@ -53,9 +53,9 @@ bench_results() {
 
 	if [ "$(grep -c '^pass bench:good ' "$results")" = 2 ] &&
 	   ! grep -q '^fail bench:good ' "$results"; then
-		echo "pass bench:good its two results and no more"
+		echo "pass bench:good has two results that pass, and no other"
 	else
-		echo "fail bench:good is not two passes"
+		echo "fail bench:good has other results than two that pass"
 	fi
 	claim hang '^fail bench:hang \(hangs'
 	claim slow '^fail bench:slow \(time-out'
@@ -63,13 +63,13 @@ bench_results() {
 	claim short '^fail bench:short .*3 results planned, 1 seen'
 	claim mute '^fail bench:mute .*no plan'
 	claim skips '^fail bench:skips unexpected skip'
-	claim fails '^fail bench:fails a promise'
+	claim fails '^fail bench:fails a result that fails'
 	claim crash '^fail bench:crash .*ended in the middle'
 	claim panic '^fail guest \(no verdict'
 	claim never '^fail guest \(10 test programs, 8 of them ran'
 	claim console '^fail guest \(console\) .*(WARNING|Call Trace)'
 
-	# A guest that never ends, and says nothing while it does not.
+	# A guest that never ends, and prints nothing
 	boot_conf "$dir" "$token" MODE=command 'COMMAND=sleep 1000' TIMEOUT=1000 NOMODULE=
 	boot "$kernel" "$dir" 15 || true
 	results "$dir" "$token" 1 >"$results"

@@ -84,9 +84,9 @@ coverage_results() {
 	grep -v -e '^#' -e '^$' "$VM/debug/unreached" >"$dir/coverage.listed"
 	{
 		grep -vxF -f "$dir/coverage.listed" "$dir/coverage.missed" |
-			sed 's/^/fail coverage is never reached: /'
+			sed 's/^/fail coverage a line that no test reaches: /'
 		grep -vxF -f "$dir/coverage.missed" "$dir/coverage.listed" |
-			sed 's/^/fail coverage is reached, or has no such line, but is listed: /'
+			sed 's/^/fail coverage a listed line that is reached or does not exist: /'
 	} || true
 	while read -r file lines reached; do
 		echo "pass coverage $file: $reached of $lines lines"
@@ -94,7 +94,7 @@ coverage_results() {
 	[ -s "$dir/coverage.files" ] || echo "fail coverage (no line of the module)"
 }
 
-# Each detector, shown something to detect, in guests that must fail.
+# A fault for each detector, in guests that must fail
 control_guest() {
 	local kernel=$1 dir=$BUILD/$1/control token t limit=$((60 * $(patience "$1")))
 	shift

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash disable=SC2034
-# What a spawn costs, in instructions, against what it may: bench/gate.
+# The cost of a spawn, in instructions, compared with the limits in bench/gate.
 
 GATE_KERNEL=6.1
 
-# That no other program is in the way of what is counted
+# So that no other program is counted
 ALONE=(SPAWNCTL_QEMU_SMP=1 'SPAWNCTL_QEMU_ARGS=-icount shift=0,sleep=off')
 
 # judge FILE RECORDS OUT: its lines, each ending with "met" or "missed"
@@ -32,11 +32,11 @@ gate_results() {
 		esac
 	done < <(judge "$TOP/bench/gate" "$dir/records" "$dir/report")
 	[ "$seen" ] || echo "fail gate (nothing was measured)"
-	# Its own test: nothing is as fast as this.
+	# The control: a limit that no spawn can meet
 	echo "$kernel noop/device noop/vfork <= 0.9" >"$dir/control"
 	if judge "$dir/control" "$dir/records" "$dir/report" | grep -q ' missed$'; then
-		echo "pass gate control: a limit that cannot be kept is missed"
+		echo "pass gate control: a limit that cannot be met is reported as missed"
 	else
-		echo "fail gate control: a limit that cannot be kept is not missed"
+		echo "fail gate control: a limit that cannot be met is not reported as missed"
 	fi
 }

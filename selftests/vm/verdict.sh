@@ -21,7 +21,7 @@ tap() {
 		}
 		END {
 			if (plan == "")
-				result("fail", "(no plan: it said nothing, or died first)")
+				result("fail", "(no plan: it printed nothing, or died first)")
 			else if (plan != n)
 				result("fail", "(" plan " results planned, " n " seen)")
 			else if (n == 0)
@@ -34,13 +34,13 @@ guest_result() {
 	local dir=$1 token=$2 test=$3 log=$1/channel.log
 
 	if ! grep -q "^@$token done" "$log"; then
-		echo "fail $test (no verdict: it panicked, hung or was ended)"
+		echo "fail $test (no verdict: the guest panicked, hung or was killed)"
 	elif grep -q "^@$token unloadable" "$log"; then
 		echo "fail $test (modprobe spawnctl failed)"
 	elif ! grep -q "^@$token unloaded" "$log"; then
 		echo "fail $test (the module cannot be unloaded at the end)"
 	else
-		echo "pass $test module loaded with modprobe, and unloaded at the end"
+		echo "pass $test the module is loaded with modprobe, and unloaded at the end"
 	fi
 	# Once more over the whole console: what came between tests, or too late.
 	awk -f "$VM/debug/races.awk" "$dir/console.log" >"$dir/console.judged"
