@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""run.py [--check] [ID...]: builds the mutants of the list, all or those that the
-patterns ID match, and has each meet its test in a guest. Status 0: none survives.
+"""run.py [--check] [ID...]: builds all mutants of the list, or those that a pattern ID
+matches, and runs the test of each in a guest. Exit status 0: no mutant survives.
 
-Before them every test that is named runs once without any fault, in builds that were
-made as the mutants are, of unchanged sources: a control that must survive.
+Before that, each test that the list names runs once with builds of unchanged sources, made
+in the same way: a control that must survive.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from mutants import ERROR, KILLED, SURVIVED, ListError, Mutant, Test, Verdict
 
 HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parent.parent
-# Of one run, in seconds; of a guest that says nothing
+# Limits in seconds: of one run; of a guest that prints nothing
 RUN_SECONDS = 60
 SILENCE = 2 * RUN_SECONDS
 
@@ -111,7 +111,7 @@ def boot(kernel: str, runs: list[str], built: pathlib.Path, work: pathlib.Path, 
             if now != size or not now:
                 size, since = now, time.monotonic()
             elif time.monotonic() - since > SILENCE:
-                say("the guest is silent, and ended")
+                say("the guest prints nothing: ending it")
                 os.kill(int((work / "qemu.pid").read_text()), signal.SIGTERM)
                 since = time.monotonic()
     finally:
@@ -221,7 +221,7 @@ def main() -> int:
         m for m in found if not arguments.id or any(fnmatch.fnmatch(m.id, p) for p in arguments.id)
     ]
     if not chosen:
-        print("no mutant has such an id", file=sys.stderr)
+        print("no mutant matches", file=sys.stderr)
         return 1
     if arguments.check:
         print(f"{len(chosen)} mutants, {sum(bool(m.equivalent) for m in chosen)} of them equivalent")
