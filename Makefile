@@ -191,7 +191,7 @@ secure-boot:
 	selftests/vm/secure-boot $(KERNEL)
 
 lint:
-	selftests/vm/lint
+	selftests/vm/lint $(FILES)
 
 fuzz-parsers:
 	selftests/vm/fuzz-parsers $(TIME)
@@ -238,7 +238,8 @@ help:
 	@echo '                       guests: tables, build/bench/report.md, results.json and plots'
 	@echo 'make bench-native      measure it on this machine, with the module if it is loaded'
 	@echo '                       (CASE="noop typical")'
-	@echo 'make lint              run checkpatch, sparse, W=1, cppcheck, shellcheck; check manual pages'
+	@echo 'make lint              run checkpatch, sparse, W=1, cppcheck, shellcheck, codespell; check prose'
+	@echo '                       and manual pages (FILES="module/spawn.c man/spawnctl.4")'
 	@echo 'make fuzz-parsers      fuzz the parsers of the library (environment) and of the command'
 	@echo '                       (messages) with libFuzzer (TIME=30, seconds for each parser)'
 	@echo 'make mutants           build small faults into module, library and command, one at a time; the'

@@ -51,14 +51,14 @@ def record_traces(directory, contenders):
     def said(line):
         return channel.exists() and line in channel.read_text(errors="replace")
 
-    for who in contenders:
-        wait_for(lambda: said(f"@trace ready {who}"))
+    for contender in contenders:
+        wait_for(lambda: said(f"@trace ready {contender}"))
         monitor = Monitor(str(directory / "monitor"))
         # In this order: only blocks translated from here on have one instruction each.
         monitor.command("one-insn-per-tb on")
-        monitor.command(f"logfile {directory / who}.trace")
+        monitor.command(f"logfile {directory / contender}.trace")
         monitor.command("log exec,nochain")
-        wait_for(lambda: said(f"@trace done {who}"))
+        wait_for(lambda: said(f"@trace done {contender}"))
         monitor.command("log none")
         monitor.command("one-insn-per-tb off")
         monitor.socket.close()
@@ -176,28 +176,31 @@ def phases(pcs, symbols):
 
 def show(symbols, logs):
     best = {}
-    for who, log in logs:
+    for contender, log in logs:
         found = sorted(spawns(log, symbols), key=len)
         if not found:
             sys.exit(f"breakdown.py: {log} has no spawn in it")
-        best[who] = found[0]
-        print(f"{who}: {len(found)} spawns traced, of {len(found[0])} to {len(found[-1])} "
+        best[contender] = found[0]
+        print(f"{contender}: {len(found)} spawns traced, of {len(found[0])} to {len(found[-1])} "
               f"instructions, the median {len(found[len(found) // 2])}")
-    counts = {who: phases(pcs, symbols) for who, pcs in best.items()}
-    print(f"\n{'phase':52}" + "".join(f"{who:>12}" for who in best))
+    counts = {contender: phases(pcs, symbols) for contender, pcs in best.items()}
+    print(f"\n{'phase':52}" + "".join(f"{contender:>12}" for contender in best))
     for phase in PHASES:
-        print(f"{phase:52}" + "".join(f"{counts[who][phase]:12}" for who in best))
+        print(f"{phase:52}" + "".join(f"{counts[contender][phase]:12}" for contender in best))
     print(f"{'all':52}" + "".join(f"{len(pcs):12}" for pcs in best.values()))
     # The emulator counts each iteration of a "rep stosb" that clears a page; a processor
     # does not.
     print(f"{'all, with each string instruction counted once':52}" + "".join(
         f"{sum(a != b for a, b in zip(pcs, pcs[1:])):12}" for pcs in best.values()))
 
-    flat = {who: collections.Counter(symbols(pc) for pc in pcs) for who, pcs in best.items()}
+    flat = {
+        contender: collections.Counter(symbols(pc) for pc in pcs)
+        for contender, pcs in best.items()
+    }
     first, *others = best
-    print(f"\n{'function':52}" + "".join(f"{who:>12}" for who in best))
+    print(f"\n{'function':52}" + "".join(f"{contender:>12}" for contender in best))
     for name, _ in flat[first].most_common(25):
-        print(f"{name:52}" + "".join(f"{flat[who][name]:12}" for who in best))
+        print(f"{name:52}" + "".join(f"{flat[contender][name]:12}" for contender in best))
     for other in others:
         more = {name: flat[first][name] - flat[other][name]
                 for name in flat[first] | flat[other]}

@@ -257,7 +257,7 @@ static int __init register_unheard(void)
 			return ret;
 		genl_unregister_family(&spawnctl_family);
 	}
-	pr_warn("somebody joins groups that are not there yet: no events will be sent\n");
+	pr_warn("another task keeps joining the event group early: no events will be sent\n");
 	spawnctl_event_mute = true;
 	return genl_register_family(&spawnctl_family);
 }

@@ -106,7 +106,7 @@ void spawnctl_stats_open_refused(void);
 void spawnctl_stats_get(struct spawnctl_stats *stats);
 
 /**
- * struct spawnctl_event - what listeners are told about one call
+ * struct spawnctl_event - what listeners receive about one call
  * @command: SPAWN or FORK
  * @flags: flags of the call, including those that LIMIT forces, if @has_flags
  * @has_flags: false if the call failed before its struct was copied

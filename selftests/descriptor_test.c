@@ -52,7 +52,7 @@ static struct {
 	unsigned int spawns;
 } spawner;
 
-/* Spawns until it is told to stop: through the preload library if it is loaded, else libc */
+/* Spawns until @spawner says stop: through the preload library if it is loaded, else libc */
 static void *spawn_on(void *arg)
 {
 	pid_t pid;

@@ -339,7 +339,7 @@ static bool has_dropped(struct genl *genl)
 	return dropped;
 }
 
-/* A listener that does not read is told of the loss, can count it, and fails no spawn. */
+/* A listener that does not read gets ENOBUFS, can count the lost events, and fails no spawn. */
 TEST_F(events, a_listener_that_does_not_read)
 {
 	struct many many = { .fd = self->fd, .count = 500 };

@@ -121,8 +121,8 @@ make_cached() {
 
 	is_fresh "$path" && return
 	say "making $what"
-	# What nobody makes any more, by age, nor uses now: another checkout may have
-	# another recipe.
+	# Remove old parts that no process uses. Younger ones can be of another checkout,
+	# which has another recipe.
 	find "$CACHE" -maxdepth 1 ! -path "$path" -mtime "+$CACHE_DAYS" -regextype posix-extended \
 		-regex ".*/(tmp-)?$name-[0-9a-f]{16}(\.[a-z0-9]+)*" -print |
 		while read -r old; do
