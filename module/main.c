@@ -106,24 +106,6 @@ static long copy_arg(union spawnctl_arg *copy, u32 ksize, const void __user *uar
 	return copy_struct_from_user(copy, ksize, uarg, usize);
 }
 
-static void spawnctl_abi_check(void)
-{
-	/* The VER0 sizes never change, and the structs have no holes */
-	BUILD_BUG_ON(offsetofend(struct spawnctl_info, id) !=
-		     SPAWNCTL_INFO_SIZE_VER0);
-	BUILD_BUG_ON(sizeof(struct spawnctl_info) != SPAWNCTL_INFO_SIZE_VER0);
-	BUILD_BUG_ON(sizeof(struct spawnctl_info) != 8 * sizeof(u32) + 3 * sizeof(u64));
-	BUILD_BUG_ON(offsetofend(struct spawnctl_limit, children) !=
-		     SPAWNCTL_LIMIT_SIZE_VER0);
-	BUILD_BUG_ON(sizeof(struct spawnctl_limit) != SPAWNCTL_LIMIT_SIZE_VER0);
-	BUILD_BUG_ON(sizeof(struct spawnctl_limit) != 4 * sizeof(u32) + sizeof(u64));
-	BUILD_BUG_ON(offsetofend(struct spawnctl_clone, hold) !=
-		     SPAWNCTL_CLONE_SIZE_VER0);
-	BUILD_BUG_ON(sizeof(struct spawnctl_hold) != 2 * sizeof(u64));
-	BUILD_BUG_ON(sizeof(struct spawnctl_clone) != SPAWNCTL_CLONE_SIZE_VER0);
-	BUILD_BUG_ON(sizeof(struct spawnctl_clone) != 4 * sizeof(u32) + 9 * sizeof(u64));
-}
-
 static void check_abi(void)
 {
 	/* The VER0 sizes never change, and the structs have no holes */

@@ -231,7 +231,7 @@ static void unblock_to(u64 mask)
  * they were ignored: another thread may have installed a handler for them during the call.
  */
 static bool keep_blocked(struct spawnctl_hold __user *hold, u64 mask,
-		 const struct spawnctl_signals *signals)
+			 const struct spawnctl_signals *signals)
 {
 	sigset_t all = { .sig = { deferred_signals(signals) } };
 	u64 wanted;
@@ -398,7 +398,7 @@ long spawnctl_ioctl_fork(struct file *file, void *arg)
  * @error: result of the call, a negative errno
  */
 void spawnctl_spawn_failed(struct file *file, unsigned int command,
-			  const struct spawnctl_clone *clone, long error)
+			   const struct spawnctl_clone *clone, long error)
 {
 	u32 flags = clone ? clone->flags : 0;
 

@@ -151,7 +151,8 @@ TEST_F(cgroup, ebusy_subtree_control)
 	/* Only a domain controller, such as memory, forbids processes in the cgroup itself. */
 	ASSERT_EQ(0, write_text(ROOT "/cgroup.subtree_control", "+memory"));
 	ASSERT_EQ(0, write_text(GROUP "/cgroup.subtree_control", "+memory"));
-	both_refuse(_metadata, self->fd, &self->clone, EBUSY, "memory controller enabled for children");
+	both_refuse(_metadata, self->fd, &self->clone, EBUSY,
+		    "memory controller enabled for children");
 	ASSERT_EQ(0, write_text(GROUP "/cgroup.subtree_control", "-memory"));
 	both_accept(_metadata, self->fd, &self->clone, "memory controller disabled again");
 	EXPECT_EQ(0, write_text(ROOT "/cgroup.subtree_control", "-memory"));

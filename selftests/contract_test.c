@@ -36,7 +36,8 @@ TEST_F(contract, efault_struct)
 	for (cut = 1; cut <= sizeof(*clone); cut++) {
 		memcpy(end - cut, clone, cut);
 		if (cut < sizeof(*clone))
-			both_refuse(_metadata, self->fd, end - cut, EFAULT, "struct across a page end");
+			both_refuse(_metadata, self->fd, end - cut, EFAULT,
+				    "struct across a page end");
 		else
 			both_accept(_metadata, self->fd, end - cut, "struct at a page end");
 	}
@@ -205,7 +206,8 @@ TEST_F(contract, einval_signals)
 		    "all ignored but SIGKILL and SIGSTOP");
 	both_accept(_metadata, self->fd, CLONE(.sig_default = ~0ULL), "all signals default");
 	both_accept(_metadata, self->fd,
-		    CLONE(.flags = SPAWNCTL_WINDOW_MASK, .window_mask = ~0ULL), "all signals blocked");
+		    CLONE(.flags = SPAWNCTL_WINDOW_MASK, .window_mask = ~0ULL),
+		    "all signals blocked");
 }
 
 /*

@@ -69,7 +69,7 @@ TEST_F(device, descriptor_is_kept)
 	EXPECT_EQ(2, own_calls(spawn_and_wait, NULL));
 }
 
-/* spawnctl_get_backend() opens the device again after the program has closed the kept descriptor. */
+/* spawnctl_get_backend() opens the device again if the program has closed the kept descriptor. */
 TEST_F(device, reopened_after_close)
 {
 	enum spawnctl_backend backend;

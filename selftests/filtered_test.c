@@ -75,7 +75,7 @@ TEST_F(contract, marked)
 TEST_F(contract, mark_requires_limit)
 {
 	ASSERT_EQ(0, spawnctl_narrow(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_COMMANDS,
-						    .commands = 1 << SPAWNCTL_CMD_SPAWN)));
+						     .commands = 1 << SPAWNCTL_CMD_SPAWN)));
 	EXPECT_EQ(-EPERM, mark(self->fd));
 	ASSERT_EQ(0, install_filter(0));
 	refused(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, CLONE(), EACCES, "not marked");

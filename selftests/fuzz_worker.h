@@ -21,7 +21,7 @@ static void compare_children(struct job *job)
 				reaped[n] = -1;
 			else if (!*job->complaint)
 				snprintf(job->complaint, sizeof(job->complaint),
-					 "thread %u, child %u, %d: not reaped as a child of this worker", i, k,
+					 "thread %u, child %u, %d: not reaped by this worker", i, k,
 					 callers[i].born[k]);
 		}
 	}

@@ -135,7 +135,8 @@ TEST_F(contract, flags)
 
 			if (!(flag & served))
 				continue;
-			refused(_metadata, without, births[i], clone, EPERM, "a flag that was taken away");
+			refused(_metadata, without, births[i], clone, EPERM,
+				"a flag that was taken away");
 			pid = raw_spawn_exit(with, births[i], clone);
 			EXPECT_LT(0, pid)
 				TH_LOG("%s: flag %#x", birth_name(births[i]), flag);
@@ -442,7 +443,8 @@ TEST_F(contract, no_new_privs)
 		EXPECT_EQ(1, nnp->seen);
 		EXPECT_EQ(0, prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
 		refused(_metadata, self->fd, births[i],
-			CLONE(.flags = SPAWNCTL_PIDFD, .pidfd = 8), EFAULT, "pidfd at a bad address");
+			CLONE(.flags = SPAWNCTL_PIDFD, .pidfd = 8), EFAULT,
+			"pidfd at a bad address");
 		EXPECT_EQ(0, prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
 	}
 	/* It is forced even if LIMIT has taken the flag away */

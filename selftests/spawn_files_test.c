@@ -424,7 +424,7 @@ TEST_F(files, pidfd_is_hidden)
 	ASSERT_EQ(0, spawnctl_file_actions_adddup2(actions, number, LAST));
 	ASSERT_EQ(0, spawnctl_file_actions_addclosefrom(actions, LAST + 1));
 	EXPECT_EQ(EBADF, spawnctl_spawn_result(&self->result, "/bin/true", actions,
-						self->attr, argv, environ));
+					       self->attr, argv, environ));
 	EXPECT_EQ(0, self->result.action);
 	spawnctl_file_actions_destroy(actions);
 }
