@@ -147,5 +147,4 @@ static inline spinlock_t *siglock_of_current(void)
 	return &rcu_dereference_protected(current->sighand, true)->siglock;
 }
 
-
 #endif /* SPAWNCTL_MODULE_H */
