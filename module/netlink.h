@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the events need of the netlink family.
+ * The netlink family, for the code that counts and sends events.
  */
 #ifndef SPAWNCTL_NETLINK_H
 #define SPAWNCTL_NETLINK_H

@@ -159,7 +159,7 @@ static struct spawnctl_birth *take_spare(struct bucket *bucket)
  * Return: 0 or -ENOMEM.
  */
 int spawnctl_birth_add(const struct spawnctl_signals *signals, unsigned int command,
-			  u32 flags, struct spawnctl_born *born)
+		       u32 flags, struct spawnctl_born *born)
 {
 	struct bucket *bucket = bucket_of(current);
 	struct spawnctl_birth *birth;
@@ -188,14 +188,14 @@ int spawnctl_birth_add(const struct spawnctl_signals *signals, unsigned int comm
 	return 0;
 }
 
-static void drop_expected(struct spawnctl_birth *birth)
+static void drop_birth(struct spawnctl_birth *birth)
 {
 	if (birth->signals.has_exec_mask)
 		module_put(THIS_MODULE);
 	put_birth(birth);
 }
 
-static struct spawnctl_birth *take_expected(struct task_struct *parent)
+static struct spawnctl_birth *take_birth(struct task_struct *parent)
 {
 	struct spawnctl_birth *birth = table_take(parent);
 
@@ -205,7 +205,7 @@ static struct spawnctl_birth *take_expected(struct task_struct *parent)
 	if (likely(birth->start_time == parent->start_time))
 		return birth;
 	/* Stale: the task_struct address has been reused */
-	drop_expected(birth);
+	drop_birth(birth);
 	return NULL;
 }
 
@@ -222,10 +222,10 @@ bool spawnctl_birth_cancel(void)
 	/* Fast path: no birth is pending */
 	if (!atomic_read(&fork_pending))
 		return false;
-	birth = take_expected(current);
+	birth = take_birth(current);
 	if (!birth)
 		return false;
-	drop_expected(birth);
+	drop_birth(birth);
 	return true;
 }
 
@@ -295,7 +295,7 @@ static void probe_fork(void *data, struct task_struct *parent, struct task_struc
 
 	if (likely(!atomic_read(&fork_pending)))
 		return;
-	birth = take_expected(parent);
+	birth = take_birth(parent);
 	if (!birth)
 		return;
 
@@ -433,15 +433,24 @@ int __init spawnctl_probes_init(void)
 	return 0;
 }
 
-void spawnctl_probes_exit(void)
+static void free_births(struct hlist_head *list)
 {
 	struct spawnctl_birth *birth;
 	struct hlist_node *next;
+
+	hlist_for_each_entry_safe(birth, next, list, node)
+		kfree(birth);
+}
+
+void spawnctl_probes_exit(void)
+{
 	int i;
 
 	unhook(ARRAY_SIZE(hooks));
 	/* No lock is needed: no probe runs any more, and no caller is left */
-	for (i = 0; i < ARRAY_SIZE(table); i++)
-		hlist_for_each_entry_safe(birth, next, &table[i].spare, node)
-			kfree(birth);
+	for (i = 0; i < ARRAY_SIZE(table); i++) {
+		free_births(&table[i].spare);
+		/* Stale ones: their tasks have died in the kernel */
+		free_births(&table[i].births);
+	}
 }

@@ -99,14 +99,14 @@ static int check_hold(const struct spawnctl_clone *arg)
 static void set_signals(struct spawnctl_signals *signals, const struct spawnctl_clone *arg)
 {
 	u64 mask = has(arg, SPAWNCTL_WINDOW_MASK) ? arg->window_mask
-						     : current->blocked.sig[0];
+						   : current->blocked.sig[0];
 
 	signals->mask = mask & ~UNBLOCKABLE;
 	signals->sig_default = arg->sig_default & ~UNBLOCKABLE;
 	signals->sig_ignore = arg->sig_ignore;
 	signals->has_exec_mask = arg->flags & (SPAWNCTL_EXEC_MASK | SPAWNCTL_EXEC_KEEP_MASK);
 	signals->exec_mask = has(arg, SPAWNCTL_EXEC_KEEP_MASK) ? current->blocked.sig[0]
-								 : arg->exec_mask & ~UNBLOCKABLE;
+							       : arg->exec_mask & ~UNBLOCKABLE;
 }
 
 static void set_kargs(struct kernel_clone_args *kargs, const struct spawnctl_clone *arg)

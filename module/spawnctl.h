@@ -96,7 +96,7 @@ struct spawnctl_stats {
 	u64 failures[SPAWNCTL_LAST_ERRNO + 1];
 };
 
-/* stats.c */
+/* stats.c: counters */
 int spawnctl_stats_init(void);
 void spawnctl_stats_exit(void);
 void spawnctl_stats_call_begins(void);

@@ -84,7 +84,7 @@ functions() {
 interface() {
 	local page=$1 header=uapi/linux/spawnctl.h
 	sed -n 's/^\t__\(aligned_\)\?\([us][0-9]*\) \([a-z_]*\);.*/.It Vt __\2 Fa \3/p
-		s/^\t\(SPAWNCTL_[A-Z_]*\)\t*= 1 <<.*/.It Dv \1/p' "$header" |
+		s/^#define \(SPAWNCTL_[A-Z_]*\)\t*(1U << .*/.It Dv \1/p' "$header" |
 		while read -r line; do
 			grep -qxF -- "$line" "$page" || echo "$page: no '$line'"
 		done
@@ -155,6 +155,8 @@ control "a malformed page" well_formed "$dir/bad.3"
 control "a reference to a page that does not exist" references "$dir/bad.3"
 control "a function without a page" functions "$dir/bad.3"
 control "an undocumented ioctl interface" interface "$dir/bad.3"
+grep -vx '.It Dv SPAWNCTL_LIMIT_RESET' man/spawnctl.4 >"$dir/less.4"
+control "an undocumented flag" interface "$dir/less.4"
 control "an undocumented option" command_line "$dir/bad.3"
 page '.Sh DESCRIPTION' '.It Fl z , -nothing'
 control "an option that does not exist" options "$dir/bad.3"

@@ -147,7 +147,7 @@ struct spawnctl_info {
 #define SPAWNCTL_NO_LIMIT	(~0ULL)
 
 /**
- * DOC: Flags of LIMIT: what it changes
+ * DOC: Flags of LIMIT
  *
  *  - SPAWNCTL_LIMIT_COMMANDS: @commands is given
  *  - SPAWNCTL_LIMIT_FLAGS: @clone_flags is given
@@ -214,8 +214,7 @@ struct spawnctl_limit {
 #define SPAWNCTL_LIMIT_SIZE_VER0	24
 
 /**
- * DOC: Flags of SPAWN and FORK: which members of struct spawnctl_clone are given,
- * and further options
+ * DOC: Flags of SPAWN and FORK
  *
  *  - SPAWNCTL_WINDOW_MASK: @window_mask is given
  *  - SPAWNCTL_EXEC_MASK: @exec_mask is given (SPAWN only)
