@@ -79,33 +79,6 @@ static const struct spawnctl_command commands[] = {
 	},
 };
 
-/* Fast path: copying word by word avoids most of the cost of a general copy */
-static long copy_clone(struct spawnctl_clone *clone, const void __user *uarg)
-{
-	const u64 __user *from = uarg;
-	u64 *to = (u64 *)clone;
-	int i;
-
-	if (!user_read_access_begin(from, sizeof(*clone)))
-		return -EFAULT;
-#pragma GCC unroll sizeof(struct spawnctl_clone) / sizeof(u64)
-	for (i = 0; i < sizeof(*clone) / sizeof(*to); i++)
-		unsafe_get_user(to[i], &from[i], fault);
-	user_read_access_end();
-	return 0;
-
-fault:
-	user_read_access_end();
-	return -EFAULT;
-}
-
-static long copy_arg(union spawnctl_arg *copy, u32 ksize, const void __user *uarg, u32 usize)
-{
-	if (likely(usize == sizeof(copy->clone) && ksize == sizeof(copy->clone)))
-		return copy_clone(&copy->clone, uarg);
-	return copy_struct_from_user(copy, ksize, uarg, usize);
-}
-
 static void check_abi(void)
 {
 	/* The VER0 sizes never change, and the structs have no holes */
@@ -146,7 +119,7 @@ static long run_command(struct file *file, unsigned int command, void __user *ua
 		return -EINVAL;
 	if (usize > PAGE_SIZE)
 		return -E2BIG;
-	ret = copy_arg(copy, entry->size, uarg, usize);
+	ret = copy_struct_from_user(copy, entry->size, uarg, usize);
 	if (ret)
 		return ret;
 	*copied = true;
