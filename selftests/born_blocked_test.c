@@ -5,6 +5,7 @@
  */
 #include <sched.h>
 
+#include "spawnctl_test.h"
 #include "storm.h"
 
 #define FATAL	(SIGBIT(SIGHUP) | SIGBIT(SIGINT) | SIGBIT(SIGTERM) | SIGBIT(SIGUSR1))

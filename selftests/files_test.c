@@ -3,8 +3,8 @@
  * The child's descriptor table: a copy or, with SPAWNCTL_SHARE_FILES, the caller's own. In a shared
  * table the child can close any descriptor, even the device on which the call was made.
  */
+#include <sched.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include "spawnctl_test.h"
 #include "tail.h"
 
@@ -101,6 +101,102 @@ static int close_device(void *arg)
 	/* Keep the caller in its call for a while after the last close. */
 	raw_syscall(SYS_nanosleep, &pause, NULL);
 	return shared->error != 0;
+}
+
+/* Preempts callers until one is in its tail (tail.h), and unloads the module under it. */
+static void tail_race(struct __test_metadata *_metadata, unsigned long command)
+{
+	int preempts = tail_kernel_preempts(), status;
+	unsigned int count = preempts ? scaled(5000, 100, "callers interrupted") : 20;
+	unsigned int i, moments[3] = { 0 };
+	enum tail_moment last = TAIL_LATE;
+	struct tail *tail = shared_alloc(sizeof(*tail));
+	__u64 delay = 300000, step = 20000;
+	const char *wrong = NULL;
+	pid_t caller, interrupter;
+	cpu_set_t cpus;
+
+	ASSERT_NE(NULL, tail);
+	ASSERT_EQ(0, sched_getaffinity(0, sizeof(cpus), &cpus));
+	/* Caller and child need a CPU each */
+	ASSERT_LE(2, CPU_COUNT(&cpus));
+	ASSERT_EQ(0, prctl(PR_SET_CHILD_SUBREAPER, 1));
+	ASSERT_EQ(0, tail_pin(0, 1));
+	tail_narrow();
+	/* Useless on other kernels, and 6.1 warns when a stack with a return probe is read */
+	if (preempts)
+		ASSERT_EQ(0, tail_widen(command));
+	tail_throttle(0);
+	interrupter = fork();
+	ASSERT_LE(0, interrupter);
+	if (!interrupter)
+		tail_interrupter(tail);
+	for (i = 0; i < count && !wrong; i++) {
+		enum tail_moment moment;
+
+		*tail = (struct tail){ .command = command };
+		caller = fork();
+		ASSERT_LE(0, caller);
+		if (!caller)
+			tail_caller(tail);
+		while (!READ_ONCE(tail->ready)) {
+			ASSERT_EQ(0, waitpid(caller, &status, WNOHANG));
+			ASSERT_EQ(0, waitpid(interrupter, &status, WNOHANG));
+			raw_sleep_us(100);
+		}
+		if (command == SPAWNCTL_IOC_SPAWN) {
+			WRITE_ONCE(tail->call_at, 1);
+			while (!READ_ONCE(tail->child) || !tail_is_in(caller, "kernel_clone")) {
+				ASSERT_FALSE(READ_ONCE(tail->returned));
+				raw_sleep_us(100);
+			}
+		}
+		tail->call_at = tail_now() + 3000000;
+		WRITE_ONCE(tail->interrupt_at, tail->call_at + delay);
+		if (command == SPAWNCTL_IOC_SPAWN) {
+			while (tail_now() < tail->call_at)
+				;
+			kill(caller, SIGKILL);
+		}
+		while (!READ_ONCE(tail->interrupted))
+			raw_sleep_us(50);
+		moment = tail_look(tail, caller);
+		moments[moment]++;
+		if (moment == TAIL_CAUGHT)
+			wrong = tail_unload(tail);
+		WRITE_ONCE(tail->let_go, 1);
+		WRITE_ONCE(tail->go, 1);
+		while (READ_ONCE(tail->interrupted))
+			raw_sleep_us(50);
+		/* Wider steps while the direction stays, smaller ones when it changes */
+		if (moment == last)
+			step += step / 4;
+		else if (step > 20000)
+			step /= 2;
+		last = moment;
+		if (moment == TAIL_EARLY)
+			delay += random() % step;
+		else if (moment == TAIL_LATE)
+			delay -= delay > step ? random() % step : 0;
+		while (!READ_ONCE(tail->returned) && command == SPAWNCTL_IOC_FORK)
+			raw_sleep_us(100);
+		kill(caller, SIGKILL);
+		wait_status(caller);
+		/* The caller's child has this process (a subreaper) as its parent now */
+		ASSERT_LT(0, tail->child);
+		wait_status(tail->child);
+	}
+	WRITE_ONCE(tail->stop, 1);
+	EXPECT_TRUE(exited_with(interrupter, 0));
+	tail_throttle(1);
+	tail_narrow();
+	TH_LOG("of %u callers %u were caught on their way out, %u before, %u after; kernel %s",
+	       i, moments[TAIL_CAUGHT], moments[TAIL_EARLY], moments[TAIL_LATE],
+	       preempts ? "preempts" : "does not preempt");
+	EXPECT_EQ(NULL, wrong)
+		TH_LOG("%s", wrong);
+	/* Otherwise the test has shown nothing */
+	EXPECT_EQ(preempts, moments[TAIL_CAUGHT] > 0);
 }
 
 /*

@@ -8,7 +8,7 @@
 
 #include <sched.h>
 #include <stddef.h>
-#include "spawnctl_test.h"
+#include "test_util.h"
 
 #define FUZZ_PAGE	4096U
 #define STEPS		8
@@ -34,34 +34,6 @@
 struct rng {
 	__u64 state;
 };
-
-static inline __u64 mix(__u64 z)
-{
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-	return z ^ (z >> 31);
-}
-
-static inline __u64 rnd(struct rng *rng)
-{
-	rng->state += 0x9e3779b97f4a7c15ULL;
-	return mix(rng->state);
-}
-
-static inline unsigned int below(struct rng *rng, unsigned int n)
-{
-	return (rnd(rng) >> 32) * n >> 32;
-}
-
-static inline int one_in(struct rng *rng, unsigned int n)
-{
-	return below(rng, n) == 0;
-}
-
-static inline struct rng seeded(__u64 seed, __u64 batch, __u64 stream)
-{
-	return (struct rng){ mix(seed ^ mix(batch * 64 + stream + 1)) };
-}
 
 /* The pages of a thread's arena; those between them are inaccessible. */
 enum {
@@ -150,100 +122,54 @@ struct maker {
 
 #define NSLOTS	16
 
-static inline __u64 at_page(const struct maker *maker, unsigned int page)
-{
-	return (uintptr_t)maker->arena + page * FUZZ_PAGE;
-}
+#define ERRNOS	192
 
-static inline unsigned int struct_size(unsigned int command)
-{
-	switch (command) {
-	case SPAWNCTL_IOC_INFO:
-		return sizeof(struct spawnctl_info);
-	case SPAWNCTL_IOC_LIMIT:
-		return sizeof(struct spawnctl_limit);
-	default:
-		return sizeof(struct spawnctl_clone);
-	}
-}
+struct outcome {
+	__u64 errors[ERRNOS / 64];
+	int success;
+};
 
-static inline int is_birth(unsigned int command)
-{
-	return command == SPAWNCTL_IOC_SPAWN || command == SPAWNCTL_IOC_FORK;
-}
+/* An open file that only one thread uses, and what is known of that thread. */
+struct model {
+	__u32 commands;
+	__u32 flags;
+	__u32 in_force;
+	__u64 children;
+	int autoreap;		/* the kernel has it */
+	int filtered;		/* the caller is under a filter */
+	int no_tasks;		/* RLIMIT_NPROC or the like may be reached */
+	int no_init;		/* the pid namespace's init may be gone */
+	int no_files;		/* no descriptor may be left */
+	int time_namespace;
+	int no_spawn;		/* SPAWN is EINVAL in a time namespace */
+	int cgroup;
+};
 
-/*
- * Returns @address if a write there, by the kernel or by a child on its stack, is harmless or
- * faults. Otherwise returns an address at which nothing is mapped.
- */
-static inline __u64 harmless(const struct maker *maker, __u64 address)
-{
-	__u64 base = (uintptr_t)maker->arena;
+/* fuzz_make.c */
+__u64 mix(__u64 z);
+__u64 rnd(struct rng *rng);
+unsigned int below(struct rng *rng, unsigned int n);
+int one_in(struct rng *rng, unsigned int n);
+struct rng seeded(__u64 seed, __u64 batch, __u64 stream);
+__u64 at_page(const struct maker *maker, unsigned int page);
+unsigned int struct_size(unsigned int command);
+int is_birth(unsigned int command);
+__u64 make_mask(struct rng *rng);
+void spoil_clone(struct maker *maker, struct spawnctl_clone *clone);
+void tame_clone(const struct maker *maker, struct spawnctl_clone *clone);
+void make_limit(struct rng *rng, struct spawnctl_limit *limit);
+void make_script(struct maker *maker, struct call *call);
+void make_call(struct maker *maker, struct call *call);
+void scribble(struct maker *maker, union image *image);
 
-	/* Not in the struct itself: a call that is restarted reads it again. */
-	if (address >= base + (PAGE_STRUCT + 3) * FUZZ_PAGE &&
-	    address < base + ARENA_PAGES * FUZZ_PAGE - 64)
-		return address;
-	if (address < 0x8000 || address >= 1ULL << 47)
-		return address;
-	return NOWHERE | (address & 0xfff);
-}
-
-/*
- * Makes the call. Its child runs @script and does not return. The stack pointer is lowered before
- * the call, as a child without a stack of its own pushes onto its parent's.
- */
-static inline long fuzz_ioctl(int fd, unsigned int command, void *arg, const struct step *script)
-{
-	long ret;
-
-	__asm__ volatile("leaq -512(%%rsp), %%rsp\n\t"
-			 "syscall\n\t"
-			 "leaq 512(%%rsp), %%rsp\n\t"
-			 "testq %%rax, %%rax\n\t"
-			 "jnz 9f\n\t"
-			 "testq %%rbx, %%rbx\n\t"
-			 "jz 9f\n\t"
-			 "leaq -512(%%rsp), %%rsp\n"
-			 "1:\n\t"
-			 "movq (%%rbx), %%rax\n\t"
-			 "cmpq $-1, %%rax\n\t"
-			 "je 2f\n\t"
-			 "jl 3f\n\t"
-			 "movq 8(%%rbx), %%rdi\n\t"
-			 "movq 16(%%rbx), %%rsi\n\t"
-			 "movq 24(%%rbx), %%rdx\n\t"
-			 "movq 32(%%rbx), %%r10\n\t"
-			 "movq 40(%%rbx), %%r8\n\t"
-			 "movq 48(%%rbx), %%r9\n\t"
-			 "syscall\n\t"
-			 "movq 56(%%rbx), %%rdi\n\t"
-			 "testq %%rdi, %%rdi\n\t"
-			 "jz 4f\n\t"
-			 "movq %%rax, (%%rdi)\n"
-			 "4:\n\t"
-			 "movq 64(%%rbx), %%rsi\n\t"
-			 "addq $72, %%rbx\n\t"
-			 "testq %%rsi, %%rsi\n\t"
-			 "jz 1b\n\t"
-			 "testq %%rax, %%rax\n\t"
-			 "jnz 1b\n\t"
-			 "movq %%rsi, %%rbx\n\t"
-			 "jmp 1b\n"
-			 "2:\n\t"
-			 "pushq %%rax\n\t"
-			 "popq %%rax\n\t"
-			 "addq $72, %%rbx\n\t"
-			 "jmp 1b\n"
-			 "3:\n\t"
-			 "ud2\n"
-			 "9:"
-			 : "=a" (ret), "+b" (script)
-			 : "a" ((long)SYS_ioctl), "D" ((long)fd), "S" ((long)command), "d" (arg)
-			 : "rcx", "r8", "r9", "r10", "r11", "memory", "cc");
-	return ret;
-}
-
-_Static_assert(sizeof(struct step) == 72, "as fuzz_ioctl() goes through them");
+/* fuzz_oracle.c */
+struct model fresh_model(void);
+int allows(const struct outcome *outcome, long ret);
+struct outcome anything(unsigned int command);
+int writable(const struct maker *maker, __u64 address, unsigned int size);
+struct outcome foretell(const struct call *call, const struct model *model,
+			const struct maker *maker);
+void learn(struct model *model, const struct call *call);
+int info_is_true(const struct spawnctl_info *info, const struct model *model);
 
 #endif /* SPAWNCTL_FUZZ_H */

@@ -9,11 +9,19 @@
  * instead, unless SPAWNCTL_FUZZ_UNGUIDED is set.
  */
 #include <dirent.h>
+#include "spawnctl_test.h"
 #include "fuzz_worker.h"
 
 #define JOBS	2	/* workers at once */
 #define HANGS	120	/* seconds */
 #define AGE	4	/* batches that share an open file */
+
+static const char * const temper_names[] = {
+	"undisturbed", "one thread filtered", "all threads filtered", "RLIMIT_NPROC",
+	"RLIMIT_NOFILE", "user namespace", "pid namespace", "time namespace", "lethal signals",
+};
+
+static const char * const row_names[] = { "INFO", "SPAWN", "FORK", "LIMIT", "unknown" };
 
 FIXTURE(fuzz)
 {

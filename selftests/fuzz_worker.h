@@ -5,129 +5,121 @@
 #ifndef SPAWNCTL_FUZZ_WORKER_H
 #define SPAWNCTL_FUZZ_WORKER_H
 
-#include "fuzz_trouble.h"
+#include "fuzz.h"
 
-/* Checks that each id that a call returned was reaped as a child of this worker. */
-static void compare_children(struct job *job)
-{
-	unsigned int i, k, n;
+#define CALLERS		2	/* calling threads of each worker */
+#define BATCH		1000	/* calls of each thread */
+#define ROAMING		900	/* above the numbers that the kernel allocates here */
+#define KCOV_PCS	8192	/* the module has some hundreds */
+#define KCOV_KEPT	512
 
-	for (i = 0; i < CALLERS; i++) {
-		for (k = 0; k < callers[i].births; k++) {
-			for (n = 0; n < reaped_count; n++)
-				if (reaped[n] == callers[i].born[k])
-					break;
-			if (n < reaped_count)
-				reaped[n] = -1;
-			else if (!*job->complaint)
-				snprintf(job->complaint, sizeof(job->complaint),
-					 "thread %u, child %u, %d: not reaped by this worker", i, k,
-					 callers[i].born[k]);
-		}
-	}
-}
+/* What is special about a batch. */
+enum temper {
+	CALM,
+	FILTER_ONE,	/* each caller installs a seccomp filter on itself */
+	FILTER_ALL,	/* another thread installs one on all (TSYNC) */
+	NO_TASKS,
+	NO_FILES,
+	USER_NAMESPACE,
+	PID_NAMESPACE,
+	TIME_NAMESPACE,
+	DEADLY,		/* the worker dies sooner or later */
+	TEMPERS,
+};
 
-/* Sets up what is special about this batch. Returns 0, or the line that failed. */
-static int set_up(struct job *job, char *cgroup, size_t size, int *cgroup_fd)
-{
-	struct rlimit no_core = { 0, 0 };
+enum { ROW_INFO, ROW_SPAWN, ROW_FORK, ROW_LIMIT, ROW_UNKNOWN, ROWS };
 
-	worker_pid = raw_syscall(SYS_getpid);
-	this_job = job;
-	if (setpgid(0, 0) || setrlimit(RLIMIT_CORE, &no_core) ||
-	    set_handlers(~LETHAL, handler, SA_RESTART))
-		return __LINE__;
-	snprintf(cgroup, size, "/sys/fs/cgroup/fuzz.%d", worker_pid);
-	mkdir(cgroup, 0755);
-	*cgroup_fd = open(cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (job->temper == USER_NAMESPACE && unshare(CLONE_NEWUSER))
-		return __LINE__;
-	if (job->temper == NO_TASKS &&
-	    setresuid(UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED))
-		return __LINE__;
-	/* The change of credentials may have reset both. Only a deadly worker may dump core. */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) ||
-	    prctl(PR_SET_DUMPABLE, job->temper == DEADLY))
-		return __LINE__;
-	return 0;
-}
+/* An open file that several workers share. */
+struct common {
+	int fd;
+	__u64 budget;
+	__u64 born;
+};
 
-static int set_up_caller(struct caller *caller, struct job *job, long *slots, int cgroup_fd)
-{
-	*caller = (struct caller){
-		.job = job,
-		.number = caller - callers,
-		.model = first_model,
-		.maker = {
-			.rng = seeded(seed, job->batch, caller - callers),
-			.arena = make_arena(),
-			.lethal = job->temper == DEADLY,
-			.post = job->temper != PID_NAMESPACE,
-			.cgroup = cgroup_fd,
-			.roaming = ROAMING,
-			.slots = slots,
-			.argv = program_argv,
-		},
-		.fd = open("/dev/spawnctl", O_RDWR | O_CLOEXEC),
-	};
-	caller->model.cgroup = cgroup_fd;
-	caller->model.no_tasks = job->temper == NO_TASKS;
-	caller->model.no_files = job->temper == NO_FILES;
-	caller->trouble = caller->maker;
-	caller->trouble.rng = seeded(seed, job->batch, CALLERS + (caller - callers));
-	caller->mask = current_mask();
-	kcov_open(&caller->kcov, found, seeded(seed, job->batch, 16 + caller->number));
-	if (!caller->maker.arena)
-		return __LINE__;
-	caller->raced = (void *)at_page(&caller->maker, PAGE_RACED);
-	return caller->fd < 0 ? __LINE__ : 0;
-}
+/* The state of a worker that the supervisor sees. */
+struct job {
+	pid_t pid;
+	unsigned int batch;
+	enum temper temper;
+	struct common *common;
+	__u64 calls;
+	__u64 filtered;
+	__u64 tally[ROWS][ERRNOS];
+	int handler_in_child;
+	int done;
+	char complaint[512];
+	/* Used by the supervisor only. */
+	pid_t group;
+	__u64 last_calls;
+	__u64 last_us;
+};
 
-/* Runs a worker. Returns its exit status, 0 if it came to its end. */
-static int work(struct job *job)
-{
-	struct rlimit few_tasks = { 8, 8 }, few_files = { 16, 16 }, files = { 1024, 4096 };
-	struct maker maker = { .rng = seeded(seed, job->batch, 2 * CALLERS) };
-	long *slots = shared_alloc(FUZZ_PAGE);
-	pthread_t threads[CALLERS];
-	int cgroup_fd, error, i;
-	siginfo_t info;
-	char cgroup[64];
+/* Shared by all workers. */
+struct kcov_found {
+	unsigned long pcs[KCOV_PCS];
+	unsigned int distinct;
+	unsigned int kept;
+	struct {
+		unsigned int command;
+		union image image;
+	} calls[KCOV_KEPT];
+};
 
-	maker.slots = slots;
-	setrlimit(RLIMIT_NOFILE, &files);
-	for (i = 0, error = 0; i < CALLERS && !error; i++)
-		error = set_up_caller(&callers[i], job, slots, -1);
-	if (!error)
-		error = set_up(job, cgroup, sizeof(cgroup), &cgroup_fd);
-	for (i = 0; i < CALLERS; i++) {
-		callers[i].maker.cgroup = cgroup_fd;
-		callers[i].trouble.cgroup = cgroup_fd;
-		callers[i].model.cgroup = cgroup_fd;
-	}
-	for (i = 0; i < CALLERS && !error; i++)
-		error = pthread_create(&threads[i], NULL, call_on, &callers[i]) ? __LINE__ : 0;
-	if (error) {
-		snprintf(job->complaint, sizeof(job->complaint), "line %d: %s", error,
-			 strerror(errno));
-		return 1;
-	}
-	if (job->temper == NO_TASKS)
-		setrlimit(RLIMIT_NPROC, &few_tasks);
-	if (job->temper == NO_FILES)
-		setrlimit(RLIMIT_NOFILE, &few_files);
-	make_trouble(job, &maker, cgroup);
-	for (i = 0; i < CALLERS; i++)
-		pthread_join(threads[i], NULL);
-	do {
-		kill(0, SIGCONT);
-		reap(slots);
-		raw_sleep_us(500);
-	} while (!waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL));
-	compare_children(job);
-	rmdir(cgroup);
-	job->done = 1;
-	return 0;
-}
+struct kcov {
+	struct kcov_found *found;	/* NULL: there is no kcov */
+	unsigned long *area;
+	int fd;
+	struct rng rng;
+};
+
+struct caller {
+	struct job *job;
+	unsigned int number;
+	struct maker maker;
+	struct model model;
+	struct call call;
+	struct kcov kcov;
+	struct maker trouble;	/* generates the changes of @raced */
+	union image *raced;
+	__u64 mask;
+	int fd;
+	int filtered;
+	int done;
+	pid_t tid;
+	pid_t born[BATCH];
+	unsigned int births;
+	unsigned int index;
+};
+
+/* fuzz_worker.c: set by the supervisor */
+extern __u64 seed;
+extern struct model first_model;
+extern struct kcov_found *found;
+
+/* fuzz_worker.c: the state of this worker */
+extern pid_t worker_pid;
+extern int all_filtered;	/* 0: no, 1: not known, 2: yes */
+extern struct caller callers[CALLERS];
+extern pid_t reaped[CALLERS * BATCH];
+extern unsigned int reaped_count;
+extern char *program_argv[];
+
+int work(struct job *job);
+
+/* fuzz_kcov.c */
+void kcov_open(struct kcov *kcov, struct kcov_found *found, struct rng rng);
+void kcov_start(struct kcov *kcov);
+void kcov_before(struct kcov *kcov, struct maker *maker, struct call *call);
+void kcov_after(struct kcov *kcov, const struct call *call);
+
+/* fuzz_caller.c */
+int put_filter(unsigned int flags);
+int open_device(void);
+char *make_arena(void);
+void *call_on(void *arg);
+
+/* fuzz_trouble.c */
+void reap(long *slots);
+void make_trouble(struct job *job, struct maker *maker, const char *cgroup);
 
 #endif /* SPAWNCTL_FUZZ_WORKER_H */

@@ -8,6 +8,7 @@
 #include <sys/time.h>
 
 #include "parked.h"
+#include "spawnctl_test.h"
 #include "storm.h"
 
 static unsigned long handled;

@@ -6,7 +6,7 @@
 #ifndef SPAWNCTL_STORM_H
 #define SPAWNCTL_STORM_H
 
-#include "spawnctl_test.h"
+#include "test_util.h"
 
 struct storm {
 	pid_t sender;

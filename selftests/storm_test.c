@@ -3,6 +3,7 @@
  * A storm of every catchable signal on the process group: no handler of the parent ever
  * runs in a child. In children of vfork() and fork(), the controls, handlers do run.
  */
+#include "spawnctl_test.h"
 #include "storm.h"
 
 #define CATCHABLE	(~UNBLOCKABLE)

@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
+#include "spawnctl_test.h"
 #include "storm.h"
 
 #define EXEC_SET	(SIGBIT(SIGHUP) | SIGBIT(60))

@@ -1,11 +1,13 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+// SPDX-License-Identifier: GPL-2.0
 /*
  * Disturbs a worker's calls, from another of its threads. That thread also reaps the children.
  */
-#ifndef SPAWNCTL_FUZZ_TROUBLE_H
-#define SPAWNCTL_FUZZ_TROUBLE_H
+#include <linux/seccomp.h>
+#include "fuzz_worker.h"
 
-#include "fuzz_caller.h"
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
 
 /* Sends a signal to @pid if it is a child of this worker: the id may have been reused. */
 static void signal_child(struct rng *rng, pid_t pid)
@@ -24,7 +26,7 @@ static void signal_child(struct rng *rng, pid_t pid)
 	close(pidfd);
 }
 
-static void reap(long *slots)
+void reap(long *slots)
 {
 	unsigned int i;
 	pid_t pid;
@@ -131,7 +133,7 @@ static unsigned int callers_done(void)
 	return n;
 }
 
-static void make_trouble(struct job *job, struct maker *maker, const char *cgroup)
+void make_trouble(struct job *job, struct maker *maker, const char *cgroup)
 {
 	__u64 half = BATCH * CALLERS / 4 + below(&maker->rng, BATCH);
 	int late = 0;
@@ -156,5 +158,3 @@ static void make_trouble(struct job *job, struct maker *maker, const char *cgrou
 			kill(worker_pid, SIGKILL);
 	}
 }
-
-#endif /* SPAWNCTL_FUZZ_TROUBLE_H */

@@ -1,37 +1,11 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+// SPDX-License-Identifier: GPL-2.0
 /*
  * Predicts a call's outcome from <linux/spawnctl.h> alone: the errors that it may return, and
  * whether it may succeed.
  */
-#ifndef SPAWNCTL_FUZZ_ORACLE_H
-#define SPAWNCTL_FUZZ_ORACLE_H
-
 #include "fuzz.h"
 
-#define ERRNOS	192
-
-struct outcome {
-	__u64 errors[ERRNOS / 64];
-	int success;
-};
-
-/* An open file that only one thread uses, and what is known of that thread. */
-struct model {
-	__u32 commands;
-	__u32 flags;
-	__u32 in_force;
-	__u64 children;
-	int autoreap;		/* the kernel has it */
-	int filtered;		/* the caller is under a filter */
-	int no_tasks;		/* RLIMIT_NPROC or the like may be reached */
-	int no_init;		/* the pid namespace's init may be gone */
-	int no_files;		/* no descriptor may be left */
-	int time_namespace;
-	int no_spawn;		/* SPAWN is EINVAL in a time namespace */
-	int cgroup;
-};
-
-static inline struct model fresh_model(void)
+struct model fresh_model(void)
 {
 	return (struct model){
 		.commands = FUZZ_COMMANDS, .flags = FUZZ_ALL_FLAGS,
@@ -39,19 +13,19 @@ static inline struct model fresh_model(void)
 	};
 }
 
-static inline void may(struct outcome *outcome, int error)
+static void may(struct outcome *outcome, int error)
 {
 	outcome->errors[error / 64] |= 1ULL << error % 64;
 }
 
-static inline int allows(const struct outcome *outcome, long ret)
+int allows(const struct outcome *outcome, long ret)
 {
 	if (ret >= 0)
 		return outcome->success;
 	return -ret < ERRNOS && (outcome->errors[-ret / 64] >> -ret % 64 & 1);
 }
 
-static inline struct outcome must(int error)
+static struct outcome must(int error)
 {
 	struct outcome outcome = { .success = !error };
 
@@ -61,7 +35,7 @@ static inline struct outcome must(int error)
 }
 
 /* The widest outcome: any request, while other tasks change the file and the struct. */
-static inline struct outcome anything(unsigned int command)
+struct outcome anything(unsigned int command)
 {
 	static const int common[] = { EFAULT, EINVAL, E2BIG, EBADF, ENOTTY };
 	static const int births[] = {
@@ -87,7 +61,7 @@ static inline struct outcome anything(unsigned int command)
 }
 
 /* Whether @size bytes at @address can be written. 0: no, 1: yes, 2: at times. */
-static inline int writable(const struct maker *maker, __u64 address, unsigned int size)
+int writable(const struct maker *maker, __u64 address, unsigned int size)
 {
 	__u64 base = (uintptr_t)maker->arena;
 	unsigned int i;
@@ -111,7 +85,7 @@ static inline int writable(const struct maker *maker, __u64 address, unsigned in
 	return result;
 }
 
-static inline int bad_stack(const struct spawnctl_clone *clone)
+static int bad_stack(const struct spawnctl_clone *clone)
 {
 	__u64 top = (clone->stack + clone->stack_size) & ~15ULL;
 
@@ -127,7 +101,7 @@ static inline int bad_stack(const struct spawnctl_clone *clone)
 	return top <= clone->stack;
 }
 
-static inline int bad_clone(const struct call *call, const struct model *model)
+static int bad_clone(const struct call *call, const struct model *model)
 {
 	const struct spawnctl_clone *clone = &call->image.clone;
 	__u32 known = FUZZ_ALL_FLAGS & ~(call->command == SPAWNCTL_IOC_FORK ?
@@ -166,8 +140,8 @@ static inline int bad_clone(const struct call *call, const struct model *model)
 }
 
 /* The outcome of a request that bad_clone() has found valid. */
-static inline struct outcome birth_outcome(const struct call *call, const struct model *model,
-					   const struct maker *maker)
+static struct outcome birth_outcome(const struct call *call, const struct model *model,
+				    const struct maker *maker)
 {
 	const struct spawnctl_clone *clone = &call->image.clone;
 	const __u32 two = SPAWNCTL_PIDFD | SPAWNCTL_PARENT_SETTID;
@@ -219,7 +193,7 @@ static inline struct outcome birth_outcome(const struct call *call, const struct
 	return outcome;
 }
 
-static inline int bad_limit(const struct spawnctl_limit *limit, const struct model *model)
+static int bad_limit(const struct spawnctl_limit *limit, const struct model *model)
 {
 	if ((limit->flags & ~FUZZ_LIMITS) || (limit->commands & ~FUZZ_COMMANDS) ||
 	    (limit->clone_flags & ~FUZZ_ALL_FLAGS))
@@ -234,8 +208,8 @@ static inline int bad_limit(const struct spawnctl_limit *limit, const struct mod
 }
 
 /* The outcome of a call on the caller's own file, whose struct no other thread writes. */
-static inline struct outcome foretell(const struct call *call, const struct model *model,
-				      const struct maker *maker)
+struct outcome foretell(const struct call *call, const struct model *model,
+			const struct maker *maker)
 {
 	unsigned int known = struct_size(call->command);
 	__u32 size = call->image.size;
@@ -270,7 +244,7 @@ static inline struct outcome foretell(const struct call *call, const struct mode
 }
 
 /* Notes what a successful call has changed. */
-static inline void learn(struct model *model, const struct call *call)
+void learn(struct model *model, const struct call *call)
 {
 	const struct spawnctl_limit *limit = &call->image.limit;
 
@@ -292,7 +266,7 @@ static inline void learn(struct model *model, const struct call *call)
 }
 
 /* Whether INFO agrees with the model. */
-static inline int info_is_true(const struct spawnctl_info *info, const struct model *model)
+int info_is_true(const struct spawnctl_info *info, const struct model *model)
 {
 	__u32 births = 1U << SPAWNCTL_CMD_SPAWN | 1U << SPAWNCTL_CMD_FORK;
 	__u32 served = FUZZ_ALL_FLAGS & ~(model->autoreap ? 0 : SPAWNCTL_AUTOREAP);
@@ -311,5 +285,3 @@ static inline int info_is_true(const struct spawnctl_info *info, const struct mo
 	       info->spawn_flags == (served & model->flags & ~FUZZ_FORK_ONLY) &&
 	       info->fork_flags == (served & model->flags & ~FUZZ_SPAWN_ONLY);
 }
-
-#endif /* SPAWNCTL_FUZZ_ORACLE_H */

@@ -1,13 +1,60 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+// SPDX-License-Identifier: GPL-2.0
 /*
  * Generates calls: valid ones, some members of which are then spoiled.
  */
-#ifndef SPAWNCTL_FUZZ_MAKE_H
-#define SPAWNCTL_FUZZ_MAKE_H
-
 #include "fuzz.h"
 
-static inline __u64 make_pointer(struct maker *maker)
+__u64 mix(__u64 z)
+{
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+	return z ^ (z >> 31);
+}
+
+__u64 rnd(struct rng *rng)
+{
+	rng->state += 0x9e3779b97f4a7c15ULL;
+	return mix(rng->state);
+}
+
+unsigned int below(struct rng *rng, unsigned int n)
+{
+	return (rnd(rng) >> 32) * n >> 32;
+}
+
+int one_in(struct rng *rng, unsigned int n)
+{
+	return below(rng, n) == 0;
+}
+
+struct rng seeded(__u64 seed, __u64 batch, __u64 stream)
+{
+	return (struct rng){ mix(seed ^ mix(batch * 64 + stream + 1)) };
+}
+
+__u64 at_page(const struct maker *maker, unsigned int page)
+{
+	return (uintptr_t)maker->arena + page * FUZZ_PAGE;
+}
+
+unsigned int struct_size(unsigned int command)
+{
+	switch (command) {
+	case SPAWNCTL_IOC_INFO:
+		return sizeof(struct spawnctl_info);
+	case SPAWNCTL_IOC_LIMIT:
+		return sizeof(struct spawnctl_limit);
+	default:
+		return sizeof(struct spawnctl_clone);
+	}
+}
+
+int is_birth(unsigned int command)
+{
+	return command == SPAWNCTL_IOC_SPAWN || command == SPAWNCTL_IOC_FORK;
+}
+
+static __u64 make_pointer(struct maker *maker)
 {
 	struct rng *rng = &maker->rng;
 
@@ -33,7 +80,7 @@ static inline __u64 make_pointer(struct maker *maker)
 	}
 }
 
-static inline __u64 make_mask(struct rng *rng)
+__u64 make_mask(struct rng *rng)
 {
 	switch (below(rng, 6)) {
 	case 0:
@@ -49,7 +96,7 @@ static inline __u64 make_mask(struct rng *rng)
 	}
 }
 
-static inline __u32 make_size(struct rng *rng, __u32 known)
+static __u32 make_size(struct rng *rng, __u32 known)
 {
 	switch (below(rng, 12)) {
 	case 0:
@@ -79,7 +126,7 @@ static inline __u32 make_size(struct rng *rng, __u32 known)
 	}
 }
 
-static inline __u32 make_flags(struct rng *rng, __u32 known)
+static __u32 make_flags(struct rng *rng, __u32 known)
 {
 	switch (below(rng, 6)) {
 	case 0:
@@ -97,7 +144,7 @@ static inline __u32 make_flags(struct rng *rng, __u32 known)
 	}
 }
 
-static inline void make_stack(struct maker *maker, struct spawnctl_clone *clone)
+static void make_stack(struct maker *maker, struct spawnctl_clone *clone)
 {
 	struct rng *rng = &maker->rng;
 
@@ -139,8 +186,8 @@ static inline void make_stack(struct maker *maker, struct spawnctl_clone *clone)
 }
 
 /* Makes a valid request for a child. */
-static inline void make_clone(struct maker *maker, unsigned int command,
-			      struct spawnctl_clone *clone)
+static void make_clone(struct maker *maker, unsigned int command,
+		       struct spawnctl_clone *clone)
 {
 	struct rng *rng = &maker->rng;
 	struct scratch *scratch = (void *)at_page(maker, PAGE_SCRATCH);
@@ -179,7 +226,7 @@ static inline void make_clone(struct maker *maker, unsigned int command,
 }
 
 /* Makes one member invalid, or gives it a valid but rare value. */
-static inline void spoil_clone(struct maker *maker, struct spawnctl_clone *clone)
+void spoil_clone(struct maker *maker, struct spawnctl_clone *clone)
 {
 	struct rng *rng = &maker->rng;
 	unsigned int n;
@@ -226,8 +273,25 @@ static inline void spoil_clone(struct maker *maker, struct spawnctl_clone *clone
 	}
 }
 
+/*
+ * Returns @address if a write there, by the kernel or by a child on its stack, is harmless or
+ * faults. Otherwise returns an address at which nothing is mapped.
+ */
+static __u64 harmless(const struct maker *maker, __u64 address)
+{
+	__u64 base = (uintptr_t)maker->arena;
+
+	/* Not in the struct itself: a call that is restarted reads it again. */
+	if (address >= base + (PAGE_STRUCT + 3) * FUZZ_PAGE &&
+	    address < base + ARENA_PAGES * FUZZ_PAGE - 64)
+		return address;
+	if (address < 0x8000 || address >= 1ULL << 47)
+		return address;
+	return NOWHERE | (address & 0xfff);
+}
+
 /* Changes a request, which may be invalid, so that it can harm nothing but the child. */
-static inline void tame_clone(const struct maker *maker, struct spawnctl_clone *clone)
+void tame_clone(const struct maker *maker, struct spawnctl_clone *clone)
 {
 	__u64 top = clone->stack + clone->stack_size;
 
@@ -244,7 +308,7 @@ static inline void tame_clone(const struct maker *maker, struct spawnctl_clone *
 		clone->exit_signal = SIGCHLD;
 }
 
-static inline void make_limit(struct rng *rng, struct spawnctl_limit *limit)
+void make_limit(struct rng *rng, struct spawnctl_limit *limit)
 {
 	*limit = (struct spawnctl_limit){ .size = sizeof(*limit) };
 	limit->flags = 1U << below(rng, 6);
@@ -273,7 +337,7 @@ static inline void make_limit(struct rng *rng, struct spawnctl_limit *limit)
 	}
 }
 
-static inline unsigned int make_command(struct rng *rng)
+static unsigned int make_command(struct rng *rng)
 {
 	/* Without the types of ioctls that the kernel serves on every file. */
 	static const unsigned char letters[] = {
@@ -297,7 +361,7 @@ static inline unsigned int make_command(struct rng *rng)
 	}
 }
 
-static inline void step(struct step **at, long nr, long a, long b, long c, long d)
+static void step(struct step **at, long nr, long a, long b, long c, long d)
 {
 	*(*at)++ = (struct step){ .nr = nr, .a = { a, b, c, d } };
 }
@@ -306,7 +370,7 @@ static inline void step(struct step **at, long nr, long a, long b, long c, long 
  * Makes the script of a child. Before 5.16, a child that dumps core ends its parent as well. Here
  * it dumps none, as the parent is not dumpable, except in a deadly batch.
  */
-static inline void make_script(struct maker *maker, struct call *call)
+void make_script(struct maker *maker, struct call *call)
 {
 	static const struct timespec naps[] = { { 0, 1 }, { 0, 200000 }, { 0, 2000000 } };
 	static const struct step end[] = { { .nr = SYS_exit_group } };
@@ -370,7 +434,7 @@ static inline void make_script(struct maker *maker, struct call *call)
 }
 
 /* Chooses the size and place of the struct, and a nonzero byte behind it. */
-static inline void make_place(struct maker *maker, struct call *call)
+static void make_place(struct maker *maker, struct call *call)
 {
 	struct rng *rng = &maker->rng;
 	unsigned int known = struct_size(call->command);
@@ -392,7 +456,7 @@ static inline void make_place(struct maker *maker, struct call *call)
 }
 
 /* Makes the next call. */
-static inline void make_call(struct maker *maker, struct call *call)
+void make_call(struct maker *maker, struct call *call)
 {
 	struct rng *rng = &maker->rng;
 	unsigned int n;
@@ -417,7 +481,7 @@ static inline void make_call(struct maker *maker, struct call *call)
 }
 
 /* Changes a struct that a call may be reading. */
-static inline void scribble(struct maker *maker, union image *image)
+void scribble(struct maker *maker, union image *image)
 {
 	struct rng *rng = &maker->rng;
 	union image next;
@@ -432,5 +496,3 @@ static inline void scribble(struct maker *maker, union image *image)
 	tame_clone(maker, &next.clone);
 	memcpy(image, &next, sizeof(next));
 }
-
-#endif /* SPAWNCTL_FUZZ_MAKE_H */

@@ -1,39 +1,16 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+// SPDX-License-Identifier: GPL-2.0
 /*
  * Guidance by kcov, where the kernel has it and the module is built for it: calls that reached new
  * places of the module are made again, with changes. Such calls depend on the results of earlier
  * ones, so a seed does not reproduce them.
  */
-#ifndef SPAWNCTL_FUZZ_KCOV_H
-#define SPAWNCTL_FUZZ_KCOV_H
-
-#include "fuzz_make.h"
+#include "fuzz_worker.h"
 
 #define KCOV_INIT	_IOR('c', 1, unsigned long)
 #define KCOV_ON		_IO('c', 100)
 #define KCOV_LONGS	4096
-#define KCOV_PCS	8192	/* the module has some hundreds */
-#define KCOV_KEPT	512
 
-/* Shared by all workers. */
-struct kcov_found {
-	unsigned long pcs[KCOV_PCS];
-	unsigned int distinct;
-	unsigned int kept;
-	struct {
-		unsigned int command;
-		union image image;
-	} calls[KCOV_KEPT];
-};
-
-struct kcov {
-	struct kcov_found *found;	/* NULL: there is no kcov */
-	unsigned long *area;
-	int fd;
-	struct rng rng;
-};
-
-static inline void kcov_open(struct kcov *kcov, struct kcov_found *found, struct rng rng)
+void kcov_open(struct kcov *kcov, struct kcov_found *found, struct rng rng)
 {
 	kcov->rng = rng;
 	kcov->found = NULL;
@@ -47,14 +24,14 @@ static inline void kcov_open(struct kcov *kcov, struct kcov_found *found, struct
 }
 
 /* Called by the thread whose calls are to be traced. */
-static inline void kcov_start(struct kcov *kcov)
+void kcov_start(struct kcov *kcov)
 {
 	if (kcov->found && ioctl(kcov->fd, KCOV_ON, 0))
 		kcov->found = NULL;
 }
 
 /* Replaces half of the calls by kept ones, with changes. */
-static inline void kcov_before(struct kcov *kcov, struct maker *maker, struct call *call)
+void kcov_before(struct kcov *kcov, struct maker *maker, struct call *call)
 {
 	unsigned int kept, n;
 	struct rng own;
@@ -90,7 +67,7 @@ static inline void kcov_before(struct kcov *kcov, struct maker *maker, struct ca
 	maker->rng = own;
 }
 
-static inline void kcov_after(struct kcov *kcov, const struct call *call)
+void kcov_after(struct kcov *kcov, const struct call *call)
 {
 	unsigned long n, i, pc, slot, seen;
 	int fresh = 0;
@@ -119,5 +96,3 @@ static inline void kcov_after(struct kcov *kcov, const struct call *call)
 	kcov->found->calls[n].image = call->image;
 	kcov->found->calls[n].command = call->command;
 }
-
-#endif /* SPAWNCTL_FUZZ_KCOV_H */

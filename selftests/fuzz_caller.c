@@ -1,115 +1,72 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+// SPDX-License-Identifier: GPL-2.0
 /*
  * A worker's thread that makes calls and checks the result of each.
  */
-#ifndef SPAWNCTL_FUZZ_CALLER_H
-#define SPAWNCTL_FUZZ_CALLER_H
-
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <pthread.h>
 #include <sched.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-
-#include "fuzz_kcov.h"
-#include "fuzz_make.h"
-#include "fuzz_oracle.h"
-#include "storm.h"
+#include "fuzz_worker.h"
 
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x00000080
 #endif
-#ifndef SYS_pidfd_open
-#define SYS_pidfd_open 434
-#endif
 
-#define CALLERS		2	/* calling threads of each worker */
-#define BATCH		1000	/* calls of each thread */
-#define ROAMING		900	/* above the numbers that the kernel allocates here */
-#define UNPRIVILEGED	65534
+/*
+ * Makes the call. Its child runs @script and does not return. The stack pointer is lowered before
+ * the call, as a child without a stack of its own pushes onto its parent's.
+ */
+static long fuzz_ioctl(int fd, unsigned int command, void *arg, const struct step *script)
+{
+	long ret;
 
-/* What is special about a batch. */
-enum temper {
-	CALM,
-	FILTER_ONE,	/* each caller installs a seccomp filter on itself */
-	FILTER_ALL,	/* another thread installs one on all (TSYNC) */
-	NO_TASKS,
-	NO_FILES,
-	USER_NAMESPACE,
-	PID_NAMESPACE,
-	TIME_NAMESPACE,
-	DEADLY,		/* the worker dies sooner or later */
-	TEMPERS,
-};
+	__asm__ volatile("leaq -512(%%rsp), %%rsp\n\t"
+			 "syscall\n\t"
+			 "leaq 512(%%rsp), %%rsp\n\t"
+			 "testq %%rax, %%rax\n\t"
+			 "jnz 9f\n\t"
+			 "testq %%rbx, %%rbx\n\t"
+			 "jz 9f\n\t"
+			 "leaq -512(%%rsp), %%rsp\n"
+			 "1:\n\t"
+			 "movq (%%rbx), %%rax\n\t"
+			 "cmpq $-1, %%rax\n\t"
+			 "je 2f\n\t"
+			 "jl 3f\n\t"
+			 "movq 8(%%rbx), %%rdi\n\t"
+			 "movq 16(%%rbx), %%rsi\n\t"
+			 "movq 24(%%rbx), %%rdx\n\t"
+			 "movq 32(%%rbx), %%r10\n\t"
+			 "movq 40(%%rbx), %%r8\n\t"
+			 "movq 48(%%rbx), %%r9\n\t"
+			 "syscall\n\t"
+			 "movq 56(%%rbx), %%rdi\n\t"
+			 "testq %%rdi, %%rdi\n\t"
+			 "jz 4f\n\t"
+			 "movq %%rax, (%%rdi)\n"
+			 "4:\n\t"
+			 "movq 64(%%rbx), %%rsi\n\t"
+			 "addq $72, %%rbx\n\t"
+			 "testq %%rsi, %%rsi\n\t"
+			 "jz 1b\n\t"
+			 "testq %%rax, %%rax\n\t"
+			 "jnz 1b\n\t"
+			 "movq %%rsi, %%rbx\n\t"
+			 "jmp 1b\n"
+			 "2:\n\t"
+			 "pushq %%rax\n\t"
+			 "popq %%rax\n\t"
+			 "addq $72, %%rbx\n\t"
+			 "jmp 1b\n"
+			 "3:\n\t"
+			 "ud2\n"
+			 "9:"
+			 : "=a" (ret), "+b" (script)
+			 : "a" ((long)SYS_ioctl), "D" ((long)fd), "S" ((long)command), "d" (arg)
+			 : "rcx", "r8", "r9", "r10", "r11", "memory", "cc");
+	return ret;
+}
 
-static const char * const temper_names[] = {
-	"undisturbed", "one thread filtered", "all threads filtered", "RLIMIT_NPROC",
-	"RLIMIT_NOFILE", "user namespace", "pid namespace", "time namespace", "lethal signals",
-};
-
-enum { ROW_INFO, ROW_SPAWN, ROW_FORK, ROW_LIMIT, ROW_UNKNOWN, ROWS };
-
-static const char * const row_names[] = { "INFO", "SPAWN", "FORK", "LIMIT", "unknown" };
-
-/* An open file that several workers share. */
-struct common {
-	int fd;
-	__u64 budget;
-	__u64 born;
-};
-
-/* The state of a worker that the supervisor sees. */
-struct job {
-	pid_t pid;
-	unsigned int batch;
-	enum temper temper;
-	struct common *common;
-	__u64 calls;
-	__u64 filtered;
-	__u64 tally[ROWS][ERRNOS];
-	int handler_in_child;
-	int done;
-	char complaint[512];
-	/* Used by the supervisor only. */
-	pid_t group;
-	__u64 last_calls;
-	__u64 last_us;
-};
-
-struct caller {
-	struct job *job;
-	unsigned int number;
-	struct maker maker;
-	struct model model;
-	struct call call;
-	struct kcov kcov;
-	struct maker trouble;	/* generates the changes of @raced */
-	union image *raced;
-	__u64 mask;
-	int fd;
-	int filtered;
-	int done;
-	pid_t tid;
-	pid_t born[BATCH];
-	unsigned int births;
-	unsigned int index;
-};
-
-static __u64 seed;
-static struct model first_model;
-static struct kcov_found *found;
-
-/* The state of this worker. */
-static struct job *this_job;
-static pid_t worker_pid;
-static int all_filtered;	/* 0: no, 1: not known, 2: yes */
-static struct caller callers[CALLERS];
-static pid_t reaped[CALLERS * BATCH];
-static unsigned int reaped_count;
-
-static char *program_argv[] = { program_path, "nothing", "0", NULL };
+_Static_assert(sizeof(struct step) == 72, "as fuzz_ioctl() goes through them");
 
 static void complain(const struct caller *caller, const char *what, long ret)
 {
@@ -126,14 +83,7 @@ static void complain(const struct caller *caller, const char *what, long ret)
 		 w[9], w[10]);
 }
 
-/* Checked in every batch: a handler never runs in a child. */
-static void handler(int sig)
-{
-	if (raw_syscall(SYS_getpid) != worker_pid)
-		WRITE_ONCE(this_job->handler_in_child, sig);
-}
-
-static int put_filter(unsigned int flags)
+int put_filter(unsigned int flags)
 {
 	struct sock_filter code[] = { BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW) };
 	struct sock_fprog program = { .len = ARRAY_SIZE(code), .filter = code };
@@ -143,12 +93,12 @@ static int put_filter(unsigned int flags)
 	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
 }
 
-static int open_device(void)
+int open_device(void)
 {
 	return raw_syscall(SYS_openat, AT_FDCWD, "/dev/spawnctl", O_RDWR | O_CLOEXEC);
 }
 
-static char *make_arena(void)
+char *make_arena(void)
 {
 	int mode = PROT_READ | PROT_WRITE, fd = memfd_create("fuzz", MFD_CLOEXEC);
 	char *arena, *p;
@@ -366,7 +316,7 @@ static void reopen(struct caller *caller)
 	caller->model.children = SPAWNCTL_NO_LIMIT;
 }
 
-static void *call_on(void *arg)
+void *call_on(void *arg)
 {
 	struct caller *caller = arg;
 	struct job *job = caller->job;
@@ -392,5 +342,3 @@ static void *call_on(void *arg)
 	WRITE_ONCE(caller->done, 1);
 	return NULL;
 }
-
-#endif /* SPAWNCTL_FUZZ_CALLER_H */
