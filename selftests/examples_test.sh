@@ -34,9 +34,9 @@ refused() {
 	! "$@"
 }
 
-# gives STATUS LINE COMMAND...: checks that COMMAND exits with STATUS, and prints a line that
+# prints STATUS LINE COMMAND...: checks that COMMAND exits with STATUS, and prints a line that
 # matches the pattern LINE, or nothing if LINE is empty
-gives() {
+prints() {
 	local wanted=$1 line=$2 got
 	shift 2
 	"$@" >"$work/out" 2>&1 </dev/null
@@ -92,13 +92,13 @@ stirred() {
 # c NAME STATUS LINE [ARGUMENT...]: for an example in C
 c() {
 	tested+=("$1")
-	claim "$1" gives "$2" "$3" "$examples/$1" "${@:4}"
+	claim "$1" prints "$2" "$3" "$examples/$1" "${@:4}"
 }
 
 # script NAME STATUS LINE [WRAPPER...]: for a shell script
 script() {
 	tested+=("$1")
-	claim "$1" gives "$2" "$3" "${@:4}" sh "$examples/$1.sh"
+	claim "$1" prints "$2" "$3" "${@:4}" sh "$examples/$1.sh"
 }
 
 # elsewhere NAME TEST PATTERN: for an example that needs more than this guest has. TEST runs
@@ -218,9 +218,7 @@ claim "control: two examples with a line each are accepted" all_tested "$work/tw
 claim "control: an example without a line is detected" refused all_tested "$work/two" guide_2
 claim "control: a line without an example is detected" \
 	refused all_tested "$work/two" guide_1 guide_2 guide_3
-claim "control: another exit status is detected" refused gives 0 said sh -c 'echo said; exit 1'
-claim "control: another line is detected" refused gives 0 said echo unsaid
-claim "control: a missing program is detected" refused gives 0 '' "$examples/guide_0"
-echo "1..$n"
-rm -rf "$work"
-exit $failed
+claim "control: another exit status is detected" refused prints 0 said sh -c 'echo said; exit 1'
+claim "control: another line is detected" refused prints 0 said echo unsaid
+claim "control: a missing program is detected" refused prints 0 '' "$examples/guide_0"
+finish

@@ -12,16 +12,6 @@ helper=$here/tool_helper
 . "$here/claim.sh"
 chmod 755 "$work"
 
-# gives STATUS COMMAND...: checks the exit status
-gives() {
-	local wanted=$1 got
-	shift
-	"$@"
-	got=$?
-	echo "status $got, not $wanted: $*"
-	[ "$got" = "$wanted" ]
-}
-
 # says STATUS PATTERN COMMAND...: checks the status, and that a line of the output matches
 says() {
 	local wanted=$1 pattern=$2 got
@@ -608,7 +598,6 @@ cannot_write() {
 }
 
 echo "TAP version 13"
-echo "1..45"
 modprobe spawnctl
 claim "info describes the loaded module" info_is_true
 claim "stats counts the children that are made" adds_up
@@ -664,5 +653,4 @@ claim "with --json a failure is printed as an object" fails_in_json
 claim "wrong usage exits with status 2" misused
 claim "help and version print the same as the options --help and --version" helps
 claim "output that cannot be written is reported as a failure" cannot_write
-rm -rf "$work"
-exit $failed
+finish

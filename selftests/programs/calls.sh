@@ -8,18 +8,18 @@
 here=$(dirname "$(realpath "$0")")
 . "$here/lib.sh"
 
-printf '\t.globl _start\n_start:\tmov $60, %%eax\n\txor %%edi, %%edi\n\tsyscall\n' >"$WORK/nothing.s"
+printf '\t.globl _start\n_start:\tmov $60, %%eax\n\txor %%edi, %%edi\n\tsyscall\n' >"$work/nothing.s"
 claim "a program that only exits is assembled" \
-	gcc -nostdlib -static -o "$WORK/nothing" "$WORK/nothing.s"
-claim "calls.c compiles" gcc -o "$WORK/calls" "$here/calls.c" -lspawnctl
+	gcc -nostdlib -static -o "$work/nothing" "$work/nothing.s"
+claim "calls.c compiles" gcc -o "$work/calls" "$here/calls.c" -lspawnctl
 
-# counted LIBRARY KIND COUNT: writes lines "CALL NUMBER" into $WORK/COUNT
+# counted LIBRARY KIND COUNT: writes lines "CALL NUMBER" into $work/COUNT
 counted() {
-	strace -f -c -o "$WORK/counts" "$WORK/calls" "$1" "$2" "$3" "$WORK/nothing" &&
-		awk '$1 ~ /^[0-9.]+$/ && $NF != "total" { print $NF, $4 }' "$WORK/counts" >"$WORK/$3"
+	strace -f -c -o "$work/counts" "$work/calls" "$1" "$2" "$3" "$work/nothing" &&
+		awk '$1 ~ /^[0-9.]+$/ && $NF != "total" { print $NF, $4 }' "$work/counts" >"$work/$3"
 }
 
-# one_spawn LIBRARY KIND: writes the total and "CALL NUMBER, ..." into $WORK/one
+# one_spawn LIBRARY KIND: writes the total and "CALL NUMBER, ..." into $work/one
 one_spawn() {
 	counted "$1" "$2" 1 && counted "$1" "$2" 11 &&
 		awk 'NR == FNR { before[$1] = $2; next }
@@ -27,14 +27,14 @@ one_spawn() {
 			n = ($2 - before[$1]) / 10; total += n
 			text = text sprintf("%s%s %g", text ? ", " : "", $1, n)
 		     }
-		     END { print total; print text }' "$WORK/1" "$WORK/11" >"$WORK/one"
+		     END { print total; print text }' "$work/1" "$work/11" >"$work/one"
 }
 
 for kind in plain actions; do
 	for library in libc spawnctl; do
 		claim "$library, $kind: strace counts the system calls" one_spawn $library $kind
-		read -r total <"$WORK/one"
-		echo "@calls $library|$kind|$total|$(tail -n 1 "$WORK/one")"
+		read -r total <"$work/one"
+		echo "@calls $library|$kind|$total|$(tail -n 1 "$work/one")"
 		case $library,$kind in
 		spawnctl,plain) claim "spawnctl, plain: 2 system calls" [ "$total" = 2 ] ;;
 		spawnctl,actions) claim "spawnctl, 5 file actions: 7 system calls" [ "$total" = 7 ] ;;

@@ -6,7 +6,7 @@
 here=$(dirname "$(realpath "$0")")
 . "$here/lib.sh"
 
-cat >"$WORK/pipes" <<'END'
+cat >"$work/pipes" <<'END'
 i=0
 while [ $i -lt 30 ]; do
 	seq 100 | sed 's/1/one/' | sort | head -n 3 | cat
@@ -36,7 +36,7 @@ END
 # the line stands would depend on when the job changes. In each pair of braces, which are
 # one command, it waits until it has seen the change. Its wait does not wait for a job that
 # it believes to be stopped; bg marks the job as running first.
-cat >"$WORK/jobs" <<'END'
+cat >"$work/jobs" <<'END'
 set -m
 stopped() {
 	line=
@@ -57,10 +57,10 @@ fg
 echo done
 END
 
-same "pipelines" dash "$WORK/pipes"
+same "pipelines" dash "$work/pipes"
 SAME_FILTER='s/\r//'
-same "job control" script -qec "dash $WORK/jobs" /dev/null
-claim "job control: the script runs to its end" grep -qx "done" "$WORK/with"
+same "job control" script -qec "dash $work/jobs" /dev/null
+claim "job control: the script runs to its end" grep -qx "done" "$work/with"
 spawns "dash, simple commands" all dash -c '/bin/true; /bin/true; /bin/true'
 spawns "dash, a pipeline" none dash -c '/bin/true | /bin/true'
 finish

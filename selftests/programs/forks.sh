@@ -6,7 +6,7 @@
 here=$(dirname "$(realpath "$0")")
 . "$here/lib.sh"
 
-cat >"$WORK/bash" <<'END'
+cat >"$work/bash" <<'END'
 for i in {1..20}; do seq 50 | sort -r | head -n 2; done
 coproc cat; echo to the coprocess >&"${COPROC[1]}"; read -r line <&"${COPROC[0]}"; echo "$line"
 exec {COPROC[1]}>&-
@@ -33,7 +33,7 @@ git_things() {
 	GIT_PAGER='sed s/two/2/' git -p log --oneline
 }
 
-same "bash" bash "$WORK/bash"
+same "bash" bash "$work/bash"
 SAME_FILTER=
 same "git" git_things
 same "xargs" sh -c 'seq 200 | xargs -n 7 -P 1 echo; seq 9 | xargs -n 1 sh -c "exit 255" 2>/dev/null; echo $?'

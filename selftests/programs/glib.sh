@@ -7,7 +7,7 @@ here=$(dirname "$(realpath "$0")")
 . "$here/lib.sh"
 
 # shellcheck disable=SC2046 # words
-claim "gspawn.c compiles" gcc -o "$WORK/gspawn" "$here/gspawn.c" $(pkg-config --cflags --libs glib-2.0)
-same "g_spawn" "$WORK/gspawn" 20
-spawns "g_spawn" some "$WORK/gspawn" 1
+claim "gspawn.c compiles" gcc -o "$work/gspawn" "$here/gspawn.c" $(pkg-config --cflags --libs glib-2.0)
+same "g_spawn" "$work/gspawn" 20
+spawns "g_spawn" some "$work/gspawn" 1
 finish

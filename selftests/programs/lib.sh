@@ -1,36 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2154 # the case sets here
 # Real programs, unmodified, run without and with the preload library. A case
-# sources this, makes its claims, and ends with finish.
+# sources this, makes its claims, and ends with finish (claim.sh). Of inside.c, the exit
+# status 159 means that SIGSYS killed it, and 100 plus an errno that a spawn failed.
 
+# shellcheck source=../claim.sh
+. "$here/../claim.sh"
 PRELOAD=$(find /usr/lib -name libspawnctl-preload.so)
-WORK=$(mktemp -d)
 export LC_ALL=C HOME=/root TERM=dumb
-n=0 failed=0
-
-# claim NAME COMMAND...: prints one result; the output of COMMAND explains a failure
-claim() {
-	claim_name=$1
-	shift
-	n=$((n + 1))
-	if "$@" >"$WORK/claim" 2>&1; then
-		echo "ok $n $claim_name"
-	else
-		failed=1
-		sed 's/^/# /' "$WORK/claim"
-		echo "not ok $n $claim_name"
-	fi
-}
-
-# gives STATUS COMMAND...: checks the exit status. Of inside.c, 159 means that SIGSYS killed it,
-# and 100 plus an errno that a spawn failed.
-gives() {
-	gives_status=$1
-	shift
-	"$@" && gives_got=0 || gives_got=$?
-	echo "status $gives_got, not $gives_status"
-	[ "$gives_got" = "$gives_status" ]
-}
 
 # with COMMAND...: under the preload library, with the device as the only backend
 with() {
@@ -61,11 +38,11 @@ ended() {
 same() {
 	same_name=$1
 	shift
-	output "$WORK/without" "$@"
-	output "$WORK/with" with "$@"
+	output "$work/without" "$@"
+	output "$work/with" with "$@"
 	claim "$same_name: same output and status with and without the preload library" \
-		diff "$WORK/without" "$WORK/with"
-	claim "$same_name: exits with status ${SAME_STATUS:-0}" ended "$WORK/with"
+		diff "$work/without" "$work/with"
+	claim "$same_name: exits with status ${SAME_STATUS:-0}" ended "$work/with"
 }
 
 # by_clone LOG: counts in a log of strace the processes made by clone(2) and its relatives
@@ -86,7 +63,7 @@ trace() {
 	trace_log=$1
 	shift
 	strace -f -qqq -o "$trace_log" -e trace=clone,clone3,fork,vfork,ioctl "$@" \
-		>"$WORK/said" 2>&1 </dev/null || { echo "status $?"; cat "$WORK/said"; return 1; }
+		>"$work/said" 2>&1 </dev/null || { echo "status $?"; cat "$work/said"; return 1; }
 }
 
 # spawns NAME KIND COMMAND...: KIND is "all" for a program whose children are all
@@ -94,12 +71,12 @@ trace() {
 spawns() {
 	spawns_name=$1 kind=$2
 	shift 2
-	claim "$spawns_name: runs under strace without the preload library" trace "$WORK/plain.log" "$@"
-	claim "$spawns_name: runs under strace with the preload library" trace "$WORK/device.log" \
+	claim "$spawns_name: runs under strace without the preload library" trace "$work/plain.log" "$@"
+	claim "$spawns_name: runs under strace with the preload library" trace "$work/device.log" \
 		-E "LD_PRELOAD=$PRELOAD" -E SPAWNCTL_BACKEND=device "$@"
-	plain=$(by_clone "$WORK/plain.log")
-	rest=$(by_clone "$WORK/device.log")
-	device=$(by_device "$WORK/device.log")
+	plain=$(by_clone "$work/plain.log")
+	rest=$(by_clone "$work/device.log")
+	device=$(by_device "$work/device.log")
 	echo "@table $spawns_name|$plain|$rest|$device"
 	case $kind in
 	all) claim "$spawns_name: $device of $plain children are made by the device" \
@@ -109,10 +86,4 @@ spawns() {
 	none) claim "$spawns_name: none of $plain children is made by the device" \
 		[ "$plain" -gt 0 -a "$device" = 0 -a "$rest" = "$plain" ] ;;
 	esac
-}
-
-finish() {
-	echo "1..$n"
-	rm -rf "$WORK"
-	exit $failed
 }

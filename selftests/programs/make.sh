@@ -47,15 +47,15 @@ by_ninja() {
 	ninja | tail -n 1
 }
 
-cat >"$WORK/small.mk" <<'END'
+cat >"$work/small.mk" <<'END'
 all: a b c
 a b c: ; @/bin/true $@
 END
 
 same "make builds objtool" by_make
 same "ninja builds libsubcmd" by_ninja
-spawns "make" all make -f "$WORK/small.mk"
-cd "$WORK" || exit
+spawns "make" all make -f "$work/small.mk"
+cd "$work" || exit
 echo 'int main(void) { return 0; }' >one.c
 spawns "gcc" all gcc one.c -o one
 printf 'rule t\n  command = /bin/true $out\nbuild a: t\nbuild b: t\nbuild c: t\n' >build.ninja

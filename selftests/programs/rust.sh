@@ -6,7 +6,7 @@
 here=$(dirname "$(realpath "$0")")
 . "$here/lib.sh"
 
-cd "$WORK" || exit
+cd "$work" || exit
 claim "rustc builds spawn.rs" rustc -Cdebuginfo=0 -o spawn "$here/spawn.rs"
 claim "rustc builds spawn.rs under the preload library" \
 	with rustc -Cdebuginfo=0 -o spawn2 "$here/spawn.rs"

@@ -8,11 +8,11 @@ here=$(dirname "$(realpath "$0")")
 . "$here/lib.sh"
 top=$(realpath "$here/../..")
 group=/sys/fs/cgroup/sandbox
-chmod 755 "$WORK"
-mkdir -m 777 "$WORK/rw"
+chmod 755 "$work"
+mkdir -m 777 "$work/rw"
 
 build() {
-	gcc -Wall -I "$top/examples" -o "$WORK/$1" "$here/$1.c" -lspawnctl -lseccomp -pthread
+	gcc -Wall -I "$top/examples" -o "$work/$1" "$here/$1.c" -lspawnctl -lseccomp -pthread
 }
 for f in launcher inside spawner; do
 	claim "$f.c compiles" build $f
@@ -34,11 +34,11 @@ box() {
 	*none) seccomp= ;;
 	esac
 	# shellcheck disable=SC2086 # words
-	"$WORK/launcher" $launch setpriv --reuid 1000 --regid 1000 --clear-groups bwrap \
+	"$work/launcher" $launch setpriv --reuid 1000 --regid 1000 --clear-groups bwrap \
 		--unshare-user --unshare-pid --unshare-ipc --unshare-uts --unshare-net \
 		--new-session --die-with-parent --ro-bind /usr /usr --symlink usr/bin /bin \
 		--symlink usr/lib /lib --symlink usr/lib64 /lib64 --proc /proc --dev /dev \
-		--ro-bind "$WORK" /work --bind "$WORK/rw" /rw --chdir / $seccomp ${BIND-} "$@"
+		--ro-bind "$work" /work --bind "$work/rw" /rw --chdir / $seccomp ${BIND-} "$@"
 }
 
 inside() {
@@ -51,9 +51,9 @@ inside() {
 says() {
 	says_text=$1
 	shift
-	"$@" >"$WORK/says" 2>&1
-	cat "$WORK/says"
-	grep -qxF "$says_text" "$WORK/says"
+	"$@" >"$work/says" 2>&1
+	cat "$work/says"
+	grep -qxF "$says_text" "$work/says"
 }
 tab=$(printf '\t')
 
@@ -111,18 +111,18 @@ claim "open /proc/self/fd/20, mode 0600, without a filter: EACCES" \
 
 # A child has the state and the namespaces of its parent, which are those of the sandbox
 state() {
-	inside strict inherits >"$WORK/state" || { cat "$WORK/state"; return 1; }
+	inside strict inherits >"$work/state" || { cat "$work/state"; return 1; }
 }
 other_spaces() {
 	for s in user pid mnt ipc uts net; do
-		grep -q "^$s:" "$WORK/state" || return
-		! grep -xF "$(readlink "/proc/self/ns/$s")" "$WORK/state" || return
+		grep -q "^$s:" "$work/state" || return
+		! grep -xF "$(readlink "/proc/self/ns/$s")" "$work/state" || return
 	done
 }
 claim "a child has the filters, ids and namespaces of its parent" state
-claim "a child is under a filter" grep -qx "Seccomp:${tab}2" "$WORK/state"
-claim "a child is under one filter, as its parent" grep -qx "Seccomp_filters:${tab}1" "$WORK/state"
-claim "a child has no_new_privs" grep -qx "NoNewPrivs:${tab}1" "$WORK/state"
+claim "a child is under a filter" grep -qx "Seccomp:${tab}2" "$work/state"
+claim "a child is under one filter, as its parent" grep -qx "Seccomp_filters:${tab}1" "$work/state"
+claim "a child has no_new_privs" grep -qx "NoNewPrivs:${tab}1" "$work/state"
 claim "a child has namespaces other than the host's" other_spaces
 for what in clone clone3 fork FORK; do
 	claim "a child that calls $what is killed" \
@@ -140,9 +140,9 @@ claim "the child is process 1 of a pid namespace made in the sandbox" \
 
 # Not under bwrap, because it sets no_new_privs
 claim "no_new_privs forced by LIMIT: not set in the parent" says "NoNewPrivs:${tab}0" \
-	"$WORK/launcher" -l strict "$WORK/inside" state
+	"$work/launcher" -l strict "$work/inside" state
 claim "no_new_privs forced by LIMIT: set in the child" says "NoNewPrivs:${tab}1" \
-	"$WORK/launcher" -l strict "$WORK/inside" spawn plain "$WORK/inside" state
+	"$work/launcher" -l strict "$work/inside" spawn plain "$work/inside" state
 
 claim "limit of 7: 7 children, then EDQUOT" inside "-n 7 strict" budget 7
 claim "limit of 0: no child, then EDQUOT" inside "-n 0 strict" budget 0
@@ -165,7 +165,7 @@ limited() {
 	mkdir "$group" && echo 4 >"$group/pids.max" || return
 	{
 		i=0
-		until [ -e "$WORK/rw/refused" ] || [ $((i += 1)) -gt 300 ]; do sleep 0.1; done
+		until [ -e "$work/rw/refused" ] || [ $((i += 1)) -gt 300 ]; do sleep 0.1; done
 		echo max >"$group/pids.max"
 		echo
 	} | (
@@ -182,27 +182,27 @@ limited() {
 }
 claim "a spawn that pids.max refuses does not count against the limit" limited
 
-claim "example sandbox: 3 children, then EDQUOT" "$examples/sandbox" -n 3 "$WORK/inside" budget 3
+claim "example sandbox: 3 children, then EDQUOT" "$examples/sandbox" -n 3 "$work/inside" budget 3
 claim "example sandbox: dash starts programs under the preload library" says "after" \
 	env LD_PRELOAD="$PRELOAD" "$examples/sandbox" dash -c '/bin/true; /bin/true; echo after'
-claim "example sandbox: fork is killed" gives 159 "$examples/sandbox" "$WORK/inside" act fork
+claim "example sandbox: fork is killed" gives 159 "$examples/sandbox" "$work/inside" act fork
 claim "example sandbox: open /dev/spawnctl: EACCES" \
-	"$examples/sandbox" "$WORK/inside" answers /dev/spawnctl 13
+	"$examples/sandbox" "$work/inside" answers /dev/spawnctl 13
 claim "example sandbox: reports an invalid number of children" \
 	says "sandbox: 'x' is no number of children" "$examples/sandbox" -n x true
 
 # An example whose filter kills by default
 guide() {
-	LDLIBS='-lspawnctl -lseccomp' ONLY=guide_5 "$here/../examples.sh" "$WORK/guide" "$top/docs/guide.md"
+	LDLIBS='-lspawnctl -lseccomp' ONLY=guide_5 "$here/../examples.sh" "$work/guide" "$top/docs/guide.md"
 }
 claim "the filter in guide.md compiles" guide
 for line in "no such program" "no child left"; do
-	claim "the filter in guide.md: the example prints '$line'" says "$line" "$WORK/guide/guide_5"
+	claim "the filter in guide.md: the example prints '$line'" says "$line" "$work/guide/guide_5"
 done
-claim "the filter in guide.md: fork is killed" gives 159 "$WORK/guide/guide_5"
+claim "the filter in guide.md: fork is killed" gives 159 "$work/guide/guide_5"
 
-socket=$WORK/rw/socket
-"$examples/supervisor" "$socket" 1000 3 >"$WORK/supervisor.log" 2>&1 &
+socket=$work/rw/socket
+"$examples/supervisor" "$socket" 1000 3 >"$work/supervisor.log" 2>&1 &
 supervisor=$!
 # A socket that is bound and does not listen yet refuses connections
 listens() {
@@ -211,7 +211,7 @@ listens() {
 i=0
 until listens || [ $((i += 1)) -gt 100 ]; do sleep 0.1; done
 claim "example supervisor: a client cannot open the device" \
-	nobody "$WORK/inside" answers /dev/spawnctl 13
+	nobody "$work/inside" answers /dev/spawnctl 13
 claim "example supervisor: a client gets a descriptor for 3 children" \
 	says "3 children, then: Disk quota exceeded" nobody "$examples/client" "$socket" true
 claim "example supervisor: the next client gets one, and its child has its user id" \

@@ -46,9 +46,9 @@ manager)
 	;;
 esac
 . "$here/lib.sh"
-chmod 755 "$WORK"
+chmod 755 "$work"
 for f in inside spawner; do
-	claim "$f.c compiles" gcc -o "$WORK/$f" "$here/$f.c" -lspawnctl -pthread
+	claim "$f.c compiles" gcc -o "$work/$f" "$here/$f.c" -lspawnctl -pthread
 done
 version=$(systemctl --version | sed -n '1s/^systemd \([0-9]*\).*/\1/p')
 
@@ -62,12 +62,12 @@ service() {
 		printf '%s\n' $1
 		shift
 		echo "ExecStart=$*"
-		echo "StandardOutput=file:$WORK/said-$count"
-		echo "StandardError=file:$WORK/said-$count"
+		echo "StandardOutput=file:$work/said-$count"
+		echo "StandardError=file:$work/said-$count"
 		[ -z "${PRE-}" ] || echo "ExecStartPre=+$PRE"
 	} >"$units/$unit"
 	systemctl start "$unit"
-	cat "$WORK/said-$count" || return 99
+	cat "$work/said-$count" || return 99
 	return "$(systemctl show -P ExecMainStatus "$unit")"
 }
 
@@ -76,15 +76,15 @@ by() {
 	by_how=$1
 	shift
 	service "$1 Environment=LD_PRELOAD=$PRELOAD Environment=SPAWNCTL_DEBUG=1 ${2-}" \
-		"$WORK/spawner" posix_spawn 3 true >"$WORK/by" 2>&1
+		"$work/spawner" posix_spawn 3 true >"$work/by" 2>&1
 	by_status=$?
-	cat "$WORK/by"
-	[ "$by_status" = 0 ] && [ "$(grep -cE "^spawnctl: .*: $by_how" "$WORK/by")" = 3 ] &&
-		[ "$(grep -cx 'true: status 0' "$WORK/by")" = 3 ]
+	cat "$work/by"
+	[ "$by_status" = 0 ] && [ "$(grep -cE "^spawnctl: .*: $by_how" "$work/by")" = 3 ] &&
+		[ "$(grep -cx 'true: status 0' "$work/by")" = 3 ]
 }
 
 S="RestrictNamespaces=yes"
-inside=$WORK/inside
+inside=$work/inside
 # 38 is ENOSYS, 22 EINVAL, 1 EPERM
 claim "RestrictNamespaces=: clone3 fails with ENOSYS" gives 38 service "$S" "$inside" act clone3
 claim "control: without RestrictNamespaces= clone3 without a struct fails with EINVAL" \
@@ -102,7 +102,7 @@ claim "RestrictNamespaces=: the preload library uses clone(2), and logs the reas
 	by "clone [(]device: errno 13[)]" "$S"
 claim "RestrictNamespaces=: the preload library fails if the device is demanded" \
 	gives 1 by "device" "$S" "Environment=SPAWNCTL_BACKEND=device"
-claim "RestrictNamespaces=: its error is EACCES" grep -q "failed, errno 13" "$WORK/by"
+claim "RestrictNamespaces=: its error is EACCES" grep -q "failed, errno 13" "$work/by"
 claim "control: without RestrictNamespaces= the preload library uses the device" by "device" ""
 
 # The manager opens the device for the service, which may not open it, and does not mark it

@@ -11,7 +11,7 @@ here=$(dirname "$(realpath "$0")")
 checked() {
 	checked_status=$1
 	shift
-	gives "$checked_status" watched "$@" </dev/null >"$WORK/said" || { cat "$WORK/said"; return 1; }
+	gives "$checked_status" watched "$@" </dev/null >"$work/said" || { cat "$work/said"; return 1; }
 }
 
 # Causes events until the monitor has received two
@@ -65,7 +65,7 @@ all sanitizers
 spawnctl doctor >/dev/null
 spawnctl limit -N 0 -- spawnctl doctor >/dev/null
 promtool_accepts() {
-	spawnctl stats --openmetrics >"$WORK/metrics" && promtool check metrics <"$WORK/metrics"
+	spawnctl stats --openmetrics >"$work/metrics" && promtool check metrics <"$work/metrics"
 }
 promtool_rejects_nonsense() {
 	echo 'spawnctl_nonsense{' | promtool check metrics && return 1

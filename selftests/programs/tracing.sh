@@ -6,7 +6,7 @@
 here=$(dirname "$(realpath "$0")")
 . "$here/lib.sh"
 mountpoint -q /sys/kernel/tracing || mount -t tracefs tracefs /sys/kernel/tracing
-cd "$WORK" || exit
+cd "$work" || exit
 
 # Makes one child, and has one refused
 both() {
@@ -23,19 +23,19 @@ has_lines() {
 }
 
 by_perf() {
-	perf record -q -e 'spawnctl:*' -a -- sh "$WORK/both" && perf script >perf.txt &&
+	perf record -q -e 'spawnctl:*' -a -- sh "$work/both" && perf script >perf.txt &&
 	has_lines perf.txt 'spawnctl:spawnctl_clone: child=[0-9]+ command=SPAWN flags=0x' \
 		'spawnctl:spawnctl_release: child=[0-9]+ wait=[0-9]' \
 		'spawnctl:spawnctl_refused: command=SPAWN flags=0x.* errno=122'
 }
 
 by_perf_stat() {
-	perf stat -e spawnctl:spawnctl_clone -a -- sh "$WORK/both" 2>stat.txt &&
+	perf stat -e spawnctl:spawnctl_clone -a -- sh "$work/both" 2>stat.txt &&
 	has_lines stat.txt '^ *1 +spawnctl:spawnctl_clone'
 }
 
 by_trace_cmd() {
-	trace-cmd record -q -e spawnctl sh "$WORK/both" && trace-cmd report >report.txt &&
+	trace-cmd record -q -e spawnctl sh "$work/both" && trace-cmd report >report.txt &&
 	has_lines report.txt 'spawnctl_clone: *child=[0-9]+ command=SPAWN flags=0x' \
 		'spawnctl_release: *child=[0-9]+ wait=[0-9]' \
 		'spawnctl_refused: *command=SPAWN flags=0x.* errno=122'
@@ -43,20 +43,20 @@ by_trace_cmd() {
 
 by_bpftrace_hist() {
 	bpftrace -e 'tracepoint:spawnctl:spawnctl_release { @ns = hist(args->wait); }' \
-		-c "/bin/sh $WORK/both" >hist.txt &&
+		-c "/bin/sh $work/both" >hist.txt &&
 	has_lines hist.txt '^@ns:' '^\[.* 1 \|@'
 }
 
 by_bpftrace_count() {
 	bpftrace -e 'tracepoint:spawnctl:spawnctl_refused { @[comm, args->error] = count(); }' \
-		-c "/bin/sh $WORK/both" >count.txt &&
+		-c "/bin/sh $work/both" >count.txt &&
 	has_lines count.txt '^@\[spawnctl, 122\]: 1$'
 }
 
 # page NAME: runs an example of spawnctl(8). The example records while sleep(1) runs, which
 # here makes one child and has one refused.
 page() {
-	PATH=$WORK/bin:$PATH sh "page/$1.sh" >page.txt 2>&1
+	PATH=$work/bin:$PATH sh "page/$1.sh" >page.txt 2>&1
 	page_status=$?
 	cat page.txt
 	return "$page_status"
@@ -76,7 +76,7 @@ page_trace_cmd() {
 # The child is the test program that the doctor starts
 echo 'spawnctl doctor; spawnctl limit -N 0 -- spawnctl doctor; exit 0' >both
 mkdir bin
-printf '#!/bin/sh\nexec sh %s/both\n' "$WORK" >bin/sleep
+printf '#!/bin/sh\nexec sh %s/both\n' "$work" >bin/sleep
 chmod +x bin/sleep
 
 claim "one child is made, and one is refused" both

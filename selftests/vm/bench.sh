@@ -5,8 +5,8 @@
 
 BENCH_CASES=(good hang slow warn short mute skips fails crash never)
 
-# claim NAME REGEX: checks that a result in $results matches
-claim() {
+# reported NAME REGEX: checks that a result in $results matches
+reported() {
 	if grep -qE "$2" "$results"; then
 		echo "pass bench:$1 $2"
 	else
@@ -57,22 +57,22 @@ bench_results() {
 	else
 		echo "fail bench:good has other results than two that pass"
 	fi
-	claim hang '^fail bench:hang \(hangs'
-	claim slow '^fail bench:slow \(time-out'
-	claim warn '^fail bench:warn \(kernel log\) .*WARNING: made up'
-	claim short '^fail bench:short .*3 results planned, 1 seen'
-	claim mute '^fail bench:mute .*no plan'
-	claim skips '^fail bench:skips unexpected skip'
-	claim fails '^fail bench:fails a result that fails'
-	claim crash '^fail bench:crash .*ended in the middle'
-	claim panic '^fail guest \(no verdict'
-	claim never '^fail guest \(10 test programs, 8 of them ran'
-	claim console '^fail guest \(console\) .*(WARNING|Call Trace)'
+	reported hang '^fail bench:hang \(hangs'
+	reported slow '^fail bench:slow \(time-out'
+	reported warn '^fail bench:warn \(kernel log\) .*WARNING: made up'
+	reported short '^fail bench:short .*3 results planned, 1 seen'
+	reported mute '^fail bench:mute .*no plan'
+	reported skips '^fail bench:skips unexpected skip'
+	reported fails '^fail bench:fails a result that fails'
+	reported crash '^fail bench:crash .*ended in the middle'
+	reported panic '^fail guest \(no verdict'
+	reported never '^fail guest \(10 test programs, 8 of them ran'
+	reported console '^fail guest \(console\) .*(WARNING|Call Trace)'
 
 	# A guest that never ends, and prints nothing
 	boot_conf "$dir" "$token" MODE=command 'COMMAND=sleep 1000' TIMEOUT=1000 NOMODULE=
 	boot "$kernel" "$dir" 15 || true
 	results "$dir" "$token" 1 >"$results"
-	claim silence '^fail guest \(no verdict'
+	reported silence '^fail guest \(no verdict'
 	rm -f "$dir/initrd" "$dir/boot.cpio"
 }

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=sh disable=SC2317 # claim runs them
+# shellcheck shell=sh disable=SC2154,SC2317 # claim.sh sets work; claim runs the functions
 # Shared by the claims about packages, in the chroot and in the guest, in addition to
-# selftests/programs/lib.sh. Results go to descriptor 3.
+# selftests/claim.sh. Results go to descriptor 3.
 
-export DEBIAN_FRONTEND=noninteractive
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C HOME=/root TERM=dumb
 exec 3>&1
 
 # typed COMMAND...: runs a command as an administrator would. The transcript records it and its
 # output, without dpkg's progress.
 typed() {
 	typed_status=0
-	"$@" >"$WORK/typed" 2>&1 3>&- </dev/null || typed_status=$?
-	{ echo "# $*"; cat "$WORK/typed"; } | tr '\r' '\n' |
+	"$@" >"$work/typed" 2>&1 3>&- </dev/null || typed_status=$?
+	{ echo "# $*"; cat "$work/typed"; } | tr '\r' '\n' |
 		grep -vE '^$|^\(Reading database \.\.\. ([0-9]+%)?$' | sed 's/^/| /' >&3
-	cat "$WORK/typed"
+	cat "$work/typed"
 	return $typed_status
 }
 
@@ -22,7 +22,7 @@ says() {
 	says_text=$1
 	shift
 	typed "$@"
-	grep -qF -- "$says_text" "$WORK/typed"
+	grep -qF -- "$says_text" "$work/typed"
 }
 
 refused() {

@@ -121,21 +121,21 @@ control_results() {
 	case $1 in
 	debug)
 		control_guest "$1" sleep lock leak
-		claim sleep '^fail control:sleep \(kernel log\) .*BUG: sleeping function'
-		claim lock '^fail control:lock \(kernel log\) .*WARNING: possible circular locking'
-		claim leak '^fail guest \(leak .*lose_memory'
+		reported sleep '^fail control:sleep \(kernel log\) .*BUG: sleeping function'
+		reported lock '^fail control:lock \(kernel log\) .*WARNING: possible circular locking'
+		reported leak '^fail guest \(leak .*lose_memory'
 		control_guest "$1" undefined never
-		claim undefined '^fail guest \(console\) .*UBSAN'
-		claim panic '^fail guest \(no verdict'
+		reported undefined '^fail guest \(console\) .*UBSAN'
+		reported panic '^fail guest \(no verdict'
 		control_guest "$1" freed never
-		claim freed '^fail guest \(console\) .*KASAN: slab-use-after-free'
-		claim panic '^fail guest \(no verdict'
+		reported freed '^fail guest \(console\) .*KASAN: slab-use-after-free'
+		reported panic '^fail guest \(no verdict'
 		;;
 	race)
 		control_guest "$1" race sleep lock
-		claim race '^fail control:race \(kernel log\) .*BUG: KCSAN: data-race'
-		claim sleep '^fail control:sleep \(kernel log\) .*BUG: sleeping function'
-		claim lock '^fail control:lock \(kernel log\) .*WARNING: possible circular locking'
+		reported race '^fail control:race \(kernel log\) .*BUG: KCSAN: data-race'
+		reported sleep '^fail control:sleep \(kernel log\) .*BUG: sleeping function'
+		reported lock '^fail control:lock \(kernel log\) .*WARNING: possible circular locking'
 		;;
 	esac
 }
