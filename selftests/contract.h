@@ -6,8 +6,6 @@
 #ifndef CONTRACT_H
 #define CONTRACT_H
 
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <sys/wait.h>
 #include "spawnctl_test.h"
 
@@ -125,16 +123,5 @@ static inline void both_accept(struct __test_metadata *_metadata, int fd, void *
 
 #define LIMIT(...)	(&(struct spawnctl_limit){ \
 	.size = sizeof(struct spawnctl_limit), __VA_ARGS__ })
-
-/* Installs a filter that allows everything. The caller must be root or have no_new_privs. */
-static inline int install_filter(unsigned int flags)
-{
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = { .len = ARRAY_SIZE(code), .filter = code };
-
-	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
-}
 
 #endif /* CONTRACT_H */

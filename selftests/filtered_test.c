@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <sys/prctl.h>
 #include "contract.h"
+#include "filter.h"
 #include "parked.h"
 #include "ring.h"
 
@@ -60,7 +61,7 @@ TEST_F(contract, marked)
 	ASSERT_LE(0, unmarked);
 	ASSERT_EQ(0, mark(self->fd));
 	all_are(_metadata, unmarked, 0, "no filter yet");
-	ASSERT_EQ(0, install_filter(0));
+	ASSERT_EQ(0, filter_allow_all(0));
 	all_are(_metadata, self->fd, 0, "marked");
 	all_are(_metadata, unmarked, EACCES, "not marked");
 	/* A marked descriptor does not help to mark or open another one. */
@@ -77,7 +78,7 @@ TEST_F(contract, mark_requires_limit)
 	ASSERT_EQ(0, spawnctl_narrow(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_COMMANDS,
 						     .commands = 1 << SPAWNCTL_CMD_SPAWN)));
 	EXPECT_EQ(-EPERM, mark(self->fd));
-	ASSERT_EQ(0, install_filter(0));
+	ASSERT_EQ(0, filter_allow_all(0));
 	refused(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, CLONE(), EACCES, "not marked");
 	/* The filter's EACCES comes before the command's EPERM, as it applies to any request. */
 	refused(_metadata, self->fd, SPAWNCTL_IOC_FORK, CLONE(), EACCES, "not marked");
@@ -91,7 +92,7 @@ TEST_F(contract, marked_and_narrowed)
 							     SPAWNCTL_LIMIT_FILTERED,
 						    .commands = 1 << SPAWNCTL_CMD_SPAWN,
 						    .children = 1)));
-	ASSERT_EQ(0, install_filter(0));
+	ASSERT_EQ(0, filter_allow_all(0));
 	refused(_metadata, self->fd, SPAWNCTL_IOC_FORK, CLONE(), EPERM, "FORK was taken away");
 	accepted(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, CLONE(), "SPAWN is allowed");
 	refused(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, CLONE(), EDQUOT, "no child left");
@@ -117,7 +118,7 @@ TEST_F(contract, children_are_filtered)
 
 	ASSERT_LE(0, fds[1]);
 	ASSERT_EQ(0, mark(fds[0]));
-	ASSERT_EQ(0, install_filter(0));
+	ASSERT_EQ(0, filter_allow_all(0));
 	for (i = 0; i < ARRAY_SIZE(births); i++)
 		EXPECT_TRUE(exited_with(start_child(fds[0], births[i], &clone, child_is_bound,
 						    fds), 0));
@@ -152,7 +153,7 @@ TEST_F(contract, filter_of_another_thread)
 	ASSERT_EQ(0, pthread_create(&other.thread, NULL, caller, &other));
 	while (READ_ONCE(other.turn) != 1)
 		raw_sleep_us(1000);
-	ASSERT_EQ(0, install_filter(SECCOMP_FILTER_FLAG_TSYNC));
+	ASSERT_EQ(0, filter_allow_all(SECCOMP_FILTER_FLAG_TSYNC));
 	WRITE_ONCE(other.turn, 2);
 	pthread_join(other.thread, NULL);
 	EXPECT_LT(0, other.before);
@@ -170,7 +171,7 @@ TEST_F(contract, filter_of_another_thread_alone)
 	while (READ_ONCE(other.turn) != 1)
 		raw_sleep_us(1000);
 	EXPECT_EQ(0, wait_status(other.before));
-	ASSERT_EQ(0, install_filter(0));
+	ASSERT_EQ(0, filter_allow_all(0));
 	both_refuse(_metadata, self->fd, CLONE(), EACCES, "in the filtered thread");
 	WRITE_ONCE(other.turn, 2);
 	pthread_join(other.thread, NULL);
@@ -223,7 +224,7 @@ TEST_F(contract, filter_during_the_wait)
 	while (!READ_ONCE(other.in_child))
 		raw_sleep_us(1000);
 	ASSERT_EQ(0, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
-	ASSERT_EQ(0, install_filter(SECCOMP_FILTER_FLAG_TSYNC));
+	ASSERT_EQ(0, filter_allow_all(SECCOMP_FILTER_FLAG_TSYNC));
 	WRITE_ONCE(other.go, 1);
 	pthread_join(other.thread, NULL);
 	EXPECT_EQ(0, wait_status(other.pid));
@@ -275,7 +276,7 @@ static int filter_comes_sometime(int fd, unsigned int delay)
 		;
 	for (i = 0; i < delay; i++)
 		;
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || install_filter(SECCOMP_FILTER_FLAG_TSYNC))
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || filter_allow_all(SECCOMP_FILTER_FLAG_TSYNC))
 		return 2;
 	pthread_join(other.thread, NULL);
 	if (other.pid != -EACCES || other.mode != SECCOMP_MODE_FILTER)
@@ -321,7 +322,7 @@ static long parked_meanwhile(struct __test_metadata *_metadata, unsigned long co
 		memcpy(parked.source, CLONE(), sizeof(struct spawnctl_clone));
 	EXPECT_EQ(0, park(&parked));
 	EXPECT_EQ(0, limit ? spawnctl_narrow(parked.fd, limit) :
-			     install_filter(SECCOMP_FILTER_FLAG_TSYNC));
+			     filter_allow_all(SECCOMP_FILTER_FLAG_TSYNC));
 	EXPECT_EQ(0, unpark(&parked));
 	if (parked.ret > 0)
 		wait_status(parked.ret);
@@ -420,7 +421,7 @@ TEST_F(parameter, allow_filtered)
 
 	ASSERT_LE(0, old);
 	ASSERT_EQ(0, raw_sigprocmask(SIG_SETMASK, ODD_MASK, NULL));
-	ASSERT_EQ(0, install_filter(0));
+	ASSERT_EQ(0, filter_allow_all(0));
 	all_are(_metadata, old, EACCES, "allow_filtered not set yet");
 	ASSERT_EQ(1, write(self->setter, "Y", 1));
 	EXPECT_EQ('Y', parameter(NULL));
@@ -473,7 +474,7 @@ TEST_F(contract, io_uring)
 		TH_LOG("control: the caller can open the device through the ring");
 	close(fd);
 	EXPECT_EQ(-EPERM, ring_open(&ring, "/dev/spawnctl", IOSQE_ASYNC));
-	ASSERT_EQ(0, install_filter(0));
+	ASSERT_EQ(0, filter_allow_all(0));
 	fd = ring_open(&ring, "/dev/null", IOSQE_ASYNC);
 	EXPECT_LE(0, fd)
 		TH_LOG("control: the worker can still open a file");

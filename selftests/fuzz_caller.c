@@ -2,9 +2,8 @@
 /*
  * A worker's thread that makes calls and checks the result of each.
  */
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <sched.h>
+#include "filter.h"
 #include "fuzz_worker.h"
 
 #ifndef CLONE_NEWTIME
@@ -85,12 +84,7 @@ static void complain(const struct caller *caller, const char *what, long ret)
 
 int put_filter(unsigned int flags)
 {
-	struct sock_filter code[] = { BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW) };
-	struct sock_fprog program = { .len = ARRAY_SIZE(code), .filter = code };
-
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-		return -1;
-	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || filter_allow_all(flags) ? -1 : 0;
 }
 
 int open_device(void)

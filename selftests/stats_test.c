@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <sys/socket.h>
 #include "contract.h"
+#include "filter.h"
 #include "genl.h"
 #include "parked.h"
 #include "ring.h"
@@ -342,7 +343,7 @@ TEST_F(stats, refusals)
 	ASSERT_EQ(0, questions());
 	for (i = 0; i < 7; i++)
 		ASSERT_EQ(-EPERM, raw_spawn_exit(self->fd, SPAWNCTL_IOC_SPAWN, &sigchld));
-	ASSERT_EQ(0, install_filter(0));
+	ASSERT_EQ(0, filter_allow_all(0));
 	for (i = 0; i < 9; i++)
 		ASSERT_EQ(-EACCES, raw_spawn_exit(self->fd, SPAWNCTL_IOC_FORK, &sigchld));
 	for (i = 0; i < 11; i++)
@@ -431,7 +432,7 @@ TEST_F(stats, permission_to_read)
 
 	/* A descriptor that the caller may not use does not count */
 	ASSERT_EQ(0, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
-	ASSERT_EQ(0, install_filter(0));
+	ASSERT_EQ(0, filter_allow_all(0));
 	EXPECT_EQ(-EACCES, genl_stats(&self->genl, self->fd, &now));
 	explained(_metadata, self, "it does not serve this caller");
 	other = dup(self->fd);
@@ -506,7 +507,7 @@ TEST_F(stats, worker_of_a_filtered_process)
 	ring_flags = IOSQE_ASYNC;
 	EXPECT_EQ(-EACCES, genl_stats(&self->genl, self->fd, &now));
 	ASSERT_EQ(0, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
-	ASSERT_EQ(0, install_filter(0));
+	ASSERT_EQ(0, filter_allow_all(0));
 	EXPECT_EQ(-EACCES, genl_stats(&self->genl, self->fd, &now));
 	EXPECT_EQ(0, ask_info(&self->genl, &told))
 		TH_LOG("control: the worker can still send");
@@ -537,7 +538,7 @@ TEST_F(stats, filtered_caller_learns_nothing_of_others)
 	EXPECT_EQ(1ULL, told.number[SPAWNCTL_A_INFO_EXEC_PENDING]);
 	EXPECT_EQ(0, genl_stats(&self->genl, self->fd, &now));
 
-	ASSERT_EQ(0, install_filter(0));
+	ASSERT_EQ(0, filter_allow_all(0));
 	/* A filtered caller with CAP_NET_ADMIN may read everything */
 	ASSERT_EQ(0, ask_info(&self->genl, &told));
 	EXPECT_EQ(1ULL, told.number[SPAWNCTL_A_INFO_EXEC_PENDING]);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "filter.h"
+#include "raw.h"
 
 #define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
 
@@ -71,19 +72,15 @@ static int final(char **argv)
 }
 
 /* Sets @handler for all signals but KILL and STOP, which the kernel removes from @mask */
-static int set_all(void (*handler)(int sig), unsigned long long mask)
+static int set_all(void (*handler)(int sig), __u64 mask)
 {
-	struct {
-		void (*handler)(int sig);
-		unsigned long rest[7];
-	} action = { .handler = handler };
+	const struct kernel_sigaction action = { .handler = (unsigned long)handler };
 	int sig;
 
-	for (sig = 1; sig <= 64; sig++)
-		if (sig != SIGKILL && sig != SIGSTOP &&
-		    syscall(SYS_rt_sigaction, sig, &action, NULL, 8))
+	for (sig = 1; sig <= NSIGNALS; sig++)
+		if (!(SIGBIT(sig) & UNBLOCKABLE) && raw_sigaction(sig, &action, NULL))
 			return -1;
-	return syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, 8);
+	return raw_sigprocmask(SIG_SETMASK, mask, NULL);
 }
 
 /* ignoring PROGRAM...: executes PROGRAM with every signal ignored and blocked */
