@@ -12,154 +12,98 @@
 
 FIXTURE_VARIANT(contract)
 {
-	const char *what;
 	unsigned long command;	/* 0: open(2) */
 	unsigned int flags;
 	bool heard;		/* there is a listener to events */
 };
 
-FIXTURE_VARIANT_ADD(contract, open)
-{
-	.what = "open",
-	.command = 0,
+FIXTURE_VARIANT_ADD(contract, open) {
+	.command = 0
 };
 
-FIXTURE_VARIANT_ADD(contract, info)
-{
-	.what = "info",
-	.command = SPAWNCTL_IOC_INFO,
+FIXTURE_VARIANT_ADD(contract, info) {
+	.command = SPAWNCTL_IOC_INFO
 };
 
-FIXTURE_VARIANT_ADD(contract, limit)
-{
-	.what = "limit",
-	.command = SPAWNCTL_IOC_LIMIT,
+FIXTURE_VARIANT_ADD(contract, limit) {
+	.command = SPAWNCTL_IOC_LIMIT
 };
 
-FIXTURE_VARIANT_ADD(contract, spawn)
-{
-	.what = "spawn",
-	.command = SPAWNCTL_IOC_SPAWN,
+FIXTURE_VARIANT_ADD(contract, spawn) {
+	.command = SPAWNCTL_IOC_SPAWN
 };
 
-FIXTURE_VARIANT_ADD(contract, spawn_heard)
-{
-	.what = "spawn, with a listener",
-	.command = SPAWNCTL_IOC_SPAWN,
-	.heard = true,
+FIXTURE_VARIANT_ADD(contract, spawn_heard) {
+	.command = SPAWNCTL_IOC_SPAWN, .heard = true
 };
 
-FIXTURE_VARIANT_ADD(contract, spawn_pidfd)
-{
-	.what = "spawn_pidfd",
-	.command = SPAWNCTL_IOC_SPAWN,
-	.flags = SPAWNCTL_PIDFD,
+FIXTURE_VARIANT_ADD(contract, spawn_pidfd) {
+	.command = SPAWNCTL_IOC_SPAWN, .flags = SPAWNCTL_PIDFD
 };
 
-FIXTURE_VARIANT_ADD(contract, spawn_exec_mask)
-{
-	.what = "spawn_exec_mask",
-	.command = SPAWNCTL_IOC_SPAWN,
-	.flags = SPAWNCTL_EXEC_MASK,
+FIXTURE_VARIANT_ADD(contract, spawn_exec_mask) {
+	.command = SPAWNCTL_IOC_SPAWN, .flags = SPAWNCTL_EXEC_MASK
 };
 
-FIXTURE_VARIANT_ADD(contract, spawn_cgroup)
-{
-	.what = "spawn_cgroup",
-	.command = SPAWNCTL_IOC_SPAWN,
-	.flags = SPAWNCTL_CGROUP,
+FIXTURE_VARIANT_ADD(contract, spawn_cgroup) {
+	.command = SPAWNCTL_IOC_SPAWN, .flags = SPAWNCTL_CGROUP
 };
 
-FIXTURE_VARIANT_ADD(contract, spawn_share_files)
-{
-	.what = "spawn_share_files",
-	.command = SPAWNCTL_IOC_SPAWN,
-	.flags = SPAWNCTL_SHARE_FILES,
+FIXTURE_VARIANT_ADD(contract, spawn_share_files) {
+	.command = SPAWNCTL_IOC_SPAWN, .flags = SPAWNCTL_SHARE_FILES
 };
 
-FIXTURE_VARIANT_ADD(contract, spawn_no_new_privs)
-{
-	.what = "spawn_no_new_privs",
-	.command = SPAWNCTL_IOC_SPAWN,
-	.flags = SPAWNCTL_NO_NEW_PRIVS,
+FIXTURE_VARIANT_ADD(contract, spawn_no_new_privs) {
+	.command = SPAWNCTL_IOC_SPAWN, .flags = SPAWNCTL_NO_NEW_PRIVS
 };
 
-FIXTURE_VARIANT_ADD(contract, spawn_parent_tid)
-{
-	.what = "spawn_parent_tid",
-	.command = SPAWNCTL_IOC_SPAWN,
-	.flags = SPAWNCTL_PARENT_SETTID,
+FIXTURE_VARIANT_ADD(contract, spawn_parent_tid) {
+	.command = SPAWNCTL_IOC_SPAWN, .flags = SPAWNCTL_PARENT_SETTID
 };
 
-FIXTURE_VARIANT_ADD(contract, spawn_hold)
-{
-	.what = "spawn_hold",
-	.command = SPAWNCTL_IOC_SPAWN,
-	.flags = SPAWNCTL_HOLD,
+FIXTURE_VARIANT_ADD(contract, spawn_hold) {
+	.command = SPAWNCTL_IOC_SPAWN, .flags = SPAWNCTL_HOLD
 };
 
-FIXTURE_VARIANT_ADD(contract, spawn_all)
-{
-	.what = "spawn_all",
+FIXTURE_VARIANT_ADD(contract, spawn_all) {
 	.command = SPAWNCTL_IOC_SPAWN,
 	.flags = SPAWNCTL_PIDFD | SPAWNCTL_CGROUP | SPAWNCTL_NO_NEW_PRIVS |
-		 SPAWNCTL_PARENT_SETTID | SPAWNCTL_EXEC_KEEP_MASK | SPAWNCTL_HOLD,
+		 SPAWNCTL_PARENT_SETTID | SPAWNCTL_EXEC_KEEP_MASK | SPAWNCTL_HOLD
 };
 
-FIXTURE_VARIANT_ADD(contract, fork)
-{
-	.what = "fork",
-	.command = SPAWNCTL_IOC_FORK,
+FIXTURE_VARIANT_ADD(contract, fork) {
+	.command = SPAWNCTL_IOC_FORK
 };
 
-FIXTURE_VARIANT_ADD(contract, fork_pidfd)
-{
-	.what = "fork_pidfd",
-	.command = SPAWNCTL_IOC_FORK,
-	.flags = SPAWNCTL_PIDFD,
+FIXTURE_VARIANT_ADD(contract, fork_pidfd) {
+	.command = SPAWNCTL_IOC_FORK, .flags = SPAWNCTL_PIDFD
 };
 
-FIXTURE_VARIANT_ADD(contract, fork_cgroup)
-{
-	.what = "fork_cgroup",
-	.command = SPAWNCTL_IOC_FORK,
-	.flags = SPAWNCTL_CGROUP,
+FIXTURE_VARIANT_ADD(contract, fork_cgroup) {
+	.command = SPAWNCTL_IOC_FORK, .flags = SPAWNCTL_CGROUP
 };
 
-FIXTURE_VARIANT_ADD(contract, fork_share_files)
-{
-	.what = "fork_share_files",
-	.command = SPAWNCTL_IOC_FORK,
-	.flags = SPAWNCTL_SHARE_FILES,
+FIXTURE_VARIANT_ADD(contract, fork_share_files) {
+	.command = SPAWNCTL_IOC_FORK, .flags = SPAWNCTL_SHARE_FILES
 };
 
-FIXTURE_VARIANT_ADD(contract, fork_no_new_privs)
-{
-	.what = "fork_no_new_privs",
-	.command = SPAWNCTL_IOC_FORK,
-	.flags = SPAWNCTL_NO_NEW_PRIVS,
+FIXTURE_VARIANT_ADD(contract, fork_no_new_privs) {
+	.command = SPAWNCTL_IOC_FORK, .flags = SPAWNCTL_NO_NEW_PRIVS
 };
 
-FIXTURE_VARIANT_ADD(contract, fork_parent_tid)
-{
-	.what = "fork_parent_tid",
-	.command = SPAWNCTL_IOC_FORK,
-	.flags = SPAWNCTL_PARENT_SETTID,
+FIXTURE_VARIANT_ADD(contract, fork_parent_tid) {
+	.command = SPAWNCTL_IOC_FORK, .flags = SPAWNCTL_PARENT_SETTID
 };
 
-FIXTURE_VARIANT_ADD(contract, fork_all)
-{
-	.what = "fork_all",
+FIXTURE_VARIANT_ADD(contract, fork_all) {
 	.command = SPAWNCTL_IOC_FORK,
 	.flags = SPAWNCTL_PIDFD | SPAWNCTL_CGROUP | SPAWNCTL_NO_NEW_PRIVS |
-		 SPAWNCTL_PARENT_SETTID | SPAWNCTL_SET_TID,
+		 SPAWNCTL_PARENT_SETTID | SPAWNCTL_SET_TID
 };
 
 /* The kernel's own clone(2), for comparison: what fails there too is not the device's fault. */
-FIXTURE_VARIANT_ADD(contract, clone)
-{
-	.what = "clone(2)",
-	.command = SYS_clone,
+FIXTURE_VARIANT_ADD(contract, clone) {
+	.command = SYS_clone
 };
 
 static int fail_nth = -1;
@@ -262,12 +206,11 @@ struct walk {
 	unsigned int errors[256];
 };
 
-static void print_walk(const char *what, const struct walk *walk)
+static void print_walk(const struct walk *walk)
 {
 	unsigned int i;
 
-	fprintf(stderr, "# %s: %u points, %u of them tolerated", what, walk->points,
-		walk->survived);
+	fprintf(stderr, "# %u points, %u of them tolerated", walk->points, walk->survived);
 	for (i = 0; i < ARRAY_SIZE(walk->errors); i++)
 		if (walk->errors[i])
 			fprintf(stderr, ", %u %s", walk->errors[i], strerror(i));
@@ -318,8 +261,7 @@ static void fill(struct room *room, unsigned long command, unsigned int flags, i
 
 /* Makes one call whose @n-th fault point fails. Returns whether it has that many. */
 static int call_once(struct __test_metadata *_metadata, FIXTURE_SELF(contract) self,
-		     const char *what, unsigned long command, struct room *room,
-		     unsigned int n, struct walk *walk)
+		     unsigned long command, struct room *room, unsigned int n, struct walk *walk)
 {
 	int before = first_free_descriptor(), happened;
 	long ret;
@@ -350,7 +292,7 @@ static int call_once(struct __test_metadata *_metadata, FIXTURE_SELF(contract) s
 		if (room->pidfd >= 0)
 			close(room->pidfd);
 	}
-	nothing_left(_metadata, what);
+	nothing_left(_metadata, "a call with a fault");
 	EXPECT_EQ(before, first_free_descriptor())
 		TH_LOG("point %u: a descriptor is left open", n);
 	EXPECT_EQ(0, exec_pending(self->fd))
@@ -404,13 +346,12 @@ TEST_F_TIMEOUT(contract, every_point, 900)
 		if (variant->command == SPAWNCTL_IOC_INFO || variant->command == SPAWNCTL_IOC_LIMIT)
 			happened = call_plainly(_metadata, self, variant->command, room, n, &walk);
 		else
-			happened = call_once(_metadata, self, variant->what, variant->command, room,
-					     n, &walk);
+			happened = call_once(_metadata, self, variant->command, room, n, &walk);
 		if (!happened)
 			break;
 		accepted(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, CLONE(), "after a fault");
 	}
-	print_walk(variant->what, &walk);
+	print_walk(&walk);
 	EXPECT_GT(MOST + 0U, n);
 	/* The control: making a task allocates, so that some faults fail the call. */
 	if (variant->command != SPAWNCTL_IOC_INFO && variant->command != SPAWNCTL_IOC_LIMIT)
@@ -520,7 +461,7 @@ TEST_F_TIMEOUT(loading, every_point, 1800)
 		if (++walk.points % 100 == 0)
 			fprintf(stderr, "# %u points\n", walk.points);
 	}
-	print_walk("finit_module", &walk);
+	print_walk(&walk);
 	EXPECT_LT(5U, walk.points - walk.survived);
 	EXPECT_EQ(0, access("/sys/module/spawnctl", F_OK));
 	read_log(_metadata);
