@@ -264,9 +264,9 @@ TEST_F(altstack, mask_with_a_long_path)
 	EXPECT_EQ(0, wait_status(pid));
 }
 
-int main(int argc, char **argv)
+static int run_mode(char **argv)
 {
-	if (argc == 2 && !strcmp(argv[1], "--posix"))
-		return !!try_all(by_posix);
-	return test_harness_run(argc, argv);
+	return !!try_all(by_posix);
 }
+
+TEST_HARNESS_MAIN_OR(run_mode)

@@ -259,7 +259,4 @@ TEST_F_TIMEOUT(born_blocked, control_signal_at_birth, 300)
 	EXPECT_LT(0, toll.died);
 }
 
-int main(int argc, char **argv)
-{
-	return test_harness_run(argc, argv);
-}
+TEST_HARNESS_MAIN

@@ -524,8 +524,10 @@ TEST_F(descriptor, preload_hidden_from_file_actions)
 	EXPECT_EQ(0, run_self("device", "--path", NULL)) TH_LOG("%.2000s", said);
 }
 
-static int run_mode(const char *mode)
+static int run_mode(char **argv)
 {
+	const char *mode = argv[0];
+
 	if (!strcmp(mode, "--workers"))
 		return beside_a_spawner(fork, scaled(2000, 400, "workers"));
 	if (!strcmp(mode, "--raw-workers"))
@@ -543,9 +545,4 @@ static int run_mode(const char *mode)
 	return closed_by_a_thread(scaled(2000, 100, "calls of each kind"));
 }
 
-int main(int argc, char **argv)
-{
-	if (argc == 2 && !strncmp(argv[1], "--", 2))
-		return run_mode(argv[1]);
-	return test_harness_run(argc, argv);
-}
+TEST_HARNESS_MAIN_OR(run_mode)

@@ -523,15 +523,6 @@ static int taken_in_a_filter(int fd)
 	return spawnctl_get_backend(NULL, &backend) != EPERM;
 }
 
-static int by_its_name(const char *what, int fd)
-{
-	if (!strcmp(what, "--filter"))
-		return in_a_filter(fd);
-	if (!strcmp(what, "--spent"))
-		return spent_in_a_filter(fd);
-	return taken_in_a_filter(fd);
-}
-
 /* Runs this program in the mode @what, with @fd as its only descriptor of the device */
 static int run_with(int fd, char *what)
 {
@@ -688,11 +679,15 @@ TEST_F(device, module_loaded_later)
 	TH_LOG("used again after %u ms or more", ms);
 }
 
-int main(int argc, char **argv)
+static int run_mode(char **argv)
 {
-	if (argc == 2 && !strcmp(argv[1], "--given"))
+	if (!strcmp(argv[0], "--given"))
 		return given();
-	if (argc == 3 && !strncmp(argv[1], "--", 2))
-		return by_its_name(argv[1], atoi(argv[2]));
-	return test_harness_run(argc, argv);
+	if (!strcmp(argv[0], "--filter"))
+		return in_a_filter(atoi(argv[1]));
+	if (!strcmp(argv[0], "--spent"))
+		return spent_in_a_filter(atoi(argv[1]));
+	return taken_in_a_filter(atoi(argv[1]));
 }
+
+TEST_HARNESS_MAIN_OR(run_mode)

@@ -474,7 +474,4 @@ TEST_F_TIMEOUT(exec_mask, many_children_at_once, 120)
 	}
 }
 
-int main(int argc, char **argv)
-{
-	return test_harness_run(argc, argv);
-}
+TEST_HARNESS_MAIN

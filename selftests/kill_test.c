@@ -318,7 +318,4 @@ TEST_F(kill, cannot_be_ignored)
 	EXPECT_EQ(ECHILD, errno);
 }
 
-int main(int argc, char **argv)
-{
-	return test_harness_run(argc, argv);
-}
+TEST_HARNESS_MAIN

@@ -173,7 +173,4 @@ TEST_F(mask, callers_mask_after_failure)
 	}
 }
 
-int main(int argc, char **argv)
-{
-	return test_harness_run(argc, argv);
-}
+TEST_HARNESS_MAIN

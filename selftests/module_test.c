@@ -13,7 +13,6 @@
 
 #define NODE		"/dev/spawnctl"
 #define SYSFS		"/sys/module/spawnctl"
-#define EXIT_ARG	"--exit-17"
 
 FIXTURE(module)
 {
@@ -186,7 +185,6 @@ struct orphan {
 
 static int wait_in_window(void *arg)
 {
-	static char * const argv[] = { "test", EXIT_ARG, NULL };
 	struct orphan *orphan = arg;
 	char byte = 0;
 
@@ -196,7 +194,7 @@ static int wait_in_window(void *arg)
 	raw_syscall(SYS_read, orphan->release[0], &byte, 1);
 	if (!orphan->executes)
 		return 17;
-	return raw_syscall(SYS_execve, "/proc/self/exe", argv, argv + 2);
+	return exec_program("exit", 17);
 }
 
 /* Makes a child, and kills its caller while the child is in the window: 0 or -1 */
@@ -275,12 +273,9 @@ static void cycle_plain(struct __test_metadata *_metadata, unsigned long command
 	EXPECT_EQ(0, end_orphan(&orphan));
 }
 
-static int exec_itself(void *arg)
+static int exec_exit(void *arg)
 {
-	static char * const argv[] = { "test", EXIT_ARG, NULL };
-
-	(void)arg;
-	return raw_syscall(SYS_execve, "/proc/self/exe", argv, argv + 2);
+	return exec_program("exit", 17);
 }
 
 /* Kills a caller that spawns in a loop, at a different moment in each round */
@@ -298,7 +293,7 @@ static void cycle_random(struct __test_metadata *_metadata, unsigned int round)
 		int fd = spawnctl_open();
 
 		for (;;)
-			wait_status(spawnctl_thread(fd, &clone, exec_itself, NULL));
+			wait_status(spawnctl_thread(fd, &clone, exec_exit, NULL));
 	}
 	raw_sleep_us(2000 + round * 7919 % 30000);
 	kill(caller, SIGKILL);
@@ -345,9 +340,4 @@ TEST_F_TIMEOUT(module, load_and_unload, 1800)
 	}
 }
 
-int main(int argc, char **argv)
-{
-	if (argc == 2 && !strcmp(argv[1], EXIT_ARG))
-		return 17;
-	return test_harness_run(argc, argv);
-}
+TEST_HARNESS_MAIN

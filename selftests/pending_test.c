@@ -334,7 +334,4 @@ TEST_F(pending, retargeted_to_another_thread)
 	close(pages.fd);
 }
 
-int main(int argc, char **argv)
-{
-	return test_harness_run(argc, argv);
-}
+TEST_HARNESS_MAIN

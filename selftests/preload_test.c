@@ -478,23 +478,26 @@ TEST(missing_device)
 	ASSERT_EQ(0, rename("/dev/spawnctl.gone", "/dev/spawnctl"));
 }
 
-int main(int argc, char **argv)
+static int run_mode(char **argv)
 {
-	if (argc == 2 && !strcmp(argv[1], "--inner"))
+	const char *mode = argv[0];
+
+	if (!strcmp(mode, "--inner"))
 		return inner();
-	if (argc == 2 && !strcmp(argv[1], "--setenv"))
+	if (!strcmp(mode, "--setenv"))
 		return inner_setenv();
-	if (argc == 2 && (!strcmp(argv[1], "--given") || !strcmp(argv[1], "--filtered")))
-		return inner_filtered(SYS_rt_sigprocmask);
-	if (argc == 2 && !strcmp(argv[1], "--secure"))
+	if (!strcmp(mode, "--secure"))
 		return inner_secure();
-	if (argc == 2 && !strcmp(argv[1], "--given-unused"))
+	if (!strcmp(mode, "--given-unused"))
 		return inner_filtered(SYS_ioctl);
-	if (argc == 2 && !strncmp(argv[1], "--calls-", 8))
-		return inner_calls(atoi(argv[1] + 8));
-	if (argc == 2 && !strcmp(argv[1], "--refused-EINVAL"))
+	if (!strncmp(mode, "--calls-", 8))
+		return inner_calls(atoi(mode + 8));
+	if (!strcmp(mode, "--refused-EINVAL"))
 		return inner_refused(EINVAL);
-	if (argc == 2 && !strcmp(argv[1], "--refused-ENOENT"))
+	if (!strcmp(mode, "--refused-ENOENT"))
 		return inner_refused(ENOENT);
-	return test_harness_run(argc, argv);
+	/* --given or --filtered */
+	return inner_filtered(SYS_rt_sigprocmask);
 }
+
+TEST_HARNESS_MAIN_OR(run_mode)

@@ -10,8 +10,6 @@
 #include <sys/wait.h>
 #include "spawnctl_test.h"
 
-#define EXIT_ARG	"--exit-17"
-
 struct report {
 	long pid;
 	long ppid;
@@ -59,12 +57,9 @@ static int fill_report(void *arg)
 	return 17;
 }
 
-static int exec_itself(void *arg)
+static int exec_exit(void *arg)
 {
-	char * const argv[] = { "test", EXIT_ARG, NULL };
-
-	(void)arg;
-	return raw_syscall(SYS_execve, "/proc/self/exe", argv, argv + 2);
+	return exec_program("exit", 17);
 }
 
 FIXTURE_VARIANT(process)
@@ -152,7 +147,7 @@ TEST_F(process, exec_makes_the_exit_signal_sigchld)
 	sigfillset(&all);
 	ASSERT_EQ(0, sigprocmask(SIG_SETMASK, &all, NULL));
 	self->clone.exit_signal = SIGUSR1;
-	pid = start_child(self->fd, variant->command, &self->clone, exec_itself, NULL);
+	pid = start_child(self->fd, variant->command, &self->clone, exec_exit, NULL);
 	ASSERT_LT(0, pid);
 	status = wait_status(pid);
 	EXPECT_TRUE(is_exit(status, 17))
@@ -360,9 +355,4 @@ TEST_F(process, nested)
 	}
 }
 
-int main(int argc, char **argv)
-{
-	if (argc == 2 && !strcmp(argv[1], EXIT_ARG))
-		return 17;
-	return test_harness_run(argc, argv);
-}
+TEST_HARNESS_MAIN

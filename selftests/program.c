@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The program that children execute. It reports the state it was started in, or waits
- * to be killed. It is linked without libpthread: where that is a separate library, it
+ * The program that children execute. It reports the state it was started in, waits
+ * to be killed, or exits. It is linked without libpthread: where that is a separate library, it
  * unblocks signals 32 and 33 before main().
  */
 #include <stdlib.h>
@@ -77,5 +77,7 @@ int main(int argc, char **argv)
 		return linger(atoi(argv[2]));
 	if (!strcmp(argv[1], "ids"))
 		return ids();
+	if (!strcmp(argv[1], "exit"))
+		return atoi(argv[2]);
 	return strcmp(argv[1], "nothing") ? 3 : 0;
 }

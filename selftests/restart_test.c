@@ -200,7 +200,4 @@ TEST_F(restart, interrupted_at_the_struct)
 	EXPECT_EQ(-EDQUOT, raw_spawn_exit(self->fd, variant->command, &self->clone));
 }
 
-int main(int argc, char **argv)
-{
-	return test_harness_run(argc, argv);
-}
+TEST_HARNESS_MAIN

@@ -238,7 +238,4 @@ TEST_F_TIMEOUT(signals, all_signals_together, 120)
 	}
 }
 
-int main(int argc, char **argv)
-{
-	return test_harness_run(argc, argv);
-}
+TEST_HARNESS_MAIN

@@ -597,9 +597,9 @@ TEST(same_calls_as_libc)
 	spawnctl_file_actions_destroy(actions);
 }
 
-int main(int argc, char **argv)
+static int run_mode(char **argv)
 {
-	if (argc == 2 && !strcmp(argv[1], "--report"))
-		return report(9);
-	return test_harness_run(argc, argv);
+	return report(9);
 }
+
+TEST_HARNESS_MAIN_OR(run_mode)

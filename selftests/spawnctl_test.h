@@ -19,4 +19,15 @@
 /* Type of a fixture's self pointer, for functions that a test passes it to */
 #define FIXTURE_SELF(fixture)	__typeof__(FIXTURE_DATA(fixture) *)
 
+/*
+ * For a program that executes itself in a mode, which runs without the harness: the mode is
+ * argv[1], and begins with "--". @run_mode takes argv + 1 and returns the exit status.
+ */
+#define TEST_HARNESS_MAIN_OR(run_mode)						\
+int main(int argc, char **argv)							\
+{										\
+	exit(argc > 1 && !strncmp(argv[1], "--", 2) ?				\
+	     run_mode(argv + 1) : test_harness_run(argc, argv));		\
+}
+
 #endif /* SPAWNCTL_TEST_H */

@@ -225,7 +225,4 @@ TEST_F_TIMEOUT(stop, control_posix_spawn, 60)
 	close(writer);
 }
 
-int main(int argc, char **argv)
-{
-	return test_harness_run(argc, argv);
-}
+TEST_HARNESS_MAIN

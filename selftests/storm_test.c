@@ -287,7 +287,4 @@ TEST_F_TIMEOUT(storm, fork_blocked, 600)
 	check_children(_metadata, count, 0);
 }
 
-int main(int argc, char **argv)
-{
-	return test_harness_run(argc, argv);
-}
+TEST_HARNESS_MAIN

@@ -227,13 +227,15 @@ static inline int own_page(void *page, size_t size)
 }
 
 /*
- * For a child: executes program.c in mode @mode with descriptor @fd, which must
- * not be close-on-exec. Returns only on failure.
+ * For a child: executes program.c in mode @mode with @number: a descriptor, which must
+ * not be close-on-exec, or a status. Returns only on failure.
  */
-static inline int exec_program(char *mode, int fd)
+static inline int exec_program(char *mode, int number)
 {
-	char number[] = { '0' + fd / 100 % 10, '0' + fd / 10 % 10, '0' + fd % 10, '\0' };
-	char * const argv[] = { program_path, mode, number, NULL };
+	char text[] = {
+		'0' + number / 100 % 10, '0' + number / 10 % 10, '0' + number % 10, '\0'
+	};
+	char * const argv[] = { program_path, mode, text, NULL };
 
 	return raw_syscall(SYS_execve, program_path, argv, argv + 3);
 }

@@ -310,9 +310,9 @@ TEST(refused_cgroup_does_not_fall_back)
 	ASSERT_EQ(0, chmod("/dev/spawnctl", 0600));
 }
 
-static int run_mode(const char *mode)
+static int run_mode(char **argv)
 {
-	const char *number = strrchr(mode, '-') + 1;
+	const char *mode = argv[0], *number = strrchr(mode, '-') + 1;
 
 	if (!strcmp(mode, "--only-vfork"))
 		return vfork_alone();
@@ -327,9 +327,4 @@ static int run_mode(const char *mode)
 	return preloaded();
 }
 
-int main(int argc, char **argv)
-{
-	if (argc == 2 && !strncmp(argv[1], "--", 2))
-		return run_mode(argv[1]);
-	return test_harness_run(argc, argv);
-}
+TEST_HARNESS_MAIN_OR(run_mode)

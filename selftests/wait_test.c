@@ -545,7 +545,4 @@ TEST_F(wait, init_of_a_namespace_is_not_killed)
 	EXPECT_EQ(0, wait_status(pid));
 }
 
-int main(int argc, char **argv)
-{
-	return test_harness_run(argc, argv);
-}
+TEST_HARNESS_MAIN
