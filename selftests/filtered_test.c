@@ -145,23 +145,6 @@ static void *caller(void *arg)
 	return NULL;
 }
 
-/* A filter that another thread installs on all threads (TSYNC) applies from the next call on. */
-TEST_F(contract, filter_of_another_thread)
-{
-	struct caller other = { .fd = self->fd };
-
-	ASSERT_EQ(0, pthread_create(&other.thread, NULL, caller, &other));
-	while (READ_ONCE(other.turn) != 1)
-		raw_sleep_us(1000);
-	ASSERT_EQ(0, filter_allow_all(SECCOMP_FILTER_FLAG_TSYNC));
-	WRITE_ONCE(other.turn, 2);
-	pthread_join(other.thread, NULL);
-	EXPECT_LT(0, other.before);
-	EXPECT_EQ(0, wait_status(other.before));
-	EXPECT_EQ(-EACCES, other.after);
-	nothing_left(_metadata, "filter of another thread");
-}
-
 /* A filter that a thread installs on itself alone does not affect the other threads. */
 TEST_F(contract, filter_of_another_thread_alone)
 {

@@ -220,20 +220,6 @@ TEST_F(fork, cached_thread_id)
 	EXPECT_EQ(own, cached_tid());
 }
 
-/* raise(3) uses the cached id: with the parent's, the signal would not reach the child. */
-TEST_F(fork, raise)
-{
-	pid_t pid = spawnctl_fork(self->fd);
-	int status;
-
-	if (pid == 0) {
-		raise(SIGUSR1);
-		_exit(1);
-	}
-	status = wait_status(pid);
-	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGUSR1);
-}
-
 static pthread_mutex_t *shared_robust_mutex(void)
 {
 	pthread_mutex_t *mutex = shared_alloc(sizeof(*mutex));

@@ -297,25 +297,4 @@ TEST(caller_in_its_wait)
 	check_caller(_metadata, &clone, some);
 }
 
-/* SIGKILL and SIGSTOP in @sig_ignore are EINVAL, as with sigaction(2) */
-TEST_F(kill, cannot_be_ignored)
-{
-	static const __u64 sets[] = {
-		SIGBIT(SIGKILL), SIGBIT(SIGSTOP), SIGBIT(SIGTERM) | SIGBIT(SIGSTOP), ~0ULL
-	};
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(sets); i++) {
-		struct spawnctl_clone clone = {
-			.size = sizeof(clone),
-			.sig_ignore = sets[i],
-			.exit_signal = SIGCHLD,
-		};
-
-		EXPECT_EQ(-EINVAL, raw_spawn_exit(self->fd, variant->command, &clone));
-	}
-	EXPECT_EQ(-1, waitpid(-1, NULL, __WALL | WNOHANG));
-	EXPECT_EQ(ECHILD, errno);
-}
-
 TEST_HARNESS_MAIN

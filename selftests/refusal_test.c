@@ -3,25 +3,11 @@
  * The errors in <linux/spawnctl.h> that do not depend on the request: the caller is
  * under a seccomp filter, or a limit is reached.
  */
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include "contract.h"
-#include "filter.h"
-
-/* Even a filter that allows everything counts: its author did not know about this device */
-TEST_F(contract, eacces_seccomp_filter)
-{
-	struct spawnctl_info info = { .size = sizeof(info) };
-
-	both_accept(_metadata, self->fd, CLONE(), "before the filter");
-	ASSERT_EQ(0, filter_allow_all(0));
-	both_refuse(_metadata, self->fd, CLONE(), EACCES, "opened before the filter");
-	ASSERT_EQ(0, ioctl(self->fd, SPAWNCTL_IOC_INFO, &info));
-	EXPECT_EQ(EACCES, info.refusal);
-	EXPECT_EQ(-1, open("/dev/spawnctl", O_RDWR | O_CLOEXEC));
-	EXPECT_EQ(EACCES, errno);
-}
 
 /* In strict mode, which allows only read, write, exit and sigreturn, any ioctl is fatal */
 TEST_F(contract, seccomp_strict)

@@ -558,21 +558,6 @@ TEST_F(stats, filtered_caller_learns_nothing_of_others)
 	EXPECT_EQ(0, wait_status(pid));
 }
 
-/* Root of a user namespace, with all capabilities in that namespace, cannot get events */
-TEST_F(stats, no_events_for_user_namespace_root)
-{
-	struct genl own = { 0 };
-
-	ASSERT_EQ(0, unshare(CLONE_NEWUSER));
-	ASSERT_EQ(0, genl_open(&own));
-	EXPECT_EQ(-EPERM, genl_join(&own));
-	genl_close(&own);
-	/* The family does not exist in another network namespace */
-	ASSERT_EQ(0, unshare(CLONE_NEWNET));
-	EXPECT_EQ(-ENOENT, genl_open(&own));
-	genl_close(&own);
-}
-
 /* A malformed request is refused; an unknown or short attribute also with a message */
 TEST_F(stats, malformed)
 {

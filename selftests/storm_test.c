@@ -175,22 +175,6 @@ TEST_F_TIMEOUT(storm, thread, 600)
 	EXPECT_LT(0, killed);
 }
 
-/* If the caller passes no struct, all signals are blocked until exec */
-TEST_F_TIMEOUT(storm, thread_default, 600)
-{
-	unsigned int i, count = scaled(10000, 500, "spawns");
-	pid_t pid;
-
-	self->storm = storm_start(-getpid(), CATCHABLE, GAP_US);
-	ASSERT_NE(NULL, self->storm);
-	for (i = 0; i < count; i++) {
-		pid = spawnctl_thread(self->fd, NULL, linger_child, NULL);
-		ASSERT_LT(0, pid);
-		ASSERT_EQ(0, wait_status(pid));
-	}
-	check_children(_metadata, count, 0);
-}
-
 /* With all signals blocked, also after exec, no signal ends a child */
 TEST_F_TIMEOUT(storm, thread_blocked, 600)
 {
@@ -263,28 +247,6 @@ TEST_F_TIMEOUT(storm, fork, 600)
 	}
 	check_children(_metadata, count, killed);
 	EXPECT_LT(0, killed);
-}
-
-/* FORK with all signals blocked: no handler runs, and no signal ends a child */
-TEST_F_TIMEOUT(storm, fork_blocked, 600)
-{
-	unsigned int i, count = scaled(10000, 500, "forks");
-	struct spawnctl_clone clone = {
-		.size = sizeof(clone),
-		.flags = SPAWNCTL_WINDOW_MASK,
-		.window_mask = SPAWNCTL_SIGSET_ALL,
-		.exit_signal = SIGCHLD,
-	};
-	pid_t pid;
-
-	self->storm = storm_start(-getpid(), CATCHABLE, GAP_US);
-	ASSERT_NE(NULL, self->storm);
-	for (i = 0; i < count; i++) {
-		pid = start_child(self->fd, SPAWNCTL_IOC_FORK, &clone, linger_child, NULL);
-		ASSERT_LT(0, pid);
-		ASSERT_EQ(0, wait_status(pid));
-	}
-	check_children(_metadata, count, 0);
 }
 
 TEST_HARNESS_MAIN

@@ -131,67 +131,6 @@ TEST_F_TIMEOUT(threads, each_gets_its_own_child, 600)
 	EXPECT_EQ(0, exec_pending(self->fd));
 }
 
-static int exec_true(void *arg)
-{
-	static char * const argv[] = { "true", NULL };
-
-	(void)arg;
-	return raw_syscall(SYS_execve, "/bin/true", argv, argv + 1);
-}
-
-static void *make_programs(void *arg)
-{
-	struct worker *worker = arg;
-	struct spawnctl_clone clone = {
-		.size = sizeof(clone),
-		.flags = SPAWNCTL_EXEC_MASK,
-		.exec_mask = SIGBIT(33 + worker->number),
-	};
-	unsigned int i;
-
-	for (i = 0; i < worker->rounds; i++) {
-		pid_t pid = spawnctl_thread(worker->fd, &clone, exec_true, NULL);
-
-		if (pid > 0 && wait_status(pid) == 0)
-			worker->right++;
-		else
-			worker->wrong++;
-	}
-	return NULL;
-}
-
-/* Exec masks of 16 threads at once: the records are kept apart, and none is left */
-TEST_F_TIMEOUT(threads, exec_masks, 600)
-{
-	struct worker workers[THREADS] = {};
-	unsigned int rounds, i;
-
-	/* FORK has no exec mask: its children execute with the window mask */
-	if (variant->command == SPAWNCTL_IOC_FORK) {
-		struct spawnctl_clone clone = {
-			.size = sizeof(clone),
-			.flags = SPAWNCTL_EXEC_MASK,
-		};
-
-		EXPECT_EQ(-EINVAL, raw_spawn_exit(self->fd, variant->command, &clone));
-		return;
-	}
-	rounds = scaled(2000, 160, "programs of 16 threads") / THREADS;
-	for (i = 0; i < THREADS; i++) {
-		workers[i].number = i;
-		workers[i].rounds = rounds;
-		workers[i].fd = variant->own_descriptor ? spawnctl_open() : self->fd;
-		ASSERT_LE(0, workers[i].fd);
-		ASSERT_EQ(0, pthread_create(&workers[i].thread, NULL, make_programs, &workers[i]));
-	}
-	for (i = 0; i < THREADS; i++) {
-		ASSERT_EQ(0, pthread_join(workers[i].thread, NULL));
-		EXPECT_EQ(rounds, workers[i].right);
-		EXPECT_EQ(0U, workers[i].wrong);
-	}
-	EXPECT_EQ(0, exec_pending(self->fd));
-}
-
 struct race {
 	struct spawnctl_clone clone;
 	int stop;

@@ -159,76 +159,6 @@ TEST_F_TIMEOUT(wait, parent_killed, 900)
 	EXPECT_EQ(0, exec_pending(self->fd));
 }
 
-static int dump_core(void *arg)
-{
-	raw_syscall(SYS_kill, raw_syscall(SYS_getpid), SIGSEGV);
-	raw_sleep_us(20 * 1000000);
-	return 1;
-}
-
-/*
- * Since 5.16 a child that dumps core ends alone. Before, the kernel also ended all
- * processes that share its memory, as with vfork(2).
- */
-TEST_F(wait, child_dumps_core)
-{
-	struct spawnctl_clone clone = { .size = sizeof(clone), .exit_signal = SIGCHLD };
-	pid_t pid, child;
-	int status;
-
-	pid = fork();
-	ASSERT_LE(0, pid);
-	if (pid == 0) {
-		child = spawnctl_thread(self->fd, &clone, dump_core, NULL);
-		status = wait_status(child);
-		_exit(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV ? 0 : 1);
-	}
-	status = wait_status(pid);
-	if (kernel_at_least(5, 16)) {
-		EXPECT_EQ(0, status);
-	} else {
-		EXPECT_TRUE(WIFSIGNALED(status));
-		EXPECT_EQ(SIGSEGV, WTERMSIG(status));
-	}
-}
-
-static unsigned long counter;
-static int counting = 1;
-
-static void *count_up(void *arg)
-{
-	while (READ_ONCE(counting))
-		__atomic_fetch_add(&counter, 1, __ATOMIC_SEQ_CST);
-	return NULL;
-}
-
-static int see_counter_advance(void *arg)
-{
-	unsigned long *seen = arg;
-
-	seen[0] = READ_ONCE(counter);
-	do {
-		raw_sleep_us(1000);
-		seen[1] = READ_ONCE(counter);
-	} while (seen[1] - seen[0] < 1000);
-	return 0;
-}
-
-TEST_F(wait, other_threads_run)
-{
-	unsigned long seen[2] = { 0 };
-	pthread_t thread;
-	pid_t pid;
-
-	ASSERT_EQ(0, pthread_create(&thread, NULL, count_up, NULL));
-	pid = spawnctl_thread(self->fd, NULL, see_counter_advance, seen);
-	ASSERT_LT(0, pid);
-	EXPECT_EQ(0, wait_status(pid));
-	EXPECT_LE(seen[0] + 1000, seen[1]);
-	WRITE_ONCE(counting, 0);
-	ASSERT_EQ(0, pthread_join(thread, NULL));
-}
-
 #define QUEUED	5
 
 static unsigned long handled;
@@ -324,10 +254,12 @@ TEST_F(wait, one_signal_deferred)
 	}
 }
 
+static int taking = 1;
+
 /* Another thread of the caller, which blocks no signal */
 static void *take_signals(void *arg)
 {
-	while (READ_ONCE(counting))
+	while (READ_ONCE(taking))
 		raw_sleep_us(1000);
 	return NULL;
 }
@@ -358,7 +290,7 @@ TEST_F(wait, signals_taken_by_other_threads)
 	EXPECT_EQ(0, deferred.failed);
 	EXPECT_EQ(1, deferred.in_wait);
 	EXPECT_EQ(0, wait_status(pid));
-	WRITE_ONCE(counting, 0);
+	WRITE_ONCE(taking, 0);
 	ASSERT_EQ(0, pthread_join(thread, NULL));
 }
 
