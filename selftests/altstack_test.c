@@ -22,6 +22,8 @@
 extern char **environ;
 
 static spawnctl_attr_t *attr;
+static spawnctl_file_actions_t *actions;
+static char *many_argv[5001];	/* what a spawn uses does not depend on their number */
 static const char *program;
 static char *frame, *top;	/* the handler's frame, and the top of its stack */
 static int error;
@@ -29,10 +31,9 @@ static pid_t pid;
 
 static void by_library(int sig)
 {
-	char *argv[] = { "true", NULL };
-
 	frame = __builtin_frame_address(0);
-	error = spawnctl_spawnp(&pid, program, NULL, attr, argv, environ);
+	error = (*program == '/' ? spawnctl_spawn : spawnctl_spawnp)(&pid, program, actions, attr,
+								    many_argv, environ);
 }
 
 static void by_posix(int sig)
@@ -109,21 +110,24 @@ static size_t least_stack(void)
 /* Tries each combination of stack size, program and PATH. Returns 0, or the line that failed */
 static int try_all(void (*handler)(int))
 {
+	static const char * const programs[] = { "true", "none.", "/bin/true" };
 	long used, overrun;
 	unsigned int i;
 
 	/* Bind the symbols first: the stack that ld.so takes for that is not the library's */
 	program = "none.";
 	handler(0);
-	for (i = 0; i < 8; i++) {
-		size_t size = i & 4 ? least_stack() : STKSZ;
+	program = "/none.";
+	handler(0);
+	for (i = 0; i < 4 * ARRAY_SIZE(programs); i++) {
+		size_t size = i & 2 ? least_stack() : STKSZ;
 
 		set_path(i & 1);
-		program = i & 2 ? "none." : "true";
+		program = programs[i / 4];
 		on_stack(handler, size, &used, &overrun);
 		fprintf(stderr, "# stack of %zu, %s, %s PATH: %ld bytes\n", size, program,
 			i & 1 ? "long" : "short", used);
-		if (error != (i & 2 ? ENOENT : 0))
+		if (error != (i / 4 == 1 ? ENOENT : 0))
 			return __LINE__;
 		if (overrun)
 			return __LINE__;
@@ -147,16 +151,25 @@ FIXTURE_VARIANT_ADD(altstack, clone) { SPAWNCTL_BACKEND_CLONE, "clone" };
 
 FIXTURE_SETUP(altstack)
 {
+	unsigned int i;
+
 	ASSERT_EQ(0, spawnctl_attr_init(&attr));
 	ASSERT_EQ(0, spawnctl_attr_setbackend(attr, variant->backend));
+	ASSERT_EQ(0, spawnctl_file_actions_init(&actions));
+	for (i = 0; i < 1000; i++)
+		ASSERT_EQ(0, spawnctl_file_actions_adddup2(actions, 1, 2));
+	ASSERT_EQ(0, spawnctl_file_actions_addclosefrom(actions, 3));
+	for (i = 0; i < ARRAY_SIZE(many_argv) - 1; i++)
+		many_argv[i] = "argument";
 }
 
 FIXTURE_TEARDOWN(altstack)
 {
 	spawnctl_attr_destroy(attr);
+	spawnctl_file_actions_destroy(actions);
 }
 
-/* A spawn takes less than SPAWNCTL_SPAWN_STACK bytes of the handler's stack. */
+/* A spawn takes less than SPAWNCTL_SPAWN_STACK bytes, regardless of its arguments and actions. */
 TEST_F(altstack, library)
 {
 	EXPECT_EQ(0, try_all(by_library));

@@ -133,18 +133,6 @@ TEST_F(device, reused_number)
 	}
 }
 
-/* A fork's child can spawn through the device. */
-TEST_F(device, in_a_forks_child)
-{
-	pid_t pid;
-
-	EXPECT_EQ(0, spawn_true(self->attr));
-	pid = fork();
-	if (!pid)
-		_exit(spawn_true(self->attr) ? 1 : 7);
-	EXPECT_TRUE(exited_with(pid, 7));
-}
-
 /* A descriptor that is demanded is the only one tried: if it is closed or wrong, a spawn fails. */
 TEST_F(device, demanded_descriptor)
 {
@@ -303,28 +291,6 @@ TEST_F(device, next_backend_if_denied)
 	EXPECT_EQ(ENOSYS, spawn_true(self->attr));
 }
 
-/* If a filter denies clone3(2), by any errno, clone(2) is tried next unless clone3 was demanded. */
-TEST_F(device, clone3_is_refused)
-{
-	static const int errors[] = { EPERM, ENOSYS, EINVAL, EACCES, EOPNOTSUPP };
-	unsigned int i;
-
-	EXPECT_EQ(0, spawnctl_attr_setbackend(self->attr, SPAWNCTL_BACKEND_CLONE3));
-	for (i = 0; i < ARRAY_SIZE(errors); i++) {
-		pid_t pid = fork();
-
-		if (!pid) {
-			if (filter(SYS_clone3, SECCOMP_RET_ERRNO | errors[i]))
-				_exit(1);
-			if (spawn_true(self->attr) != errors[i])
-				_exit(2);
-			_exit(spawn_true(NULL) ? 3 : 7);
-		}
-		EXPECT_TRUE(exited_with(pid, 7))
-			TH_LOG("clone3 answers %d", errors[i]);
-	}
-}
-
 /* Opens 100 descriptors, and makes a list with closefrom(3) */
 static void many_descriptors(spawnctl_file_actions_t **actions)
 {
@@ -404,23 +370,6 @@ static void is_absent(struct __test_metadata *_metadata, spawnctl_attr_t *demand
 	}
 	EXPECT_EQ(before, open_fds());
 	EXPECT_EQ(-1, device_fd(0));
-}
-
-/* Under Landlock, from 6.10 on, the device can be opened, but its ioctls are denied. */
-TEST_F(device, ioctl_denied_by_landlock)
-{
-	struct { __u64 fs; } ruleset = { 1ULL << 15 /* LANDLOCK_ACCESS_FS_IOCTL_DEV */ };
-	int fd = syscall(444, &ruleset, sizeof(ruleset), 0);
-
-	if (fd < 0) {
-		EXPECT_FALSE(kernel_at_least(6, 10));
-		return;
-	}
-	ASSERT_EQ(0, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
-	ASSERT_EQ(0, syscall(446, fd, 0));
-	is_absent(_metadata, self->attr, EACCES);
-	EXPECT_EQ(-1, spawnctl_open());
-	EXPECT_EQ(EACCES, errno);
 }
 
 #define STMT(...)	((struct sock_filter)BPF_STMT(__VA_ARGS__))

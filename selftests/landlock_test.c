@@ -148,9 +148,11 @@ TEST_F(landlock, library)
 {
 	char * const argv[] = { program_path, "nothing", "0", NULL };
 	bool restricted = give_up(_metadata, self->abi, variant->rights, variant->since);
+	unsigned int before = open_fds();
+	enum spawnctl_backend backend;
 	spawnctl_attr_t *attr;
 	pid_t pid;
-	int fd;
+	int fd, i;
 
 	fd = spawnctl_open();
 	EXPECT_EQ(restricted, fd == -1);
@@ -158,15 +160,22 @@ TEST_F(landlock, library)
 		EXPECT_EQ(EACCES, errno);
 	ASSERT_EQ(0, spawnctl_attr_init(&attr));
 	ASSERT_EQ(0, spawnctl_attr_setbackend(attr, SPAWNCTL_BACKEND_DEVICE));
-	if (restricted) {
-		EXPECT_EQ(EACCES, spawnctl_spawn(&pid, program_path, NULL, attr, argv, argv + 3));
-	} else {
-		EXPECT_EQ(0, spawnctl_spawn(&pid, program_path, NULL, attr, argv, argv + 3));
+	for (i = 0; i < 5; i++) {
+		int error = spawnctl_spawn(&pid, program_path, NULL, attr, argv, argv + 3);
+
+		EXPECT_EQ(restricted ? EACCES : 0, error);
+		if (!error)
+			EXPECT_TRUE(exited_with(pid, 0));
+		EXPECT_EQ(error, spawnctl_get_backend(attr, &backend));
+		EXPECT_EQ(0, spawnctl_spawn(&pid, program_path, NULL, NULL, argv, argv + 3));
 		EXPECT_TRUE(exited_with(pid, 0));
+		EXPECT_EQ(0, spawnctl_get_backend(NULL, &backend));
+		EXPECT_EQ(restricted ? SPAWNCTL_BACKEND_CLONE3 : SPAWNCTL_BACKEND_DEVICE, backend);
 	}
+	/* A device that cannot be used is not kept open */
+	if (restricted)
+		EXPECT_EQ(before, open_fds());
 	ASSERT_EQ(0, spawnctl_attr_setbackend(attr, SPAWNCTL_BACKEND_ANY));
-	EXPECT_EQ(0, spawnctl_spawn(&pid, program_path, NULL, attr, argv, argv + 3));
-	EXPECT_TRUE(exited_with(pid, 0));
 	ASSERT_EQ(0, spawnctl_attr_setdevice(attr, self->fd));
 	EXPECT_EQ(0, spawnctl_spawn(&pid, program_path, NULL, attr, argv, argv + 3));
 	EXPECT_TRUE(exited_with(pid, 0));

@@ -110,18 +110,6 @@ TEST(acts_on_the_caller)
 	EXPECT_NE(-1, fcntl(0, F_GETFD));
 }
 
-/* RFFDG without RFPROC: the caller leaves a shared table and gets a copy of its own */
-TEST(caller_unshares)
-{
-	int fd = dup(0);
-	pid_t pid = rfork(RFPROC);
-
-	if (!pid)
-		_exit(rfork(RFFDG) || close(fd) ? 8 : 7);
-	EXPECT_TRUE(exited_with(pid, 7));
-	EXPECT_EQ(0, close(fd));
-}
-
 TEST(memory_is_a_copy)
 {
 	pid_t pid;

@@ -184,6 +184,7 @@ FIXTURE_VARIANT_ADD(refused, enosys) { .error = ENOSYS };
 FIXTURE_VARIANT_ADD(refused, einval) { .error = EINVAL };
 FIXTURE_VARIANT_ADD(refused, eperm) { .error = EPERM };
 FIXTURE_VARIANT_ADD(refused, eacces) { .error = EACCES };
+FIXTURE_VARIANT_ADD(refused, eopnotsupp) { .error = EOPNOTSUPP };
 
 FIXTURE_SETUP(refused)
 {
