@@ -15,21 +15,10 @@
 #define ROOT	"/sys/fs/cgroup"
 #define GROUP	ROOT "/spawnctl_cgroup_test"
 
-static int write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	ssize_t length = strlen(text);
-	int ret = fd >= 0 && write(fd, text, length) == length ? 0 : -1;
-
-	if (fd >= 0)
-		close(fd);
-	return ret;
-}
-
 /* Removes what any test made below GROUP. This process leaves it first; its children have ended. */
 static void clean_up(void)
 {
-	write_text(ROOT "/cgroup.procs", "0");
+	write_file(ROOT "/cgroup.procs", "0");
 	rmdir(GROUP "/child");
 	rmdir(GROUP "/other");
 	rmdir(GROUP);
@@ -53,7 +42,7 @@ FIXTURE_SETUP(cgroup)
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, raw_sigprocmask(SIG_SETMASK, ODD_MASK, NULL));
 	clean_up();
-	ASSERT_EQ(0, write_text(ROOT "/cgroup.subtree_control", "+pids"));
+	ASSERT_EQ(0, write_file(ROOT "/cgroup.subtree_control", "+pids"));
 	ASSERT_EQ(0, mkdir(GROUP, 0755));
 	self->cgroup = open(GROUP, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	ASSERT_LE(0, self->cgroup);
@@ -149,19 +138,19 @@ TEST_F(cgroup, enoent_removed)
 TEST_F(cgroup, ebusy_subtree_control)
 {
 	/* Only a domain controller, such as memory, forbids processes in the cgroup itself. */
-	ASSERT_EQ(0, write_text(ROOT "/cgroup.subtree_control", "+memory"));
-	ASSERT_EQ(0, write_text(GROUP "/cgroup.subtree_control", "+memory"));
+	ASSERT_EQ(0, write_file(ROOT "/cgroup.subtree_control", "+memory"));
+	ASSERT_EQ(0, write_file(GROUP "/cgroup.subtree_control", "+memory"));
 	both_refuse(_metadata, self->fd, &self->clone, EBUSY,
 		    "memory controller enabled for children");
-	ASSERT_EQ(0, write_text(GROUP "/cgroup.subtree_control", "-memory"));
+	ASSERT_EQ(0, write_file(GROUP "/cgroup.subtree_control", "-memory"));
 	both_accept(_metadata, self->fd, &self->clone, "memory controller disabled again");
-	EXPECT_EQ(0, write_text(ROOT "/cgroup.subtree_control", "-memory"));
+	EXPECT_EQ(0, write_file(ROOT "/cgroup.subtree_control", "-memory"));
 }
 
 TEST_F(cgroup, eopnotsupp_invalid_domain)
 {
 	ASSERT_EQ(0, mkdir(GROUP "/child", 0755));
-	ASSERT_EQ(0, write_text(GROUP "/child/cgroup.type", "threaded"));
+	ASSERT_EQ(0, write_file(GROUP "/child/cgroup.type", "threaded"));
 	ASSERT_EQ(0, mkdir(GROUP "/other", 0755));
 	self->clone.cgroup = open(GROUP "/other", O_RDONLY | O_DIRECTORY);
 	ASSERT_LE(0, self->clone.cgroup);
@@ -172,7 +161,7 @@ TEST_F(cgroup, eagain_pids_max)
 {
 	int pidfd = 0;
 
-	ASSERT_EQ(0, write_text(GROUP "/pids.max", "0"));
+	ASSERT_EQ(0, write_file(GROUP "/pids.max", "0"));
 	both_refuse(_metadata, self->fd, &self->clone, EAGAIN, "pids.max of the child's cgroup");
 	both_accept(_metadata, self->fd, CLONE(), "the caller's own cgroup has no limit");
 	/* A descriptor number that was stored before the failure is replaced by -1. */
@@ -181,11 +170,11 @@ TEST_F(cgroup, eagain_pids_max)
 	both_refuse(_metadata, self->fd, &self->clone, EAGAIN, "pids.max, with a pidfd");
 	EXPECT_EQ(-1, pidfd);
 	/* The limit of the caller's own cgroup. */
-	ASSERT_EQ(0, write_text(GROUP "/pids.max", "1"));
-	ASSERT_EQ(0, write_text(GROUP "/cgroup.procs", "0"));
+	ASSERT_EQ(0, write_file(GROUP "/pids.max", "1"));
+	ASSERT_EQ(0, write_file(GROUP "/cgroup.procs", "0"));
 	both_refuse(_metadata, self->fd, CLONE(), EAGAIN, "pids.max of the caller's cgroup");
 	/* One place is free, as each refused call has given its place back. */
-	ASSERT_EQ(0, write_text(GROUP "/pids.max", "2"));
+	ASSERT_EQ(0, write_file(GROUP "/pids.max", "2"));
 	both_accept(_metadata, self->fd, CLONE(), "pids.max has room for one child");
 }
 

@@ -253,22 +253,17 @@ TEST_F_TIMEOUT(descriptor, one_per_descriptor_table, 120)
  */
 TEST_F(descriptor, dlclose)
 {
-	char path[] = "/tmp/descriptor_testXXXXXX", bytes[4096];
+	char path[] = "/tmp/descriptor_testXXXXXX";
 	int (*spawn)(pid_t *pid, const char *path, const spawnctl_file_actions_t *actions,
 		     const spawnctl_attr_t *attr, char *const argv[], char *const envp[]);
-	int from, to, i;
 	Dl_info info;
 	void *library;
-	ssize_t n;
 	pid_t pid;
+	int i;
 
 	ASSERT_NE(0, dladdr((void *)spawnctl_open, &info));
-	from = open(info.dli_fname, O_RDONLY);
-	to = mkstemp(path);
-	while ((n = read(from, bytes, sizeof(bytes))) > 0)
-		ASSERT_EQ(n, write(to, bytes, n));
-	close(from);
-	close(to);
+	close(mkstemp(path));
+	ASSERT_EQ(0, copy_file(info.dli_fname, path, 0600));
 	for (i = 0; i < 3; i++) {
 		library = dlopen(path, RTLD_NOW);
 		ASSERT_NE(NULL, library) TH_LOG("%s", dlerror());

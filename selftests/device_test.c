@@ -216,15 +216,10 @@ static int run_given(char *name, char *value)
 /* A set-user-ID program ignores SPAWNCTL_FD and LISTEN_FDS, which its caller controls. */
 TEST_F(device, environment_ignored_at_secure)
 {
-	char path[] = "/tmp/device_testXXXXXX", bytes[4096];
-	int from = open("/proc/self/exe", O_RDONLY), to = mkstemp(path);
-	ssize_t n;
+	char path[] = "/tmp/device_testXXXXXX";
 
-	while ((n = read(from, bytes, sizeof(bytes))) > 0)
-		ASSERT_EQ(n, write(to, bytes, n));
-	ASSERT_EQ(0, fchmod(to, 0755));
-	close(to);
-	close(from);
+	close(mkstemp(path));
+	ASSERT_EQ(0, copy_file("/proc/self/exe", path, 0755));
 	EXPECT_EQ(7, run_given_as(path, 0, "SPAWNCTL_FD", "3"));
 	ASSERT_EQ(0, chmod(path, 04755));
 	/* 8: the library opened the device itself, with the rights that the program gained */

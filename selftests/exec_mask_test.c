@@ -349,23 +349,6 @@ TEST_F(exec_mask, child_that_is_killed)
 
 #define COPY "/tmp/spawnctl-exec-mask-program"
 
-/* Copies the program, with @mode: 04755 makes the copy set-user-ID. */
-static int copy_program(mode_t mode)
-{
-	static char bytes[65536];
-	int from = open(program_path, O_RDONLY | O_CLOEXEC);
-	int to = open(COPY, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0700);
-	ssize_t length;
-
-	while ((length = read(from, bytes, sizeof(bytes))) > 0)
-		if (write(to, bytes, length) != length)
-			return -1;
-	if (length || fchmod(to, mode))
-		return -1;
-	close(from);
-	return close(to);
-}
-
 static int become_copy(void *arg)
 {
 	char number[] = { '0' + *(int *)arg / 10, '0' + *(int *)arg % 10, '\0' };
@@ -402,10 +385,10 @@ static __u64 copy_reports(struct __test_metadata *_metadata, int fd, int *report
  */
 TEST_F(exec_mask, program_that_gains_rights)
 {
-	ASSERT_EQ(0, copy_program(0755));
+	ASSERT_EQ(0, copy_file(program_path, COPY, 0755));
 	EXPECT_EQ(SOME, copy_reports(_metadata, self->fd, self->report, 0))
 		TH_LOG("control: a program that gains no rights");
-	ASSERT_EQ(0, copy_program(04755));
+	ASSERT_EQ(0, copy_file(program_path, COPY, 04755));
 	EXPECT_EQ(0, copy_reports(_metadata, self->fd, self->report, 0));
 	EXPECT_EQ(SOME, copy_reports(_metadata, self->fd, self->report, ~0ULL));
 	unlink(COPY);

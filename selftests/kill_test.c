@@ -30,21 +30,6 @@ static int live(void *arg)
 	return 1;
 }
 
-static int write_cgroup(const char *file, const char *text)
-{
-	char path[128];
-	ssize_t ret;
-	int fd;
-
-	snprintf(path, sizeof(path), CGROUP "/%s", file);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -1;
-	ret = write(fd, text, strlen(text));
-	close(fd);
-	return ret == (ssize_t)strlen(text) ? 0 : -1;
-}
-
 FIXTURE(kill) {
 	int fd;
 	int ready[2];
@@ -116,7 +101,7 @@ static void *strike(void *arg)
 	} else {
 		raw_sleep_us(20000);
 	}
-	hand->ret = hand->how == CGROUP_KILL ? write_cgroup("cgroup.kill", "1") :
+	hand->ret = hand->how == CGROUP_KILL ? write_file(CGROUP "/cgroup.kill", "1") :
 					       kill(hand->target->pid, SIGKILL);
 	return NULL;
 }
@@ -198,8 +183,7 @@ TEST_F(kill, stopped_by_sigstop)
 	helper = fork();
 	ASSERT_LE(0, helper);
 	if (helper == 0) {
-		char path[64], text[64] = "";
-		int i, fd;
+		int i;
 
 		while (!READ_ONCE(target->pid))
 			raw_sleep_us(100);
@@ -207,14 +191,8 @@ TEST_F(kill, stopped_by_sigstop)
 			_exit(1);
 		if (kill(target->pid, SIGSTOP))
 			_exit(2);
-		snprintf(path, sizeof(path), "/proc/%d/stat", target->pid);
-		for (i = 0; i < 1000 && !strstr(text, ") T "); i++) {
+		for (i = 0; i < 1000 && process_state(target->pid) != 'T'; i++)
 			raw_sleep_us(2000);
-			fd = open(path, O_RDONLY);
-			if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
-				_exit(3);
-			close(fd);
-		}
 		if (i == 1000)
 			_exit(4);
 		_exit(kill(target->pid, SIGCONT) || kill(target->pid, SIGKILL) ? 5 : 0);

@@ -389,27 +389,13 @@ TEST(given_device)
  * Into a program that gains privileges, ld.so preloads a library only from a standard
  * directory, and only if it has the set-user-ID bit.
  */
-static int copy_preload(void)
-{
-	int from = open("/usr/lib/" PRELOAD, O_RDONLY), ret = 0;
-	int to = open("/usr/lib/" SECURE_NAME, O_WRONLY | O_CREAT | O_TRUNC, 0755);
-	ssize_t n;
-
-	while ((n = read(from, said, sizeof(said))) > 0)
-		ret |= write(to, said, n) != n;
-	ret |= n < 0 || fchmod(to, 04755);
-	close(from);
-	close(to);
-	return ret;
-}
-
 TEST(at_secure)
 {
 	int out[2], status;
 	ssize_t n, used = 0;
 	pid_t pid;
 
-	ASSERT_EQ(0, copy_preload());
+	ASSERT_EQ(0, copy_file("/usr/lib/" PRELOAD, "/usr/lib/" SECURE_NAME, 04755));
 	ASSERT_EQ(0, pipe(out));
 	pid = fork();
 	if (!pid) {

@@ -41,13 +41,9 @@ TEST_F(contract, eagain_rlimit_nproc)
 static int write_number(const char *path, long number)
 {
 	char text[32];
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	int length = snprintf(text, sizeof(text), "%ld", number);
-	int ret = fd >= 0 && write(fd, text, length) == length ? 0 : -1;
 
-	if (fd >= 0)
-		close(fd);
-	return ret;
+	snprintf(text, sizeof(text), "%ld", number);
+	return write_file(path, text);
 }
 
 static long read_number(const char *path)

@@ -88,21 +88,6 @@ static void forget_child(int sig)
 	errno = saved;
 }
 
-/* Whether @pid is in a vfork wait: in this test nothing else is in state D */
-static bool waits_for_child(pid_t pid)
-{
-	char path[32], text[256] = "", *end;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	fd = open(path, O_RDONLY);
-	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
-		_exit(2);
-	close(fd);
-	end = strrchr(text, ')');
-	return end && end[1] && end[2] == 'D';
-}
-
 /*
  * The library does not undo what a handler has done to the results. The signal is
  * sent, and deferred, while the child waits for the other end of a FIFO. So the handler
@@ -127,7 +112,8 @@ TEST_F(spawn, handler_may_change_the_results)
 		forgotten.size = sizeof(forgotten);
 		helper = fork();
 		if (!helper) {
-			while (!waits_for_child(parent))
+			/* A vfork wait: in this test nothing else is in state D */
+			while (process_state(parent) != 'D')
 				usleep(1000);
 			kill(parent, SIGALRM);
 			_exit(open(fifo, O_WRONLY) < 0);

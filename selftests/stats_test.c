@@ -96,14 +96,7 @@ static int ask_info(struct genl *genl, struct told_info *told)
 	return genl_talk(genl, &request, note_info, told);
 }
 
-static int set_parameter(const char *value)
-{
-	int fd = open("/sys/module/spawnctl/parameters/allow_filtered", O_WRONLY), ret;
-
-	ret = write(fd, value, 1) == 1 ? 0 : -1;
-	close(fd);
-	return ret;
-}
+#define PARAMETER	"/sys/module/spawnctl/parameters/allow_filtered"
 
 TEST_F(stats, info)
 {
@@ -113,9 +106,9 @@ TEST_F(stats, info)
 	/* The genetlink controller reports two operations; events are not one */
 	EXPECT_EQ(2U, self->genl.ops);
 	ASSERT_EQ(0, ioctl(self->fd, SPAWNCTL_IOC_INFO, &info));
-	ASSERT_EQ(0, set_parameter("Y"));
+	ASSERT_EQ(0, write_file(PARAMETER, "Y"));
 	EXPECT_EQ(0, ask_info(&self->genl, &told));
-	ASSERT_EQ(0, set_parameter("N"));
+	ASSERT_EQ(0, write_file(PARAMETER, "N"));
 	EXPECT_EQ(1U, told.number[SPAWNCTL_A_INFO_ALLOW_FILTERED]);
 	ASSERT_EQ(0, setresuid(UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED));
 	ASSERT_EQ(0, ask_info(&self->genl, &told));

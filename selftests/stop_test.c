@@ -48,29 +48,13 @@ FIXTURE_TEARDOWN(stop)
 	close(self->spawner.fd);
 }
 
-static char state_of(pid_t pid)
-{
-	char path[64], text[256] = "", *end;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return '?';
-	if (read(fd, text, sizeof(text) - 1) < 0)
-		text[0] = '\0';
-	close(fd);
-	end = strrchr(text, ')');
-	return end && end[1] ? end[2] : '?';
-}
-
 static int await_state(pid_t pid, char state)
 {
 	int i;
 
-	for (i = 0; i < 5000 && state_of(pid) != state; i++)
+	for (i = 0; i < 5000 && process_state(pid) != state; i++)
 		raw_sleep_us(1000);
-	return state_of(pid) == state ? 0 : -1;
+	return process_state(pid) == state ? 0 : -1;
 }
 
 /* Whether the process has executed the new program, or -1 */
@@ -179,7 +163,7 @@ TEST_F_TIMEOUT(stop, taken_by_the_program, 60)
 	ASSERT_EQ(0, kill(spawner->child, SIGTSTP));
 	raw_sleep_us(50000);
 	/* The stop is deferred: the child still waits for the writer */
-	EXPECT_EQ('S', state_of(spawner->child));
+	EXPECT_EQ('S', process_state(spawner->child));
 	EXPECT_EQ(0, READ_ONCE(spawner->returned));
 
 	writer = open(FIFO, O_WRONLY | O_CLOEXEC);

@@ -36,16 +36,6 @@ static const char *tail_read(const char *path, char *text, size_t size)
 	return text;
 }
 
-static int tail_write(const char *path, int flags, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC | flags);
-	int ok = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-
-	if (fd >= 0)
-		close(fd);
-	return ok ? 0 : -1;
-}
-
 /* Whether @pid has @function on its kernel stack */
 int tail_is_in(pid_t pid, const char *function)
 {
@@ -72,8 +62,8 @@ int tail_kernel_preempts(void)
  */
 void tail_throttle(int on)
 {
-	tail_write("/proc/sys/kernel/sched_rt_runtime_us", 0, on ? "950000" : "-1");
-	tail_write("/sys/kernel/debug/sched/fair_server/cpu0/runtime", 0, on ? "50000000" : "0");
+	write_file("/proc/sys/kernel/sched_rt_runtime_us", on ? "950000" : "-1");
+	write_file("/sys/kernel/debug/sched/fair_server/cpu0/runtime", on ? "50000000" : "0");
 }
 
 /* The return probe records so many arguments that it takes some time */
@@ -86,14 +76,14 @@ int tail_widen(unsigned long command)
 		     command == SPAWNCTL_IOC_FORK ? "fork" : "spawn");
 	for (i = 0; i < 100; i++)
 		n += snprintf(text + n, sizeof(text) - n, " a%d=$comm", i);
-	return tail_write(TAIL_TRACING "kprobe_events", O_APPEND, text) ||
-	       tail_write(TAIL_TRACING "events/kprobes/spawnctl_tail/enable", 0, "1");
+	return write_file(TAIL_TRACING "kprobe_events", text) ||
+	       write_file(TAIL_TRACING "events/kprobes/spawnctl_tail/enable", "1");
 }
 
 void tail_narrow(void)
 {
-	tail_write(TAIL_TRACING "events/kprobes/spawnctl_tail/enable", 0, "0");
-	tail_write(TAIL_TRACING "kprobe_events", O_APPEND, "-:spawnctl_tail");
+	write_file(TAIL_TRACING "events/kprobes/spawnctl_tail/enable", "0");
+	write_file(TAIL_TRACING "kprobe_events", "-:spawnctl_tail");
 }
 
 static int tail_child(void *arg)

@@ -16,6 +16,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 
@@ -163,6 +164,51 @@ static inline long exec_pending(int fd)
 	struct spawnctl_info info = { .size = sizeof(info) };
 
 	return ioctl(fd, SPAWNCTL_IOC_INFO, &info) ? -1 : (long)info.exec_pending;
+}
+
+/* Writes @text to a file of proc, sysfs or the like, by one call. Returns 0 or -1 */
+static inline int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int ok = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+	if (fd >= 0)
+		close(fd);
+	return ok ? 0 : -1;
+}
+
+/* Copies the file @from to @to, which gets @mode. Returns 0 or -1 */
+static inline int copy_file(const char *from, const char *to, mode_t mode)
+{
+	int in = open(from, O_RDONLY | O_CLOEXEC);
+	int out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0700);
+	char bytes[4096];
+	ssize_t n;
+	int ret = 0;
+
+	while ((n = read(in, bytes, sizeof(bytes))) > 0)
+		ret |= write(out, bytes, n) != n;
+	ret |= n < 0 || fchmod(out, mode);
+	close(in);
+	close(out);
+	return ret ? -1 : 0;
+}
+
+/* The state of @pid, as in /proc/PID/stat; '?' if there is no such process */
+static inline char process_state(pid_t pid)
+{
+	char path[32], text[256] = "", *end;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return '?';
+	if (read(fd, text, sizeof(text) - 1) < 0)
+		text[0] = '\0';
+	close(fd);
+	end = strrchr(text, ')');
+	return end && end[1] ? end[2] : '?';
 }
 
 /* How many references to the module there are, or -1 */
