@@ -161,6 +161,9 @@ TEST_F(cgroup, eagain_pids_max)
 {
 	int pidfd = 0;
 
+	/* The four children that are accepted below. A call that pids.max refuses does not count */
+	ASSERT_EQ(0, spawnctl_narrow(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_CHILDREN,
+						     .children = 4)));
 	ASSERT_EQ(0, write_file(GROUP "/pids.max", "0"));
 	both_refuse(_metadata, self->fd, &self->clone, EAGAIN, "pids.max of the child's cgroup");
 	both_accept(_metadata, self->fd, CLONE(), "the caller's own cgroup has no limit");
@@ -176,6 +179,7 @@ TEST_F(cgroup, eagain_pids_max)
 	/* One place is free, as each refused call has given its place back. */
 	ASSERT_EQ(0, write_file(GROUP "/pids.max", "2"));
 	both_accept(_metadata, self->fd, CLONE(), "pids.max has room for one child");
+	both_refuse(_metadata, self->fd, CLONE(), EDQUOT, "a fifth child");
 }
 
 TEST_HARNESS_MAIN

@@ -7,7 +7,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
@@ -18,13 +17,11 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define THREADS	16
 #define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
 
 extern char **environ;
@@ -169,80 +166,6 @@ static int budget(char **argv)
 	return 0;
 }
 
-static void *racer(void *arg)
-{
-	char *const words[] = { "true", NULL };
-	long n = 0;
-	int status;
-
-	pthread_barrier_wait(arg);
-	while (!spawn(&status, NULL, 0, words))
-		n += status == 0;
-	return (void *)n;
-}
-
-/* race COUNT: 16 threads make COUNT children in all */
-static int race(char **argv)
-{
-	pthread_t threads[THREADS];
-	pthread_barrier_t barrier;
-	long n = 0;
-	void *one;
-	int i;
-
-	pthread_barrier_init(&barrier, NULL, THREADS);
-	for (i = 0; i < THREADS; i++)
-		if (pthread_create(&threads[i], NULL, racer, &barrier))
-			return fail("thread", errno, 0);
-	for (i = 0; i < THREADS; i++) {
-		pthread_join(threads[i], &one);
-		n += (long)one;
-	}
-	return n == atoi(argv[0]) ? 0 : fail("children", n, atoi(argv[0]));
-}
-
-static int refused(int wanted)
-{
-	char *const words[] = { "true", NULL };
-	int i, status, error;
-
-	for (i = 0; i < 5; i++) {
-		error = spawn(&status, NULL, 0, words);
-		if (error != wanted)
-			return fail("refused", error, wanted);
-	}
-	return 0;
-}
-
-/* nproc COUNT: RLIMIT_NPROC holds, and what it refuses is not counted */
-static int nproc(char **argv)
-{
-	struct rlimit limit;
-	rlim_t before;
-
-	if (getrlimit(RLIMIT_NPROC, &limit))
-		return 1;
-	before = limit.rlim_cur;
-	limit.rlim_cur = 1;
-	if (setrlimit(RLIMIT_NPROC, &limit) || refused(EAGAIN))
-		return 1;
-	limit.rlim_cur = before;
-	return setrlimit(RLIMIT_NPROC, &limit) ? 1 : budget(argv);
-}
-
-/*
- * pids FILE COUNT: the same for pids.max. Creates FILE once a spawn was refused, and waits
- * until a line on the standard input reports that the limit was lifted.
- */
-static int pids(char **argv)
-{
-	char byte;
-
-	if (refused(EAGAIN) || creat(argv[0], 0600) < 0 || read(0, &byte, 1) != 1)
-		return 1;
-	return budget(argv + 1);
-}
-
 /* Whether this descriptor is the device, by its link in /proc */
 static bool is_device(int fd)
 {
@@ -353,9 +276,6 @@ static const struct {
 	{ "answers", 2, answers },
 	{ "act", 1, act },
 	{ "budget", 1, budget },
-	{ "race", 1, race },
-	{ "nproc", 1, nproc },
-	{ "pids", 2, pids },
 	{ "devices", 1, has_devices },
 	{ "state", 0, state },
 	{ "inherits", 0, inherits },

@@ -5,8 +5,8 @@
  * as descriptor FILTER_FILE.
  *   -u  does not mark the descriptor for filtered tasks
  *   -l  loads the filter itself, without setting no_new_privs
- * FILTER is "none"; "strict", as in the examples; "numbers", which kills for any ioctl but
- * INFO, SPAWN, FORK and LIMIT; or "threads", which allows threads.
+ * FILTER is "none"; "strict", as in the examples; or "numbers", which kills for any ioctl but
+ * INFO, SPAWN, FORK and LIMIT.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -42,25 +42,17 @@ static scmp_filter_ctx make_filter(const char *name)
 
 	if (!strcmp(name, "strict"))
 		return confine_filter(DEVICE);
+	if (strcmp(name, "numbers"))
+		errx(2, "no filter '%s'", name);
 	filter = seccomp_init(SCMP_ACT_ALLOW);
 	if (!filter)
 		errx(1, "seccomp_init() failed");
 	RULE(KILL, SCMP_SYS(fork), 0);
 	RULE(KILL, SCMP_SYS(vfork), 0);
-	if (!strcmp(name, "threads")) {
-		/* A filter cannot read clone3's flags, which are in memory: make libc use clone(2) */
-		RULE(SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
-		RULE(KILL, SCMP_SYS(clone), 1, SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
-		RULE(KILL, SCMP_SYS(ioctl), 1, SCMP_A0(SCMP_CMP_NE, DEVICE));
-		RULE(KILL, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_NE, SPAWNCTL_IOC_SPAWN));
-	} else if (!strcmp(name, "numbers")) {
-		RULE(KILL, SCMP_SYS(clone3), 0);
-		RULE(KILL, SCMP_SYS(clone), 0);
-		RULE(KILL, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_LT, SPAWNCTL_IOC_INFO));
-		RULE(KILL, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_GT, SPAWNCTL_IOC_LIMIT));
-	} else {
-		errx(2, "no filter '%s'", name);
-	}
+	RULE(KILL, SCMP_SYS(clone3), 0);
+	RULE(KILL, SCMP_SYS(clone), 0);
+	RULE(KILL, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_LT, SPAWNCTL_IOC_INFO));
+	RULE(KILL, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_GT, SPAWNCTL_IOC_LIMIT));
 	if (rule_failed)
 		errx(1, "cannot add a rule");
 	return filter;

@@ -7,12 +7,11 @@
 here=$(dirname "$(realpath "$0")")
 . "$here/lib.sh"
 top=$(realpath "$here/../..")
-group=/sys/fs/cgroup/sandbox
 chmod 755 "$work"
 mkdir -m 777 "$work/rw"
 
 build() {
-	gcc -Wall -I "$top/examples" -o "$work/$1" "$here/$1.c" -lspawnctl -lseccomp -pthread
+	gcc -Wall -I "$top/examples" -o "$work/$1" "$here/$1.c" -lspawnctl -lseccomp
 }
 for f in launcher inside spawner; do
 	claim "$f.c compiles" build $f
@@ -154,34 +153,6 @@ done
 BIND=
 claim "children of a child count against the limit" \
 	inside "-n 4 strict" spawn plain /work/inside budget 3
-claim "limit of 50: 16 threads make 50 children in all" inside "-n 50 threads" race 50
-claim "the filter of these threads kills a clone without CLONE_THREAD" \
-	gives 159 inside threads act clone
-claim "a spawn that RLIMIT_NPROC refuses does not count against the limit" inside "-n 5 strict" nproc 5
-
-# The sandbox consists of three processes, and this function adds one
-limited() {
-	echo +pids >/sys/fs/cgroup/cgroup.subtree_control || return
-	mkdir "$group" && echo 4 >"$group/pids.max" || return
-	{
-		i=0
-		until [ -e "$work/rw/refused" ] || [ $((i += 1)) -gt 300 ]; do sleep 0.1; done
-		echo max >"$group/pids.max"
-		echo
-	} | (
-		# shellcheck disable=SC2031 # this one's own
-		sh -c 'echo $PPID' >"$group/cgroup.procs"
-		inside "-n 5 strict" pids /rw/refused 5
-	)
-	limited_status=$?
-	cat "$group/pids.events"
-	# The last processes of the sandbox may still be exiting
-	until grep -qx 'populated 0' "$group/cgroup.events"; do sleep 0.1; done
-	rmdir "$group"
-	return "$limited_status"
-}
-claim "a spawn that pids.max refuses does not count against the limit" limited
-
 claim "example sandbox: 3 children, then EDQUOT" "$examples/sandbox" -n 3 "$work/inside" budget 3
 claim "example sandbox: dash starts programs under the preload library" says "after" \
 	env LD_PRELOAD="$PRELOAD" "$examples/sandbox" dash -c '/bin/true; /bin/true; echo after'
