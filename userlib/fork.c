@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "arch.h"
-#include "device.h"
+#include "descriptor.h"
 #include "fork.h"
 
 /*
@@ -108,14 +108,14 @@ pid_t spawnctl_fork(int fd)
 		return spawnctl_error(-ENOSYS);
 	get_libc_handlers(libc_actions);
 	robust = spawnctl_robust_list();
-	spawnctl_device_before_fork();
+	spawnctl_descriptor_before_fork();
 	pid = ioctl(fd, SPAWNCTL_IOC_FORK, &clone);
 	if (!pid) {
-		spawnctl_device_in_fork(false);
+		spawnctl_descriptor_in_fork(false);
 		set_libc_handlers(libc_actions);
 		spawnctl_new_robust_list(robust);
 	} else {
-		spawnctl_device_after_fork();
+		spawnctl_descriptor_after_fork();
 		if (pid < 0)
 			return -1;
 	}

@@ -27,7 +27,7 @@ __attribute__((__visibility__("hidden"))) long spawnctl_rfspawn_prepare(struct v
 
 long spawnctl_rfspawn_prepare(struct vfork_call *call)
 {
-	call->birth = (struct birth){ .fd = -1 };
+	call->request = (struct request){ .fd = -1 };
 	return spawnctl_vfork_prepare(call);
 }
 
@@ -85,9 +85,9 @@ static void set_args(unsigned long long *args, int flags)
 static void before_child(int flags)
 {
 	if (!(flags & (RFFDG | RFCFDG)))
-		spawnctl_device_others_in_table();
+		spawnctl_descriptor_others_in_table();
 	if (!(flags & RFMEM))
-		spawnctl_device_before_fork();
+		spawnctl_descriptor_before_fork();
 }
 
 /*
@@ -99,9 +99,9 @@ static void set_up_child(int flags, struct robust_list_head *robust)
 {
 	if (!(flags & RFMEM)) {
 		spawnctl_new_robust_list(robust);
-		spawnctl_device_in_fork(!(flags & (RFFDG | RFCFDG)));
+		spawnctl_descriptor_in_fork(!(flags & (RFFDG | RFCFDG)));
 	} else if (flags & RFFDG) {
-		spawnctl_device_leave_table();
+		spawnctl_descriptor_leave_table();
 	}
 	if ((flags & RFCFDG) && spawnctl_close_span(0, ~0U))
 		raw_syscall(SYS_exit_group, 127);
@@ -139,7 +139,7 @@ pid_t spawnctl_rfork(int flags)
 		set_up_child(flags, robust);
 		return 0;
 	}
-	spawnctl_device_after_fork();
+	spawnctl_descriptor_after_fork();
 	return ret < 0 ? spawnctl_error(ret) : ret;
 }
 
@@ -161,9 +161,9 @@ static int start_child(void *arg)
 
 static long spawn_thread(char *stack, int (*fn)(void *arg), void *arg)
 {
-	struct birth birth = {
+	struct request request = {
 		.clone = {
-			.size = sizeof(birth.clone),
+			.size = sizeof(request.clone),
 			.stack = (unsigned long)stack - 16,
 			.stack_size = 16,
 			.exit_signal = SIGCHLD,
@@ -178,8 +178,8 @@ static long spawn_thread(char *stack, int (*fn)(void *arg), void *arg)
 
 	/* The child shares this thread's control block, see spawnctl_thread() */
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	pid = spawnctl_birth(&birth);
-	spawnctl_birth_release(&birth);
+	pid = spawnctl_backend_make_child(&request);
+	spawnctl_signals_release(&request);
 	pthread_setcancelstate(cancel, NULL);
 	errno = saved;
 	return pid;
@@ -239,6 +239,6 @@ pid_t rfork_thread(int flags, void *stack, int (*fn)(void *arg), void *arg)
 						       CLONE_CHILD_CLEARTID)) | args[4],
 					  (long)top, 0, start_child, start);
 	if (!(flags & RFMEM))
-		spawnctl_device_after_fork();
+		spawnctl_descriptor_after_fork();
 	return ret < 0 ? spawnctl_error(ret) : ret;
 }

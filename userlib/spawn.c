@@ -83,7 +83,7 @@ static bool may_share(struct spawn *spawn)
 	return spawn->attr->flags & SPAWNCTL_SPAWN_CLOEXEC_DEFAULT;
 }
 
-/* The attributes that the birth itself implements */
+/* The attributes that the backends implement */
 static void set_attributes(struct spawnctl_clone *clone, const struct spawnctl_attr *attr)
 {
 	if (attr->flags & SPAWNCTL_SPAWN_SETSIGDEF)
@@ -109,7 +109,7 @@ static void set_attributes(struct spawnctl_clone *clone, const struct spawnctl_a
 
 static void set_clone(struct spawn *spawn)
 {
-	struct spawnctl_clone *clone = &spawn->birth.clone;
+	struct spawnctl_clone *clone = &spawn->request.clone;
 
 	*clone = (struct spawnctl_clone){ .size = sizeof(*clone), .exit_signal = SIGCHLD };
 	if (spawn->share)
@@ -163,7 +163,7 @@ static void reap(const struct spawn *spawn, pid_t pid)
 		;
 }
 
-static __attribute__((__noinline__)) long give_birth(struct spawn *spawn)
+static __attribute__((__noinline__)) long make_child(struct spawn *spawn)
 {
 	unsigned long long frame[CHILD_STACK / sizeof(unsigned long long)];
 	volatile unsigned long long *canary = frame;
@@ -178,17 +178,17 @@ static __attribute__((__noinline__)) long give_birth(struct spawn *spawn)
 	spawn->error = 0;
 	spawn->step = SPAWNCTL_STEP_NONE;
 	spawn->action = -1;
-	spawn->birth.clone.stack = (unsigned long)(frame + 2);
-	spawn->birth.clone.stack_size = sizeof(frame) - 2 * sizeof(frame[0]);
-	spawn->birth.backend = spawn->attr->backend;
-	spawn->birth.fd = spawn->attr->fd;
-	spawn->birth.transient = spawn->attr->transient;
-	spawn->birth.open_window = false;
-	spawn->birth.hold_all = true;
-	spawn->birth.fn = spawnctl_spawn_child;
-	spawn->birth.arg = spawn;
+	spawn->request.clone.stack = (unsigned long)(frame + 2);
+	spawn->request.clone.stack_size = sizeof(frame) - 2 * sizeof(frame[0]);
+	spawn->request.backend = spawn->attr->backend;
+	spawn->request.fd = spawn->attr->fd;
+	spawn->request.transient = spawn->attr->transient;
+	spawn->request.open_window = false;
+	spawn->request.hold_all = true;
+	spawn->request.fn = spawnctl_spawn_child;
+	spawn->request.arg = spawn;
 	*canary = CANARY;
-	pid = spawnctl_birth(&spawn->birth);
+	pid = spawnctl_backend_make_child(&spawn->request);
 	/* The child has overrun its stack, and has corrupted this thread's stack below it */
 	if (*canary != CANARY)
 		__builtin_trap();
@@ -252,9 +252,9 @@ static int fail(struct spawn *spawn, int error)
 	return error;
 }
 
-static long give_birth_and_reap(struct spawn *spawn)
+static long make_child_and_reap(struct spawn *spawn)
 {
-	long pid = give_birth(spawn);
+	long pid = make_child(spawn);
 
 	if (pid < 0)
 		fail(spawn, -pid);
@@ -272,7 +272,7 @@ static long give_birth_and_reap(struct spawn *spawn)
 int spawnctl_spawn_run(struct spawn *spawn)
 {
 	static const struct spawnctl_attr none = { .fd = -1 };
-	struct device given;
+	struct descriptor inherited;
 	int error;
 	long pid;
 
@@ -281,31 +281,31 @@ int spawnctl_spawn_run(struct spawn *spawn)
 		spawn->attr = &none;
 	error = map_candidate(spawn);
 	if (error) {
-		spawn->birth.backend = spawn->attr->backend;
-		spawn->birth.passed_over = 0;
+		spawn->request.backend = spawn->attr->backend;
+		spawn->request.passed_over = 0;
 		return fail(spawn, error);
 	}
-	spawn->transient = (spawn->attr->transient || !spawnctl_device_keeps()) &&
+	spawn->transient = (spawn->attr->transient || !spawnctl_descriptor_keeps()) &&
 			   spawn->attr->fd < 0 && spawn->attr->backend <= SPAWNCTL_BACKEND_DEVICE &&
-			   !spawnctl_device_given(&given);
+			   !spawnctl_descriptor_inherited(&inherited);
 	spawn->cannot_unshare = false;
-	pid = give_birth_and_reap(spawn);
+	pid = make_child_and_reap(spawn);
 	if (spawn->cannot_unshare) {
 		__atomic_store_n(&cannot_unshare, true, __ATOMIC_RELAXED);
 		/* unshare(2) has failed too: make another child, with a copy of the table */
 		if (spawn->share && spawn->step == SPAWNCTL_STEP_CLONE) {
-			spawnctl_birth_release(&spawn->birth);
-			pid = give_birth_and_reap(spawn);
+			spawnctl_signals_release(&spawn->request);
+			pid = make_child_and_reap(spawn);
 		}
 	}
 	error = spawn->error;
-	if (!error && spawn->birth.hold.wanted) {
+	if (!error && spawn->request.hold.wanted) {
 		if (spawn->pidfd_out)
 			*spawn->pidfd_out = spawn->pidfd;
 		if (spawn->pid_out)
 			*spawn->pid_out = pid;
 	}
-	spawnctl_birth_release(&spawn->birth);
+	spawnctl_signals_release(&spawn->request);
 	if (spawn->mapped)
 		unmap_candidate(spawn);
 	return error;
@@ -397,13 +397,13 @@ int spawnctl_spawnp_result(struct spawnctl_result *result, const char *file,
 
 int spawnctl_get_backend(const spawnctl_attr_t *attr, enum spawnctl_backend *backend)
 {
-	struct birth birth = {
+	struct request request = {
 		.backend = attr ? attr->backend : SPAWNCTL_BACKEND_ANY,
 		.fd = attr ? attr->fd : -1,
 	};
-	int ret = spawnctl_birth_backend(&birth);
+	int ret = spawnctl_backend_find(&request);
 
 	if (!ret)
-		*backend = birth.backend;
+		*backend = request.backend;
 	return -ret;
 }

@@ -7,7 +7,7 @@
 
 #include <limits.h>
 
-#include "birth.h"
+#include "request.h"
 
 /*
  * Bytes for "DIRECTORY/NAME" on the child's stack. Longer paths are rare and are built in a
@@ -98,7 +98,7 @@ struct spawn {
 	const struct action *actions;
 	int used;
 	const struct spawnctl_attr *attr;
-	struct birth birth;
+	struct request request;
 
 	/* The library opens the device for this spawn only */
 	bool transient;

@@ -32,50 +32,50 @@ static_assert(offsetof(struct vfork_call, tid) == 48, "the offsets in arch/");
 
 static void set_device_call(struct vfork_call *call)
 {
-	struct birth *birth = &call->birth;
-	struct spawnctl_clone *clone = &birth->clone;
+	struct request *request = &call->request;
+	struct spawnctl_clone *clone = &request->clone;
 
 	*clone = spawnctl_vfork_clone;
 	clone->flags = SPAWNCTL_PARENT_SETTID;
 	clone->parent_tid = (unsigned long)&call->tid;
 	call->tid = 0;
-	if (birth->held) {
+	if (request->held) {
 		clone->flags |= SPAWNCTL_WINDOW_MASK;
-		clone->window_mask = birth->mask;
+		clone->window_mask = request->mask;
 	}
 	call->nr = SYS_ioctl;
-	call->args[0] = birth->device.fd;
+	call->args[0] = request->descriptor.fd;
 	call->args[1] = SPAWNCTL_IOC_SPAWN;
 	call->args[2] = (long)clone;
-	if (birth->device.from == DEVICE_TRANSIENT)
-		call->after = VFORK_CLOSE | (long)birth->device.slot << VFORK_SLOT;
+	if (request->descriptor.from == DESCRIPTOR_TRANSIENT)
+		call->after = VFORK_CLOSE | (long)request->descriptor.slot << VFORK_SLOT;
 }
 
 static long set_call(struct vfork_call *call, long error)
 {
-	struct birth *birth = &call->birth;
+	struct request *request = &call->request;
 
 	if (error) {
-		spawnctl_birth_release(birth);
+		spawnctl_signals_release(request);
 		return error;
 	}
 	call->after = 0;
 	call->tid = -1;
-	switch (birth->backend) {
+	switch (request->backend) {
 	case SPAWNCTL_BACKEND_DEVICE:
 		set_device_call(call);
 		break;
 	case SPAWNCTL_BACKEND_CLONE3:
 		/* The kernel resets the handlers, so the child can have the caller's mask */
-		spawnctl_birth_release(birth);
+		spawnctl_signals_release(request);
 		call->nr = SYS_clone3;
 		call->args[0] = (long)clone3_args;
 		call->args[1] = sizeof(clone3_args);
 		break;
 	default:
 		/* The system call that libc would make: a filter may allow no other */
-		if (!birth->held)
-			spawnctl_birth_hold_back(birth, SPAWNCTL_SIGSET_HELD);
+		if (!request->held)
+			spawnctl_signals_hold(request, SPAWNCTL_SIGSET_HELD);
 #ifdef SYS_vfork
 		call->nr = SYS_vfork;
 #else
@@ -86,26 +86,26 @@ static long set_call(struct vfork_call *call, long error)
 #endif
 		call->after = VFORK_HANDLERS;
 	}
-	if (birth->held)
+	if (request->held)
 		call->after |= VFORK_MASK;
-	call->mask = birth->mask;
+	call->mask = request->mask;
 	return VFORK_CALL;
 }
 
 long spawnctl_vfork_prepare(struct vfork_call *call)
 {
-	return set_call(call, spawnctl_birth_begin(&call->birth));
+	return set_call(call, spawnctl_backend_begin(&call->request));
 }
 
 long spawnctl_vfork_next(struct vfork_call *call, long error)
 {
-	return set_call(call, spawnctl_birth_next(&call->birth, error ? error : -ENOTTY));
+	return set_call(call, spawnctl_backend_next(&call->request, error ? error : -ENOTTY));
 }
 
 void spawnctl_vfork_parent(long after, unsigned long long mask, int fd)
 {
 	if (after & VFORK_CLOSE)
-		spawnctl_device_close(fd, after >> VFORK_SLOT);
+		spawnctl_descriptor_close(fd, after >> VFORK_SLOT);
 	if (after & VFORK_MASK)
 		set_sigmask(&mask);
 }

@@ -6,7 +6,7 @@
 #ifndef SPAWNCTL_VFORK_H
 #define SPAWNCTL_VFORK_H
 
-#include "birth.h"
+#include "request.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -20,7 +20,7 @@ enum {
 
 /*
  * The request to the code in arch/, in the stack frame of that code, which uses the offsets of
- * the members before @birth. The child runs on the same stack and overwrites the struct: after
+ * the members before @request. The child runs on the same stack and overwrites the struct: after
  * the call it is valid only if no child was made.
  */
 struct vfork_call {
@@ -29,14 +29,14 @@ struct vfork_call {
 	long after;
 	unsigned long long mask;
 	long tid;	/* the child's id, stored before it runs; else -1 */
-	struct birth birth;
+	struct request request;
 };
 
 /* VFORK_JUMP: jump to the address in @nr instead of making a system call */
 enum { VFORK_CALL, VFORK_JUMP };
 
 /**
- * spawnctl_vfork_prepare() - choose a backend for the request in @call->birth
+ * spawnctl_vfork_prepare() - choose a backend for the request in @call->request
  *
  * Return: VFORK_CALL, or a negative errno.
  */

@@ -14,7 +14,7 @@ static char *fuzz_getenv(const char *variable);
 
 #define getenv fuzz_getenv
 #include "../../userlib/spawn.c"
-#include "../../userlib/child.c"
+#include "../../userlib/spawn_child.c"
 
 static char *path_variable;
 static const unsigned char *answers;

@@ -83,9 +83,9 @@ static int run(const char *name, bool search, bool pidfd, int *out, const char *
 		else
 			spawn.pid_out = out;
 		error = spawnctl_spawn_run(&spawn);
-		choice = (enum choice)spawn.birth.backend;
+		choice = (enum choice)spawn.request.backend;
 	}
-	preload_say(name, path, choice, spawn.birth.passed_over, error);
+	preload_say(name, path, choice, spawn.request.passed_over, error);
 	errno = saved;
 	return error;
 }

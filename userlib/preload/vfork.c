@@ -14,7 +14,7 @@ long preload_vfork_next(struct vfork_call *call, long error);
 
 static void say(const struct vfork_call *call, long ret)
 {
-	preload_say("vfork", NULL, (enum choice)call->birth.backend, call->birth.passed_over,
+	preload_say("vfork", NULL, (enum choice)call->request.backend, call->request.passed_over,
 		    ret < 0 ? -ret : 0);
 }
 
@@ -24,7 +24,7 @@ long preload_vfork_prepare(struct vfork_call *call)
 	int saved = errno;
 	long ret;
 
-	call->birth = (struct birth){
+	call->request = (struct request){
 		.fd = -1, .transient = true, .backend = (enum spawnctl_backend)choice };
 	if (choice == CHOICE_BAD) {
 		ret = -EINVAL;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The descriptor that the environment names.
+ * The number of the descriptor that the environment names.
  */
 #define _GNU_SOURCE
 #include <limits.h>
@@ -8,16 +8,13 @@
 #include <string.h>
 
 #include "arch.h"
-#include "device.h"
-#include "given.h"
+#include "inherited.h"
 
 #define NONE	(-1)
 
 /* Named by the environment at program start; not valid before @environment_read */
-static int given_fd = NONE;
+static int inherited_fd = NONE;
 static bool environment_read;
-/* Not checked yet, or found not to be the device; atomic */
-static bool given_in_doubt = true;
 
 /* @text up to @end as a decimal number; -1 if it is empty, too large, or has other characters */
 static int number(const char *text, const char *end)
@@ -64,46 +61,18 @@ static int systemd_fd(void)
 	return NONE;
 }
 
-void spawnctl_given_read(void)
+void spawnctl_inherited_read(void)
 {
-	given_fd = number_of("SPAWNCTL_FD");
-	if (given_fd < 0)
-		given_fd = systemd_fd();
+	inherited_fd = number_of("SPAWNCTL_FD");
+	if (inherited_fd < 0)
+		inherited_fd = systemd_fd();
 	environment_read = true;
 }
 
-/*
- * A failure is not final: a vfork() child, which shares this memory, may have closed the
- * descriptor in its own table, while the caller still has it.
- */
-static __attribute__((__noinline__)) bool given_is_device(void)
-{
-	if (spawnctl_device_check(given_fd, NULL))
-		return false;
-	__atomic_store_n(&given_in_doubt, false, __ATOMIC_RELAXED);
-	return true;
-}
-
-static int given(void)
+int spawnctl_inherited_fd(void)
 {
 	/* The constructor of another library may spawn before ours has run */
 	if (!environment_read)
-		spawnctl_given_read();
-	if (given_fd < 0)
-		return NONE;
-	if (__atomic_load_n(&given_in_doubt, __ATOMIC_RELAXED) && !given_is_device())
-		return NONE;
-	return given_fd;
-}
-
-bool spawnctl_device_given(struct device *device)
-{
-	device->fd = given();
-	device->from = DEVICE_GIVEN;
-	return device->fd != NONE;
-}
-
-void spawnctl_given_doubt(void)
-{
-	__atomic_store_n(&given_in_doubt, true, __ATOMIC_RELAXED);
+		spawnctl_inherited_read();
+	return inherited_fd;
 }

@@ -13,7 +13,7 @@
 static const char *fuzz_getenv(const char *variable);
 
 #define secure_getenv fuzz_getenv
-#include "../../userlib/given.c"
+#include "../../userlib/inherited.c"
 
 #define PID	1234
 
@@ -85,9 +85,9 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	CHECK(systemd_fd() == expected_systemd_fd());
 
 	environment_read = false;
-	spawnctl_given_read();
+	spawnctl_inherited_read();
 	fd = expected_number(variables[0]);
-	CHECK(given_fd == (fd >= 0 ? fd : expected_systemd_fd()));
+	CHECK(inherited_fd == (fd >= 0 ? fd : expected_systemd_fd()));
 	for (i = 0; i < 4; i++)
 		free(texts[i]);
 	return 0;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Signal setup in the child, before it calls the function of struct birth, and before exec. With
+ * Signal setup in the child, before it calls the function of struct request, and before exec. With
  * the device there is nothing to do: the kernel has set up the signals before the child runs.
  * Compiled with CHILD_CFLAGS, see the Makefile.
  */
 #define _GNU_SOURCE
 #include <signal.h>
 
-#include "birth.h"
+#include "request.h"
 #include "vfork.h"
 
 #define NSIGNALS	64
@@ -60,28 +60,28 @@ static void set_handlers(bool all, unsigned long long to_default, unsigned long 
 	}
 }
 
-int spawnctl_birth_start(void *arg)
+int spawnctl_request_start(void *arg)
 {
-	struct birth *birth = arg;
+	struct request *request = arg;
 
-	birth->started = true;
-	if (birth->backend != SPAWNCTL_BACKEND_DEVICE) {
+	request->started = true;
+	if (request->backend != SPAWNCTL_BACKEND_DEVICE) {
 		/* The signals that the parent holds back are still blocked */
-		set_handlers(birth->backend == SPAWNCTL_BACKEND_CLONE,
-			     birth->clone.sig_default, birth->clone.sig_ignore);
-		if (birth->open_window)
-			spawnctl_birth_before_exec(birth);
+		set_handlers(request->backend == SPAWNCTL_BACKEND_CLONE,
+			     request->clone.sig_default, request->clone.sig_ignore);
+		if (request->open_window)
+			spawnctl_request_before_exec(request);
 	}
-	return birth->fn(birth->arg);
+	return request->fn(request->arg);
 }
 
-void spawnctl_birth_before_exec(const struct birth *birth)
+void spawnctl_request_before_exec(const struct request *request)
 {
-	if (birth->backend != SPAWNCTL_BACKEND_DEVICE)
-		set_sigmask(&birth->clone.exec_mask);
+	if (request->backend != SPAWNCTL_BACKEND_DEVICE)
+		set_sigmask(&request->clone.exec_mask);
 }
 
-int spawnctl_birth_end(void *arg)
+int spawnctl_request_end(void *arg)
 {
 	(void)arg;
 	return 0;

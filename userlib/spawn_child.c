@@ -121,11 +121,11 @@ static bool names(const struct spawn *spawn, int fd)
  */
 static void hide_device(const struct spawn *spawn)
 {
-	const struct device *device = &spawn->birth.device;
+	const struct descriptor *descriptor = &spawn->request.descriptor;
 
-	if (spawn->used && device_is_ours(device) &&
-	    (device->from == DEVICE_TRANSIENT || names(spawn, device->fd)))
-		raw_syscall(SYS_close, device->fd);
+	if (spawn->used && descriptor_is_ours(descriptor) &&
+	    (descriptor->from == DESCRIPTOR_TRANSIENT || names(spawn, descriptor->fd)))
+		raw_syscall(SYS_close, descriptor->fd);
 }
 
 /*
@@ -152,7 +152,7 @@ static int unshare_table(struct spawn *spawn)
 	if (ret)
 		return fail(spawn, SPAWNCTL_STEP_CLONE, ret);
 	spawn->share = false;
-	/* The table was shared at birth, so it contains the parent's pidfd */
+	/* The child started with the parent's table, so it contains the parent's pidfd */
 	if (spawn->pidfd >= 0)
 		raw_syscall(SYS_close, spawn->pidfd);
 	hide_device(spawn);
@@ -334,7 +334,7 @@ static int set_attributes(struct spawn *spawn)
 
 	/* With the device, the child has no_new_privs from birth on */
 	if ((attr->flags & SPAWNCTL_SPAWN_NO_NEW_PRIVS) &&
-	    spawn->birth.backend != SPAWNCTL_BACKEND_DEVICE)
+	    spawn->request.backend != SPAWNCTL_BACKEND_DEVICE)
 		ret = raw_syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1);
 	if (ret < 0)
 		return fail(spawn, SPAWNCTL_STEP_NO_NEW_PRIVS, ret);
@@ -348,24 +348,24 @@ static int set_attributes(struct spawn *spawn)
  */
 static void publish(struct spawn *spawn)
 {
-	if (spawn->birth.backend != SPAWNCTL_BACKEND_DEVICE)
+	if (spawn->request.backend != SPAWNCTL_BACKEND_DEVICE)
 		return;
 	if (spawn->pid_out) {
 		spawn->old_pid = *spawn->pid_out;
-		*spawn->pid_out = spawn->birth.tid;
+		*spawn->pid_out = spawn->request.tid;
 	}
 	if (spawn->pidfd_out) {
 		spawn->old_pidfd = *spawn->pidfd_out;
 		*spawn->pidfd_out = spawn->pidfd;
 	}
-	spawn->birth.hold.wanted = false;
+	spawn->request.hold.wanted = false;
 }
 
 static void withdraw(struct spawn *spawn)
 {
-	if (spawn->birth.backend != SPAWNCTL_BACKEND_DEVICE)
+	if (spawn->request.backend != SPAWNCTL_BACKEND_DEVICE)
 		return;
-	spawn->birth.hold.wanted = true;
+	spawn->request.hold.wanted = true;
 	if (spawn->pid_out)
 		*spawn->pid_out = spawn->old_pid;
 	if (spawn->pidfd_out)
@@ -439,7 +439,7 @@ int spawnctl_spawn_child(void *arg)
 	if (ret)
 		return ret;
 	publish(spawn);
-	spawnctl_birth_before_exec(&spawn->birth);
+	spawnctl_request_before_exec(&spawn->request);
 	error = spawn->search ? search(spawn) : execute(spawn, spawn->path);
 	withdraw(spawn);
 	return fail(spawn, SPAWNCTL_STEP_EXEC, error);

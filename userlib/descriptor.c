@@ -12,12 +12,11 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "arch.h"
-#include "device.h"
-#include "given.h"
+#include "descriptor.h"
+#include "inherited.h"
 #include "inflight.h"
 
 #define MISC_MAJOR	10	/* Documentation/admin-guide/devices.txt */
@@ -39,16 +38,10 @@
 static int kept_fd = NONE;
 /* In some table the number is another file's, so it is checked before each use; atomic */
 static bool kept_in_doubt;
+/* The inherited descriptor is not checked yet, or was found not to be the device; atomic */
+static bool inherited_in_doubt = true;
 /* st_rdev of the device, once it is known; atomic */
 static dev_t device_rdev;
-
-/*
- * When the device was found to be absent, in milliseconds, shifted left by ERRNO_BITS; below that
- * the errno. Atomic.
- */
-static unsigned long long absence;
-#define ERRNO_BITS	12
-#define ABSENCE_MS	1000
 
 bool spawnctl_table_shared;
 static bool others_in_table;
@@ -111,7 +104,7 @@ static bool is_another(int fd)
 	       major(named.st_rdev) == MISC_MAJOR && file.st_rdev != named.st_rdev;
 }
 
-int spawnctl_device_check(int fd, int *refusal)
+int spawnctl_descriptor_check(int fd, int *refusal)
 {
 	/* A size that can only be refused: with E2BIG, which few other drivers return */
 	const __u32 size = ~0U;
@@ -138,7 +131,31 @@ int spawnctl_device_check(int fd, int *refusal)
 	return 0;
 }
 
-/* As spawnctl_device_check(), but with one system call if a check has succeeded before */
+/*
+ * A failure is not final: a vfork() child, which shares this memory, may have closed the
+ * descriptor in its own table, while the caller still has it.
+ */
+static __attribute__((__noinline__)) bool inherited_is_device(int fd)
+{
+	if (spawnctl_descriptor_check(fd, NULL))
+		return false;
+	__atomic_store_n(&inherited_in_doubt, false, __ATOMIC_RELAXED);
+	return true;
+}
+
+bool spawnctl_descriptor_inherited(struct descriptor *descriptor)
+{
+	int fd = spawnctl_inherited_fd();
+
+	if (fd >= 0 && __atomic_load_n(&inherited_in_doubt, __ATOMIC_RELAXED) &&
+	    !inherited_is_device(fd))
+		fd = NONE;
+	descriptor->fd = fd;
+	descriptor->from = DESCRIPTOR_INHERITED;
+	return fd >= 0;
+}
+
+/* As spawnctl_descriptor_check(), but with one system call if a check has succeeded before */
 static int check_again(int fd)
 {
 	struct stat st;
@@ -146,7 +163,7 @@ static int check_again(int fd)
 
 	if (ret || st.st_rdev == __atomic_load_n(&device_rdev, __ATOMIC_RELAXED))
 		return ret;
-	return spawnctl_device_check(fd, NULL);
+	return spawnctl_descriptor_check(fd, NULL);
 }
 
 /* Open the device, unless it refuses this caller. Return: the descriptor, or a negative errno */
@@ -156,7 +173,7 @@ static int open_usable(void)
 
 	if (fd < 0)
 		return fd;
-	ret = spawnctl_device_check(fd, &refusal);
+	ret = spawnctl_descriptor_check(fd, &refusal);
 	if (!ret && !refusal)
 		return fd;
 	raw_syscall(SYS_close, fd);
@@ -230,12 +247,12 @@ static __attribute__((__noinline__)) int keep_device(void)
 	return fd;
 }
 
-int spawnctl_device_kept(struct device *device)
+int spawnctl_descriptor_kept(struct descriptor *descriptor)
 {
 	int fd = __atomic_load_n(&kept_fd, __ATOMIC_ACQUIRE);
-	bool there = fd != NONE && !device->missing;
+	bool there = fd != NONE && !descriptor->missing;
 
-	if (!spawnctl_device_keeps())
+	if (!spawnctl_descriptor_keeps())
 		return 1;
 	if (there && __atomic_load_n(&kept_in_doubt, __ATOMIC_RELAXED)) {
 		int error = check_again(fd);
@@ -248,27 +265,27 @@ int spawnctl_device_kept(struct device *device)
 		fd = keep_device();
 	if (fd == -EBUSY)
 		return 1;
-	device->from = DEVICE_KEPT;
-	device->fd = fd < 0 ? NONE : fd;
+	descriptor->from = DESCRIPTOR_KEPT;
+	descriptor->fd = fd < 0 ? NONE : fd;
 	return fd < 0 ? fd : 0;
 }
 
-int spawnctl_device_open(struct device *device)
+int spawnctl_descriptor_open(struct descriptor *descriptor)
 {
 	bool locked = spawnctl_inflight_lock();
 	int fd = open_device();
 
-	device->from = DEVICE_TRANSIENT;
+	descriptor->from = DESCRIPTOR_TRANSIENT;
 	if (fd >= 0) {
-		device->slot = spawnctl_inflight_add(fd);
-		if (device->slot < 0) {
+		descriptor->slot = spawnctl_inflight_add(fd);
+		if (descriptor->slot < 0) {
 			raw_syscall(SYS_close, fd);
 			fd = -EMFILE;
 		}
 	}
 	if (locked)
 		spawnctl_inflight_unlock();
-	device->fd = fd < 0 ? NONE : fd;
+	descriptor->fd = fd < 0 ? NONE : fd;
 	return fd < 0 ? fd : 0;
 }
 
@@ -284,7 +301,7 @@ static bool alone_in_table(void)
 #endif
 }
 
-void spawnctl_device_close(int fd, int slot)
+void spawnctl_descriptor_close(int fd, int slot)
 {
 	bool locked = spawnctl_inflight_lock();
 
@@ -296,89 +313,64 @@ void spawnctl_device_close(int fd, int slot)
 		spawnctl_inflight_unlock();
 }
 
-void spawnctl_device_lost(struct device *device, int error)
+void spawnctl_descriptor_lost(struct descriptor *descriptor, int error)
 {
 	bool locked;
 
-	switch (device->from) {
-	case DEVICE_CALLERS:
+	switch (descriptor->from) {
+	case DESCRIPTOR_CALLERS:
 		break;
-	case DEVICE_GIVEN:
-		spawnctl_given_doubt();
+	case DESCRIPTOR_INHERITED:
+		__atomic_store_n(&inherited_in_doubt, true, __ATOMIC_RELAXED);
 		break;
-	case DEVICE_KEPT:
+	case DESCRIPTOR_KEPT:
 		if (error == -EBADF)
-			device->missing = true;
+			descriptor->missing = true;
 		else
 			__atomic_store_n(&kept_in_doubt, true, __ATOMIC_RELAXED);
 		break;
-	case DEVICE_TRANSIENT:
+	case DESCRIPTOR_TRANSIENT:
 		locked = spawnctl_inflight_lock();
 		/* Only if it is the file at the device's path, which this thread has just opened */
-		if (error != -EBADF && is_of_that_name(device->fd))
-			raw_syscall(SYS_close, device->fd);
-		spawnctl_inflight_remove(device->slot);
+		if (error != -EBADF && is_of_that_name(descriptor->fd))
+			raw_syscall(SYS_close, descriptor->fd);
+		spawnctl_inflight_remove(descriptor->slot);
 		if (locked)
 			spawnctl_inflight_unlock();
 		break;
 	}
-	device->fd = NONE;
+	descriptor->fd = NONE;
 }
 
-void spawnctl_device_give_up(const struct device *device, bool kept_too)
+void spawnctl_descriptor_give_up(const struct descriptor *descriptor, bool kept_too)
 {
-	if (kept_too && device->from == DEVICE_KEPT) {
+	if (kept_too && descriptor->from == DESCRIPTOR_KEPT) {
 		unsigned long long mask;
 		bool locked;
 
 		/* Recheck: another thread may have done the same, and reused the number */
 		hold_signals(SPAWNCTL_SIGSET_HELD, &mask);
 		locked = spawnctl_inflight_lock();
-		if (!check_again(device->fd))
-			raw_syscall(SYS_close, device->fd);
+		if (!check_again(descriptor->fd))
+			raw_syscall(SYS_close, descriptor->fd);
 		if (locked)
 			spawnctl_inflight_unlock();
 		set_sigmask(&mask);
 	}
-	spawnctl_device_put(device);
+	spawnctl_descriptor_put(descriptor);
 }
 
-/* Uses the vDSO, so makes no system call */
-static unsigned long long now_ms(void)
-{
-	struct timespec now = { 0 };
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
-}
-
-int spawnctl_device_absence(void)
-{
-	unsigned long long noted = __atomic_load_n(&absence, __ATOMIC_RELAXED);
-
-	if (!noted || now_ms() - (noted >> ERRNO_BITS) >= ABSENCE_MS)
-		return 0;
-	return -(int)(noted & ((1 << ERRNO_BITS) - 1));
-}
-
-void spawnctl_device_note_absence(int error)
-{
-	unsigned long long noted = error ? now_ms() << ERRNO_BITS | -error : 0;
-
-	__atomic_store_n(&absence, noted, __ATOMIC_RELAXED);
-}
-
-void spawnctl_device_others_in_table(void)
+void spawnctl_descriptor_others_in_table(void)
 {
 	others_in_table = true;
 }
 
 /*
  * A nested fork is made by a signal handler, whose frame is at a lower address. If a handler leaves
- * a fork by siglongjmp(3), spawnctl_device_after_fork() is never called for that fork. The frame of
- * the next fork is not lower, so the count starts at 1 again.
+ * a fork by siglongjmp(3), spawnctl_descriptor_after_fork() is never called for that fork. The
+ * frame of the next fork is not lower, so the count starts at 1 again.
  */
-void spawnctl_device_before_fork(void)
+void spawnctl_descriptor_before_fork(void)
 {
 	const char *frame = __builtin_frame_address(0);
 
@@ -394,13 +386,13 @@ void spawnctl_device_before_fork(void)
 	fork_frame = frame;
 }
 
-void spawnctl_device_after_fork(void)
+void spawnctl_descriptor_after_fork(void)
 {
 	if (forks && !--forks)
 		spawnctl_inflight_unlock();
 }
 
-void spawnctl_device_leave_table(void)
+void spawnctl_descriptor_leave_table(void)
 {
 	const int kept = __atomic_load_n(&kept_fd, __ATOMIC_ACQUIRE);
 
@@ -414,7 +406,7 @@ void spawnctl_device_leave_table(void)
  * in a table that only another thread used; or a child of vfork(2) has called fork(3), and the
  * descriptor was in the table of that child's parent.
  */
-void spawnctl_device_in_fork(bool table_shared)
+void spawnctl_descriptor_in_fork(bool table_shared)
 {
 	int slot;
 
@@ -426,7 +418,7 @@ void spawnctl_device_in_fork(bool table_shared)
 			raw_syscall(SYS_close, fd);
 	}
 	if (!table_shared)
-		spawnctl_device_leave_table();
+		spawnctl_descriptor_leave_table();
 	kept_fd = NONE;
 	kept_in_doubt = false;
 	forks = 0;
@@ -435,7 +427,7 @@ void spawnctl_device_in_fork(bool table_shared)
 
 static void in_fork(void)
 {
-	spawnctl_device_in_fork(false);
+	spawnctl_descriptor_in_fork(false);
 }
 
 #ifdef __GLIBC__
@@ -448,7 +440,7 @@ static int this_object;
 
 static void watch_forks(void)
 {
-	__register_atfork(spawnctl_device_before_fork, spawnctl_device_after_fork, in_fork,
+	__register_atfork(spawnctl_descriptor_before_fork, spawnctl_descriptor_after_fork, in_fork,
 			  &this_object);
 }
 
@@ -459,7 +451,7 @@ static void unwatch_forks(void)
 #else
 static void watch_forks(void)
 {
-	pthread_atfork(spawnctl_device_before_fork, spawnctl_device_after_fork, in_fork);
+	pthread_atfork(spawnctl_descriptor_before_fork, spawnctl_descriptor_after_fork, in_fork);
 }
 
 /* musl's dlclose(3) unloads nothing */
@@ -471,7 +463,7 @@ static void unwatch_forks(void)
 /* Before main(): later another thread may change the environment */
 static void __attribute__((__constructor__)) begin(void)
 {
-	spawnctl_given_read();
+	spawnctl_inherited_read();
 	spawnctl_inflight_reset();
 	watch_forks();
 }
@@ -480,6 +472,6 @@ static void __attribute__((__constructor__)) begin(void)
 static void __attribute__((__destructor__)) end(void)
 {
 	unwatch_forks();
-	if (spawnctl_device_keeps())
-		spawnctl_device_leave_table();
+	if (spawnctl_descriptor_keeps())
+		spawnctl_descriptor_leave_table();
 }

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The request to make one child, and what the child does with it before anything else.
+ */
+#ifndef SPAWNCTL_REQUEST_H
+#define SPAWNCTL_REQUEST_H
+
+#include "arch.h"
+#include "descriptor.h"
+#include "spawnctl/spawn.h"
+
+#pragma GCC visibility push(hidden)
+
+/**
+ * struct request - a child to be made, and the outcome
+ * @clone: the request, including the stack, as the argument of the device's SPAWN. All signals
+ *	are blocked in the window, that is from the child's first instruction to exec. The mask at exec is
+ *	@clone.exec_mask if SPAWNCTL_EXEC_MASK is set, else the caller's
+ * @open_window: the child has the caller's mask from its first instruction on
+ * @backend: in: the backend demanded, or SPAWNCTL_BACKEND_ANY; out: the backend used
+ * @fd: the descriptor demanded, or -1
+ * @transient: do not leave a descriptor open
+ * @hold_all: signals stay blocked in the caller until spawnctl_signals_release(), unless the child
+ *	clears @hold.wanted
+ * @fn: called by the child; its result is the exit status
+ * @arg: argument of @fn
+ * @descriptor: the descriptor of the device that is used; its fd is -1 if another backend is used
+ * @demanded: a backend or descriptor was demanded, so no other backend is tried
+ * @tries: how many descriptors turned out not to be the device
+ * @refusal: the errno that the device returns to this caller regardless of the request, or 0
+ * @passed_over: why the device is not used, a negative errno, or 0
+ * @started: the child has run
+ * @tid: the child's process id, stored before the child runs (device only)
+ * @hold: @hold.wanted: signals are still blocked in the caller; @hold.mask: the mask to
+ *	restore. With the device, the child can change @hold.wanted before it executes a
+ *	program or ends, and so decides whether signals stay blocked. With the other
+ *	backends signals always stay blocked
+ * @held: the library has blocked signals in the caller, until spawnctl_signals_release()
+ * @mask: the caller's mask, if @held
+ */
+struct request {
+	struct spawnctl_clone clone;
+	bool open_window;
+	enum spawnctl_backend backend;
+	int fd;
+	bool transient;
+	bool hold_all;
+	int (*fn)(void *arg);
+	void *arg;
+
+	struct descriptor descriptor;
+	bool demanded;
+	int tries;
+	int refusal;
+	long passed_over;
+	bool started;
+	pid_t tid;
+	struct spawnctl_hold hold;
+	bool held;
+	unsigned long long mask;
+};
+
+/**
+ * spawnctl_backend_make_child() - make the child
+ *
+ * Return: the child's process id, or a negative errno. In both cases signals may still be held
+ * back: the caller must call spawnctl_signals_release().
+ */
+long spawnctl_backend_make_child(struct request *request);
+
+/**
+ * spawnctl_backend_begin() - choose the backend to try first
+ *
+ * Only this function and spawnctl_backend_next() decide which backends are usable and which one
+ * is tried next.
+ *
+ * Return: 0, with @request->backend set and, if that is the device, a descriptor in
+ * @request->descriptor; or a negative errno.
+ */
+long spawnctl_backend_begin(struct request *request);
+
+/**
+ * spawnctl_backend_next() - choose what to try after an attempt has failed without making a child
+ * @request: the request
+ * @error: negative errno of the failure
+ *
+ * Return: 0 if there is another backend or descriptor to try, else a negative errno, that of the
+ * last attempt.
+ */
+long spawnctl_backend_next(struct request *request, long error);
+
+/** spawnctl_signals_hold() - block @signals in the caller until spawnctl_signals_release() */
+void spawnctl_signals_hold(struct request *request, unsigned long long signals);
+
+/** spawnctl_signals_release() - unblock the signals that are held back in the caller */
+void spawnctl_signals_release(struct request *request);
+
+/** spawnctl_request_start() - first function of the child; its argument is the request */
+int spawnctl_request_start(void *request);
+
+/** spawnctl_request_end() - function of a child that exits at once */
+int spawnctl_request_end(void *arg);
+
+/**
+ * spawnctl_request_before_exec() - last call of the child before execve(2)
+ *
+ * With clone3 and clone, sets the mask that the device sets at exec.
+ */
+void spawnctl_request_before_exec(const struct request *request);
+
+/** spawnctl_backend_find() - find the backend that a request would use: 0 or a negative errno */
+int spawnctl_backend_find(struct request *request);
+
+#pragma GCC visibility pop
+
+#endif /* SPAWNCTL_REQUEST_H */
