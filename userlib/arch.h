@@ -19,29 +19,6 @@
 /* raw_syscall() - a system call with up to six arguments; returns the result or a negative errno */
 #define raw_syscall(...) spawnctl_syscall_pick(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
 
-/* Set the calling thread's mask of all 64 kernel signals, including those that libc reserves */
-static inline void set_sigmask(const unsigned long long *mask)
-{
-	raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, mask, NULL, sizeof(*mask));
-}
-
-/*
- * The signals that the library blocks in a thread while it makes system calls that the function of
- * libc would not make: all except the synchronous ones. If the kernel forces a signal (force_sig())
- * that the thread blocks, the signal kills the process even if it has a handler. So if SIGSYS were
- * blocked, a program that emulates system calls through SECCOMP_RET_TRAP and a SIGSYS handler would
- * be killed.
- */
-#define SPAWNCTL_SIGBIT(sig)	(1ULL << ((sig) - 1))
-#define SPAWNCTL_SIGSET_HELD	(SPAWNCTL_SIGSET_ALL & \
-	~(SPAWNCTL_SIGBIT(SIGSYS) | SPAWNCTL_SIGBIT(SIGSEGV) | SPAWNCTL_SIGBIT(SIGBUS) | \
-	  SPAWNCTL_SIGBIT(SIGFPE) | SPAWNCTL_SIGBIT(SIGILL) | SPAWNCTL_SIGBIT(SIGTRAP)))
-
-static inline void hold_signals(unsigned long long signals, unsigned long long *mask)
-{
-	raw_syscall(SYS_rt_sigprocmask, SIG_BLOCK, &signals, mask, sizeof(signals));
-}
-
 #pragma GCC visibility push(hidden)
 
 /**

@@ -36,35 +36,25 @@ struct clone3_args {
 	__aligned_u64 cgroup;
 };
 
-void spawnctl_signals_hold(struct request *request, unsigned long long signals)
-{
-	unsigned long long mask;
-
-	hold_signals(signals, &mask);
-	if (!request->held)
-		request->mask = mask;
-	request->held = true;
-}
-
 static void set_device_clone(const struct request *request, struct spawnctl_clone *clone)
 {
 	clone->flags |= SPAWNCTL_PARENT_SETTID | SPAWNCTL_HOLD;
 	clone->parent_tid = (unsigned long)&request->tid;
-	clone->hold = (unsigned long)&request->hold;
+	clone->hold = (unsigned long)&request->signals.hold;
 	if (!request->open_window) {
 		clone->flags |= SPAWNCTL_WINDOW_MASK;
 		clone->window_mask = SPAWNCTL_SIGSET_ALL;
 		if (clone->flags & SPAWNCTL_EXEC_MASK)
 			return;
-		if (request->held) {
+		if (request->signals.held) {
 			clone->flags |= SPAWNCTL_EXEC_MASK;
-			clone->exec_mask = request->mask;
+			clone->exec_mask = request->signals.mask;
 		} else {
 			clone->flags |= SPAWNCTL_EXEC_KEEP_MASK;
 		}
-	} else if (request->held) {
+	} else if (request->signals.held) {
 		clone->flags |= SPAWNCTL_WINDOW_MASK;
-		clone->window_mask = request->mask;
+		clone->window_mask = request->signals.mask;
 	}
 }
 
@@ -80,7 +70,7 @@ static long by_device(struct request *request)
 
 	set_device_clone(request, clone);
 	request->tid = 0;
-	request->hold.wanted = request->hold_all;
+	request->signals.hold.wanted = request->hold_all;
 	pid = spawnctl_arch_clone(SYS_ioctl, request->descriptor.fd, SPAWNCTL_IOC_SPAWN,
 				  (long)clone, spawnctl_request_start, request);
 	/* A child that was killed before its first instruction is recognized by its stored id */
@@ -90,7 +80,7 @@ static long by_device(struct request *request)
 	}
 	clone->flags = asked;
 	/* Without a child, the kernel has restored the mask */
-	request->hold.wanted = false;
+	request->signals.hold.wanted = false;
 	return pid < 0 ? pid : -ENOTTY;
 }
 
@@ -156,23 +146,13 @@ static __attribute__((__noinline__)) long by_lower(struct request *request)
 		return -EINVAL;
 	/* The child of clone(2) starts with the caller's handlers: block synchronous signals too */
 	if (request->backend == SPAWNCTL_BACKEND_CLONE)
-		spawnctl_signals_hold(request, SPAWNCTL_SIGSET_ALL);
-	else if (!request->held)
-		spawnctl_signals_hold(request, SPAWNCTL_SIGSET_HELD);
-	request->hold.wanted = true;
+		spawnctl_signals_hold(&request->signals, SPAWNCTL_SIGSET_ALL);
+	else if (!request->signals.held)
+		spawnctl_signals_hold(&request->signals, SPAWNCTL_SIGSET_HELD);
+	request->signals.hold.wanted = true;
 	if (!(clone->flags & SPAWNCTL_EXEC_MASK))
-		clone->exec_mask = request->mask;
+		clone->exec_mask = request->signals.mask;
 	return request->backend == SPAWNCTL_BACKEND_CLONE3 ? by_clone3(request) : by_clone(request);
-}
-
-void spawnctl_signals_release(struct request *request)
-{
-	if (request->held)
-		set_sigmask(&request->mask);
-	else if (request->hold.wanted)
-		set_sigmask(&request->hold.mask);
-	request->held = false;
-	request->hold.wanted = false;
 }
 
 /* Fill in @request->descriptor with a descriptor: 0 or a negative errno */
@@ -193,7 +173,7 @@ static long take_device(struct request *request)
 		if (ret <= 0)
 			return ret;
 	}
-	spawnctl_signals_hold(request, SPAWNCTL_SIGSET_HELD);
+	spawnctl_signals_hold(&request->signals, SPAWNCTL_SIGSET_HELD);
 	return spawnctl_descriptor_open(descriptor);
 }
 
@@ -343,8 +323,6 @@ long spawnctl_backend_begin(struct request *request)
 	request->tries = 0;
 	request->refusal = 0;
 	request->started = false;
-	request->held = false;
-	request->hold.wanted = false;
 	request->passed_over = 0;
 	request->demanded = request->fd >= 0 || request->backend != SPAWNCTL_BACKEND_ANY;
 	if (request->fd >= 0 || !request->demanded)
@@ -432,6 +410,6 @@ int spawnctl_backend_find(struct request *request)
 	}
 	if (!ret && request->backend == SPAWNCTL_BACKEND_DEVICE)
 		spawnctl_descriptor_put(&request->descriptor);
-	spawnctl_signals_release(request);
+	spawnctl_signals_release(&request->signals, 0);
 	return ret;
 }

@@ -16,8 +16,9 @@
 
 #include "arch.h"
 #include "descriptor.h"
-#include "inherited.h"
 #include "inflight.h"
+#include "inherited.h"
+#include "signals.h"
 
 #define MISC_MAJOR	10	/* Documentation/admin-guide/devices.txt */
 /*
@@ -231,11 +232,11 @@ static int open_to_keep(int number)
  */
 static __attribute__((__noinline__)) int keep_device(void)
 {
-	unsigned long long mask;
+	struct caller_signals signals = { 0 };
 	bool locked;
 	int fd;
 
-	hold_signals(SPAWNCTL_SIGSET_HELD, &mask);
+	spawnctl_signals_hold(&signals, SPAWNCTL_SIGSET_HELD);
 	locked = spawnctl_inflight_lock();
 	/* Recheck under the lock: another thread may have been first */
 	fd = __atomic_load_n(&kept_fd, __ATOMIC_ACQUIRE);
@@ -243,7 +244,7 @@ static __attribute__((__noinline__)) int keep_device(void)
 		fd = open_to_keep(fd);
 	if (locked)
 		spawnctl_inflight_unlock();
-	set_sigmask(&mask);
+	spawnctl_signals_release(&signals, 0);
 	return fd;
 }
 
@@ -345,17 +346,17 @@ void spawnctl_descriptor_lost(struct descriptor *descriptor, int error)
 void spawnctl_descriptor_give_up(const struct descriptor *descriptor, bool kept_too)
 {
 	if (kept_too && descriptor->from == DESCRIPTOR_KEPT) {
-		unsigned long long mask;
+		struct caller_signals signals = { 0 };
 		bool locked;
 
 		/* Recheck: another thread may have done the same, and reused the number */
-		hold_signals(SPAWNCTL_SIGSET_HELD, &mask);
+		spawnctl_signals_hold(&signals, SPAWNCTL_SIGSET_HELD);
 		locked = spawnctl_inflight_lock();
 		if (!check_again(descriptor->fd))
 			raw_syscall(SYS_close, descriptor->fd);
 		if (locked)
 			spawnctl_inflight_unlock();
-		set_sigmask(&mask);
+		spawnctl_signals_release(&signals, 0);
 	}
 	spawnctl_descriptor_put(descriptor);
 }

@@ -13,6 +13,7 @@
 #include "arch.h"
 #include "descriptor.h"
 #include "fork.h"
+#include "signals.h"
 
 /*
  * glibc registers the address of its cached thread id with the kernel (set_tid_address(2)), and
@@ -24,49 +25,6 @@
 #else
 #define SET_TID 0
 #endif
-
-/*
- * libc has signals of its own, for pthread_cancel(3) and for setuid(2) in all threads. It
- * installs their handlers only once, and its sigaction() refuses these signals. FORK resets the
- * handlers, so the child installs them again, and has the signals blocked until then.
- */
-#define MAX_SIGNALS	8
-
-/* The kernel's struct sigaction, copied as opaque bytes */
-struct kernel_sigaction {
-	char bytes[64];
-};
-
-/* The number of libc's own signals, which start at 32 */
-static int count_libc_signals(void)
-{
-	int n = SIGRTMIN - 32;
-
-	return n < MAX_SIGNALS ? n : MAX_SIGNALS;
-}
-
-unsigned long long spawnctl_libc_signals(void)
-{
-	return ((1ULL << count_libc_signals()) - 1) << 31;
-}
-
-static void get_libc_handlers(struct kernel_sigaction *actions)
-{
-	int i;
-
-	for (i = 0; i < count_libc_signals(); i++)
-		syscall(SYS_rt_sigaction, 32 + i, NULL, &actions[i], 8);
-}
-
-static void set_libc_handlers(const struct kernel_sigaction *actions)
-{
-	const unsigned long long none = 0;
-	int i;
-
-	for (i = 0; i < count_libc_signals(); i++)
-		syscall(SYS_rt_sigaction, 32 + i, &actions[i], NULL, 8);
-	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof(none));
-}
 
 struct robust_list_head *spawnctl_robust_list(void)
 {
@@ -99,20 +57,20 @@ pid_t spawnctl_fork(int fd)
 		.sig_default = SPAWNCTL_SIGSET_ALL,
 		.exit_signal = SIGCHLD,
 	};
-	struct kernel_sigaction libc_actions[MAX_SIGNALS];
+	struct libc_handlers handlers;
 	struct robust_list_head *robust;
 	int saved = errno;
 	pid_t pid;
 
 	if (spawnctl_arch_emulated())
 		return spawnctl_error(-ENOSYS);
-	get_libc_handlers(libc_actions);
+	spawnctl_libc_handlers_get(&handlers);
 	robust = spawnctl_robust_list();
 	spawnctl_descriptor_before_fork();
 	pid = ioctl(fd, SPAWNCTL_IOC_FORK, &clone);
 	if (!pid) {
 		spawnctl_descriptor_in_fork(false);
-		set_libc_handlers(libc_actions);
+		spawnctl_libc_handlers_set(&handlers);
 		spawnctl_new_robust_list(robust);
 	} else {
 		spawnctl_descriptor_after_fork();

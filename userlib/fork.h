@@ -9,9 +9,6 @@ struct robust_list_head;
 
 #pragma GCC visibility push(hidden)
 
-/** spawnctl_libc_signals() - the signals that libc reserves for itself, as a mask */
-unsigned long long spawnctl_libc_signals(void);
-
 /** spawnctl_robust_list() - this thread's list of robust mutexes, or NULL */
 struct robust_list_head *spawnctl_robust_list(void);
 

@@ -7,6 +7,7 @@
 
 #include "arch.h"
 #include "descriptor.h"
+#include "signals.h"
 #include "spawnctl/spawn.h"
 
 #pragma GCC visibility push(hidden)
@@ -31,12 +32,8 @@
  * @passed_over: why the device is not used, a negative errno, or 0
  * @started: the child has run
  * @tid: the child's process id, stored before the child runs (device only)
- * @hold: @hold.wanted: signals are still blocked in the caller; @hold.mask: the mask to
- *	restore. With the device, the child can change @hold.wanted before it executes a
- *	program or ends, and so decides whether signals stay blocked. With the other
- *	backends signals always stay blocked
- * @held: the library has blocked signals in the caller, until spawnctl_signals_release()
- * @mask: the caller's mask, if @held
+ * @signals: what is blocked in the caller, until spawnctl_signals_release(). With the lower
+ *	backends @signals.hold.wanted stays true, so signals always stay blocked
  */
 struct request {
 	struct spawnctl_clone clone;
@@ -55,16 +52,14 @@ struct request {
 	long passed_over;
 	bool started;
 	pid_t tid;
-	struct spawnctl_hold hold;
-	bool held;
-	unsigned long long mask;
+	struct caller_signals signals;
 };
 
 /**
  * spawnctl_backend_make_child() - make the child
  *
  * Return: the child's process id, or a negative errno. In both cases signals may still be held
- * back: the caller must call spawnctl_signals_release().
+ * back: the caller must call spawnctl_signals_release() for @request->signals.
  */
 long spawnctl_backend_make_child(struct request *request);
 
@@ -88,12 +83,6 @@ long spawnctl_backend_begin(struct request *request);
  * last attempt.
  */
 long spawnctl_backend_next(struct request *request, long error);
-
-/** spawnctl_signals_hold() - block @signals in the caller until spawnctl_signals_release() */
-void spawnctl_signals_hold(struct request *request, unsigned long long signals);
-
-/** spawnctl_signals_release() - unblock the signals that are held back in the caller */
-void spawnctl_signals_release(struct request *request);
 
 /** spawnctl_request_start() - first function of the child; its argument is the request */
 int spawnctl_request_start(void *request);

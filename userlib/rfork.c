@@ -179,7 +179,7 @@ static long spawn_thread(char *stack, int (*fn)(void *arg), void *arg)
 	/* The child shares this thread's control block, see spawnctl_thread() */
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	pid = spawnctl_backend_make_child(&request);
-	spawnctl_signals_release(&request);
+	spawnctl_signals_release(&request.signals, 0);
 	pthread_setcancelstate(cancel, NULL);
 	errno = saved;
 	return pid;

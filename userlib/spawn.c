@@ -114,10 +114,6 @@ static void set_clone(struct spawn *spawn)
 	*clone = (struct spawnctl_clone){ .size = sizeof(*clone), .exit_signal = SIGCHLD };
 	if (spawn->share)
 		clone->flags |= SPAWNCTL_SHARE_FILES;
-	if (spawn->mapped) {
-		clone->flags |= SPAWNCTL_EXEC_MASK;
-		clone->exec_mask = spawn->search_mask;
-	}
 	if (spawn->attr->flags)
 		set_attributes(clone, spawn->attr);
 	if (spawn->pidfd_out) {
@@ -213,8 +209,8 @@ static size_t candidate_size(const struct spawn *spawn)
 
 /*
  * Map memory for a path that does not fit on the child's stack: 0 or an error number. No handler
- * of an asynchronous signal, libc's for cancellation included, runs in this thread until the
- * mapping is gone: a handler could jump out of the call and leak the mapping.
+ * of an asynchronous signal, libc's for cancellation included, runs in this thread from here until
+ * the mapping is gone: a handler could jump out of the call and leak the mapping.
  */
 static int map_candidate(struct spawn *spawn)
 {
@@ -226,21 +222,23 @@ static int map_candidate(struct spawn *spawn)
 	spawn->candidate_size = candidate_size(spawn);
 	if (spawn->candidate_size <= SPAWNCTL_CANDIDATE_SIZE)
 		return 0;
-	hold_signals(SPAWNCTL_SIGSET_HELD, &spawn->search_mask);
+	spawnctl_signals_hold(&spawn->request.signals, SPAWNCTL_SIGSET_HELD);
 	map = raw_syscall(SYS_mmap, NULL, spawn->candidate_size, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (map < 0 && map >= -MAX_ERRNO) {
-		set_sigmask(&spawn->search_mask);
+	if (map < 0 && map >= -MAX_ERRNO)
 		return -map;
-	}
 	spawn->mapped = (char *)map;
 	return 0;
 }
 
 static void unmap_candidate(struct spawn *spawn)
 {
+	struct caller_signals *signals = &spawn->request.signals;
+
+	/* Unblock SIGSYS: the program may emulate munmap(2) */
+	if (signals->hold.wanted)
+		spawnctl_signals_release(signals, SPAWNCTL_SIGSET_HELD);
 	raw_syscall(SYS_munmap, spawn->mapped, spawn->candidate_size);
-	set_sigmask(&spawn->search_mask);
 }
 
 /* No child was made */
@@ -272,6 +270,7 @@ static long make_child_and_reap(struct spawn *spawn)
 int spawnctl_spawn_run(struct spawn *spawn)
 {
 	static const struct spawnctl_attr none = { .fd = -1 };
+	struct caller_signals *signals = &spawn->request.signals;
 	struct descriptor inherited;
 	int error;
 	long pid;
@@ -279,8 +278,11 @@ int spawnctl_spawn_run(struct spawn *spawn)
 	/* cppcheck-suppress ctuuninitvar; the members that are used have been set */
 	if (!spawn->attr)
 		spawn->attr = &none;
+	signals->hold.wanted = false;
+	signals->held = false;
 	error = map_candidate(spawn);
 	if (error) {
+		spawnctl_signals_release(signals, 0);
 		spawn->request.backend = spawn->attr->backend;
 		spawn->request.passed_over = 0;
 		return fail(spawn, error);
@@ -294,20 +296,20 @@ int spawnctl_spawn_run(struct spawn *spawn)
 		__atomic_store_n(&cannot_unshare, true, __ATOMIC_RELAXED);
 		/* unshare(2) has failed too: make another child, with a copy of the table */
 		if (spawn->share && spawn->step == SPAWNCTL_STEP_CLONE) {
-			spawnctl_signals_release(&spawn->request);
+			spawnctl_signals_release(signals, spawn->mapped ? SPAWNCTL_SIGSET_HELD : 0);
 			pid = make_child_and_reap(spawn);
 		}
 	}
 	error = spawn->error;
-	if (!error && spawn->request.hold.wanted) {
+	if (!error && signals->hold.wanted) {
 		if (spawn->pidfd_out)
 			*spawn->pidfd_out = spawn->pidfd;
 		if (spawn->pid_out)
 			*spawn->pid_out = pid;
 	}
-	spawnctl_signals_release(&spawn->request);
 	if (spawn->mapped)
 		unmap_candidate(spawn);
+	spawnctl_signals_release(signals, 0);
 	return error;
 }
 

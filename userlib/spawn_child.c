@@ -358,14 +358,14 @@ static void publish(struct spawn *spawn)
 		spawn->old_pidfd = *spawn->pidfd_out;
 		*spawn->pidfd_out = spawn->pidfd;
 	}
-	spawn->request.hold.wanted = false;
+	spawn->request.signals.hold.wanted = false;
 }
 
 static void withdraw(struct spawn *spawn)
 {
 	if (spawn->request.backend != SPAWNCTL_BACKEND_DEVICE)
 		return;
-	spawn->request.hold.wanted = true;
+	spawn->request.signals.hold.wanted = true;
 	if (spawn->pid_out)
 		*spawn->pid_out = spawn->old_pid;
 	if (spawn->pidfd_out)

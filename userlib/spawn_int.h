@@ -106,11 +106,10 @@ struct spawn {
 	/*
 	 * For a search: the size of the longest path to try, and the mapping in which it is built
 	 * if that exceeds SPAWNCTL_CANDIDATE_SIZE. While the mapping exists SPAWNCTL_SIGSET_HELD
-	 * is blocked, and @search_mask is the mask that the caller had.
+	 * is blocked.
 	 */
 	size_t candidate_size;
 	char *mapped;
-	unsigned long long search_mask;
 
 	/*
 	 * Where the process id and the pidfd are stored, or NULL. @old_pid and @old_pidfd are

@@ -39,9 +39,9 @@ static void set_device_call(struct vfork_call *call)
 	clone->flags = SPAWNCTL_PARENT_SETTID;
 	clone->parent_tid = (unsigned long)&call->tid;
 	call->tid = 0;
-	if (request->held) {
+	if (request->signals.held) {
 		clone->flags |= SPAWNCTL_WINDOW_MASK;
-		clone->window_mask = request->mask;
+		clone->window_mask = request->signals.mask;
 	}
 	call->nr = SYS_ioctl;
 	call->args[0] = request->descriptor.fd;
@@ -56,7 +56,7 @@ static long set_call(struct vfork_call *call, long error)
 	struct request *request = &call->request;
 
 	if (error) {
-		spawnctl_signals_release(request);
+		spawnctl_signals_release(&request->signals, 0);
 		return error;
 	}
 	call->after = 0;
@@ -67,15 +67,15 @@ static long set_call(struct vfork_call *call, long error)
 		break;
 	case SPAWNCTL_BACKEND_CLONE3:
 		/* The kernel resets the handlers, so the child can have the caller's mask */
-		spawnctl_signals_release(request);
+		spawnctl_signals_release(&request->signals, 0);
 		call->nr = SYS_clone3;
 		call->args[0] = (long)clone3_args;
 		call->args[1] = sizeof(clone3_args);
 		break;
 	default:
 		/* The system call that libc would make: a filter may allow no other */
-		if (!request->held)
-			spawnctl_signals_hold(request, SPAWNCTL_SIGSET_HELD);
+		if (!request->signals.held)
+			spawnctl_signals_hold(&request->signals, SPAWNCTL_SIGSET_HELD);
 #ifdef SYS_vfork
 		call->nr = SYS_vfork;
 #else
@@ -86,9 +86,9 @@ static long set_call(struct vfork_call *call, long error)
 #endif
 		call->after = VFORK_HANDLERS;
 	}
-	if (request->held)
+	if (request->signals.held)
 		call->after |= VFORK_MASK;
-	call->mask = request->mask;
+	call->mask = request->signals.mask;
 	return VFORK_CALL;
 }
 
@@ -104,8 +104,9 @@ long spawnctl_vfork_next(struct vfork_call *call, long error)
 
 void spawnctl_vfork_parent(long after, unsigned long long mask, int fd)
 {
+	struct caller_signals signals = { .held = after & VFORK_MASK, .mask = mask };
+
 	if (after & VFORK_CLOSE)
 		spawnctl_descriptor_close(fd, after >> VFORK_SLOT);
-	if (after & VFORK_MASK)
-		set_sigmask(&mask);
+	spawnctl_signals_release(&signals, 0);
 }

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Signals that are blocked in the caller for the time of a call, and libc's own signals.
+ */
+#ifndef SPAWNCTL_SIGNALS_H
+#define SPAWNCTL_SIGNALS_H
+
+#include <stdbool.h>
+
+#include "arch.h"
+
+/*
+ * The signals that the library blocks in a thread while it makes system calls that the function of
+ * libc would not make: all except the synchronous ones. If the kernel forces a signal (force_sig())
+ * that the thread blocks, the signal kills the process even if it has a handler. So if SIGSYS were
+ * blocked, a program that emulates system calls through SECCOMP_RET_TRAP and a SIGSYS handler would
+ * be killed.
+ */
+#define SPAWNCTL_SIGBIT(sig)	(1ULL << ((sig) - 1))
+#define SPAWNCTL_SIGSET_HELD	(SPAWNCTL_SIGSET_ALL & \
+	~(SPAWNCTL_SIGBIT(SIGSYS) | SPAWNCTL_SIGBIT(SIGSEGV) | SPAWNCTL_SIGBIT(SIGBUS) | \
+	  SPAWNCTL_SIGBIT(SIGFPE) | SPAWNCTL_SIGBIT(SIGILL) | SPAWNCTL_SIGBIT(SIGTRAP)))
+
+/*
+ * Set the calling thread's mask of all 64 kernel signals, including those that libc reserves. To be
+ * called in a child only: in the caller, signals.c alone changes the mask.
+ */
+static inline void set_sigmask(const unsigned long long *mask)
+{
+	raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, mask, NULL, sizeof(*mask));
+}
+
+#pragma GCC visibility push(hidden)
+
+/**
+ * struct caller_signals - what is blocked in the caller, and its mask
+ * @hold: the hold of SPAWN. @hold.wanted: signals are still blocked when SPAWN has returned;
+ *	@hold.mask: the mask to restore. The child can change @hold.wanted before it executes a
+ *	program or ends, and so decides whether signals stay blocked
+ * @held: the library has blocked signals
+ * @mask: the caller's mask, if @held
+ */
+struct caller_signals {
+	struct spawnctl_hold hold;
+	bool held;
+	unsigned long long mask;
+};
+
+/**
+ * spawnctl_signals_hold() - block signals in the caller until spawnctl_signals_release()
+ * @signals: all 0 before the first call
+ * @set: the signals to block, in addition to those that are blocked
+ */
+void spawnctl_signals_hold(struct caller_signals *signals, unsigned long long set);
+
+/**
+ * spawnctl_signals_release() - unblock what spawnctl_signals_hold() or SPAWN has blocked
+ * @signals: the signals
+ * @except: signals that stay blocked, until this function is called again
+ *
+ * Makes no system call if nothing is blocked.
+ */
+void spawnctl_signals_release(struct caller_signals *signals, unsigned long long except);
+
+#define MAX_LIBC_SIGNALS	8
+
+/* The kernel's struct sigaction, copied as opaque bytes */
+struct libc_handlers {
+	struct {
+		char bytes[64];
+	} actions[MAX_LIBC_SIGNALS];
+};
+
+/** spawnctl_libc_signals() - the signals that libc reserves for itself, as a mask */
+unsigned long long spawnctl_libc_signals(void);
+
+/** spawnctl_libc_handlers_get() - read libc's handlers, before a fork that resets them */
+void spawnctl_libc_handlers_get(struct libc_handlers *handlers);
+
+/** spawnctl_libc_handlers_set() - in the child: install them again, and unblock all signals */
+void spawnctl_libc_handlers_set(const struct libc_handlers *handlers);
+
+#pragma GCC visibility pop
+
+#endif /* SPAWNCTL_SIGNALS_H */
