@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Make a child through the device, else clone3(2), else clone(2).
+ * Which backend makes the child: the device, else clone3(2), else clone(2). No other file decides
+ * whether one can be used, or what is tried next.
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <signal.h>
-#include <sys/wait.h>
 #include <time.h>
 
-#include "request.h"
-#include "kernel.h"
-
-#define CLONE3_SIZE_VER0	64
+#include "backend.h"
+#include "backend_clone.h"
+#include "backend_device.h"
 
 /*
  * When the device was found to be absent, in milliseconds, shifted left by ERRNO_BITS; below that
@@ -20,162 +18,6 @@
 static unsigned long long absence;
 #define ERRNO_BITS	12
 #define ABSENCE_MS	1000
-
-/* struct clone_args of <linux/sched.h>; older headers lack the last member */
-struct clone3_args {
-	__aligned_u64 flags;
-	__aligned_u64 pidfd;
-	__aligned_u64 child_tid;
-	__aligned_u64 parent_tid;
-	__aligned_u64 exit_signal;
-	__aligned_u64 stack;
-	__aligned_u64 stack_size;
-	__aligned_u64 tls;
-	__aligned_u64 set_tid;
-	__aligned_u64 set_tid_size;
-	__aligned_u64 cgroup;
-};
-
-static void set_device_clone(const struct request *request, struct spawnctl_clone *clone)
-{
-	clone->flags |= SPAWNCTL_PARENT_SETTID | SPAWNCTL_HOLD;
-	clone->parent_tid = (unsigned long)&request->tid;
-	clone->hold = (unsigned long)&request->signals.hold;
-	if (!request->open_window) {
-		clone->flags |= SPAWNCTL_WINDOW_MASK;
-		clone->window_mask = SPAWNCTL_SIGSET_ALL;
-		if (clone->flags & SPAWNCTL_EXEC_MASK)
-			return;
-		if (request->signals.held) {
-			clone->flags |= SPAWNCTL_EXEC_MASK;
-			clone->exec_mask = request->signals.mask;
-		} else {
-			clone->flags |= SPAWNCTL_EXEC_KEEP_MASK;
-		}
-	} else if (request->signals.held) {
-		clone->flags |= SPAWNCTL_WINDOW_MASK;
-		clone->window_mask = request->signals.mask;
-	}
-}
-
-/*
- * Whether the descriptor is the device is checked only after a failure, so that success pays
- * nothing. By then a file that is not the device has received an ioctl that it does not know.
- */
-static long by_device(struct request *request)
-{
-	struct spawnctl_clone *clone = &request->clone;
-	const __u32 asked = clone->flags;
-	long pid;
-
-	set_device_clone(request, clone);
-	request->tid = 0;
-	request->signals.hold.wanted = request->hold_all;
-	pid = spawnctl_arch_clone(SYS_ioctl, request->descriptor.fd, SPAWNCTL_IOC_SPAWN,
-				  (long)clone, spawnctl_request_start, request);
-	/* A child that was killed before its first instruction is recognized by its stored id */
-	if (request->started || (pid > 0 && request->tid == pid)) {
-		spawnctl_descriptor_put(&request->descriptor);
-		return pid;
-	}
-	clone->flags = asked;
-	/* Without a child, the kernel has restored the mask */
-	request->signals.hold.wanted = false;
-	return pid < 0 ? pid : -ENOTTY;
-}
-
-static unsigned long long clone_flags(const struct spawnctl_clone *clone)
-{
-	unsigned long long flags = CLONE_VM | CLONE_VFORK;
-
-	if (clone->flags & SPAWNCTL_SHARE_FILES)
-		flags |= CLONE_FILES;
-	if (clone->flags & SPAWNCTL_PIDFD)
-		flags |= CLONE_PIDFD;
-	return flags;
-}
-
-static long by_clone3(struct request *request)
-{
-	const struct spawnctl_clone *clone = &request->clone;
-	struct clone3_args args = {
-		.flags = clone_flags(clone) | CLONE_CLEAR_SIGHAND,
-		.pidfd = clone->pidfd,
-		.exit_signal = clone->exit_signal,
-		.stack = clone->stack,
-		.stack_size = clone->stack_size,
-	};
-	long pid;
-
-	if (clone->flags & SPAWNCTL_AUTOREAP)
-		args.flags |= CLONE_AUTOREAP;
-	if (clone->flags & SPAWNCTL_CGROUP) {
-		args.flags |= CLONE_INTO_CGROUP;
-		args.cgroup = clone->cgroup;
-	}
-	pid = spawnctl_arch_clone(SYS_clone3, (long)&args, sizeof(args), 0,
-				  spawnctl_request_start, request);
-	if (pid == -EINVAL && (clone->flags & SPAWNCTL_AUTOREAP))
-		pid = -EOPNOTSUPP;
-	return pid;
-}
-
-static long by_clone(struct request *request)
-{
-	const struct spawnctl_clone *clone = &request->clone;
-
-	if (clone->flags & (SPAWNCTL_CGROUP | SPAWNCTL_AUTOREAP))
-		return -EOPNOTSUPP;
-	/* valgrind does not support these flags and would end the program */
-	if ((clone->flags & (SPAWNCTL_PIDFD | SPAWNCTL_SHARE_FILES)) && spawnctl_arch_emulated())
-		return -EOPNOTSUPP;
-	return spawnctl_arch_clone(SYS_clone, clone_flags(clone) | clone->exit_signal,
-				   clone->stack + clone->stack_size, clone->pidfd,
-				   spawnctl_request_start, request);
-}
-
-/*
- * Make the child by clone3(2) or clone(2). Signals are blocked in the caller until
- * spawnctl_signals_release(), and the child inherits that mask.
- */
-static __attribute__((__noinline__)) long by_lower(struct request *request)
-{
-	struct spawnctl_clone *clone = &request->clone;
-
-	if (clone->sig_default & clone->sig_ignore)
-		return -EINVAL;
-	/* The child of clone(2) starts with the caller's handlers: block synchronous signals too */
-	if (request->backend == SPAWNCTL_BACKEND_CLONE)
-		spawnctl_signals_hold(&request->signals, SPAWNCTL_SIGSET_ALL);
-	else if (!request->signals.held)
-		spawnctl_signals_hold(&request->signals, SPAWNCTL_SIGSET_HELD);
-	request->signals.hold.wanted = true;
-	if (!(clone->flags & SPAWNCTL_EXEC_MASK))
-		clone->exec_mask = request->signals.mask;
-	return request->backend == SPAWNCTL_BACKEND_CLONE3 ? by_clone3(request) : by_clone(request);
-}
-
-/* Fill in @request->descriptor with a descriptor: 0 or a negative errno */
-static long take_device(struct request *request)
-{
-	struct descriptor *descriptor = &request->descriptor;
-
-	if (request->fd >= 0) {
-		descriptor->fd = request->fd;
-		descriptor->from = DESCRIPTOR_CALLERS;
-		return 0;
-	}
-	if (spawnctl_descriptor_inherited(descriptor))
-		return 0;
-	if (!request->transient) {
-		int ret = spawnctl_descriptor_kept(descriptor);
-
-		if (ret <= 0)
-			return ret;
-	}
-	spawnctl_signals_hold(&request->signals, SPAWNCTL_SIGSET_HELD);
-	return spawnctl_descriptor_open(descriptor);
-}
 
 /*
  * Whether @error means that the backend is unavailable to this caller regardless of the request.
@@ -249,8 +91,8 @@ static void note_absence(int error)
 }
 
 /*
- * Whether the device is likely to stay absent, so that note_absence() is called. A
- * shortage of descriptors or memory may pass, and another thread may have closed the descriptor.
+ * Whether the device is likely to stay absent, so that note_absence() is called. A shortage of
+ * descriptors or memory may pass, and another thread may have closed the descriptor.
  */
 static bool is_lasting(const struct request *request, long error)
 {
@@ -260,39 +102,12 @@ static bool is_lasting(const struct request *request, long error)
 	       error != -ENOMEM && error != -EBADF && error != -EINTR;
 }
 
-/*
- * To be called after a call on @request->descriptor, or the search for a descriptor, has failed.
- * The inherited descriptor and the kept one may both have been closed or replaced.
- * Return: 0 if there is another descriptor to try, else a negative errno.
- */
-static long device_failed(struct request *request, long error)
-{
-	struct descriptor *descriptor = &request->descriptor;
-
-	while (descriptor->fd >= 0) {
-		int gone = spawnctl_descriptor_check(descriptor->fd, &request->refusal);
-		bool last = descriptor->from == DESCRIPTOR_CALLERS ||
-			    descriptor->from == DESCRIPTOR_TRANSIENT;
-
-		if (!gone)
-			break;
-		error = gone;
-		spawnctl_descriptor_lost(descriptor, gone);
-		if (last || ++request->tries == 3)
-			break;
-		error = take_device(request);
-		if (!error)
-			return 0;
-	}
-	return error;
-}
-
 long spawnctl_backend_next(struct request *request, long error)
 {
 	bool absent;
 
 	if (request->backend == SPAWNCTL_BACKEND_DEVICE) {
-		error = device_failed(request, error);
+		error = spawnctl_device_failed(request, error);
 		if (!error)
 			return 0;
 	}
@@ -338,48 +153,28 @@ long spawnctl_backend_begin(struct request *request)
 			return 0;
 		}
 	}
-	ret = take_device(request);
+	ret = spawnctl_device_take(request);
 	return ret ? spawnctl_backend_next(request, ret) : 0;
 }
 
 long spawnctl_backend_make_child(struct request *request)
 {
-	long ret = spawnctl_backend_begin(request);
+	long ret;
 
-	while (!ret) {
-		ret = request->backend == SPAWNCTL_BACKEND_DEVICE ? by_device(request) :
-								   by_lower(request);
+	do {
+		if (request->backend == SPAWNCTL_BACKEND_DEVICE)
+			ret = spawnctl_device_make_child(request);
+		else
+			ret = spawnctl_clone_make_child(request);
 		if (ret >= 0)
-			break;
+			return ret;
 		ret = spawnctl_backend_next(request, ret);
-	}
+	} while (!ret);
 	return ret;
 }
 
-/*
- * Find out whether clone3(2) can be used, without making a child: the address for the pidfd is not
- * writable, so the call fails with EFAULT after it has checked all flags. If an emulator makes a
- * child nevertheless, that child exits at once.
- */
-static long ask_clone3(void)
-{
-	unsigned long long stack[64];
-	const struct clone3_args args = {
-		.flags = CLONE_VM | CLONE_VFORK | CLONE_CLEAR_SIGHAND | CLONE_PIDFD,
-		.pidfd = 1,
-		.stack = (unsigned long)stack,
-		.stack_size = sizeof(stack),
-	};
-	long ret = spawnctl_arch_clone(SYS_clone3, (long)&args, CLONE3_SIZE_VER0, 0,
-				       spawnctl_request_end, NULL);
-
-	if (ret > 0)
-		raw_syscall(SYS_wait4, ret, NULL, __WALL, NULL);
-	return ret < 0 ? ret : 0;
-}
-
 /* A negative errno if the backend refuses this caller regardless of the request, else 0 */
-static long ask(struct request *request)
+static long probe(struct request *request)
 {
 	int refusal = 0;
 	long ret;
@@ -389,7 +184,7 @@ static long ask(struct request *request)
 		ret = spawnctl_descriptor_check(request->descriptor.fd, &refusal);
 		return ret ? ret : -refusal;
 	case SPAWNCTL_BACKEND_CLONE3:
-		ret = ask_clone3();
+		ret = spawnctl_clone3_probe();
 		return is_absence(request, ret) ? ret : 0;
 	default:
 		return 0;
@@ -403,7 +198,7 @@ int spawnctl_backend_find(struct request *request)
 	note_absence(0);
 	ret = spawnctl_backend_begin(request);
 	while (!ret) {
-		ret = ask(request);
+		ret = probe(request);
 		if (!ret)
 			break;
 		ret = spawnctl_backend_next(request, ret);

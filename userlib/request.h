@@ -55,34 +55,7 @@ struct request {
 	struct caller_signals signals;
 };
 
-/**
- * spawnctl_backend_make_child() - make the child
- *
- * Return: the child's process id, or a negative errno. In both cases signals may still be held
- * back: the caller must call spawnctl_signals_release() for @request->signals.
- */
-long spawnctl_backend_make_child(struct request *request);
-
-/**
- * spawnctl_backend_begin() - choose the backend to try first
- *
- * Only this function and spawnctl_backend_next() decide which backends are usable and which one
- * is tried next.
- *
- * Return: 0, with @request->backend set and, if that is the device, a descriptor in
- * @request->descriptor; or a negative errno.
- */
-long spawnctl_backend_begin(struct request *request);
-
-/**
- * spawnctl_backend_next() - choose what to try after an attempt has failed without making a child
- * @request: the request
- * @error: negative errno of the failure
- *
- * Return: 0 if there is another backend or descriptor to try, else a negative errno, that of the
- * last attempt.
- */
-long spawnctl_backend_next(struct request *request, long error);
+/* The rest is called in the child only, and is in request_child.c */
 
 /** spawnctl_request_start() - first function of the child; its argument is the request */
 int spawnctl_request_start(void *request);
@@ -96,9 +69,6 @@ int spawnctl_request_end(void *arg);
  * With clone3 and clone, sets the mask that the device sets at exec.
  */
 void spawnctl_request_before_exec(const struct request *request);
-
-/** spawnctl_backend_find() - find the backend that a request would use: 0 or a negative errno */
-int spawnctl_backend_find(struct request *request);
 
 #pragma GCC visibility pop
 

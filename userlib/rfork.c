@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 
+#include "backend.h"
 #include "fork.h"
 #include "kernel.h"
 #include "spawn_int.h"
@@ -178,7 +179,9 @@ static long spawn_thread(char *stack, int (*fn)(void *arg), void *arg)
 
 	/* The child shares this thread's control block, see spawnctl_thread() */
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	pid = spawnctl_backend_make_child(&request);
+	pid = spawnctl_backend_begin(&request);
+	if (!pid)
+		pid = spawnctl_backend_make_child(&request);
 	spawnctl_signals_release(&request.signals, 0);
 	pthread_setcancelstate(cancel, NULL);
 	errno = saved;

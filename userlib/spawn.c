@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-#include "fork.h"
+#include "backend.h"
 #include "kernel.h"
 #include "spawn_int.h"
 
@@ -184,7 +184,9 @@ static __attribute__((__noinline__)) long make_child(struct spawn *spawn)
 	spawn->request.fn = spawnctl_spawn_child;
 	spawn->request.arg = spawn;
 	*canary = CANARY;
-	pid = spawnctl_backend_make_child(&spawn->request);
+	pid = spawnctl_backend_begin(&spawn->request);
+	if (!pid)
+		pid = spawnctl_backend_make_child(&spawn->request);
 	/* The child has overrun its stack, and has corrupted this thread's stack below it */
 	if (*canary != CANARY)
 		__builtin_trap();

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <signal.h>
 
+#include "backend.h"
 #include "kernel.h"
 #include "vfork.h"
 
