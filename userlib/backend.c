@@ -205,6 +205,6 @@ int spawnctl_backend_find(struct request *request)
 	}
 	if (!ret && request->backend == SPAWNCTL_BACKEND_DEVICE)
 		spawnctl_descriptor_put(&request->descriptor);
-	spawnctl_signals_release(&request->signals, 0);
+	spawnctl_signals_release(&request->signals);
 	return ret;
 }

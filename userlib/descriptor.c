@@ -244,7 +244,7 @@ static __attribute__((__noinline__)) int keep_device(void)
 		fd = open_to_keep(fd);
 	if (locked)
 		spawnctl_inflight_unlock();
-	spawnctl_signals_release(&signals, 0);
+	spawnctl_signals_release(&signals);
 	return fd;
 }
 
@@ -356,7 +356,7 @@ void spawnctl_descriptor_give_up(const struct descriptor *descriptor, bool kept_
 			raw_syscall(SYS_close, descriptor->fd);
 		if (locked)
 			spawnctl_inflight_unlock();
-		spawnctl_signals_release(&signals, 0);
+		spawnctl_signals_release(&signals);
 	}
 	spawnctl_descriptor_put(descriptor);
 }

@@ -37,6 +37,12 @@ static inline bool descriptor_is_ours(const struct descriptor *descriptor)
 	       (descriptor->from == DESCRIPTOR_KEPT || descriptor->from == DESCRIPTOR_TRANSIENT);
 }
 
+/** descriptor_is_transient() - whether the library opened it for this use */
+static inline bool descriptor_is_transient(const struct descriptor *descriptor)
+{
+	return descriptor->fd >= 0 && descriptor->from == DESCRIPTOR_TRANSIENT;
+}
+
 /** spawnctl_descriptor_inherited() - use the one that the environment names; false if none */
 bool spawnctl_descriptor_inherited(struct descriptor *descriptor);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The descriptor that the environment names: SPAWNCTL_FD, or a socket unit's LISTEN_FDS.
+ * The descriptor that the environment names: SPAWNCTL_FD, or LISTEN_FDS of systemd.
  */
 #ifndef SPAWNCTL_INHERITED_H
 #define SPAWNCTL_INHERITED_H

@@ -15,14 +15,14 @@
 /**
  * struct request - a child to be made, and the outcome
  * @clone: the request, including the stack, as the argument of the device's SPAWN. All signals
- *	are blocked in the window, that is from the child's first instruction to exec. The mask at exec is
- *	@clone.exec_mask if SPAWNCTL_EXEC_MASK is set, else the caller's
- * @open_window: the child has the caller's mask from its first instruction on
+ *	are blocked in the window, that is from the child's first instruction to exec. The mask at
+ *	exec is @clone.exec_mask if SPAWNCTL_EXEC_MASK is set, else the caller's
  * @backend: in: the backend demanded, or SPAWNCTL_BACKEND_ANY; out: the backend used
  * @fd: the descriptor demanded, or -1
  * @transient: do not leave a descriptor open
+ * @open_window: the child has the caller's mask from its first instruction on
  * @hold_all: signals stay blocked in the caller until spawnctl_signals_release(), unless the child
- *	clears @hold.wanted
+ *	clears @signals.hold.wanted
  * @fn: called by the child; its result is the exit status
  * @arg: argument of @fn
  * @descriptor: the descriptor of the device that is used; its fd is -1 if another backend is used
@@ -37,10 +37,10 @@
  */
 struct request {
 	struct spawnctl_clone clone;
-	bool open_window;
 	enum spawnctl_backend backend;
 	int fd;
 	bool transient;
+	bool open_window;
 	bool hold_all;
 	int (*fn)(void *arg);
 	void *arg;
@@ -69,6 +69,14 @@ int spawnctl_request_end(void *arg);
  * With clone3 and clone, sets the mask that the device sets at exec.
  */
 void spawnctl_request_before_exec(const struct request *request);
+
+/**
+ * spawnctl_vfork_child() - for a child of vfork(2), whose handlers the kernel has not reset
+ * @mask: the child's mask
+ *
+ * Called in arch/ if VFORK_HANDLERS is set. Runs on the caller's stack.
+ */
+void spawnctl_vfork_child(unsigned long long mask);
 
 #pragma GCC visibility pop
 

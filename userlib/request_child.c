@@ -8,7 +8,6 @@
 #include <signal.h>
 
 #include "request.h"
-#include "vfork.h"
 
 #define NSIGNALS	64
 #define SIGSET_SIZE	8
@@ -87,7 +86,6 @@ int spawnctl_request_end(void *arg)
 	return 0;
 }
 
-/* For a child of vfork(2), whose handlers the kernel has not reset. Runs on the caller's stack. */
 void spawnctl_vfork_child(unsigned long long mask)
 {
 	set_handlers(true, 0, 0);

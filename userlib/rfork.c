@@ -182,7 +182,7 @@ static long spawn_thread(char *stack, int (*fn)(void *arg), void *arg)
 	pid = spawnctl_backend_begin(&request);
 	if (!pid)
 		pid = spawnctl_backend_make_child(&request);
-	spawnctl_signals_release(&request.signals, 0);
+	spawnctl_signals_release(&request.signals);
 	pthread_setcancelstate(cancel, NULL);
 	errno = saved;
 	return pid;

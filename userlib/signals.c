@@ -19,18 +19,25 @@ void spawnctl_signals_hold(struct caller_signals *signals, unsigned long long se
 	signals->held = true;
 }
 
-void spawnctl_signals_release(struct caller_signals *signals, unsigned long long except)
+void spawnctl_signals_narrow(struct caller_signals *signals, unsigned long long set)
 {
 	unsigned long long mask;
 
-	if (!signals->held) {
-		if (!signals->hold.wanted)
-			return;
+	if (!signals->held)
 		signals->mask = signals->hold.mask;
-	}
-	mask = signals->mask | except;
+	mask = signals->mask | set;
 	set_sigmask(&mask);
-	signals->held = except;
+	signals->held = true;
+	signals->hold.wanted = false;
+}
+
+void spawnctl_signals_release(struct caller_signals *signals)
+{
+	if (signals->held)
+		set_sigmask(&signals->mask);
+	else if (signals->hold.wanted)
+		set_sigmask(&signals->hold.mask);
+	signals->held = false;
 	signals->hold.wanted = false;
 }
 

@@ -53,14 +53,15 @@ struct caller_signals {
  */
 void spawnctl_signals_hold(struct caller_signals *signals, unsigned long long set);
 
+/** spawnctl_signals_narrow() - of what is blocked, keep only @set blocked */
+void spawnctl_signals_narrow(struct caller_signals *signals, unsigned long long set);
+
 /**
  * spawnctl_signals_release() - unblock what spawnctl_signals_hold() or SPAWN has blocked
- * @signals: the signals
- * @except: signals that stay blocked, until this function is called again
  *
  * Makes no system call if nothing is blocked.
  */
-void spawnctl_signals_release(struct caller_signals *signals, unsigned long long except);
+void spawnctl_signals_release(struct caller_signals *signals);
 
 #define MAX_LIBC_SIGNALS	8
 

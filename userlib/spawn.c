@@ -34,11 +34,13 @@
 /* A child has found that close_range(2) cannot unshare a descriptor table; atomic */
 static bool cannot_unshare;
 
-static void name_fd(struct spawn *spawn, int fd)
+/*
+ * The child's own table has the descriptor @fd, which can be any int: glibc's lists can contain
+ * unchecked numbers.
+ */
+static long keep(long closed_from, long fd)
 {
-	/* @fd can be any int: glibc's lists can contain unchecked numbers */
-	if (fd >= 0 && (unsigned int)fd >= spawn->first)
-		spawn->first = (unsigned int)fd + 1;
+	return fd >= closed_from ? fd + 1 : closed_from;
 }
 
 /*
@@ -48,39 +50,56 @@ static void name_fd(struct spawn *spawn, int fd)
  * chdir action. Chdir actions at the start of the list are an exception: the child performs them
  * while it still has the parent's table. The exception does not apply if that table contains a
  * descriptor that was opened for this spawn: the pidfd or the device.
+ *
+ * Return: the action before which the child has to make its own table, or -1. If there is one,
+ * @spawn->closed_from and @spawn->closed_by are set.
  */
-static bool may_share(struct spawn *spawn)
+static int shared_until(struct spawn *spawn)
 {
-	bool first = !spawn->pidfd_out && !spawn->transient;
-	int i;
+	unsigned int effects = 0;
+	long closed_from = 0;
+	int until = 0, i;
 
-	for (i = 0; i < spawn->used; i++) {
+	while (until < spawn->used &&
+	       !(action_effects(&spawn->actions[until]) & ACTION_OWN_TABLE))
+		until++;
+	if (until && (spawn->pidfd_out || descriptor_is_transient(&spawn->request.descriptor)))
+		return -1;
+	for (i = until; i < spawn->used; i++) {
 		const struct action *action = &spawn->actions[i];
 
-		switch (action->op) {
-		case ACTION_OPEN:
-			return false;
-		case ACTION_CHDIR:
-			if (!first)
-				return false;
-			continue;
-		case ACTION_CLOSEFROM:
-			if (action->fd > 0)
-				name_fd(spawn, action->fd - 1);
-			return true;
-		case ACTION_DUP2:
-			name_fd(spawn, action->dup2.fd);
-			name_fd(spawn, action->dup2.newfd);
+		effects = action_effects(action);
+		if (effects & (ACTION_TAKES_PATH | ACTION_CLOSES_FROM))
 			break;
-		case ACTION_CLOSE:
-		case ACTION_FCHDIR:
-		case ACTION_TCSETPGRP:
-			name_fd(spawn, action->fd);
-			break;
-		}
-		first = false;
+		closed_from = keep(closed_from, action->fd);
+		if (effects & ACTION_MAKES_NEWFD)
+			closed_from = keep(closed_from, action->dup2.newfd);
 	}
-	return spawn->attr->flags & SPAWNCTL_SPAWN_CLOEXEC_DEFAULT;
+	if (effects & ACTION_TAKES_PATH)
+		return -1;
+	if (effects & ACTION_CLOSES_FROM) {
+		closed_from = keep(closed_from, spawn->actions[i].fd - 1L);
+		if (spawn->actions[i].fd == closed_from)
+			spawn->closed_by = i;
+	} else if (!(spawn->attr->flags & SPAWNCTL_SPAWN_CLOEXEC_DEFAULT)) {
+		return -1;
+	}
+	spawn->closed_from = closed_from;
+	return until;
+}
+
+static void share_table(struct spawn *spawn)
+{
+	spawn->closed_by = -1;
+	spawn->unshare_at = shared_until(spawn);
+	if (spawn->unshare_at < 0)
+		return;
+	if (spawnctl_arch_emulated() || __atomic_load_n(&cannot_unshare, __ATOMIC_RELAXED)) {
+		spawn->closed_by = -1;
+		spawn->unshare_at = -1;
+		return;
+	}
+	spawn->request.clone.flags |= SPAWNCTL_SHARE_FILES;
 }
 
 /* The attributes that the backends implement */
@@ -107,19 +126,28 @@ static void set_attributes(struct spawnctl_clone *clone, const struct spawnctl_a
 	}
 }
 
-static void set_clone(struct spawn *spawn)
+/* Not cleared as a whole, as struct spawn. What is blocked in the caller stays as it is */
+static void set_request(struct spawn *spawn)
 {
-	struct spawnctl_clone *clone = &spawn->request.clone;
+	struct request *request = &spawn->request;
 
-	*clone = (struct spawnctl_clone){ .size = sizeof(*clone), .exit_signal = SIGCHLD };
-	if (spawn->share)
-		clone->flags |= SPAWNCTL_SHARE_FILES;
+	request->clone = (struct spawnctl_clone){
+		.size = sizeof(request->clone),
+		.exit_signal = SIGCHLD,
+	};
 	if (spawn->attr->flags)
-		set_attributes(clone, spawn->attr);
+		set_attributes(&request->clone, spawn->attr);
 	if (spawn->pidfd_out) {
-		clone->flags |= SPAWNCTL_PIDFD;
-		clone->pidfd = (unsigned long)&spawn->pidfd;
+		request->clone.flags |= SPAWNCTL_PIDFD;
+		request->clone.pidfd = (unsigned long)&spawn->pidfd;
 	}
+	request->backend = spawn->attr->backend;
+	request->fd = spawn->attr->fd;
+	request->transient = spawn->attr->transient;
+	request->open_window = false;
+	request->hold_all = true;
+	request->fn = spawnctl_spawn_child;
+	request->arg = spawn;
 }
 
 /* Reap the child by its pidfd. Return: false if it has to be waited for by its process id. */
@@ -165,28 +193,10 @@ static __attribute__((__noinline__)) long make_child(struct spawn *spawn)
 	volatile unsigned long long *canary = frame;
 	long pid;
 
-	spawn->first = 0;
-	spawn->share = may_share(spawn) && !spawnctl_arch_emulated() &&
-		       !__atomic_load_n(&cannot_unshare, __ATOMIC_RELAXED);
-	spawn->closed_span = false;
-	set_clone(spawn);
-	spawn->pidfd = -1;
-	spawn->error = 0;
-	spawn->step = SPAWNCTL_STEP_NONE;
-	spawn->action = -1;
 	spawn->request.clone.stack = (unsigned long)(frame + 2);
 	spawn->request.clone.stack_size = sizeof(frame) - 2 * sizeof(frame[0]);
-	spawn->request.backend = spawn->attr->backend;
-	spawn->request.fd = spawn->attr->fd;
-	spawn->request.transient = spawn->attr->transient;
-	spawn->request.open_window = false;
-	spawn->request.hold_all = true;
-	spawn->request.fn = spawnctl_spawn_child;
-	spawn->request.arg = spawn;
 	*canary = CANARY;
-	pid = spawnctl_backend_begin(&spawn->request);
-	if (!pid)
-		pid = spawnctl_backend_make_child(&spawn->request);
+	pid = spawnctl_backend_make_child(&spawn->request);
 	/* The child has overrun its stack, and has corrupted this thread's stack below it */
 	if (*canary != CANARY)
 		__builtin_trap();
@@ -239,7 +249,7 @@ static void unmap_candidate(struct spawn *spawn)
 
 	/* Unblock SIGSYS: the program may emulate munmap(2) */
 	if (signals->hold.wanted)
-		spawnctl_signals_release(signals, SPAWNCTL_SIGSET_HELD);
+		spawnctl_signals_narrow(signals, SPAWNCTL_SIGSET_HELD);
 	raw_syscall(SYS_munmap, spawn->mapped, spawn->candidate_size);
 }
 
@@ -252,15 +262,44 @@ static int fail(struct spawn *spawn, int error)
 	return error;
 }
 
-static long make_child_and_reap(struct spawn *spawn)
+static long attempt(struct spawn *spawn)
 {
-	long pid = make_child(spawn);
+	long pid;
 
+	spawn->cannot_unshare = false;
+	spawn->pidfd = -1;
+	spawn->error = 0;
+	spawn->step = SPAWNCTL_STEP_NONE;
+	spawn->action = -1;
+	set_request(spawn);
+	pid = spawnctl_backend_begin(&spawn->request);
+	if (!pid) {
+		share_table(spawn);
+		pid = make_child(spawn);
+	}
 	if (pid < 0)
 		fail(spawn, -pid);
 	else if (spawn->error)
 		reap(spawn, pid);
 	return pid;
+}
+
+/*
+ * After a child could not use close_range(2): whether unshare(2) has failed too, so that another
+ * child has to be made, with a copy of the table.
+ */
+static bool must_copy_table(struct spawn *spawn)
+{
+	struct caller_signals *signals = &spawn->request.signals;
+
+	__atomic_store_n(&cannot_unshare, true, __ATOMIC_RELAXED);
+	if (spawn->unshare_at < 0 || spawn->step != SPAWNCTL_STEP_CLONE)
+		return false;
+	if (spawn->mapped)
+		spawnctl_signals_narrow(signals, SPAWNCTL_SIGSET_HELD);
+	else
+		spawnctl_signals_release(signals);
+	return true;
 }
 
 /*
@@ -273,7 +312,6 @@ int spawnctl_spawn_run(struct spawn *spawn)
 {
 	static const struct spawnctl_attr none = { .fd = -1 };
 	struct caller_signals *signals = &spawn->request.signals;
-	struct descriptor inherited;
 	int error;
 	long pid;
 
@@ -284,24 +322,14 @@ int spawnctl_spawn_run(struct spawn *spawn)
 	signals->held = false;
 	error = map_candidate(spawn);
 	if (error) {
-		spawnctl_signals_release(signals, 0);
 		spawn->request.backend = spawn->attr->backend;
 		spawn->request.passed_over = 0;
+		spawnctl_signals_release(signals);
 		return fail(spawn, error);
 	}
-	spawn->transient = (spawn->attr->transient || !spawnctl_descriptor_keeps()) &&
-			   spawn->attr->fd < 0 && spawn->attr->backend <= SPAWNCTL_BACKEND_DEVICE &&
-			   !spawnctl_descriptor_inherited(&inherited);
-	spawn->cannot_unshare = false;
-	pid = make_child_and_reap(spawn);
-	if (spawn->cannot_unshare) {
-		__atomic_store_n(&cannot_unshare, true, __ATOMIC_RELAXED);
-		/* unshare(2) has failed too: make another child, with a copy of the table */
-		if (spawn->share && spawn->step == SPAWNCTL_STEP_CLONE) {
-			spawnctl_signals_release(signals, spawn->mapped ? SPAWNCTL_SIGSET_HELD : 0);
-			pid = make_child_and_reap(spawn);
-		}
-	}
+	do {
+		pid = attempt(spawn);
+	} while (spawn->cannot_unshare && must_copy_table(spawn));
 	error = spawn->error;
 	if (!error && signals->hold.wanted) {
 		if (spawn->pidfd_out)
@@ -311,7 +339,7 @@ int spawnctl_spawn_run(struct spawn *spawn)
 	}
 	if (spawn->mapped)
 		unmap_candidate(spawn);
-	spawnctl_signals_release(signals, 0);
+	spawnctl_signals_release(signals);
 	return error;
 }
 

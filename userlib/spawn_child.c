@@ -97,17 +97,15 @@ __attribute__((__noinline__)) long spawnctl_close_span(unsigned int from, unsign
 	return ret;
 }
 
-/* Whether an action uses @fd, not knowing that the library has opened the device there */
-static bool names(const struct spawn *spawn, int fd)
+/* Whether an action reads @fd, not knowing that the library has opened the device there */
+static bool is_read(const struct spawn *spawn, int fd)
 {
 	int i;
 
 	for (i = 0; i < spawn->used; i++) {
 		const struct action *action = &spawn->actions[i];
 
-		if (action->op == ACTION_DUP2 ? action->dup2.fd == fd :
-		    (action->op == ACTION_FCHDIR || action->op == ACTION_TCSETPGRP) &&
-		    action->fd == fd)
+		if ((action_effects(action) & ACTION_READS_FD) && action->fd == fd)
 			return true;
 	}
 	return false;
@@ -121,16 +119,16 @@ static bool names(const struct spawn *spawn, int fd)
  */
 static void hide_device(const struct spawn *spawn)
 {
-	const struct descriptor *descriptor = &spawn->request.descriptor;
+	const struct descriptor *device = &spawn->request.descriptor;
 
-	if (spawn->used && descriptor_is_ours(descriptor) &&
-	    (descriptor->from == DESCRIPTOR_TRANSIENT || names(spawn, descriptor->fd)))
-		raw_syscall(SYS_close, descriptor->fd);
+	if (spawn->used && descriptor_is_ours(device) &&
+	    (device->from == DESCRIPTOR_TRANSIENT || is_read(spawn, device->fd)))
+		raw_syscall(SYS_close, device->fd);
 }
 
 /*
- * Make the child's own descriptor table, without the descriptors from @first on. Until this has
- * succeeded the table is the parent's, and must not be changed.
+ * Make the child's own descriptor table, without the descriptors from @closed_from on. Until this
+ * has succeeded the table is the parent's, and must not be changed.
  *
  * Whether close_range(2) can be used is found out here and not in the parent: a filter may kill the
  * process that calls it. This is then the child, as with libc, which calls close_range(2) in the
@@ -139,19 +137,16 @@ static void hide_device(const struct spawn *spawn)
  */
 static int unshare_table(struct spawn *spawn)
 {
-	long ret;
+	long ret = raw_syscall(SYS_close_range, spawn->closed_from, ~0U, CLOSE_RANGE_UNSHARE);
 
-	if (!spawn->share)
-		return 0;
-	ret = raw_syscall(SYS_close_range, spawn->first, ~0U, CLOSE_RANGE_UNSHARE);
-	spawn->closed_span = !ret;
 	if (ret && ret != -ENOMEM && ret != -EMFILE) {
 		spawn->cannot_unshare = true;
+		spawn->closed_by = -1;
 		ret = raw_syscall(SYS_unshare, CLONE_FILES);
 	}
 	if (ret)
 		return fail(spawn, SPAWNCTL_STEP_CLONE, ret);
-	spawn->share = false;
+	spawn->unshare_at = -1;
 	/* The child started with the parent's table, so it contains the parent's pidfd */
 	if (spawn->pidfd >= 0)
 		raw_syscall(SYS_close, spawn->pidfd);
@@ -230,45 +225,42 @@ static long do_action(const struct action *action)
 
 static int do_actions(struct spawn *spawn)
 {
-	bool closefrom_seen = false;
-	int i, ret;
+	int i;
 
 	for (i = 0; i < spawn->used; i++) {
-		const struct action *action = &spawn->actions[i];
 		long error;
 
-		if (action->op != ACTION_CHDIR) {
-			ret = unshare_table(spawn);
+		if (i == spawn->unshare_at) {
+			int ret = unshare_table(spawn);
+
 			if (ret)
 				return ret;
 		}
-		if (action->op == ACTION_CLOSEFROM && !closefrom_seen) {
-			closefrom_seen = true;
-			/* unshare_table() has left out the descriptors that this action closes */
-			if (spawn->closed_span && (unsigned int)action->fd == spawn->first)
-				continue;
-		}
-		error = do_action(action);
+		/* unshare_table() has performed this one */
+		if (i == spawn->closed_by)
+			continue;
+		error = do_action(&spawn->actions[i]);
 		if (error < 0) {
 			spawn->action = i;
 			return fail(spawn, SPAWNCTL_STEP_ACTION, error);
 		}
 	}
-	return 0;
+	return i == spawn->unshare_at ? unshare_table(spawn) : 0;
 }
 
-/* The lowest descriptor from @from on that is the target of an action, or ~0U */
-static unsigned int next_kept(const struct spawn *spawn, unsigned int from)
+/* The lowest descriptor from @from on that an action makes, or ~0U */
+static unsigned int next_made(const struct spawn *spawn, unsigned int from)
 {
 	unsigned int best = ~0U, fd;
 	int i;
 
 	for (i = 0; i < spawn->used; i++) {
 		const struct action *action = &spawn->actions[i];
+		const unsigned int effects = action_effects(action);
 
-		if (action->op == ACTION_OPEN)
-			fd = action->open.fd;
-		else if (action->op == ACTION_DUP2)
+		if (effects & ACTION_MAKES_FD)
+			fd = action->fd;
+		else if (effects & ACTION_MAKES_NEWFD)
 			fd = action->dup2.newfd;
 		else
 			continue;
@@ -281,14 +273,11 @@ static unsigned int next_kept(const struct spawn *spawn, unsigned int from)
 static int close_unnamed(struct spawn *spawn)
 {
 	unsigned int from = 0, kept;
-	int ret = unshare_table(spawn);
 
-	if (ret)
-		return ret;
 	do {
 		long error;
 
-		kept = next_kept(spawn, from);
+		kept = next_made(spawn, from);
 		error = kept > from ? spawnctl_close_span(from, kept - (kept != ~0U)) : 0;
 		if (error < 0)
 			return fail(spawn, SPAWNCTL_STEP_CLOEXEC_DEFAULT, error);
@@ -429,7 +418,7 @@ int spawnctl_spawn_child(void *arg)
 	long error;
 	int ret;
 
-	if (!spawn->share)
+	if (spawn->unshare_at < 0)
 		hide_device(spawn);
 	ret = set_attributes(spawn);
 	if (!ret)

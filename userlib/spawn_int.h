@@ -51,6 +51,40 @@ struct action {
 	};
 };
 
+/*
+ * What an action does to descriptors, for the parent and the child. Two members of the union are
+ * meant: @fd, which is also @dup2.fd and @open.fd, and @dup2.newfd.
+ */
+enum {
+	ACTION_READS_FD		= 1 << 0,	/* uses the file at @fd */
+	ACTION_MAKES_FD		= 1 << 1,	/* opens a file at @fd */
+	ACTION_MAKES_NEWFD	= 1 << 2,	/* opens a file at @dup2.newfd */
+	ACTION_CLOSES_FD	= 1 << 3,	/* closes @fd */
+	ACTION_CLOSES_FROM	= 1 << 4,	/* closes @fd and all above it */
+	ACTION_TAKES_PATH	= 1 << 5,	/* can see any descriptor, by /proc/self/fd */
+	ACTION_OWN_TABLE	= 1 << 6,	/* needs a descriptor table of the child's own */
+};
+
+_Static_assert(offsetof(struct action, fd) == offsetof(struct action, dup2.fd) &&
+	       offsetof(struct action, fd) == offsetof(struct action, open.fd), "@fd");
+
+static inline unsigned int action_effects(const struct action *action)
+{
+	static const unsigned char effects[] = {
+		[ACTION_CLOSE] = ACTION_CLOSES_FD | ACTION_OWN_TABLE,
+		[ACTION_DUP2] = ACTION_READS_FD | ACTION_MAKES_NEWFD | ACTION_OWN_TABLE,
+		[ACTION_OPEN] = ACTION_MAKES_FD | ACTION_TAKES_PATH | ACTION_OWN_TABLE,
+		[ACTION_CHDIR] = ACTION_TAKES_PATH,
+		[ACTION_FCHDIR] = ACTION_READS_FD | ACTION_OWN_TABLE,
+		[ACTION_CLOSEFROM] = ACTION_CLOSES_FROM | ACTION_OWN_TABLE,
+		[ACTION_TCSETPGRP] = ACTION_READS_FD | ACTION_OWN_TABLE,
+	};
+
+	/* A list of a newer glibc can contain actions that are not known here */
+	return action->op < sizeof(effects) ? effects[action->op] :
+					      ACTION_OWN_TABLE | ACTION_TAKES_PATH;
+}
+
 /** struct spawnctl_file_actions - a list of actions, laid out as the first members of glibc's */
 struct spawnctl_file_actions {
 	int allocated;
@@ -100,9 +134,6 @@ struct spawn {
 	const struct spawnctl_attr *attr;
 	struct request request;
 
-	/* The library opens the device for this spawn only */
-	bool transient;
-
 	/*
 	 * For a search: the size of the longest path to try, and the mapping in which it is built
 	 * if that exceeds SPAWNCTL_CANDIDATE_SIZE. While the mapping exists SPAWNCTL_SIGSET_HELD
@@ -121,14 +152,19 @@ struct spawn {
 	int old_pidfd;
 
 	/*
-	 * @share: the child uses the caller's descriptor table, until it has made its own.
-	 * @closed_span: the child has made its own table, without the descriptors from @first on.
+	 * The child starts with the caller's descriptor table if @unshare_at is not -1. Before the
+	 * action @unshare_at, or after the last one, it makes its own table, without the
+	 * descriptors from @closed_from on, and sets @unshare_at to -1. This also performs the
+	 * action @closed_by, if that is not -1. All three are set by the parent.
+	 *
+	 * @cannot_unshare: the child could not use close_range(2). Then its table has all
+	 * descriptors, and it sets @closed_by to -1.
 	 */
-	bool share;
-	bool closed_span;
-	unsigned int first;
-	int pidfd;
+	int unshare_at;
+	int closed_by;
+	unsigned int closed_from;
 	bool cannot_unshare;
+	int pidfd;
 
 	/* As in struct spawnctl_result */
 	int error;

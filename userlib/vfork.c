@@ -57,7 +57,7 @@ static long set_call(struct vfork_call *call, long error)
 	struct request *request = &call->request;
 
 	if (error) {
-		spawnctl_signals_release(&request->signals, 0);
+		spawnctl_signals_release(&request->signals);
 		return error;
 	}
 	call->after = 0;
@@ -68,7 +68,7 @@ static long set_call(struct vfork_call *call, long error)
 		break;
 	case SPAWNCTL_BACKEND_CLONE3:
 		/* The kernel resets the handlers, so the child can have the caller's mask */
-		spawnctl_signals_release(&request->signals, 0);
+		spawnctl_signals_release(&request->signals);
 		call->nr = SYS_clone3;
 		call->args[0] = (long)clone3_args;
 		call->args[1] = sizeof(clone3_args);
@@ -109,5 +109,5 @@ void spawnctl_vfork_parent(long after, unsigned long long mask, int fd)
 
 	if (after & VFORK_CLOSE)
 		spawnctl_descriptor_close(fd, after >> VFORK_SLOT);
-	spawnctl_signals_release(&signals, 0);
+	spawnctl_signals_release(&signals);
 }

@@ -55,9 +55,6 @@ long spawnctl_vfork_next(struct vfork_call *call, long error);
 /** spawnctl_vfork_parent() - called in the parent if @after is not 0 */
 void spawnctl_vfork_parent(long after, unsigned long long mask, int fd);
 
-/** spawnctl_vfork_child() - called in the child if VFORK_HANDLERS is set */
-void spawnctl_vfork_child(unsigned long long mask);
-
 #pragma GCC visibility pop
 
 #endif /* SPAWNCTL_VFORK_H */
