@@ -93,7 +93,8 @@ static int may_read(const struct netlink_callback *cb)
 	if (ret == -EBADF)
 		NL_SET_ERR_MSG_ATTR(cb->extack, descriptor, "not a descriptor of the device");
 	else if (ret)
-		NL_SET_ERR_MSG_ATTR(cb->extack, descriptor, "it does not serve this caller");
+		NL_SET_ERR_MSG_ATTR(cb->extack, descriptor,
+				    "refused to a task under a seccomp filter");
 	return ret;
 }
 

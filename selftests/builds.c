@@ -65,6 +65,7 @@ static int by_backend(enum spawnctl_backend backend, int count)
 		failed = spawn(attr, actions, "true") || spawn(attr, actions, "none.") != ENOENT;
 	/* A bad descriptor, such as libc accepts unchecked and the preload library then finds */
 	spawnctl_file_actions_destroy(actions);
+	actions = NULL;
 	failed = failed || spawnctl_file_actions_init(&actions) ||
 		 spawnctl_actions_append(actions, &(struct action){
 			.op = ACTION_FCHDIR, .fd = INT_MAX }) ||

@@ -427,7 +427,7 @@ TEST_F(stats, permission_to_read)
 	ASSERT_EQ(0, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 	ASSERT_EQ(0, filter_allow_all(0));
 	EXPECT_EQ(-EACCES, genl_stats(&self->genl, self->fd, &now));
-	explained(_metadata, self, "it does not serve this caller");
+	explained(_metadata, self, "refused to a task under a seccomp filter");
 	other = dup(self->fd);
 	EXPECT_EQ(-EACCES, genl_stats(&self->genl, other, &now));
 }

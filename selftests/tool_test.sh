@@ -475,6 +475,13 @@ doctor_sees_limits() {
 	doctor 0 spawnctl limit -N 3 -n -c spawn -- spawnctl doctor &&
 	finding descriptor "SPAWNCTL_FD=[0-9]+ is used; it allows: spawn, not fork, not limit; \
 every child has no_new_privs; children left: 3" &&
+	# Also where a container hides /sys
+	doctor 0 unshare --mount spawnctl limit -N 3 -- sh -c \
+		'mount -t tmpfs none /sys && exec spawnctl doctor' &&
+	finding descriptor 'SPAWNCTL_FD=[0-9]+ is used' &&
+	doctor 0 unshare --mount sh -c \
+		'mount --bind /proc/self/mounts /proc/$$/status && exec spawnctl doctor' &&
+	finding filter '/proc/self/status does not show' && ! finding filter 'none on' &&
 	doctor 1 spawnctl limit -N 0 -- spawnctl doctor &&
 	finding programs 'cannot be started by the device: LIMIT allows no more children' &&
 	doctor 0 env SPAWNCTL_FD=0 spawnctl doctor &&

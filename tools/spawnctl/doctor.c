@@ -37,6 +37,7 @@ const char usage_doctor[] =
 #define NODE	"/dev/spawnctl"
 #define SYSFS	"/sys/module/spawnctl/"
 #define NUMBER	"/sys/class/misc/spawnctl/dev"	/* the device number, MAJOR:MINOR */
+#define MISC_MAJOR	10	/* Documentation/admin-guide/devices.txt */
 
 /* A NOTE does not prevent programs from being started, a PROBLEM does */
 enum state { OK, NOTE, PROBLEM };
@@ -411,8 +412,10 @@ static void look_at_filters(struct report *report)
 	int mode = 0;
 
 	if (!line_with("/proc/self/status", "Seccomp:", line, sizeof(line)) ||
-	    sscanf(line, "Seccomp: %d", &mode) != 1)
+	    sscanf(line, "Seccomp: %d", &mode) != 1) {
 		say(report, NOTE, "filter", "/proc/self/status does not show whether there is one");
+		return;
+	}
 	line_of(SYSFS "parameters/allow_filtered", parameter, sizeof(parameter));
 	if (!mode)
 		say(report, OK, "filter", "none on this process");
@@ -450,16 +453,22 @@ static void look_at_descriptor(struct report *report, int fd)
 	    "; tasks under a seccomp filter may use it" : "", children);
 }
 
-/* Compares device numbers, because another driver may act on an ioctl */
+/*
+ * Compares device numbers, because another driver may act on an ioctl. If /sys is hidden, only the
+ * major number is known.
+ */
 static bool is_device(int fd)
 {
+	struct spawnctl_info info = { .size = sizeof(info) };
 	char line[32], number[32];
 	struct stat file;
 
-	if (fstat(fd, &file) || !S_ISCHR(file.st_mode))
+	if (fstat(fd, &file) || !S_ISCHR(file.st_mode) || major(file.st_rdev) != MISC_MAJOR)
 		return false;
+	if (!line_of(NUMBER, line, sizeof(line)))
+		return !spawnctl_get_info(fd, &info);
 	snprintf(number, sizeof(number), "%u:%u", major(file.st_rdev), minor(file.st_rdev));
-	return line_of(NUMBER, line, sizeof(line)) && !strcmp(line, number);
+	return !strcmp(line, number);
 }
 
 static void look_at_given(struct report *report)
