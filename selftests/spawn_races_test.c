@@ -73,6 +73,29 @@ TEST_F_TIMEOUT(spawn, handlers_run_after_the_result, 600)
 	EXPECT_LE(n, heard.ran);
 }
 
+static struct spawnctl_result early, seen;
+
+static void see_result(int sig)
+{
+	seen = early;
+}
+
+/* A handler of SIGCHLD finds the whole result of a spawn that has failed */
+TEST_F(spawn, result_before_handlers)
+{
+	struct sigaction action = { .sa_handler = see_result };
+	char *argv[] = { "none", NULL };
+
+	sigaction(SIGCHLD, &action, NULL);
+	early = (struct spawnctl_result){ .size = sizeof(early), .action = 7 };
+	EXPECT_EQ(ENOENT, spawnctl_spawn_result(&early, "/none", NULL, self->attr, argv, environ));
+	signal(SIGCHLD, SIG_DFL);
+	EXPECT_EQ(ENOENT, seen.error);
+	EXPECT_EQ(SPAWNCTL_STEP_EXEC, seen.step);
+	EXPECT_EQ(-1, seen.action);
+	EXPECT_EQ(-1, seen.pid);
+}
+
 static struct spawnctl_result forgotten;
 
 /* Like the handler of a program that keeps a record of the children it has started */

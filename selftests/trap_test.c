@@ -133,6 +133,33 @@ TEST_F(trap, in_the_caller)
 	EXPECT_EQ(1, trapped);
 }
 
+/*
+ * For a long PATH the library maps memory, and unmaps it after the spawn: the handler runs for
+ * munmap(2), too, on each backend.
+ */
+TEST(long_path_is_unmapped)
+{
+	char *argv[] = { "true", NULL }, path[320];
+	enum spawnctl_backend backend;
+	spawnctl_attr_t *attr;
+	pid_t pid;
+
+	memset(path, 'x', sizeof(path));
+	memcpy(path, "/", 1);
+	strcpy(path + 300, ":/bin");
+	ASSERT_EQ(0, setenv("PATH", path, 1));
+	ASSERT_EQ(0, spawnctl_attr_init(&attr));
+	ASSERT_EQ(0, trap(SYS_munmap));
+	for (backend = SPAWNCTL_BACKEND_DEVICE; backend <= SPAWNCTL_BACKEND_CLONE; backend++) {
+		ASSERT_EQ(0, spawnctl_attr_setbackend(attr, backend));
+		trapped = 0;
+		EXPECT_EQ(0, spawnctl_spawnp(&pid, "true", NULL, attr, argv, environ));
+		EXPECT_EQ(0, wait_status(pid));
+		EXPECT_EQ(1, trapped) TH_LOG("backend %d", backend);
+	}
+	spawnctl_attr_destroy(attr);
+}
+
 /* If close_range(2), which makes the child's table, is fatal, only the child dies */
 TEST_F(trap, kills_the_child_alone)
 {

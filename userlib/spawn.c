@@ -254,12 +254,23 @@ static void unmap_candidate(struct spawn *spawn)
 }
 
 /* No child was made */
-static int fail(struct spawn *spawn, int error)
+static void fail(struct spawn *spawn, int error)
 {
 	spawn->error = error;
 	spawn->step = SPAWNCTL_STEP_CLONE;
 	spawn->action = -1;
-	return error;
+}
+
+/* The process id and the pidfd are stored apart, because the child may store them */
+static void store_result(const struct spawn *spawn)
+{
+	struct spawnctl_result *result = spawn->result;
+
+	if (!result)
+		return;
+	result->error = spawn->error;
+	result->step = spawn->step;
+	result->action = spawn->action;
 }
 
 static long attempt(struct spawn *spawn)
@@ -324,14 +335,13 @@ int spawnctl_spawn_run(struct spawn *spawn)
 	if (error) {
 		spawn->request.backend = spawn->attr->backend;
 		spawn->request.passed_over = 0;
-		spawnctl_signals_release(signals);
-		return fail(spawn, error);
+		fail(spawn, error);
+		goto out;
 	}
 	do {
 		pid = attempt(spawn);
 	} while (spawn->cannot_unshare && must_copy_table(spawn));
-	error = spawn->error;
-	if (!error && signals->hold.wanted) {
+	if (!spawn->error && signals->hold.wanted) {
 		if (spawn->pidfd_out)
 			*spawn->pidfd_out = spawn->pidfd;
 		if (spawn->pid_out)
@@ -339,8 +349,10 @@ int spawnctl_spawn_run(struct spawn *spawn)
 	}
 	if (spawn->mapped)
 		unmap_candidate(spawn);
+out:
+	store_result(spawn);
 	spawnctl_signals_release(signals);
-	return error;
+	return spawn->error;
 }
 
 /* The directories to search: NULL if @file is a path, or no name at all */
@@ -379,6 +391,7 @@ static int spawn_pid(pid_t *pid, const char *path, const char *search,
 	set_spawn(&spawn, path, search, actions, attr, argv, envp);
 	spawn.pid_out = pid;
 	spawn.pidfd_out = NULL;
+	spawn.result = NULL;
 	return spawnctl_spawn_run(&spawn);
 }
 
@@ -395,10 +408,8 @@ static int spawn_result(struct spawnctl_result *result, const char *path, const 
 	set_spawn(&spawn, path, search, actions, attr, argv, envp);
 	spawn.pid_out = &result->pid;
 	spawn.pidfd_out = attr && (attr->flags & SPAWNCTL_SPAWN_PIDFD) ? &result->pidfd : NULL;
-	result->error = spawnctl_spawn_run(&spawn);
-	result->step = spawn.step;
-	result->action = spawn.action;
-	return result->error;
+	spawn.result = result;
+	return spawnctl_spawn_run(&spawn);
 }
 
 int spawnctl_spawn(pid_t *pid, const char *path, const spawnctl_file_actions_t *actions,

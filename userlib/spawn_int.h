@@ -59,10 +59,9 @@ enum {
 	ACTION_READS_FD		= 1 << 0,	/* uses the file at @fd */
 	ACTION_MAKES_FD		= 1 << 1,	/* opens a file at @fd */
 	ACTION_MAKES_NEWFD	= 1 << 2,	/* opens a file at @dup2.newfd */
-	ACTION_CLOSES_FD	= 1 << 3,	/* closes @fd */
-	ACTION_CLOSES_FROM	= 1 << 4,	/* closes @fd and all above it */
-	ACTION_TAKES_PATH	= 1 << 5,	/* can see any descriptor, by /proc/self/fd */
-	ACTION_OWN_TABLE	= 1 << 6,	/* needs a descriptor table of the child's own */
+	ACTION_CLOSES_FROM	= 1 << 3,	/* closes @fd and all above it */
+	ACTION_TAKES_PATH	= 1 << 4,	/* can see any descriptor, by /proc/self/fd */
+	ACTION_OWN_TABLE	= 1 << 5,	/* needs a descriptor table of the child's own */
 };
 
 _Static_assert(offsetof(struct action, fd) == offsetof(struct action, dup2.fd) &&
@@ -71,7 +70,7 @@ _Static_assert(offsetof(struct action, fd) == offsetof(struct action, dup2.fd) &
 static inline unsigned int action_effects(const struct action *action)
 {
 	static const unsigned char effects[] = {
-		[ACTION_CLOSE] = ACTION_CLOSES_FD | ACTION_OWN_TABLE,
+		[ACTION_CLOSE] = ACTION_OWN_TABLE,
 		[ACTION_DUP2] = ACTION_READS_FD | ACTION_MAKES_NEWFD | ACTION_OWN_TABLE,
 		[ACTION_OPEN] = ACTION_MAKES_FD | ACTION_TAKES_PATH | ACTION_OWN_TABLE,
 		[ACTION_CHDIR] = ACTION_TAKES_PATH,
@@ -166,7 +165,8 @@ struct spawn {
 	bool cannot_unshare;
 	int pidfd;
 
-	/* As in struct spawnctl_result */
+	/* As in struct spawnctl_result, and where they are stored, or NULL */
+	struct spawnctl_result *result;
 	int error;
 	enum spawnctl_step step;
 	int action;
@@ -183,7 +183,7 @@ const char *spawnctl_search_path(const char *file);
 
 /**
  * spawnctl_spawn_run() - perform a spawn
- * @spawn: the spawn, with the members from @path to @attr, @pid_out and @pidfd_out set
+ * @spawn: the spawn, with the members from @path to @attr, @pid_out, @pidfd_out and @result set
  *
  * Return: 0 or an error number.
  */

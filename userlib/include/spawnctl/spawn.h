@@ -202,9 +202,10 @@ int spawnctl_spawnp(pid_t *pid, const char *file, const spawnctl_file_actions_t 
 
 /**
  * spawnctl_spawn_result() - the same as spawnctl_spawn(), with more results
- * @result: filled in by each call that does not return EINVAL for @size; also if the spawn
- *	fails. With the device, @result->pid and @result->pidfd are stored before a handler of
- *	the calling thread can run, the other members when the call returns
+ * @result: filled in by each call that does not return EINVAL for @size, also if the spawn
+ *	fails. All members are stored before a handler of the calling thread can run, except that
+ *	with the device a handler can run between the program's exec and the return of the call:
+ *	by then @result->pid and @result->pidfd are stored
  * @path: as for spawnctl_spawn(), as are the other parameters
  *
  * Return: as spawnctl_spawn(); EINVAL also if @result->size is below
