@@ -170,13 +170,13 @@ FIXTURE_TEARDOWN(altstack)
 }
 
 /* A spawn takes less than SPAWNCTL_SPAWN_STACK bytes, regardless of its arguments and actions. */
-TEST_F(altstack, library)
+TEST_F(altstack, spawn_on_small_stack)
 {
 	EXPECT_EQ(0, try_all(by_library));
 }
 
 /* The same for posix_spawnp() of the preload library. */
-TEST_F(altstack, preload)
+TEST_F(altstack, preload_on_small_stack)
 {
 	pid_t process = fork();
 
@@ -190,7 +190,7 @@ TEST_F(altstack, preload)
 }
 
 /* The first call fits too, for which ld.so binds the symbol on the alternate stack. */
-TEST_F(altstack, first_call)
+TEST_F(altstack, first_call_on_small_stack)
 {
 	long used, overrun;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * SPAWNCTL_CGROUP: the child begins in the given cgroup, or the call fails with each of the
+ * SPAWNCTL_CGROUP: the child starts in the cgroup of @cgroup, or the call fails with each of the
  * documented errors.
  */
 #include <sys/stat.h>

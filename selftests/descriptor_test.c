@@ -251,7 +251,7 @@ TEST_F_TIMEOUT(descriptor, one_per_descriptor_table, 120)
  * dlclose(3) of the library closes the kept descriptor and removes the handlers of
  * pthread_atfork(3). A copy is loaded, as this program is linked to the library itself.
  */
-TEST_F(descriptor, dlclose)
+TEST_F(descriptor, dlclose_closes_the_kept)
 {
 	char path[] = "/tmp/descriptor_testXXXXXX";
 	int (*spawn)(pid_t *pid, const char *path, const spawnctl_file_actions_t *actions,

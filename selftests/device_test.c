@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The descriptor that the library keeps, or is given: the library never takes another file for
+ * The descriptor that the library keeps or inherits: the library never takes another file for
  * the device, and a program that closes the descriptor can still spawn.
  */
 #include "spawnctl_test.h"
@@ -150,8 +150,11 @@ TEST_F(device, demanded_descriptor)
 	EXPECT_EQ(EBADF, spawnctl_attr_setdevice(self->attr, -2));
 }
 
-/* Runs in the program that run_given_as() starts. Returns 7 if the given descriptor was used */
-static int given(void)
+/*
+ * Runs in the program that run_inheriting_as() starts. Returns 7 if the inherited descriptor was
+ * used
+ */
+static int use_inherited(void)
 {
 	spawnctl_attr_t *attr;
 	int found, i;
@@ -182,7 +185,7 @@ static int given(void)
 static bool another;	/* LISTEN_PID is that of another process */
 
 /* Runs this program at @path, with the device as descriptor 3. Returns its exit status */
-static int run_given_as(const char *path, uid_t uid, char *name, char *value)
+static int run_inheriting_as(const char *path, uid_t uid, char *name, char *value)
 {
 	pid_t pid = fork();
 
@@ -202,15 +205,15 @@ static int run_given_as(const char *path, uid_t uid, char *name, char *value)
 		setenv(name, value, 1);
 		if (uid && setuid(uid))
 			_exit(23);
-		execl(path, "device_test", "--given", NULL);
+		execl(path, "device_test", "--inherited", NULL);
 		_exit(22);
 	}
 	return WEXITSTATUS(wait_status(pid));
 }
 
-static int run_given(char *name, char *value)
+static int run_inheriting(char *name, char *value)
 {
-	return run_given_as("/proc/self/exe", 0, name, value);
+	return run_inheriting_as("/proc/self/exe", 0, name, value);
 }
 
 /* A set-user-ID program ignores SPAWNCTL_FD and LISTEN_FDS, which its caller controls. */
@@ -220,33 +223,33 @@ TEST_F(device, environment_ignored_at_secure)
 
 	close(mkstemp(path));
 	ASSERT_EQ(0, copy_file("/proc/self/exe", path, 0755));
-	EXPECT_EQ(7, run_given_as(path, 0, "SPAWNCTL_FD", "3"));
+	EXPECT_EQ(7, run_inheriting_as(path, 0, "SPAWNCTL_FD", "3"));
 	ASSERT_EQ(0, chmod(path, 04755));
 	/* 8: the library opened the device itself, with the rights that the program gained */
-	EXPECT_EQ(8, run_given_as(path, 65534, "SPAWNCTL_FD", "3"));
-	EXPECT_EQ(8, run_given_as(path, 65534, "LISTEN_FDNAMES", "spawnctl"));
+	EXPECT_EQ(8, run_inheriting_as(path, 65534, "SPAWNCTL_FD", "3"));
+	EXPECT_EQ(8, run_inheriting_as(path, 65534, "LISTEN_FDNAMES", "spawnctl"));
 	unlink(path);
 }
 
-/* The library uses the descriptor that SPAWNCTL_FD or LISTEN_FDS gives, if it is the device. */
+/* The library uses the descriptor that SPAWNCTL_FD or LISTEN_FDS names, if it is the device. */
 TEST_F(device, named_by_environment)
 {
-	/* 7: the given descriptor was used; 8: the library opened the device itself */
-	EXPECT_EQ(7, run_given("SPAWNCTL_FD", "3"));
-	EXPECT_EQ(8, run_given("SPAWNCTL_FD", "0"));
-	EXPECT_EQ(8, run_given("SPAWNCTL_FD", "500"));
-	EXPECT_EQ(8, run_given("SPAWNCTL_FD", "3x"));
-	EXPECT_EQ(8, run_given("SPAWNCTL_FD", "-3"));
-	EXPECT_EQ(8, run_given("SPAWNCTL_FD", "99999999999999999999"));
-	EXPECT_EQ(8, run_given("SPAWNCTL_FD", ""));
-	EXPECT_EQ(7, run_given("LISTEN_FDNAMES", "spawnctl:other"));
-	EXPECT_EQ(8, run_given("LISTEN_FDNAMES", "other:spawnctl"));
-	EXPECT_EQ(8, run_given("LISTEN_FDNAMES", "spawnctlx"));
-	EXPECT_EQ(8, run_given("LISTEN_FDNAMES", "eight_of"));
-	EXPECT_EQ(8, run_given("LISTEN_FDNAMES", "a:b:spawnctl"));
+	/* 7: the inherited descriptor was used; 8: the library opened the device itself */
+	EXPECT_EQ(7, run_inheriting("SPAWNCTL_FD", "3"));
+	EXPECT_EQ(8, run_inheriting("SPAWNCTL_FD", "0"));
+	EXPECT_EQ(8, run_inheriting("SPAWNCTL_FD", "500"));
+	EXPECT_EQ(8, run_inheriting("SPAWNCTL_FD", "3x"));
+	EXPECT_EQ(8, run_inheriting("SPAWNCTL_FD", "-3"));
+	EXPECT_EQ(8, run_inheriting("SPAWNCTL_FD", "99999999999999999999"));
+	EXPECT_EQ(8, run_inheriting("SPAWNCTL_FD", ""));
+	EXPECT_EQ(7, run_inheriting("LISTEN_FDNAMES", "spawnctl:other"));
+	EXPECT_EQ(8, run_inheriting("LISTEN_FDNAMES", "other:spawnctl"));
+	EXPECT_EQ(8, run_inheriting("LISTEN_FDNAMES", "spawnctlx"));
+	EXPECT_EQ(8, run_inheriting("LISTEN_FDNAMES", "eight_of"));
+	EXPECT_EQ(8, run_inheriting("LISTEN_FDNAMES", "a:b:spawnctl"));
 	/* LISTEN_PID is another process's */
 	another = true;
-	EXPECT_EQ(8, run_given("LISTEN_FDNAMES", "spawnctl"));
+	EXPECT_EQ(8, run_inheriting("LISTEN_FDNAMES", "spawnctl"));
 }
 
 /* A caller whose ioctl a filter answers with 0 does not go on as the child. */
@@ -625,8 +628,8 @@ TEST_F(device, module_loaded_later)
 
 static int run_mode(char **argv)
 {
-	if (!strcmp(argv[0], "--given"))
-		return given();
+	if (!strcmp(argv[0], "--inherited"))
+		return use_inherited();
 	if (!strcmp(argv[0], "--filter"))
 		return in_a_filter(atoi(argv[1]));
 	if (!strcmp(argv[0], "--spent"))

@@ -75,7 +75,7 @@ static void tells(struct __test_metadata *_metadata, FIXTURE_SELF(events) self,
 }
 
 /* An event of each command has the right attributes, for an unprivileged caller too. */
-TEST_F(events, a_child)
+TEST_F(events, event_of_a_child)
 {
 	struct spawnctl_clone clone = sigchld;
 	uint64_t begun = real_ns();
@@ -133,7 +133,7 @@ static void *spawn_in_a_thread(void *arg)
 }
 
 /* An event names both the calling thread and its process. */
-TEST_F(events, a_thread)
+TEST_F(events, names_thread_and_process)
 {
 	struct caller caller = { .fd = self->fd };
 	pthread_t thread;
@@ -150,7 +150,7 @@ TEST_F(events, a_thread)
 }
 
 /* The event of a refused call has the errno, and no child. */
-TEST_F(events, a_refusal)
+TEST_F(events, event_of_a_refused_call)
 {
 	struct seen seen;
 
@@ -197,7 +197,7 @@ TEST_F(events, open_file_id)
 }
 
 /* The ids in the event of a caller in a pid namespace are those of the initial namespace. */
-TEST_F(events, a_pid_namespace)
+TEST_F(events, ids_of_the_initial_namespace)
 {
 	pid_t outer, status;
 	struct seen seen;

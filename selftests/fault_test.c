@@ -496,7 +496,7 @@ static int fresh_caller(int fd, unsigned int n, int report)
  * hashes to the same bucket, has left a spare one there. The earlier callers stay alive: a caller
  * that reuses a task_struct would always find a spare birth.
  */
-TEST_F_TIMEOUT(loading, fresh_callers, 300)
+TEST_F_TIMEOUT(loading, fault_in_the_first_call, 300)
 {
 	unsigned int n, refused = 0;
 	pid_t pids[FRESH];

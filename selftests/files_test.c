@@ -317,7 +317,7 @@ static int close_all_unshared(void *arg)
 }
 
 /* A child that shares the table can get an empty one of its own with CLOSE_RANGE_UNSHARE. */
-TEST_F(files, close_range_unshare)
+TEST_F(files, table_unshared_by_close_range)
 {
 	struct stat before, after;
 	pid_t pid;

@@ -64,7 +64,7 @@ FIXTURE_TEARDOWN(hold)
 }
 
 /* If the child sets @wanted, the caller returns with its signals blocked and no handler run. */
-TEST_F(hold, wanted)
+TEST_F(hold, stays_blocked_if_wanted)
 {
 	pid_t pid;
 
@@ -83,7 +83,7 @@ TEST_F(hold, wanted)
 }
 
 /* The control: if the child does not set @wanted, the handler has run when the call returns. */
-TEST_F(hold, not_wanted)
+TEST_F(hold, control_not_wanted)
 {
 	pid_t pid;
 
@@ -176,7 +176,7 @@ TEST_F(hold, bad_addresses)
 }
 
 /* Address 0 is refused even if a page is mapped there. */
-TEST_F(hold, null)
+TEST_F(hold, address_0_is_refused)
 {
 	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
@@ -223,7 +223,7 @@ TEST_F(hold, bad_parent_tid)
 }
 
 /* A call that fails holds nothing back and stores no process id. */
-TEST_F(hold, failed_call)
+TEST_F(hold, failed_call_holds_nothing)
 {
 	shared->hold.wanted = 1;
 	self->clone.flags |= SPAWNCTL_CGROUP;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A task that Landlock restricts can use a descriptor that it was given. It cannot open
+ * A task that Landlock restricts can use a descriptor that was passed to it. It cannot open
  * the device, or, if only ioctls on devices are restricted, cannot use a descriptor that
  * it opens itself. A kernel that does not know the access right refuses the ruleset, and
  * nothing is restricted.
@@ -103,7 +103,7 @@ static int use_opened(void *arg)
 	return -ret;
 }
 
-TEST_F(landlock, given_descriptor)
+TEST_F(landlock, passed_descriptor)
 {
 	struct spawnctl_info info = { .size = sizeof(info) };
 	unsigned int i;
@@ -144,7 +144,7 @@ TEST_F(landlock, restricts_children)
 }
 
 /* The library uses another backend, unless the program demands the device */
-TEST_F(landlock, library)
+TEST_F(landlock, library_uses_next_backend)
 {
 	char * const argv[] = { program_path, "nothing", "0", NULL };
 	bool restricted = give_up(_metadata, self->abi, variant->rights, variant->since);

@@ -47,7 +47,7 @@ static int return_it(void *arg)
 	return (intptr_t)arg;
 }
 
-TEST_F(library, open)
+TEST_F(library, open_and_get_info)
 {
 	struct spawnctl_info info = { .size = sizeof(info) };
 	int fd;
@@ -264,7 +264,7 @@ static __noipa int scribble(unsigned char value)
 	return block[17];
 }
 
-TEST_F(library, vfork)
+TEST_F(library, vfork_and_exit)
 {
 	unsigned int i;
 
@@ -347,21 +347,21 @@ TEST_F(library, vfork_in_the_child)
 }
 
 /* Shared by two threads and a child; the child sets @child */
-struct cancelled {
+struct canceled {
 	int fd;
 	pid_t child;
-	int cancelled;
+	int canceled;
 	pid_t result;
 };
 
 /* Calls cancellation points after the parent's thread has been canceled */
-static int child_of_cancelled(void *arg)
+static int child_of_canceled(void *arg)
 {
-	struct cancelled *shared = arg;
+	struct canceled *shared = arg;
 	int fd;
 
 	__atomic_store_n(&shared->child, (pid_t)raw_syscall(SYS_getpid), __ATOMIC_RELEASE);
-	while (!__atomic_load_n(&shared->cancelled, __ATOMIC_ACQUIRE))
+	while (!__atomic_load_n(&shared->canceled, __ATOMIC_ACQUIRE))
 		raw_sleep_us(1000);
 	fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	return write(fd, "x", 1) == 1 ? 5 : 6;
@@ -369,9 +369,9 @@ static int child_of_cancelled(void *arg)
 
 static void *spawning_thread(void *arg)
 {
-	struct cancelled *shared = arg;
+	struct canceled *shared = arg;
 
-	shared->result = spawnctl_thread(shared->fd, NULL, child_of_cancelled, arg);
+	shared->result = spawnctl_thread(shared->fd, NULL, child_of_canceled, arg);
 	pthread_testcancel();
 	return NULL;
 }
@@ -380,9 +380,9 @@ static void *spawning_thread(void *arg)
  * The child shares the thread's control block, which holds the cancellation request.
  * The child must not act on it; the thread must, once it has returned.
  */
-TEST_F(library, a_thread_cancelled_while_it_waits)
+TEST_F(library, a_thread_canceled_while_it_waits)
 {
-	struct cancelled shared = { .fd = self->fd };
+	struct canceled shared = { .fd = self->fd };
 	pthread_t thread;
 	void *result = NULL;
 
@@ -391,7 +391,7 @@ TEST_F(library, a_thread_cancelled_while_it_waits)
 		raw_sleep_us(1000);
 	ASSERT_EQ(0, pthread_cancel(thread));
 	raw_sleep_us(20000);
-	__atomic_store_n(&shared.cancelled, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&shared.canceled, 1, __ATOMIC_RELEASE);
 	ASSERT_EQ(0, pthread_join(thread, &result));
 	EXPECT_EQ(PTHREAD_CANCELED, result);
 	EXPECT_EQ(shared.child, shared.result);

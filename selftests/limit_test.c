@@ -43,7 +43,7 @@ static void unlimited(struct __test_metadata *_metadata, int fd, const char *wha
 }
 
 /* A LIMIT that is refused narrows nothing, not even by its valid part */
-TEST_F(contract, einval)
+TEST_F(contract, refused_limit_narrows_nothing)
 {
 	unsigned int all = SPAWNCTL_LIMIT_FILTERED * 2 - 1;
 	unsigned int flag;
@@ -73,7 +73,7 @@ TEST_F(contract, einval)
 	unlimited(_metadata, self->fd, "after a LIMIT without flags");
 }
 
-TEST_F(contract, commands)
+TEST_F(contract, commands_cannot_be_regained)
 {
 	ASSERT_EQ(0, limit(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_COMMANDS,
 					   .commands = COMMAND(FORK) | COMMAND(LIMIT))));
@@ -98,7 +98,7 @@ TEST_F(contract, commands)
 }
 
 /* Each flag alone: refused once it is taken away, served once all others are taken away */
-TEST_F(contract, flags)
+TEST_F(contract, flags_cannot_be_regained)
 {
 	__u64 mask = 0;
 	int number = -1;
@@ -470,7 +470,7 @@ static int signals_in_child(void *arg)
 	return 0;
 }
 
-TEST_F(contract, reset)
+TEST_F(contract, forced_reset)
 {
 	struct signals *signals = shared_alloc(sizeof(*signals));
 	const struct kernel_sigaction ignore = { .handler = (uintptr_t)SIG_IGN };

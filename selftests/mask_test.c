@@ -61,7 +61,7 @@ static void check_window(struct __test_metadata *_metadata, int fd, __u64 *seen,
 	EXPECT_EQ(mask & ~UNBLOCKABLE, *seen);
 }
 
-TEST_F_TIMEOUT(mask, window, 120)
+TEST_F_TIMEOUT(mask, with_window_mask, 120)
 {
 	static const unsigned long commands[] = { SPAWNCTL_IOC_SPAWN, SPAWNCTL_IOC_FORK };
 	unsigned int i;

@@ -333,7 +333,7 @@ static int inner_secure(void)
 	return 0;
 }
 
-static void give_device(void)
+static void inherit_device(void)
 {
 	struct spawnctl_limit limit = {
 		.size = sizeof(limit), .flags = SPAWNCTL_LIMIT_FILTERED };
@@ -374,11 +374,11 @@ TEST(environment_changes)
  * use it. Control: if the library has to open a descriptor for the spawn, it blocks signals,
  * and the filter kills the process.
  */
-TEST(given_device)
+TEST(inherited_descriptor)
 {
-	EXPECT_EQ(0, run_self("device", "--given", give_device)) TH_LOG("%s", said);
+	EXPECT_EQ(0, run_self("device", "--inherited", inherit_device)) TH_LOG("%s", said);
 	EXPECT_NE(NULL, strstr(said, "alive\n"));
-	EXPECT_EQ(0, run_self("clone", "--given-unused", give_device)) TH_LOG("%s", said);
+	EXPECT_EQ(0, run_self("clone", "--inherited-unused", inherit_device)) TH_LOG("%s", said);
 	EXPECT_NE(NULL, strstr(said, "alive\n"));
 	/* Signals are blocked while a descriptor is open for one spawn */
 	run_self("device", "--filtered", NULL);
@@ -474,7 +474,7 @@ static int run_mode(char **argv)
 		return inner_setenv();
 	if (!strcmp(mode, "--secure"))
 		return inner_secure();
-	if (!strcmp(mode, "--given-unused"))
+	if (!strcmp(mode, "--inherited-unused"))
 		return inner_filtered(SYS_ioctl);
 	if (!strncmp(mode, "--calls-", 8))
 		return inner_calls(atoi(mode + 8));
@@ -482,7 +482,7 @@ static int run_mode(char **argv)
 		return inner_refused(EINVAL);
 	if (!strcmp(mode, "--refused-ENOENT"))
 		return inner_refused(ENOENT);
-	/* --given or --filtered */
+	/* --inherited or --filtered */
 	return inner_filtered(SYS_rt_sigprocmask);
 }
 

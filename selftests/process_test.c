@@ -77,7 +77,7 @@ FIXTURE_VARIANT_ADD(process, fork)
 	.command = SPAWNCTL_IOC_FORK,
 };
 
-TEST_F(process, ids)
+TEST_F(process, ids_and_groups)
 {
 	pid_t pid;
 
@@ -267,7 +267,7 @@ static int write_word(void *arg)
 	return 17;
 }
 
-TEST_F(process, memory)
+TEST_F(process, memory_is_shared_or_copied)
 {
 	int word = 0;
 	pid_t pid;
@@ -288,7 +288,7 @@ static int leave_directory(void *arg)
 }
 
 /* The working directory and the umask are copied, even if the descriptor table is shared */
-TEST_F(process, directory)
+TEST_F(process, directory_and_umask_are_copied)
 {
 	char before[PATH_MAX], after[PATH_MAX];
 	pid_t pid;
@@ -327,7 +327,7 @@ static int make_next(void *arg)
 	return pid > 0 && is_exit(wait_status(pid), 17) ? 17 : nest.depth;
 }
 
-TEST_F(process, nested)
+TEST_F(process, children_of_children)
 {
 	static const unsigned long commands[][DEPTH] = {
 		{ SPAWNCTL_IOC_SPAWN, SPAWNCTL_IOC_SPAWN, SPAWNCTL_IOC_SPAWN },

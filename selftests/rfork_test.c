@@ -33,7 +33,7 @@ static int refused(int flags, int error)
 	return rfork(flags) == -1 && errno == error;
 }
 
-TEST(refusals)
+TEST(invalid_flags_are_refused)
 {
 	unsigned int bit;
 
@@ -156,7 +156,7 @@ static int set_shared(void *arg)
 	return 7;
 }
 
-TEST(thread)
+TEST(rfork_thread_shares_what_the_flags_say)
 {
 	pid_t pid;
 
@@ -213,7 +213,7 @@ TEST(exit_signal)
 	EXPECT_EQ(1, sigismember(&set, SIGCHLD));
 }
 
-TEST(nowait)
+TEST(nowait_leaves_no_zombie)
 {
 	struct spawnctl_info info = { .size = sizeof(info) };
 	int fd = spawnctl_open();
@@ -242,7 +242,7 @@ TEST(nowait)
  * The signal must end a child of rfork(RFSPAWN). A child of vfork(), the control, runs the
  * parent's handler.
  */
-static int signalled(pid_t (*make)(void))
+static int signaled(pid_t (*make)(void))
 {
 	struct sigaction action = { .sa_handler = handler }, old;
 	int status;
@@ -280,12 +280,12 @@ static __attribute__((__noinline__)) pid_t by_vfork(void)
 
 TEST(rfspawn_drops_handlers)
 {
-	int status = signalled(by_rfork), i;
+	int status = signaled(by_rfork), i;
 
 	EXPECT_TRUE(status != -1 && WIFSIGNALED(status) && WTERMSIG(status) == SIGUSR1);
 	EXPECT_EQ(0, shared);
 	/* Control: the handler runs in a child of vfork() */
-	EXPECT_TRUE(is_exit(signalled(by_vfork), 9));
+	EXPECT_TRUE(is_exit(signaled(by_vfork), 9));
 	EXPECT_EQ(100, shared);
 	for (i = 0; i < 200; i++) {
 		pid_t pid = rfork((int)RFSPAWN);
@@ -352,7 +352,7 @@ static void *rfspawn(void *arg)
 }
 
 /* A cancellation request is the calling thread's, not the child's, which shares its memory */
-TEST(cancelled)
+TEST(cancellation_stays_in_the_caller)
 {
 	pthread_t thread;
 	pid_t pid = 0;
@@ -368,7 +368,7 @@ TEST(cancelled)
 }
 
 /* A stack at a low address is accepted too */
-TEST(low_stack)
+TEST(stack_at_a_low_address)
 {
 	char *low = mmap((void *)0x10000, 0x20000, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);

@@ -174,7 +174,7 @@ static int check(struct __test_metadata *_metadata, int fd, struct table *child,
  * Without a request, ignored signals stay ignored, and caught ones are reset. Each signal is
  * tested alone, with the others at SIG_DFL.
  */
-TEST_F_TIMEOUT(signals, kept, 120)
+TEST_F_TIMEOUT(signals, without_request, 120)
 {
 	int sig;
 
@@ -188,7 +188,7 @@ TEST_F_TIMEOUT(signals, kept, 120)
 	}
 }
 
-TEST_F_TIMEOUT(signals, reset, 120)
+TEST_F_TIMEOUT(signals, reset_on_request, 120)
 {
 	int sig;
 
@@ -200,7 +200,7 @@ TEST_F_TIMEOUT(signals, reset, 120)
 	}
 }
 
-TEST_F_TIMEOUT(signals, ignored, 120)
+TEST_F_TIMEOUT(signals, ignored_on_request, 120)
 {
 	int sig;
 

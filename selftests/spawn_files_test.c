@@ -341,7 +341,7 @@ static void compare_random(struct __test_metadata *_metadata, FIXTURE_SELF(files
 }
 
 /* Lists that once had a wrong outcome */
-TEST_F(files, past_failures)
+TEST_F(files, regressions)
 {
 	/* The child's table was made for the first closefrom, and the last one was skipped */
 	const struct step two_closefroms[] = {

@@ -260,15 +260,15 @@ TEST_F(spawn, fails_with_closed_pidfd)
 	EXPECT_EQ(-1, waitpid(-1, NULL, __WALL | WNOHANG));
 }
 
-struct cancelled {
+struct canceled {
 	FIXTURE_SELF(spawn) self;
 	pid_t pid;
 	int begun;
 };
 
-static void *spawn_until_cancelled(void *arg)
+static void *spawn_until_canceled(void *arg)
 {
-	struct cancelled *job = arg;
+	struct canceled *job = arg;
 	char *argv[] = { "true", NULL };
 
 	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL);
@@ -288,10 +288,10 @@ static unsigned int cancel_spawns(FIXTURE_SELF(spawn) self, unsigned int n)
 	unsigned int i, unknown = 0;
 
 	for (i = 0; i < n; i++) {
-		struct cancelled job = { .self = self };
+		struct canceled job = { .self = self };
 		pthread_t thread;
 
-		if (pthread_create(&thread, NULL, spawn_until_cancelled, &job))
+		if (pthread_create(&thread, NULL, spawn_until_canceled, &job))
 			return n;
 		while (!READ_ONCE(job.begun))
 			sched_yield();
@@ -307,7 +307,7 @@ static unsigned int cancel_spawns(FIXTURE_SELF(spawn) self, unsigned int n)
 }
 
 /* A thread that is canceled at a random moment leaves no child whose id is not stored */
-TEST_F_TIMEOUT(spawn, cancelled, 600)
+TEST_F_TIMEOUT(spawn, canceled_thread_leaves_no_child, 600)
 {
 	EXPECT_EQ(0U, cancel_spawns(self, scaled(4000, 100, "cancellations")));
 }
@@ -316,7 +316,7 @@ TEST_F_TIMEOUT(spawn, cancelled, 600)
  * A canceled thread leaves no descriptor either. Here each spawn opens one, as the process
  * shares its table with its parent, which does not know that descriptor.
  */
-TEST_F_TIMEOUT(spawn, cancelled_in_a_shared_table, 600)
+TEST_F_TIMEOUT(spawn, canceled_in_a_shared_table, 600)
 {
 	unsigned int n = scaled(2000, 100, "cancellations");
 	pid_t child = rfork(RFPROC);
@@ -335,7 +335,7 @@ static void count(int sig)
 }
 
 /* Under a fast timer each spawn succeeds or fails as it should: no signal interrupts it */
-TEST_F_TIMEOUT(spawn, interrupted, 600)
+TEST_F_TIMEOUT(spawn, no_failure_under_a_timer, 600)
 {
 	const struct itimerval fast = { { 0, 2000 }, { 0, 2000 } }, off = { { 0, 0 }, { 0, 0 } };
 	struct sigaction action = { .sa_handler = count };
@@ -457,7 +457,7 @@ static void *work(void *arg)
 }
 
 /* Threads spawn with the same objects, while the process forks and the children spawn too */
-TEST_F_TIMEOUT(spawn, threads, 600)
+TEST_F_TIMEOUT(spawn, threads_share_objects, 600)
 {
 	unsigned int i, n = scaled(8000, 160, "spawns in 8 threads");
 	struct worker workers[8];

@@ -48,7 +48,7 @@ static void nothing(int sig)
 {
 }
 
-TEST_F(spawn, plain)
+TEST_F(spawn, exit_status)
 {
 	EXPECT_EQ(3, spawn_shell(self, "exit 3"));
 	EXPECT_EQ(SPAWNCTL_STEP_NONE, self->result.step);
@@ -375,7 +375,7 @@ static int terminal_group(FIXTURE_SELF(spawn) self, bool give)
 	return spawn_shell(self, script);
 }
 
-TEST_F(spawn, terminal)
+TEST_F(spawn, tcsetpgrp_action)
 {
 	pid_t pid = fork();
 
@@ -417,7 +417,7 @@ TEST_F(spawn, pidfd)
 }
 
 /* All that a result says, also of a spawn that fails before there is a child */
-TEST_F(spawn, result)
+TEST_F(spawn, members_of_result)
 {
 	struct {
 		struct spawnctl_result result;
@@ -688,7 +688,7 @@ TEST_F(spawn, killed_before_it_runs)
 	EXPECT_EQ(0, rmdir(CGROUP));
 }
 
-TEST_F(spawn, path)
+TEST_F(spawn, search_in_path)
 {
 	char *argv[] = { "true", NULL }, **none = argv + 1;
 	char *big = malloc(1 << 20), *old = strdup(getenv("PATH"));

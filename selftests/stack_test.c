@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The child's stack: the given one, with its top aligned, or the caller's own.
+ * The child's stack: the one that the caller passes, with its top aligned, or the caller's own.
  */
 #include <sys/wait.h>
 #include "spawnctl_test.h"
@@ -114,7 +114,7 @@ static int note_place(void *arg)
 	return 17;
 }
 
-TEST_F(stack, library_uses_the_given_stack)
+TEST_F(stack, library_uses_the_passed_stack)
 {
 	struct spawnctl_clone clone = { .size = sizeof(clone), .exit_signal = SIGCHLD };
 	struct place *place = (void *)(self->memory + 49152);

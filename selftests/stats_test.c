@@ -98,7 +98,7 @@ static int ask_info(struct genl *genl, struct told_info *told)
 
 #define PARAMETER	"/sys/module/spawnctl/parameters/allow_filtered"
 
-TEST_F(stats, info)
+TEST_F(stats, info_is_true)
 {
 	struct spawnctl_info info = { .size = sizeof(info) };
 	struct told_info told;
@@ -552,7 +552,7 @@ TEST_F(stats, filtered_caller_learns_nothing_of_others)
 }
 
 /* A malformed request is refused; an unknown or short attribute also with a message */
-TEST_F(stats, malformed)
+TEST_F(stats, malformed_requests_are_refused)
 {
 	struct genl_request request;
 	struct counts now;

@@ -154,7 +154,7 @@ static void check_children(struct __test_metadata *_metadata, unsigned int count
 	EXPECT_EQ(0, READ_ONCE(ran->in_child));
 }
 
-TEST_F_TIMEOUT(storm, thread, 600)
+TEST_F_TIMEOUT(storm, thread_child_runs_no_handler, 600)
 {
 	unsigned int i, killed = 0, count = scaled(10000, 500, "spawns");
 	struct spawnctl_clone clone = { .size = sizeof(clone), .exit_signal = SIGCHLD };
@@ -176,7 +176,7 @@ TEST_F_TIMEOUT(storm, thread, 600)
 }
 
 /* With all signals blocked, also after exec, no signal ends a child */
-TEST_F_TIMEOUT(storm, thread_blocked, 600)
+TEST_F_TIMEOUT(storm, blocked_child_survives, 600)
 {
 	unsigned int i, count = scaled(10000, 500, "spawns");
 	struct exec exec = { .report = open("/dev/null", O_WRONLY) };
@@ -201,7 +201,7 @@ TEST_F_TIMEOUT(storm, thread_blocked, 600)
 	EXPECT_EQ(count, exec.children);
 }
 
-TEST_F_TIMEOUT(storm, vfork, 600)
+TEST_F_TIMEOUT(storm, vfork_child_runs_no_handler, 600)
 {
 	unsigned int i, killed = 0, count = scaled(10000, 500, "spawns");
 	int status;
@@ -224,7 +224,7 @@ TEST_F_TIMEOUT(storm, vfork, 600)
 	EXPECT_LT(0, killed);
 }
 
-TEST_F_TIMEOUT(storm, fork, 600)
+TEST_F_TIMEOUT(storm, fork_child_runs_no_handler, 600)
 {
 	unsigned int i, killed = 0, count = scaled(10000, 500, "forks");
 	int status;

@@ -111,7 +111,7 @@ static bool is_in_file(const char *path, const char *what)
 }
 
 /* perf and trace-cmd evaluate the format without the module's headers: it names no constant */
-TEST_F(trace, format)
+TEST_F(trace, format_names_no_constant)
 {
 	static const char * const formats[] = {
 		TRACING "events/spawnctl/spawnctl_clone/format",
@@ -137,7 +137,7 @@ TEST_F(trace, plain_fork_is_not_traced)
 }
 
 /* The module can be unloaded while its events are enabled */
-TEST_F(trace, unload)
+TEST_F(trace, unload_while_enabled)
 {
 	ASSERT_TRUE(exited_with(raw_spawn_exit(self->fd, SPAWNCTL_IOC_SPAWN, &sigchld), 0));
 	close(self->fd);

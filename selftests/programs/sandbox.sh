@@ -58,7 +58,7 @@ tab=$(printf '\t')
 
 preloaded="--setenv LD_PRELOAD $PRELOAD"
 claim "strict filter: libspawnctl can spawn" inside strict spawn plain true
-claim "strict filter: spawnctl_backend() returns the device, and is not killed" \
+claim "strict filter: spawnctl_get_backend() returns the device, and is not killed" \
 	inside strict backend
 for how in posix_spawn vfork; do
 	BIND=$preloaded

@@ -106,9 +106,9 @@ claim "RestrictNamespaces=: its error is EACCES" grep -q "failed, errno 13" "$wo
 claim "control: without RestrictNamespaces= the preload library uses the device" by "device" ""
 
 # The manager opens the device for the service, which may not open it, and does not mark it
-given="$S User=nobody OpenFile=/dev/spawnctl:spawnctl"
+named="$S User=nobody OpenFile=/dev/spawnctl:spawnctl"
 claim "allow_filtered=0: a spawn by the descriptor of OpenFile= fails with EACCES" \
-	gives 113 service "$given" "$inside" spawn plain true
+	gives 113 service "$named" "$inside" spawn plain true
 echo 1 >$allow
 claim "allow_filtered=1: a spawn by the device succeeds" service "$S" "$inside" spawn plain true
 claim "allow_filtered=1: clone3 still fails with ENOSYS" gives 38 service "$S" "$inside" act clone3
@@ -117,11 +117,11 @@ claim "allow_filtered=1: a spawn by another user, without OpenFile=, fails with 
 	gives 113 service "$S User=nobody" "$inside" spawn plain true
 if [ "$version" -ge 253 ]; then
 	claim "allow_filtered=1: a spawn by the descriptor of OpenFile= succeeds" \
-		service "$given" "$inside" spawn plain true
-	claim "allow_filtered=1: the preload library uses the descriptor of OpenFile=" by "device" "$given"
+		service "$named" "$inside" spawn plain true
+	claim "allow_filtered=1: the preload library uses the descriptor of OpenFile=" by "device" "$named"
 else
 	claim "systemd $version has no OpenFile=: a spawn fails with EACCES" \
-		gives 113 service "$given" "$inside" spawn plain true
+		gives 113 service "$named" "$inside" spawn plain true
 fi
 echo 0 >$allow
 
