@@ -433,7 +433,7 @@ doctor_is_content() {
 	[ "$(count .spawns)" = $((spawns + 1)) ] &&
 	sed '$d' "$work/doctor" | jq -e '.device and .loaded and .backend == "device" and
 		([.findings[] | select(.state != "ok")] | length == 0)' &&
-	doctor 0 spawnctl doctor && finding programs 'can use the device: it has started a test program'
+	doctor 0 spawnctl doctor && finding programs 'programs can use the device: it has started a test program'
 }
 
 # Whether this guest lacks a program that other systems have
@@ -452,14 +452,14 @@ withdraw() {
 # If another backend works, what prevents the use of the device is a note, not a problem
 doctor_finds() {
 	doctor 0 as_nobody spawnctl doctor && finding access 'only root may open the device' &&
-	finding programs 'are started by clone.*, because the device cannot be used: this user may not' &&
+	finding programs 'programs are started by clone.*, because the device cannot be used: this user may not' &&
 	! grep PROBLEM "$work/doctor" &&
 	as_nobody spawnctl doctor --json | jq -e '(.device | not) and .loaded and (.backend | test("^clone"))' &&
 	doctor 1 as_nobody env SPAWNCTL_BACKEND=device spawnctl doctor &&
 	finding environment 'SPAWNCTL_BACKEND=device: .* no program can be started' &&
 	doctor 0 env SPAWNCTL_BACKEND=device spawnctl doctor &&
 	doctor 0 "$helper" without 9999 spawnctl doctor && finding access 'the module refuses' &&
-	finding filter 'one on this process' || return
+	finding filter 'this process is under a seccomp filter, so' || return
 	local as_daemon=(setpriv --reuid daemon --regid daemon --clear-groups)
 	chown :nogroup /dev/spawnctl && chmod 660 /dev/spawnctl
 	doctor 0 "${as_daemon[@]}" spawnctl doctor && finding group 'this user is not in group nogroup' &&
@@ -473,7 +473,7 @@ doctor_finds() {
 
 doctor_sees_limits() {
 	doctor 0 spawnctl limit -N 3 -n -c spawn -- spawnctl doctor &&
-	finding descriptor "SPAWNCTL_FD=[0-9]+ is used; it allows: spawn, not fork, not limit; \
+	finding descriptor "SPAWNCTL_FD=[0-9]+ is used; allowed commands: spawn; \
 every child has no_new_privs; children left: 3" &&
 	# Also where a container hides /sys
 	doctor 0 unshare --mount spawnctl limit -N 3 -- sh -c \
@@ -481,9 +481,9 @@ every child has no_new_privs; children left: 3" &&
 	finding descriptor 'SPAWNCTL_FD=[0-9]+ is used' &&
 	doctor 0 unshare --mount sh -c \
 		'mount --bind /proc/self/mounts /proc/$$/status && exec spawnctl doctor' &&
-	finding filter '/proc/self/status does not show' && ! finding filter 'none on' &&
+	finding filter '/proc/self/status does not show' && ! finding filter 'this process is' &&
 	doctor 1 spawnctl limit -N 0 -- spawnctl doctor &&
-	finding programs 'cannot be started by the device: LIMIT allows no more children' &&
+	finding programs 'programs cannot be started by the device: LIMIT allows no more children' &&
 	doctor 0 env SPAWNCTL_FD=0 spawnctl doctor &&
 	finding descriptor 'SPAWNCTL_FD=0 is not an open .*' &&
 	doctor 1 spawnctl limit -F window_mask -- spawnctl doctor &&
@@ -514,7 +514,7 @@ doctor_mends_the_node() {
 nothing_loaded() {
 	modprobe -r spawnctl || return
 	doctor 0 spawnctl doctor && finding module 'installed for this kernel \(.*\), not loaded' &&
-	finding programs 'are started by clone.*: the module is not loaded' &&
+	finding programs 'programs are started by clone.*: the module is not loaded' &&
 	spawnctl doctor --json | jq -e '(.device | not) and (.loaded | not)' &&
 	[ "$(proposed)" = 'modprobe spawnctl' ] && [ -z "$(proposed unshare --user --map-root-user)" ] &&
 	[ -z "$(proposed setpriv --bounding-set=-sys_module)" ] &&
@@ -637,24 +637,24 @@ claim "run ends with the status of its program" ends_alike
 claim "run --keep-fd passes only the listed descriptors" only_these
 claim "run --keep-fd passes only the listed descriptors, without close_range()" \
 	only_these "$helper" without 436
-claim "run sets directory, no_new_privs and cgroup" elsewhere
+claim "run --chdir, --no-new-privs and --cgroup take effect" elsewhere
 claim "run --setsid starts a session" leads_session
 claim "run's error messages name the cause and the object" run_names_causes
-claim "limit --commands" limit_commands
-claim "limit --flags" limit_flags
-claim "limit --children" limit_children
-claim "limit --no-new-privs" limit_no_new_privs
-claim "limit --reset-signals" limit_reset
-claim "limit --filtered" limit_filtered
-claim "limit --final" limit_final
+claim "limit --commands allows only the named commands" limit_commands
+claim "limit --flags allows only the named flags" limit_flags
+claim "limit --children allows this number of children in total" limit_children
+claim "limit --no-new-privs sets no_new_privs in each child" limit_no_new_privs
+claim "limit --reset-signals starts each child with default actions" limit_reset
+claim "limit --filtered lets a filtered program use the descriptor" limit_filtered
+claim "limit --final makes a further LIMIT fail" limit_final
 claim "limit's error messages name the cause and the object" limit_names_causes
 claim "doctor finds no problem, and starts a program by the device" doctor_is_content
 claim "doctor finds why a user cannot use the device" doctor_finds
 claim "doctor reports what LIMIT still allows" doctor_sees_limits
 claim "doctor reports whether the kernel is tested" doctor_knows_kernels
-claim "doctor proposes commands that make the node again" doctor_mends_the_node
-claim "without the module each command reports that" nothing_loaded
-claim "doctor proposes dkms only where it can build the module" doctor_knows_dkms
+claim "doctor proposes commands that create the device node again" doctor_mends_the_node
+claim "without the module, each command reports that it is not loaded" nothing_loaded
+claim "doctor proposes dkms only with dkms, headers and source installed" doctor_knows_dkms
 modprobe spawnctl
 claim "with --json a failure is printed as an object" fails_in_json
 claim "wrong usage exits with status 2" misused

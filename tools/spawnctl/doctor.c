@@ -31,8 +31,8 @@ const char usage_doctor[] =
 	"\n"
 	"  -j, --json  print one JSON object, also for a failure\n"
 	"\n"
-	"Exit status: 0 if programs can be started, by the device or without it, by clone3(2)\n"
-	"or clone(2); 1 if at least one finding is a PROBLEM.\n";
+	"Exit status: 1 if at least one finding is a PROBLEM, otherwise 0. If programs can be\n"
+	"started, but only without the device, by clone3(2) or clone(2), that is no PROBLEM.\n";
 
 #define NODE	"/dev/spawnctl"
 #define SYSFS	"/sys/module/spawnctl/"
@@ -413,25 +413,27 @@ static void look_at_filters(struct report *report)
 
 	if (!line_with("/proc/self/status", "Seccomp:", line, sizeof(line)) ||
 	    sscanf(line, "Seccomp: %d", &mode) != 1) {
-		say(report, NOTE, "filter", "/proc/self/status does not show whether there is one");
+		say(report, NOTE, "filter", "/proc/self/status does not show whether this "
+		    "process is under a seccomp filter");
 		return;
 	}
 	line_of(SYSFS "parameters/allow_filtered", parameter, sizeof(parameter));
 	if (!mode)
-		say(report, OK, "filter", "none on this process");
+		say(report, OK, "filter", "this process is under no seccomp filter");
 	else if (parameter[0] == 'Y')
-		say(report, OK, "filter", "one on this process, but allow_filtered=1 lets filtered "
-		    "tasks use the device");
+		say(report, OK, "filter", "this process is under a seccomp filter, but "
+		    "allow_filtered=1 lets such processes use the device");
 	else
-		say(report, NOTE, "filter", "one on this process, which can use only a descriptor "
-		    "that a task without a filter has marked (spawnctl limit --filtered)");
+		say(report, NOTE, "filter", "this process is under a seccomp filter, so it can use "
+		    "only a descriptor that a process without a filter has marked (spawnctl limit "
+		    "--filtered)");
 }
 
 /* What LIMIT still allows with a descriptor of the device */
 static void look_at_descriptor(struct report *report, int fd)
 {
 	struct spawnctl_info info = { .size = sizeof(info) };
-	char children[32] = "any number";
+	char children[32] = "any number", commands[32];
 
 	if (spawnctl_get_info(fd, &info)) {
 		say(report, NOTE, "descriptor",
@@ -441,11 +443,13 @@ static void look_at_descriptor(struct report *report, int fd)
 	}
 	if (info.children != SPAWNCTL_NO_LIMIT)
 		snprintf(children, sizeof(children), "%llu", (unsigned long long)info.children);
+	snprintf(commands, sizeof(commands), "%s%s%s",
+		 info.commands & (1U << SPAWNCTL_CMD_SPAWN) ? ", spawn" : "",
+		 info.commands & (1U << SPAWNCTL_CMD_FORK) ? ", fork" : "",
+		 info.commands & (1U << SPAWNCTL_CMD_LIMIT) ? ", limit" : "");
 	say(report, OK, "descriptor",
-	    "SPAWNCTL_FD=%d is used; it allows: %s, %s, %s%s%s%s; children left: %s", fd,
-	    info.commands & (1U << SPAWNCTL_CMD_SPAWN) ? "spawn" : "not spawn",
-	    info.commands & (1U << SPAWNCTL_CMD_FORK) ? "fork" : "not fork",
-	    info.commands & (1U << SPAWNCTL_CMD_LIMIT) ? "limit" : "not limit",
+	    "SPAWNCTL_FD=%d is used; allowed commands: %s%s%s%s; children left: %s", fd,
+	    commands[0] ? commands + 2 : "none",
 	    info.limits & SPAWNCTL_LIMIT_NO_NEW_PRIVS ? "; every child has no_new_privs" : "",
 	    info.limits & SPAWNCTL_LIMIT_RESET ?
 	    "; every child starts with all signals at their default action" : "",
@@ -471,7 +475,7 @@ static bool is_device(int fd)
 	return !strcmp(line, number);
 }
 
-static void look_at_given(struct report *report)
+static void look_at_inherited(struct report *report)
 {
 	const char *text = getenv("SPAWNCTL_FD");
 	uint64_t fd;
@@ -565,16 +569,17 @@ static void start_one(struct report *report, spawnctl_attr_t *attr, int missing)
 	int error = test_spawn(attr, &about);
 
 	if (error) {
-		say(report, PROBLEM, "programs", "cannot be started by %s: %s%s%s", by,
+		say(report, PROBLEM, "programs", "programs cannot be started by %s: %s%s%s", by,
 		    about ? about : words_of(error), about ? ": " : "",
 		    about ? strerror(error) : "");
 		report->backend = SPAWNCTL_BACKEND_ANY;
 	} else if (report->backend == SPAWNCTL_BACKEND_DEVICE) {
 		report->device = true;
-		say(report, OK, "programs", "can use the device: it has started a test program");
+		say(report, OK, "programs",
+		    "programs can use the device: it has started a test program");
 	} else {
-		say(report, NOTE, "programs", "are started by %s, as the test program was, because "
-		    "the device cannot be used: %s", by, words_of(missing));
+		say(report, NOTE, "programs", "programs are started by %s, as the test program "
+		    "was, because the device cannot be used: %s", by, words_of(missing));
 	}
 }
 
@@ -584,7 +589,8 @@ static void look_at_programs(struct report *report)
 	int missing, error;
 
 	if (spawnctl_attr_init(&attr)) {
-		say(report, PROBLEM, "programs", "cannot be tested: %s", strerror(ENOMEM));
+		say(report, PROBLEM, "programs", "cannot start a test program: %s",
+		    strerror(ENOMEM));
 		return;
 	}
 	spawnctl_attr_setbackend(attr, SPAWNCTL_BACKEND_DEVICE);
@@ -594,7 +600,7 @@ static void look_at_programs(struct report *report)
 		error = spawnctl_get_backend(attr, &report->backend);
 	}
 	if (missing && error)
-		say(report, PROBLEM, "programs", "cannot be started: %s", words_of(error));
+		say(report, PROBLEM, "programs", "programs cannot be started: %s", words_of(error));
 	else
 		start_one(report, attr, missing);
 	spawnctl_attr_destroy(attr);
@@ -603,15 +609,15 @@ static void look_at_programs(struct report *report)
 static void print_text(const struct report *report)
 {
 	static const char * const words[] = { "ok", "note", "PROBLEM" };
-	static const char * const colours[] = { "\033[32m", "\033[33m", "\033[31m" };
-	bool coloured = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+	static const char * const colors[] = { "\033[32m", "\033[33m", "\033[31m" };
+	bool colored = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
 	unsigned int i;
 
 	for (i = 0; i < report->count; i++) {
 		const struct finding *finding = &report->finding[i];
 
-		printf("%s%-8s%s %-12s %s\n", coloured ? colours[finding->state] : "",
-		       words[finding->state], coloured ? "\033[0m" : "", finding->about,
+		printf("%s%-8s%s %-12s %s\n", colored ? colors[finding->state] : "",
+		       words[finding->state], colored ? "\033[0m" : "", finding->about,
 		       finding->text);
 		if (finding->mend[0])
 			printf("%22s# %s\n", "", finding->mend);
@@ -661,13 +667,13 @@ int cmd_doctor(int argc, char **argv)
 	look_at_module(&report);
 	look_at_node(&report);
 	look_at_filters(&report);
-	look_at_given(&report);
+	look_at_inherited(&report);
 	look_at_programs(&report);
 	look_at_environment(&report);
 	if (!report.device && !report.mendable)
 		say(&report, NOTE, "place", "root cannot administer the machine from here, for "
-		    "example because this is a container or a sandbox: causes can be fixed only "
-		    "from outside");
+		    "example because this is a container or a sandbox: fix the causes on the "
+		    "host");
 	(json_wanted ? print_json : print_text)(&report);
 	for (i = 0; i < report.count; i++)
 		if (report.finding[i].state == PROBLEM)

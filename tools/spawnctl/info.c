@@ -66,7 +66,8 @@ static void print_text(const struct nl_info *module, const struct spawnctl_info 
 		print_flags("LIMIT's flags", device->limit_flags, limit_name);
 	printf("exec pending     %llu%s\n", (unsigned long long)module->exec_pending,
 	       module->exec_pending ?
-	       " (each holds a reference to the module until it executes a program or ends)" : "");
+	       " (children with an exec mask; each holds a reference to the module until it "
+	       "executes a program or ends)" : "");
 	printf("allow_filtered   %s\n", module->allow_filtered ?
 	       "1: tasks under a seccomp filter may open and use the device" :
 	       "0: tasks under a seccomp filter can use marked descriptors only "

@@ -63,7 +63,7 @@ static bool wanted(const struct filter *filter, const struct nl_event *event)
 	return uid && comm && error;
 }
 
-static void print_text(const struct nl_event *event, bool colours)
+static void print_text(const struct nl_event *event, bool colors)
 {
 	char clock[16], comm[4 * sizeof(event->comm) + 8];
 	time_t seconds = event->time / 1000000000;
@@ -76,11 +76,11 @@ static void print_text(const struct nl_event *event, bool colours)
 	printf("%s.%06u %u %s uid %u %s ", clock, (unsigned int)(event->time % 1000000000 / 1000),
 	       event->pid, comm, event->uid, command_name(event->command));
 	if (event->error)
-		printf("%s%s%s", colours ? "\033[31m" : "", errno_name(event->error),
-		       colours ? "\033[0m" : "");
+		printf("%s%s%s", colors ? "\033[31m" : "", errno_name(event->error),
+		       colors ? "\033[0m" : "");
 	else if (event->child)
-		printf("child %s%u%s", colours ? "\033[32m" : "", event->child,
-		       colours ? "\033[0m" : "");
+		printf("child %s%u%s", colors ? "\033[32m" : "", event->child,
+		       colors ? "\033[0m" : "");
 	else
 		printf("child unknown");
 	if (event->has_wait) {
@@ -126,7 +126,7 @@ static void print_json(const struct nl_event *event)
 
 struct monitor {
 	struct filter filter;
-	bool colours;
+	bool colors;
 	uint64_t left;		/* lines still to be printed */
 	uint64_t next;		/* number of the next event, if @begun */
 	bool begun;
@@ -145,7 +145,7 @@ static void one_event(struct monitor *monitor, const struct nl_event *event)
 	if (json_wanted)
 		print_json(event);
 	else
-		print_text(event, monitor->colours);
+		print_text(event, monitor->colors);
 }
 
 /* Receive a batch of events with one system call, and flush the output once per batch */
@@ -249,7 +249,7 @@ int cmd_monitor(int argc, char **argv)
 	}
 	if (optind < argc)
 		return bad_usage("unexpected argument '%s'", argv[optind]);
-	monitor.colours = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+	monitor.colors = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
 	ret = nl_open(&nl);
 	if (ret)
 		return nl_failed("open the netlink family", NULL, &nl, ret);

@@ -92,7 +92,7 @@ static bool add_fd(const char *part, void *data)
 		return false;
 	run->fds = realloc(run->fds, (run->n_fds + 1) * sizeof(*run->fds));
 	if (!run->fds)
-		exit(fail(EXIT_OURS, ENOMEM, NULL, "cannot read the options"));
+		exit(fail(EXIT_OURS, ENOMEM, NULL, "cannot store the list of --keep-fd"));
 	run->fds[run->n_fds++] = fd;
 	return true;
 }

@@ -23,7 +23,7 @@ const char usage_stats[] =
 	"to open the device, or CAP_NET_ADMIN in the initial user namespace.\n"
 	"\n"
 	"  -w, --watch[=SECONDS]  repeat every 2 seconds, or every SECONDS; the text\n"
-	"                         output then has rates\n"
+	"                         output then shows rates per second\n"
 	"  -j, --json             print a JSON object, also for a failure; with --watch, one\n"
 	"                         per line\n"
 	"  -o, --openmetrics      print metrics for Prometheus, for the textfile collector\n"
