@@ -22,13 +22,15 @@
  *
  * A call that fails has made no child and has changed nothing, with three
  * exceptions. SPAWN and FORK may have stored -1 at the address in @pidfd of struct
- * spawnctl_clone. SPAWN may have written @mask of struct spawnctl_hold, with the
- * value that it had. INFO that fails with EFAULT may have written a part of its
- * struct.
+ * spawnctl_clone. SPAWN may have rewritten @mask of struct spawnctl_hold with the
+ * value that @mask had, to test that it is writable. INFO that fails with EFAULT
+ * may have written a part of its struct.
  *
  * The checks that depend only on the caller, the descriptor and the command come
  * before the struct is read. So a caller can test for their EACCES and EPERM with
- * an invalid struct. The errors are:
+ * an invalid struct.
+ *
+ * The errors of all commands are:
  *
  *  - EFAULT: The struct, the __s32 for the pidfd, or the struct spawnctl_hold
  *    cannot be read or written.
@@ -51,11 +53,12 @@
  *    LIMIT on a descriptor without SPAWNCTL_LIMIT_FILTERED; a caller under a
  *    seccomp filter sets SPAWNCTL_LIMIT_FILTERED, even if allow_filtered is set;
  *    or the caller may not put a process into the cgroup.
- *  - EPERM: LIMIT has taken away the command, a requested flag, or the use of
- *    @sig_ignore; or the caller is not an ordinary user-space task (it is a
- *    kernel thread, or a worker thread of the kernel such as io_uring's).
+ *  - EPERM: LIMIT has taken away the command or a requested flag;
+ *    SPAWNCTL_LIMIT_RESET is in force and @sig_ignore is not 0; or the caller is
+ *    not an ordinary user-space task (it is a kernel thread, or a worker thread
+ *    of the kernel such as io_uring's).
  *  - EDQUOT: The number of children that LIMIT allows has been made, or calls in
- *    progress are making the last of them.
+ *    progress have reserved the rest (a call that fails gives its child back).
  *  - EAGAIN: RLIMIT_NPROC, the cgroup's pids.max, or the system-wide limit on
  *    processes is reached.
  *  - EBADF: @cgroup is not an open descriptor of a cgroup v2 directory.
@@ -111,9 +114,9 @@ enum {
  *	an exec mask and have neither executed a program nor ended. Each holds
  *	a reference to the module: this explains why rmmod(8) reports it in use.
  *	0 for a caller under a seccomp filter
- * @children: Out: how many more children can be made through this descriptor,
- *	minus one for each call in progress; SPAWNCTL_NO_LIMIT if the number was
- *	never limited
+ * @children: Out: how many more children LIMIT allows through this descriptor,
+ *	after one is subtracted for each call in progress; SPAWNCTL_NO_LIMIT if the
+ *	number was never limited
  * @limits: Out: which of SPAWNCTL_LIMIT_NO_NEW_PRIVS, _RESET and _FILTERED are
  *	in force
  * @limit_flags: Out: the flags SPAWNCTL_LIMIT_* that LIMIT knows
@@ -156,9 +159,9 @@ struct spawnctl_info {
  *    from its birth on, as if SPAWNCTL_NO_NEW_PRIVS were set
  *  - SPAWNCTL_LIMIT_RESET: In every child, all signals have their default action, as
  *    if @sig_default of struct spawnctl_clone named all of them. So the
- *    calling thread blocks all signals during the call, except those that the
- *    comment on struct spawnctl_clone excludes. A call that sets @sig_ignore
- *    fails with EPERM
+ *    calling thread blocks all signals during the call, with one exception: see
+ *    "Exception" in the comment on struct spawnctl_clone. A call that sets
+ *    @sig_ignore fails with EPERM
  *  - SPAWNCTL_LIMIT_FILTERED: Tasks under a seccomp filter may use the descriptor.
  *    This is the only flag that widens what the descriptor allows. Only a
  *    task that is not under a seccomp filter may set it (otherwise EACCES),
@@ -197,8 +200,8 @@ struct spawnctl_info {
  * allowed that it does not know.
  *
  * A call that is already making its child is not stopped, but that child counts
- * against the new number. A child that calls LIMIT before its parent has returned
- * from SPAWN counts too.
+ * against the new number. If a child of SPAWN calls LIMIT before its parent has
+ * returned, the child itself counts against the number that it sets.
  *
  * LIMIT does not affect other open file descriptions: a task that has permission
  * to open the device can get a new one without limits.
@@ -262,9 +265,9 @@ struct spawnctl_limit {
  * @mask: Out, if SPAWN returns with signals blocked: the mask that the caller must
  *	restore with rt_sigprocmask(2)
  *
- * If a child fails, the caller can reap it while no signal handler of the calling
- * thread can run yet. If the child clears @wanted on success, a successful call
- * needs no additional system call.
+ * Purpose: the caller can reap a failed child before any signal handler runs in the
+ * calling thread. A child that clears @wanted just before it executes its program
+ * saves the caller the system call that restores the mask.
  */
 struct spawnctl_hold {
 	__aligned_u64 wanted;
@@ -279,8 +282,9 @@ struct spawnctl_hold {
  *	rounded down to a multiple of 16, becomes the child's stack pointer. 0:
  *	the child keeps the caller's stack pointer
  * @stack_size: Size of the stack in bytes; 0 if @stack is 0
- * @window_mask: Signals that are blocked in the child from its birth on. With
- *	FORK, which has no exec mask, this remains the child's signal mask
+ * @window_mask: Signals that are blocked in the child from its birth on. The window
+ *	is the time from the child's birth until it executes a program or ends.
+ *	Without an exec mask, which FORK never has, this mask stays after the window
  * @exec_mask: Signals that are blocked from the child's first successful execve(2)
  *	on, in place of the mask that the child has by then. If the program
  *	gains privileges (a set-user-ID program, or through an LSM; AT_SECURE),
@@ -335,21 +339,21 @@ struct spawnctl_hold {
  * of @window_mask, @sig_default and @sig_ignore. On return it has its own mask
  * again, unless SPAWNCTL_HOLD keeps the signals blocked.
  *
- * There is one exception, if the process has other threads: the calling thread does
- * not defer a signal that its own mask does not block, if the kernel drops that
- * signal both when it is sent to the process and when it is sent to the child. These
- * signals are SIGCHLD, SIGCONT, SIGURG and SIGWINCH at SIG_DFL or SIG_IGN, and any
- * other signal at SIG_IGN that is not in @sig_default. If such a signal were blocked,
- * it would be queued and wake another thread, whose system call would fail with
- * EINTR. In the init process of a pid namespace, the exception also applies to every
- * signal at SIG_DFL, because the kernel drops these in that process too.
+ * Exception, if the process has other threads: signals that the kernel drops both for
+ * the process and for the child are not deferred, unless the caller's own mask blocks
+ * them. These are SIGCHLD, SIGCONT, SIGURG and SIGWINCH at SIG_DFL or SIG_IGN, and any
+ * other signal at SIG_IGN that is not in @sig_default. Reason: the kernel does not drop
+ * a blocked signal. It would queue the signal and wake another thread, whose system
+ * call would fail with EINTR. In the init process of a pid namespace, the exception
+ * also applies to every signal at SIG_DFL, because the kernel drops these in that
+ * process too.
  *
- * The child, too, has these signals unblocked until the kernel has set the child's
- * mask. If one of them is sent to the child before that, it is not kept pending: the
- * kernel drops it, except that in a child of an init process the default action of a
+ * Until the kernel has set the child's mask, the signals of this exception are
+ * unblocked in the child too. If one of them is sent to the child in that time, the
+ * kernel drops it. A child of an init process is different: the default action of a
  * signal at SIG_DFL occurs, which can end the child. If another thread changes the
- * action of such a signal during the call, the new action can occur in the child, or
- * the default action if the new action is a handler.
+ * action of such a signal during the call, the new action can occur in the child. If
+ * the new action is a handler, the default action can occur instead.
  */
 struct spawnctl_clone {
 	__u32 size;
