@@ -20,7 +20,7 @@
 static bool allow_filtered;
 module_param(allow_filtered, bool, 0644);
 MODULE_PARM_DESC(allow_filtered,
-		 "Tasks under a seccomp filter may open and use the device, as any other may");
+		 "Let tasks under a seccomp filter open and use the device, like any other task");
 
 #define ALL_COMMANDS	(BIT(SPAWNCTL_CMD_INFO) | BIT(SPAWNCTL_CMD_SPAWN) | \
 			 BIT(SPAWNCTL_CMD_FORK) | BIT(SPAWNCTL_CMD_LIMIT))
@@ -48,9 +48,9 @@ MODULE_PARM_DESC(allow_filtered,
  * @in_force: the flags SPAWNCTL_LIMIT_* that take no value and are set
  * @children: how many more children may be made, including those of calls in progress
  * @id: number of this open file, as in INFO and events
- * @under_way: calls in progress, each of which can still make one of @children. A child
- *	is subtracted from @children when it exists and not when it is requested,
- *	so that a call that fails costs nothing
+ * @under_way: reservations: calls in progress, each of which may still use up one of
+ *	@children. A child is subtracted from @children when it exists and not when
+ *	it is requested, so that a call that fails costs nothing
  */
 struct spawnctl_grant {
 	spinlock_t lock;	/* see above */
@@ -89,11 +89,11 @@ bool spawnctl_caller_is_filtered(void)
  * device before the filter was installed would leave the process a way to fork that
  * the author of the filter does not know about.
  */
-static int caller_refusal(bool filtered)
+static int caller_refusal(bool filtered_allowed)
 {
 	if (caller_is_worker())
 		return -EPERM;
-	if (spawnctl_caller_is_filtered() && !filtered && !READ_ONCE(allow_filtered))
+	if (spawnctl_caller_is_filtered() && !filtered_allowed && !READ_ONCE(allow_filtered))
 		return -EACCES;
 	return 0;
 }
