@@ -17,7 +17,7 @@
 #include "netlink.h"
 #include "spawnctl.h"
 
-/* Limit of queued events, of about a hundred bytes each */
+/* Maximum number of queued events, of about a hundred bytes each */
 #define MOST_WAITING	4096
 
 struct queued_event {
@@ -70,10 +70,11 @@ static int put_event(struct sk_buff *skb, const struct queued_event *queued, u64
 }
 
 /*
- * Returns whether a listener's socket was opened without CAP_NET_ADMIN in the initial user
- * namespace. The kernel's check when a socket joins the group is not enough: the kernel
- * does not check a group number that no family has yet, and in another network namespace
- * it requires the capability only in the user namespace that owns that network namespace.
+ * Returns true, "do not send", if a listener's socket was opened without CAP_NET_ADMIN in
+ * the initial user namespace. The kernel's check when a socket joins the group is not
+ * enough: a socket can join before the group exists (see register_unheard()), and in
+ * another network namespace the check requires the capability only in the user namespace
+ * that owns that network namespace.
  */
 static int may_not_listen(struct sock *sk, struct sk_buff *skb, void *data)
 {
@@ -102,7 +103,7 @@ static bool send_event(const struct queued_event *event, u64 seq)
 static void send_events(struct work_struct *work)
 {
 	struct queued_event *event, *next;
-	bool told_all = true;
+	bool told_all = true;	/* false: an event could not be built */
 	int lost;
 
 	llist_for_each_entry_safe(event, next, llist_reverse_order(llist_del_all(&events)), node) {
@@ -151,7 +152,7 @@ void spawnctl_event_send(const struct spawnctl_event *event)
 
 int __init spawnctl_event_init(void)
 {
-	/* Unbound: the caller may be on a CPU that runs a task that must not be interrupted */
+	/* Unbound: a worker on the caller's CPU would disturb that CPU, which may be isolated */
 	workqueue = alloc_workqueue("spawnctl", WQ_UNBOUND, 1);
 	return workqueue ? 0 : -ENOMEM;
 }

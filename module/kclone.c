@@ -35,7 +35,7 @@ int __init spawnctl_kclone_init(void)
 
 	ret = register_kprobe(&kp);
 	if (ret) {
-		pr_err("this kernel has no kernel_clone() to be found (error %d)\n", ret);
+		pr_err("cannot find kernel_clone() in this kernel (error %d)\n", ret);
 		return ret;
 	}
 	addr = (unsigned long)kp.addr;

@@ -79,13 +79,13 @@ static int may_read(const struct netlink_callback *cb)
 	 */
 	if (!(NETLINK_CB(cb->skb).flags & NETLINK_SKB_DST)) {
 		NL_SET_ERR_MSG(cb->extack,
-			       "a descriptor is shown by sendto(2) or sendmsg(2), with an address");
+			       "to name a descriptor, use sendto(2) or sendmsg(2) with an address");
 		return -EPERM;
 	}
 	/* This runs in the sender's context, so fget() uses the sender's descriptor table */
 	file = fget(nla_get_s32(descriptor));
 	ret = -EBADF;
-	/* Refused to a filtered caller even if SPAWNCTL_LIMIT_FILTERED allows it @file */
+	/* Refuse a filtered caller, even if SPAWNCTL_LIMIT_FILTERED is in force for @file */
 	if (file && spawnctl_is_device(file))
 		ret = spawnctl_caller_is_filtered() ? -EACCES : 0;
 	if (file)
@@ -241,12 +241,15 @@ struct genl_family spawnctl_family __ro_after_init = {
 };
 
 /*
- * Without EVENT_FILTER, listeners are checked only when they join the group. But any task
- * can join a group number that no family has, and the kernel may then assign that number
- * to this family, with the listener in the group. Unregistering a family removes all
- * listeners from its groups. So unregister and register it again until its group is empty.
- * Every later listener is then checked when it joins, except a task that is joining while
- * the family is being registered. If the group is never empty, no events are sent.
+ * Registers the family with no listener in its event group. The kernel checks the
+ * capability of a listener when it joins a group of a family, but any task can join a group
+ * number that no family has yet. The kernel may then assign that number to this family,
+ * with the listener in the group. With EVENT_FILTER this does no harm, because each
+ * listener is checked again for each event (event.c). Without EVENT_FILTER, unregister the
+ * family, which removes all listeners from its groups, and register it again until its
+ * group is empty. Every later listener is then checked when it joins, except a task that is
+ * joining while the family is being registered. If the group is never empty, no events are
+ * sent.
  */
 static int __init register_unheard(void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The netlink family, for the code that counts and sends events.
+ * Parts of the netlink family that event.c and spawn.c use.
  */
 #ifndef SPAWNCTL_NETLINK_H
 #define SPAWNCTL_NETLINK_H

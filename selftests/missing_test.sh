@@ -33,7 +33,7 @@ fi
 echo "TAP version 13"
 echo "1..3"
 modprobe -r spawnctl
-refuses symbol 'this kernel has no kernel_clone() to be found'
+refuses symbol 'cannot find kernel_clone() in this kernel'
 refuses tracepoint 'cannot hook tracepoint sched_process_fork_gone'
 n=$((n + 1))
 if modprobe spawnctl && [ -e /dev/spawnctl ]; then

@@ -395,7 +395,7 @@ TEST_F(stats, descriptor_needs_an_address)
 	self->genl.send = write;
 	EXPECT_EQ(-EPERM, genl_stats(&self->genl, self->fd, &now));
 	explained(_metadata, self,
-		  "a descriptor is shown by sendto(2) or sendmsg(2), with an address");
+		  "to name a descriptor, use sendto(2) or sendmsg(2) with an address");
 }
 
 /* Only a caller with CAP_NET_ADMIN, or with a descriptor that it may use, may read them */
