@@ -221,14 +221,15 @@ err_stats:
 	return ret;
 }
 
+/* For stop_machine(), which is called only because it makes each CPU switch tasks */
 static int nothing(void *unused)
 {
 	return 0;
 }
 
 /*
- * Waits for callers that have yet to return through module text, although the module's
- * refcount is 0. make_child() drops its reference to the open file by fput(), and the
+ * Waits for callers that have dropped their last reference to the module but still execute
+ * module text. make_child() drops its reference to the open file by fput(), and the
  * caller can be preempted after that and before it returns from the module. Meanwhile a
  * child that shares the descriptor table can close the descriptor, which drops the last
  * reference to the open file and to the module. Such a caller does not sleep, so it has

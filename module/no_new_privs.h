@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Gives a child no_new_privs from its birth on. Where the kernel has no CLONE_NNP, the
- * bit is set in the caller during the call, and the child copies it. This fails closed.
- * At worst the caller keeps the bit. If the fork probe set it in the child instead, a
- * skipped probe would leave the child without it.
+ * bit is set in the caller during the call, and the child copies it. This fails closed: in
+ * the worst case the caller keeps the bit. The fork probe (probes.c) could set the bit in
+ * the child instead, but a skipped probe would leave the child without it.
  */
 #ifndef SPAWNCTL_NO_NEW_PRIVS_H
 #define SPAWNCTL_NO_NEW_PRIVS_H
@@ -57,11 +57,12 @@ static inline void lend_no_new_privs(struct lent_no_new_privs *lent)
 }
 
 /*
- * If a filter was installed during the call, no_new_privs may have been set with it. The
- * bit is the same as the one that was lent, so it stays. The filter's address is enough to
- * detect a new filter: it keeps the old one referenced, so it is never at the same address.
- * Another thread can also impose a Landlock domain, and no_new_privs with it, if this
- * thread is traced and stops during the call. This changes the credentials.
+ * If a filter was installed during the call, no_new_privs may have been set with it. That
+ * bit cannot be told from the lent one, so it stays set. The filter's address is enough to
+ * detect a new filter: the new one holds a reference to the old one, so the addresses differ.
+ * Another thread can also restrict this one by Landlock (LANDLOCK_RESTRICT_SELF_TSYNC), and
+ * set no_new_privs with it. Landlock does both in task work of this thread, which a ptrace
+ * event in kernel_clone() runs. That changes the credentials.
  */
 static inline void give_back_no_new_privs(struct lent_no_new_privs *lent)
 {

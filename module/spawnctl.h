@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Declarations shared within the module.
+ * Declarations shared within the module. Terms: docs/internals.md, Vocabulary.
  */
 #ifndef SPAWNCTL_MODULE_H
 #define SPAWNCTL_MODULE_H
@@ -44,8 +44,11 @@ struct spawnctl_signals {
 
 /**
  * struct spawnctl_born - what the fork probe reports about a child
- * @start_time: the child's task_struct.start_time; 0 if the probe has not run
+ * @start_time: the child's task_struct.start_time
  * @pid: process id in the initial pid namespace
+ *
+ * Both stay 0 if no child was made, or if the fork probe was skipped (see
+ * spawnctl_birth_cancel()). In the second case the child's wait and id are reported as 0.
  */
 struct spawnctl_born {
 	u64 start_time;
@@ -84,7 +87,8 @@ long spawnctl_ioctl_limit(struct file *file, void *arg);
  * @opens_refused: calls of open(2) on the device that the module has refused
  * @wait_sum: total time that SPAWN's callers waited, in nanoseconds
  * @waits: number of these waits, by log2 of their length in nanoseconds
- * @failures: calls that made no child, by errno
+ * @failures: calls that made no child, by errno, except those that failed with E2BIG or
+ *	are restarted
  */
 struct spawnctl_stats {
 	u64 in_flight;

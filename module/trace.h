@@ -39,7 +39,10 @@ TRACE_EVENT(spawnctl_clone,
 		  show_command(__entry->command), __entry->flags)
 );
 
-/* SPAWN's caller resumes: the child has executed a program or ended */
+/*
+ * SPAWN's caller resumes: the child has executed a program or ended. Unrelated to the library's
+ * spawnctl_signals_release()
+ */
 TRACE_EVENT(spawnctl_release,
 	TP_PROTO(pid_t child, u64 wait),
 	TP_ARGS(child, wait),
@@ -54,7 +57,7 @@ TRACE_EVENT(spawnctl_release,
 	TP_printk("child=%d wait=%llu", __entry->child, __entry->wait)
 );
 
-/* SPAWN or FORK has made no child */
+/* SPAWN or FORK has made no child. Not traced if the error is E2BIG, or the call is restarted */
 TRACE_EVENT(spawnctl_refused,
 	TP_PROTO(unsigned int command, u32 flags, int error),
 	TP_ARGS(command, flags, error),
