@@ -11,14 +11,14 @@
  * it to the table under the parent's key, and the fork probe removes it. If the birth has
  * an exec mask, the fork probe adds it again under the child's key. It then belongs to the
  * child, until the exec or exit probe drops it. A birth with an exec mask holds a
- * reference to the module. A birth is never on the caller's stack: a task that dies in the
- * kernel does not remove it, and the table would point to a freed stack.
+ * reference to the module. A task that dies in the kernel (an oops) leaves its birth in the
+ * table. So a birth is never on the caller's stack, which is freed when the task dies.
  *
  * The probes run for every fork, exec and exit on the machine. So each begins with one
  * cheap test for pending births. They run with preemption disabled on most kernels,
  * including PREEMPT_RT. So they use raw spinlocks only, do not allocate, do not call
- * kfree(), and do not take the siglock. A dropped birth is kept as a spare, so that
- * usually a spawn does not allocate.
+ * kfree(), and do not take the siglock. A spare is a birth that is out of use and kept for
+ * reuse, so that usually a spawn does not allocate.
  */
 #include <linux/binfmts.h>
 #include <linux/hash.h>
@@ -35,7 +35,7 @@
 #include "trace.h"
 
 #define TABLE_BITS	6
-#define MOST_SPARE	4	/* per bucket */
+#define MOST_SPARE	4	/* maximum number of spares of a bucket */
 
 struct bucket {
 	raw_spinlock_t lock;
@@ -51,11 +51,11 @@ static atomic_t exec_pending = ATOMIC_INIT(0);	/* births that wait for the exec 
 
 /**
  * struct spawnctl_birth - how the probes are to prepare one child
- * @node: entry in the bucket's list of births, or in the list of spares of @home
+ * @node: entry in a bucket's list of births or, out of use, in the list of spares of @home
  * @key: the address of the parent's task_struct until the child exists, then
  *	exec_key() of the child, which stays the same when a thread that is not
  *	the leader calls execve(2)
- * @home: the parent's bucket, which keeps the birth as a spare
+ * @home: the bucket of the parent, to whose list of spares the birth goes after use
  * @start_time: start_time of the task that @key stands for. It detects a stale
  *	birth, which stays in the table if a task dies in the kernel or an exit
  *	probe is skipped: the address in @key can then be reused
@@ -152,7 +152,7 @@ static struct spawnctl_birth *take_spare(struct bucket *bucket)
  * @signals: signal state for the child
  * @command: SPAWN or FORK, for the tracepoint
  * @flags: flags of the call, for the tracepoint
- * @born: filled in by the fork probe
+ * @born: filled in by the fork probe; unchanged if that does not run
  *
  * spawnctl_birth_cancel() must be called after the call that makes the child.
  *
@@ -254,8 +254,9 @@ static __no_kcsan void set_handlers(struct task_struct *child, u64 signals, __si
  * The write is lockless, as the siglock can sleep on PREEMPT_RT. A task that sends a
  * signal at this moment sees the old mask or the new one. If it sees the old mask, and
  * so only queues a signal that @task no longer blocks, @task finds the signal when it
- * next recalculates its pending signals under the siglock. Each caller of set_blocked()
- * ensures that @task does so. The data race is harmless, so KCSAN must not report it.
+ * next recalculates its pending signals under the siglock. It does so after each call of
+ * set_blocked(): after probe_fork() in schedule_tail(), after probe_exec() because of
+ * TIF_SIGPENDING. The data race is harmless, so KCSAN must not report it.
  */
 static __no_kcsan void set_blocked(struct task_struct *task, u64 mask)
 {
@@ -276,12 +277,12 @@ static __no_kcsan void set_blocked(struct task_struct *task, u64 mask)
  * the parent. So no signal that the child is to block, reset or ignore has had an effect
  * on it, except those that block() leaves out.
  *
- * The mask is set after the handlers. It loses the signals of the widened mask that the
- * child is not to block. If one of them is pending, schedule_tail() finds it deliverable,
- * in the child and under the siglock, and it is delivered to the new handlers. The mask
- * gains only the signals that block() left out. If such a signal was sent earlier, it has
- * been dropped, because the child ignores it. (In a child of an init process, its default
- * action has occurred.)
+ * The mask is set after the handlers. This removes from the child's mask the signals that
+ * only the caller's widened mask blocked. If one of them is pending, schedule_tail() finds
+ * it, in the child and under the siglock, and its new action applies: SIG_DFL or SIG_IGN.
+ * This adds only the signals that block() left out. If such a signal was sent earlier, it
+ * has been dropped, because the child ignores it. (In a child of an init process, its
+ * default action has occurred.)
  *
  * A signal of @sig_ignore that was sent during the copy is not flushed. If the
  * child's mask does not block it, the child drops it before its first instruction.

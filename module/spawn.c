@@ -149,11 +149,13 @@ static u64 deferred_signals(const struct spawnctl_signals *signals)
  * that the kernel drops them. There are two kinds: signals at SIG_IGN that are not in
  * @reset, and signals at SIG_IGN or SIG_DFL whose default action is to be ignored.
  *
- * In the init process of a pid namespace, the kernel also drops all signals at SIG_DFL. If
- * the caller blocked such a signal, it would be queued for another thread and not dropped,
- * and a fatal signal would end the namespace. So signals at SIG_DFL are returned too,
- * although the child does not ignore them. Until probe_fork() has set the child's mask,
- * such a signal can kill the child, which does less harm.
+ * In the init process of a pid namespace, the kernel also drops all signals at SIG_DFL,
+ * but no blocked signal. If the caller blocked SIGTERM at SIG_DFL, complete_signal() could
+ * find another thread of init that does not block it, and would then kill all threads of
+ * init (it does not check SIGNAL_UNKILLABLE), which ends the namespace. So signals at
+ * SIG_DFL are returned too, although the child does not ignore them. Until probe_fork() has
+ * set the child's mask, such a signal can kill the child. That does less harm: only one
+ * process ends.
  */
 static u64 dropped_unless_blocked(u64 set, u64 reset)
 {
@@ -181,11 +183,12 @@ static u64 dropped_unless_blocked(u64 set, u64 reset)
  * Blocks in the caller the signals that the child is to block, reset or ignore. Returns
  * the caller's previous mask.
  *
- * A blocked signal is never dropped for being ignored. It is queued and wakes another
- * thread, whose epoll_wait(2) then fails with EINTR although the program has no handler.
- * So if the caller has other threads, block() leaves out signals that both the caller and
- * the child ignore: they have no effect on a child that is being made. probe_fork()
- * blocks them in the child.
+ * The kernel does not drop a blocked signal, even if it is ignored. The signal is queued
+ * and wakes another thread, whose epoll_wait(2) then fails with EINTR although the program
+ * has no handler. So if the caller has other threads, block() leaves out signals that both
+ * the caller and the child ignore. They have no effect on a child that is being made.
+ * (For a child of an init process, see dropped_unless_blocked().) probe_fork() adds to the
+ * child's mask those that the child is to block.
  */
 static u64 block(const struct spawnctl_signals *signals)
 {
@@ -247,18 +250,17 @@ static bool keep_blocked(struct spawnctl_hold __user *hold, u64 mask,
  * From a point within copy_process() on, the child is visible to kill(2). Until the fork
  * probe sets the child's mask and handlers, the child has the mask that it has copied from
  * the caller. Without precaution, a fatal signal in that time would kill the child, and a
- * signal that the caller ignores but the child has reset would be dropped. Setting the
- * mask afterward would undo neither. So the caller itself first blocks all signals that
- * the child is to block, reset or ignore, except those that block() leaves out. The child
- * starts with this wider mask, and the probe narrows it.
+ * signal that the caller ignores but the child has reset would be dropped. The mask that
+ * the probe sets later cannot undo either. So the caller itself first blocks all signals
+ * that the child is to block, reset or ignore, except those that block() leaves out. The
+ * child starts with this wider mask, and the probe narrows it.
  *
  * The caller's mask is never narrowed before the call. A pending signal that the caller
  * blocks would become deliverable, copy_process() would return -ERESTARTNOINTR, and the
  * call would be restarted forever.
  *
- * Before this function is called, spawnctl_birth_add() has left a record of the child
- * for the fork probe. When this function returns, the probe has used the record, or the
- * record has been dropped.
+ * Before this function is called, spawnctl_birth_add() has added a birth. When this
+ * function returns, the fork probe has used the birth, or the birth has been dropped.
  */
 static noinline pid_t spawnctl_clone_call(const struct spawnctl_signals *signals,
 					  struct kernel_clone_args *kargs,
@@ -272,14 +274,15 @@ static noinline pid_t spawnctl_clone_call(const struct spawnctl_signals *signals
 	child = static_call(spawnctl_kernel_clone)(kargs);
 
 	/*
-	 * A tracepoint runs no probe if the CPU is offline. The check can fail
-	 * by mistake: the task reads its CPU number, is preempted, and is moved
-	 * because that CPU goes offline. The child then keeps the widened mask
-	 * and ignores the signals that the caller ignores.
+	 * A tracepoint skips its probes if cpu_online() is false for the current
+	 * CPU. It skips them wrongly if the task is preempted between reading its
+	 * CPU number and this check, and is moved because that CPU goes offline.
+	 * The child then keeps the widened mask and ignores the signals that the
+	 * caller ignores.
 	 */
 	missed = spawnctl_birth_cancel();
 	if (missed && child > 0)
-		pr_warn_once("child %d was not prepared\n", child);
+		pr_warn_once("child %d: probe skipped, signal mask/actions may be wrong\n", child);
 
 	/*
 	 * Keep a mask that a tracer has set during the call. (A tracer that reads
@@ -369,10 +372,11 @@ static long make_child(struct file *file, unsigned int command, struct spawnctl_
 	spawnctl_grant_settle(file, ret > 0);
 	/*
 	 * copy_process() can fail after it has stored the pidfd's number, which
-	 * may by now be that of another file. So store -1 there. If that fails,
-	 * the number was not stored either. With -ERESTARTNOINTR, which comes
-	 * before the number is stored, store nothing: the restarted call reads
-	 * the struct again, and the __s32 for the pidfd may be part of it.
+	 * may by now be that of another file. So store -1 there. If put_user()
+	 * fails, copy_process() could not store the number either. With
+	 * -ERESTARTNOINTR, which comes before the number is stored, store
+	 * nothing: the restarted call reads the struct again, and the __s32 for
+	 * the pidfd may be part of it.
 	 */
 	if (ret < 0 && ret != -ERESTARTNOINTR && has(arg, SPAWNCTL_PIDFD))
 		(void)put_user(-1, kargs.pidfd);
