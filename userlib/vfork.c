@@ -26,7 +26,7 @@ static const unsigned long long clone3_args[8] = {
 /* arch/ cannot include a header with structs in it, and has the number 0xEA01 instead */
 static_assert(SPAWNCTL_IOC_SPAWN == 0xEA01, "the number in arch/");
 
-/* arch/ has 264, see VFORK_FRAME */
+/* arch/ has 264 (VFORK_FRAME). The lower bound only detects that 32 bytes less would do */
 static_assert(sizeof(struct vfork_call) <= 264 && sizeof(struct vfork_call) > 248 - 16,
 	      "the frame in arch/");
 static_assert(offsetof(struct vfork_call, tid) == 48, "the offsets in arch/");
@@ -49,7 +49,7 @@ static void set_device_call(struct vfork_call *call)
 	call->args[1] = SPAWNCTL_IOC_SPAWN;
 	call->args[2] = (long)clone;
 	if (request->descriptor.from == DESCRIPTOR_TRANSIENT)
-		call->after = VFORK_CLOSE | (long)request->descriptor.slot << VFORK_SLOT;
+		call->after = VFORK_CLOSE | (long)request->descriptor.slot << VFORK_SLOT_SHIFT;
 }
 
 static long set_call(struct vfork_call *call, long error)
@@ -108,6 +108,6 @@ void spawnctl_vfork_parent(long after, unsigned long long mask, int fd)
 	struct caller_signals signals = { .held = after & VFORK_MASK, .mask = mask };
 
 	if (after & VFORK_CLOSE)
-		spawnctl_descriptor_close(fd, after >> VFORK_SLOT);
+		spawnctl_descriptor_close(fd, after >> VFORK_SLOT_SHIFT);
 	spawnctl_signals_release(&signals);
 }

@@ -10,13 +10,15 @@
 
 #pragma GCC visibility push(hidden)
 
-/* What to do after the call; the slot of a transient descriptor is in the bits above */
+/* What to do after the call: flags in bits 0 to 2 */
 enum {
 	VFORK_MASK = 1,		/* in the parent: restore the mask */
 	VFORK_CLOSE = 2,	/* in parent and child: close the descriptor args[0] */
 	VFORK_HANDLERS = 4,	/* in the child: reset the handlers, restore the mask */
-	VFORK_SLOT = 8,		/* shift of the slot */
 };
+
+/* With VFORK_CLOSE, the slot of a transient descriptor is in the bits from this one on */
+#define VFORK_SLOT_SHIFT	8
 
 /*
  * The request to the code in arch/, in the stack frame of that code, which uses the offsets of
