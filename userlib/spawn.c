@@ -35,10 +35,10 @@
 static bool cannot_unshare;
 
 /*
- * The child's own table has the descriptor @fd, which can be any int: glibc's lists can contain
- * unchecked numbers.
+ * Return: @closed_from, raised if necessary so that the child's own table keeps the descriptor @fd.
+ * That can be any int, because glibc's lists can contain unchecked numbers; hence the long.
  */
-static long keep(long closed_from, long fd)
+static long raise_closed_from(long closed_from, long fd)
 {
 	return fd >= closed_from ? fd + 1 : closed_from;
 }
@@ -71,14 +71,14 @@ static int shared_until(struct spawn *spawn)
 		effects = action_effects(action);
 		if (effects & (ACTION_TAKES_PATH | ACTION_CLOSES_FROM))
 			break;
-		closed_from = keep(closed_from, action->fd);
+		closed_from = raise_closed_from(closed_from, action->fd);
 		if (effects & ACTION_MAKES_NEWFD)
-			closed_from = keep(closed_from, action->dup2.newfd);
+			closed_from = raise_closed_from(closed_from, action->dup2.newfd);
 	}
 	if (effects & ACTION_TAKES_PATH)
 		return -1;
 	if (effects & ACTION_CLOSES_FROM) {
-		closed_from = keep(closed_from, spawn->actions[i].fd - 1L);
+		closed_from = raise_closed_from(closed_from, spawn->actions[i].fd - 1L);
 		if (spawn->actions[i].fd == closed_from)
 			spawn->closed_by = i;
 	} else if (!(spawn->attr->flags & SPAWNCTL_SPAWN_CLOEXEC_DEFAULT)) {
@@ -126,7 +126,7 @@ static void set_attributes(struct spawnctl_clone *clone, const struct spawnctl_a
 	}
 }
 
-/* Not cleared as a whole, as struct spawn. What is blocked in the caller stays as it is */
+/* As set_spawn(), does not clear the struct first. Leaves @request.signals unchanged */
 static void set_request(struct spawn *spawn)
 {
 	struct request *request = &spawn->request;
@@ -174,10 +174,10 @@ static bool reaped_by_pidfd(int pidfd)
  * Reap a child that has failed. The program still gets the SIGCHLD of the child's end. As with
  * libc, a waitpid(-1) in another thread can reap the child first.
  *
- * An exit signal of 0 would hide the child from such a waitpid(-1), and exec would set the signal
- * to SIGCHLD again. It is not used, because a child that is killed before exec would stay a zombie:
- * the program's waitpid() for its id would fail with ECHILD, and no SIGCHLD would be sent. To
- * detect that case would take one more system call per spawn.
+ * The exit signal is SIGCHLD (0 with SPAWNCTL_SPAWN_AUTOREAP only). With 0, the child would be
+ * hidden from such a waitpid(-1) until exec, which sets SIGCHLD. But a child that is killed before
+ * exec would stay a zombie: the program's waitpid() for its id would fail with ECHILD, and no
+ * SIGCHLD would be sent. To detect that case would take one more system call per spawn.
  */
 static void reap(const struct spawn *spawn, pid_t pid)
 {
@@ -366,7 +366,7 @@ const char *spawnctl_search_path(const char *file)
 	return path ? path : CS_PATH;
 }
 
-/* Not cleared as a whole: that would be a tenth of the work of a spawn */
+/* Does not clear the struct first, to save time: each member is set before it is read */
 static void set_spawn(struct spawn *spawn, const char *path, const char *search,
 		      const spawnctl_file_actions_t *actions, const spawnctl_attr_t *attr,
 		      char *const argv[], char *const envp[])
