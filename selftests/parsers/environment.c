@@ -37,7 +37,7 @@ static void expect_line(const char *what, const char *path, enum choice used, lo
 	int len;
 
 	len = asprintf(&line, "spawnctl: %s%s%s: %s", what, path ? " " : "", path ? path : "",
-		       used == CHOICE_BAD ? "SPAWNCTL_BACKEND is not known" : names[used]);
+		       used == CHOICE_BAD ? "unknown value of SPAWNCTL_BACKEND" : names[used]);
 	CHECK(len > 0);
 	if (why) {
 		char *old = line;

@@ -23,7 +23,10 @@ static const char * const names[] = {
 
 static enum choice choice;
 static bool debug, environment_read;
-/* Leave calls to a sanitizer's runtime: it has the next definition of this library's functions */
+/*
+ * Pass calls on: a sanitizer's runtime follows this library in the symbol search order and must see
+ * them.
+ */
 static bool stands_back;
 
 /*
@@ -122,7 +125,7 @@ void preload_say(const char *what, const char *path, enum choice used, long why,
 	if (path)
 		p = append(append(p, end, " "), end, path);
 	p = append(p, end, ": ");
-	p = append(p, end, used == CHOICE_BAD ? "SPAWNCTL_BACKEND is not known" : names[used]);
+	p = append(p, end, used == CHOICE_BAD ? "unknown value of SPAWNCTL_BACKEND" : names[used]);
 	if (why)
 		p = append(append_error(append(p, end, " (device: "), end, -why), end, ")");
 	if (error)

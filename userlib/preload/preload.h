@@ -44,6 +44,9 @@ void *preload_next(const char *name);
  * @used: what made the child
  * @why: why the device was not used, a negative errno, or 0
  * @error: the error number of the call, or 0
+ *
+ * Example, with CHOICE_CLONE3, -EACCES and ENOENT:
+ *	spawnctl: posix_spawn /bin/ls: clone3 (device: errno 13): failed, errno 2
  */
 void preload_say(const char *what, const char *path, enum choice used, long why, int error);
 
