@@ -3,10 +3,12 @@
  * libspawnctl: start a process from any program, safely and fast, through
  * /dev/spawnctl.
  *
- * Every function is thread-safe and works on the descriptor that it is given, not on one
- * that the library has opened before. On failure a function returns -1 and sets errno. On
- * success it leaves errno unchanged, except that the child of spawnctl_vfork() may change
- * it. All functions also pass on the errors of the ioctls, which <linux/spawnctl.h> lists.
+ * Every function is thread-safe. Every function except spawnctl_open() works on the
+ * descriptor that it is given, not on one that the library has opened before. On failure a
+ * function returns -1 and sets errno. On success it leaves errno unchanged, except that the
+ * child of spawnctl_vfork() may change it. All functions also pass on the errors of the
+ * ioctls, which <linux/spawnctl.h> lists. spawnctl_thread(), spawnctl_vfork() and
+ * spawnctl_fork() fail with ENOSYS if the program runs under valgrind.
  */
 #ifndef SPAWNCTL_H
 #define SPAWNCTL_H
@@ -64,11 +66,11 @@ int spawnctl_get_info(int fd, struct spawnctl_info *info);
  * @limit: the limits, see <linux/spawnctl.h>; they apply to all tasks that share the
  *	open file description
  *
- * spawnctl_spawn() and the preload library need SPAWNCTL_FLAGS_OF_SPAWN: a spawn that
- * uses one of these flags fails with EPERM if @limit->clone_flags lacks it. A spawn that
- * fails in its child, for example because the program does not exist, uses up one child of
- * @limit->children. A spawn with closefrom can use up two, if a filter refuses
- * close_range(2) and unshare(2).
+ * If @limit->clone_flags lacks one of SPAWNCTL_FLAGS_OF_SPAWN, a spawn by the library or
+ * the preload library that uses this flag fails with EPERM. A spawn that fails in its
+ * child, for example because the program does not exist, uses up one child of
+ * @limit->children. A spawn with closefrom or SPAWNCTL_SPAWN_CLOEXEC_DEFAULT can use up
+ * two, if a filter refuses close_range(2) and unshare(2).
  *
  * Async-signal-safe.
  *

@@ -3,9 +3,9 @@
  * posix_spawn(3) over /dev/spawnctl.
  *
  * Names, meaning and errors are those of glibc's <spawn.h>, with spawnctl_ in place of
- * posix_; only what differs is documented here. Every function returns 0 or an error
- * number, and leaves errno unchanged. All functions are thread-safe, and any number of
- * threads can use an object at a time, but not while a thread changes it.
+ * posix_; only what differs is documented here. Every function except spawnctl_step_name()
+ * returns 0 or an error number. All functions leave errno unchanged and are thread-safe.
+ * Any number of threads can use an object at a time, but not while a thread changes it.
  */
 #ifndef SPAWNCTL_SPAWN_H
 #define SPAWNCTL_SPAWN_H
@@ -202,10 +202,10 @@ int spawnctl_spawnp(pid_t *pid, const char *file, const spawnctl_file_actions_t 
 
 /**
  * spawnctl_spawn_result() - the same as spawnctl_spawn(), with more results
- * @result: filled in by each call that does not return EINVAL for @size, also if the spawn
- *	fails. All members are stored before a handler of the calling thread can run, except that
- *	with the device a handler can run between the program's exec and the return of the call:
- *	by then @result->pid and @result->pidfd are stored
+ * @result: filled in unless @result->size is too small, also if the spawn fails. All members
+ *	are stored before a handler of the calling thread can run, except that with the device a
+ *	handler can run between the program's exec and the return of the call: by then
+ *	@result->pid and @result->pidfd are stored
  * @path: as for spawnctl_spawn(), as are the other parameters
  *
  * Return: as spawnctl_spawn(); EINVAL also if @result->size is below
@@ -252,11 +252,11 @@ int spawnctl_file_actions_addclosefrom(spawnctl_file_actions_t *actions, int fro
 int spawnctl_file_actions_addtcsetpgrp(spawnctl_file_actions_t *actions, int tcfd);
 
 /*
- * Attributes. A value takes effect only if its flag is set. Setters return EINVAL for a value
- * that can never be valid, or EBADF if it is a descriptor. Getters do not fail.
+ * Attributes. A value takes effect only if its flag is set. A setter returns EINVAL, or EBADF
+ * for a descriptor, if the value can never be valid. Getters do not fail.
  */
 
-/** spawnctl_attr_init() - make attributes: no flags, all values 0 */
+/** spawnctl_attr_init() - make attributes: no flags, device descriptor -1 (none), all else 0 */
 int spawnctl_attr_init(spawnctl_attr_t **attr);
 /** spawnctl_attr_destroy() - free attributes; NULL is allowed */
 int spawnctl_attr_destroy(spawnctl_attr_t *attr);
