@@ -89,6 +89,10 @@ long spawnctl_device_failed(struct request *request, long error)
 			break;
 		error = gone;
 		spawnctl_descriptor_lost(descriptor, gone);
+		/*
+		 * Three can be lost: the inherited descriptor, the kept one, and the kept one
+		 * opened again. The limit ends the loop if another thread closes each new one.
+		 */
 		if (last || ++request->tries == 3)
 			break;
 		error = spawnctl_device_take(request);

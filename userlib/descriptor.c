@@ -31,13 +31,13 @@
 
 /*
  * The number of the kept descriptor, the same in every descriptor table of the process: threads
- * can have tables of their own (unshare(2), CLONE_FILES). If a thread whose table lacks the
- * descriptor chose a new number, the other tables would lack a descriptor with the new number, and
- * their threads would choose another one. Each change would leave a descriptor open under the old
- * number. The number does not change until a fork. Atomic.
+ * can have tables of their own (unshare(2), CLONE_FILES). A thread whose table lacks the descriptor
+ * opens the device with this number. With a second number, the device would have to be opened again
+ * in each other table, and the descriptor with the first number would leak there. The number does
+ * not change until a fork. Atomic.
  */
 static int kept_fd = NONE;
-/* In some table the number is another file's, so it is checked before each use; atomic */
+/* In at least one table another file has the number, so it is checked before each use; atomic */
 static bool kept_in_doubt;
 /* The inherited descriptor is not checked yet, or was found not to be the device; atomic */
 static bool inherited_in_doubt = true;
@@ -46,7 +46,7 @@ static dev_t device_rdev;
 
 bool spawnctl_table_shared;
 static bool others_in_table;
-/* Of the thread that holds the lock of inflight.h: depth of nested forks, frame of the first */
+/* Depth of nested forks, and frame of the outermost, in the holder of the lock of inflight.h */
 static unsigned int forks;
 static const char *fork_frame;
 
@@ -403,9 +403,9 @@ void spawnctl_descriptor_leave_table(void)
 
 /*
  * Close the transient descriptors: the threads for whose spawns they were opened do not exist in
- * this process. In this process the number can belong to another file: the descriptor may have been
- * in a table that only another thread used; or a child of vfork(2) has called fork(3), and the
- * descriptor was in the table of that child's parent.
+ * this process. Check each one first, because its number can belong to another file here. This is
+ * so if the descriptor was in a table that only another thread used. It is also so if a child of
+ * vfork(2) has called fork(3), and the descriptor was in the table of that child's parent.
  */
 void spawnctl_descriptor_in_fork(bool table_shared)
 {

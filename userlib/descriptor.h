@@ -49,9 +49,12 @@ bool spawnctl_descriptor_inherited(struct descriptor *descriptor);
 /**
  * spawnctl_descriptor_kept() - use the kept descriptor; open it if necessary
  *
- * Return: 0; 1 if none can be kept open in this descriptor table; or a negative errno: that of
- * open(2), that of spawnctl_descriptor_check(), or the one with which the opened device refuses
- * this caller.
+ * Return:
+ *  - 0: @descriptor is the kept descriptor.
+ *  - 1: no descriptor can be kept in this table, because the table is the parent's, or because
+ *    another file has the number, or cannot be checked. Use a transient descriptor instead.
+ *  - a negative errno: the device cannot be used. That of open(2), that of
+ *    spawnctl_descriptor_check(), or the one with which the device refuses this caller.
  */
 int spawnctl_descriptor_kept(struct descriptor *descriptor);
 

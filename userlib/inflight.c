@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The lock is advisory. At worst, a fork that continues without it copies a descriptor that
- * spawnctl_descriptor_in_fork() does not close in the child. So a thread waits for the lock for a
- * short time only, as the holder may never release it:
+ * The lock of inflight.h is advisory. At worst, a fork that continues without it copies a
+ * descriptor that spawnctl_descriptor_in_fork() does not close in the child. So a thread waits for
+ * the lock for a short time only, as the holder may never release it:
  * - A child of vfork(2) may have been killed while it held the lock in its parent's memory.
  * - A fork may hold the lock while other handlers of pthread_atfork(3) wait for a lock that this
  *   thread has.

@@ -16,11 +16,11 @@
 /**
  * spawnctl_inflight_lock() - exclude forks
  *
- * Held, with signals blocked, from before open(2) until spawnctl_inflight_add() and from before
- * close(2) until spawnctl_inflight_remove(). A fork also holds it: fork copies the descriptor
- * table before the memory, and without the lock could copy a descriptor that is not in the copied
- * list. If the thread already holds the lock, because it runs a handler of a synchronous signal,
- * this function does not take the lock again.
+ * A spawning thread holds the lock, with signals blocked, from before open(2) until
+ * spawnctl_inflight_add() and from before close(2) until spawnctl_inflight_remove(). A fork also
+ * holds it: fork copies the descriptor table before the memory, and without the lock could copy a
+ * descriptor that is not in the copied list. If the thread already holds the lock, because it runs
+ * a handler of a synchronous signal, this function does not take the lock again.
  *
  * Return: whether the caller must unlock it.
  */
