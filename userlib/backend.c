@@ -21,24 +21,22 @@ static unsigned long long absence;
 
 /*
  * Whether @error means that the backend is unavailable to this caller regardless of the request.
- * The errors that mean this, and their causes:
  *
- *	device		any error, if the device could not be opened or is another file
- *			EACCES, if the device returns it regardless of the request: a seccomp
- *			filter, or Landlock. Any other EACCES refers to the cgroup
- *		only with a descriptor that the library has opened:
- *			EPERM, ENOSYS: a filter, an LSM, an emulator
- *			EMFILE: this descriptor has taken the last number, and none is left for
- *			the pidfd
- *		With a descriptor from the program or the environment, EPERM and EDQUOT mean
- *		that LIMIT has taken something away. No other backend is tried then: a program
- *		that has been given such a descriptor may be under a filter that kills it for
- *		clone(2).
- *	clone3		ENOSYS: a filter, an emulator, before Linux 5.3
- *			without a cgroup, to which these errors can refer:
- *			EINVAL: no CLONE_CLEAR_SIGHAND, before 5.5
- *			EPERM, EACCES, EOPNOTSUPP: a filter
- *	clone		none, because no backend comes after it
+ *	backend	errno	condition		cause
+ *	device	any	no descriptor		the device cannot be opened, or is another file
+ *	device	EACCES	@request->refusal	a seccomp filter, Landlock
+ *	device	EPERM	the library opened it	a filter, an LSM
+ *	device	ENOSYS	the library opened it	a filter, an emulator
+ *	device	EMFILE	the library opened it	it has the last number: none is left for the pidfd
+ *	clone3	ENOSYS				a filter, an emulator, Linux before 5.3
+ *	clone3	EINVAL	no cgroup requested	no CLONE_CLEAR_SIGHAND, Linux before 5.5
+ *	clone3	EPERM	no cgroup requested	a filter; also EACCES and EOPNOTSUPP
+ *	clone	none				no backend comes after it
+ *
+ * Any other EACCES of the device refers to the cgroup. If a cgroup is requested, so can the errors
+ * of clone3 except ENOSYS. With a descriptor from the program or the environment, EPERM and
+ * EDQUOT mean that LIMIT has taken something away. No other backend is tried then: a program that
+ * has been given such a descriptor may be under a filter that kills it for clone(2).
  */
 static bool is_absence(const struct request *request, long error)
 {

@@ -34,8 +34,8 @@ long spawnctl_backend_next(struct request *request, long error);
  * spawnctl_backend_make_child() - make the child
  * @request: the request, after spawnctl_backend_begin() has succeeded
  *
- * Return: the child's process id, or a negative errno. In both cases signals may still be held
- * back: the caller must call spawnctl_signals_release() for @request->signals.
+ * Return: the child's process id, or a negative errno. In both cases signals may still be blocked
+ * in the caller: it must call spawnctl_signals_release() for @request->signals.
  */
 long spawnctl_backend_make_child(struct request *request);
 

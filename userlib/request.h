@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The request to make one child, and what the child does with it before anything else.
+ *
+ * Terms: docs/internals.md, Vocabulary
  */
 #ifndef SPAWNCTL_REQUEST_H
 #define SPAWNCTL_REQUEST_H
@@ -14,15 +16,16 @@
 
 /**
  * struct request - a child to be made, and the outcome
- * @clone: the request, including the stack, as the argument of the device's SPAWN. All signals
- *	are blocked in the window, that is from the child's first instruction to exec. The mask at
- *	exec is @clone.exec_mask if SPAWNCTL_EXEC_MASK is set, else the caller's
+ * @clone: the request, including the stack, as the argument of the device's SPAWN. Unless
+ *	@open_window, all signals are blocked in the window (the time from the child's first
+ *	instruction to exec), with clone3 all except the synchronous ones. The mask at exec is
+ *	@clone.exec_mask if SPAWNCTL_EXEC_MASK is set, else the caller's
  * @backend: in: the backend demanded, or SPAWNCTL_BACKEND_ANY; out: the backend used
  * @fd: the descriptor demanded, or -1
  * @transient: do not leave a descriptor open
  * @open_window: the child has the caller's mask from its first instruction on
  * @hold_all: signals stay blocked in the caller until spawnctl_signals_release(), unless the child
- *	clears @signals.hold.wanted
+ *	clears @signals.hold.wanted (device only: with clone3 and clone they always stay blocked)
  * @fn: called by the child; its result is the exit status
  * @arg: argument of @fn
  * @descriptor: the descriptor of the device that is used; its fd is -1 if another backend is used
@@ -32,8 +35,7 @@
  * @passed_over: why the device is not used, a negative errno, or 0
  * @started: the child has run
  * @tid: the child's process id, stored before the child runs (device only)
- * @signals: what is blocked in the caller, until spawnctl_signals_release(). With the lower
- *	backends @signals.hold.wanted stays true, so signals always stay blocked
+ * @signals: what is blocked in the caller, until spawnctl_signals_release()
  */
 struct request {
 	struct spawnctl_clone clone;

@@ -65,7 +65,7 @@ int spawnctl_request_start(void *arg)
 
 	request->started = true;
 	if (request->backend != SPAWNCTL_BACKEND_DEVICE) {
-		/* The signals that the parent holds back are still blocked */
+		/* The signals that the library has blocked in the caller are blocked here too */
 		set_handlers(request->backend == SPAWNCTL_BACKEND_CLONE,
 			     request->clone.sig_default, request->clone.sig_ignore);
 		if (request->open_window)

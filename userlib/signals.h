@@ -22,8 +22,8 @@
 	  SPAWNCTL_SIGBIT(SIGFPE) | SPAWNCTL_SIGBIT(SIGILL) | SPAWNCTL_SIGBIT(SIGTRAP)))
 
 /*
- * Set the calling thread's mask of all 64 kernel signals, including those that libc reserves. To be
- * called in a child only: in the caller, signals.c alone changes the mask.
+ * Set the calling thread's mask of all 64 kernel signals, including those that libc reserves. Only
+ * signals.c calls this in the caller. All other calls are in a child.
  */
 static inline void set_sigmask(const unsigned long long *mask)
 {
@@ -34,10 +34,12 @@ static inline void set_sigmask(const unsigned long long *mask)
 
 /**
  * struct caller_signals - what is blocked in the caller, and its mask
- * @hold: the hold of SPAWN. @hold.wanted: signals are still blocked when SPAWN has returned;
- *	@hold.mask: the mask to restore. The child can change @hold.wanted before it executes a
- *	program or ends, and so decides whether signals stay blocked
- * @held: the library has blocked signals
+ * @hold: the argument of SPAWN, which blocks signals and stores the mask to restore in @hold.mask.
+ *	If the child clears @hold.wanted before it executes its program, SPAWN itself restores the
+ *	mask. If @hold.wanted is true after the call, these signals are still blocked. With clone3
+ *	and clone the library sets @hold.wanted, no child clears it, and @hold.mask is unused: the
+ *	library itself has blocked the signals (@held)
+ * @held: spawnctl_signals_hold() has blocked signals, and they are still blocked
  * @mask: the caller's mask, if @held
  */
 struct caller_signals {
