@@ -38,7 +38,7 @@
  */
 long spawnctl_arch_clone(long nr, long a, long b, long c, int (*fn)(void *arg), void *arg);
 
-/* spawnctl_vfork() is implemented entirely in arch/. It uses the next two symbols. */
+/* spawnctl_vfork() is entirely in arch/. It uses spawnctl_vfork_clone and spawnctl_error(). */
 
 /** spawnctl_vfork_clone - the argument of SPAWN in spawnctl_vfork() */
 extern const struct spawnctl_clone spawnctl_vfork_clone;

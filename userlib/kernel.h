@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Parts of the kernel's interface that older headers, of the kernel or of libc, lack. The numbers
- * are the same on every architecture.
+ * Parts of the kernel's interface that older kernel or libc headers lack. The numbers are the same
+ * on every architecture.
  */
 #ifndef SPAWNCTL_KERNEL_H
 #define SPAWNCTL_KERNEL_H

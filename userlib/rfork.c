@@ -235,7 +235,10 @@ pid_t rfork_thread(int flags, void *stack, int (*fn)(void *arg), void *arg)
 		if (ret == -EINVAL && (flags & RFNOWAIT))
 			ret = -EOPNOTSUPP;
 	}
-	/* Also if a filter refuses clone3(2): then libc in the child has the parent's thread id */
+	/*
+	 * clone(2) is also the fallback if a filter refuses clone3(2). The child's thread id is
+	 * then not stored, and libc in the child has the parent's
+	 */
 	if (!(flags & RFNOWAIT) && (!args[2] || ret == -ENOSYS || ret == -EPERM))
 		ret = spawnctl_arch_clone(SYS_clone,
 					  (args[0] & ~(CLONE_CHILD_SETTID |

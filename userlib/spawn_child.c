@@ -97,7 +97,10 @@ __attribute__((__noinline__)) long spawnctl_close_span(unsigned int from, unsign
 	return ret;
 }
 
-/* Whether an action reads @fd, not knowing that the library has opened the device there */
+/*
+ * Whether an action uses the file at @fd. The program has chosen that number without knowing that
+ * the library has opened the device there.
+ */
 static bool is_read(const struct spawn *spawn, int fd)
 {
 	int i;
@@ -130,10 +133,9 @@ static void hide_device(const struct spawn *spawn)
  * Make the child's own descriptor table, without the descriptors from @closed_from on. Until this
  * has succeeded the table is the parent's, and must not be changed.
  *
- * Whether close_range(2) can be used is found out here and not in the parent: a filter may kill the
- * process that calls it. This is then the child, as with libc, which calls close_range(2) in the
- * child too. If it cannot be used, unshare(2) copies the whole table. Making another child instead
- * would be visible to the program.
+ * close_range(2) is tried in the child and not in the parent, because a filter may kill the process
+ * that calls it. libc calls it in the child too. If it cannot be used, unshare(2) copies the whole
+ * table. Making another child instead would be visible to the program.
  */
 static int unshare_table(struct spawn *spawn)
 {

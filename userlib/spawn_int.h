@@ -52,8 +52,8 @@ struct action {
 };
 
 /*
- * What an action does to descriptors, for the parent and the child. Two members of the union are
- * meant: @fd, which is also @dup2.fd and @open.fd, and @dup2.newfd.
+ * What an action does to descriptors, for the parent and the child. @fd below is @fd, @dup2.fd or
+ * @open.fd, which have the same offset.
  */
 enum {
 	ACTION_READS_FD		= 1 << 0,	/* uses the file at @fd */
@@ -61,7 +61,12 @@ enum {
 	ACTION_MAKES_NEWFD	= 1 << 2,	/* opens a file at @dup2.newfd */
 	ACTION_CLOSES_FROM	= 1 << 3,	/* closes @fd and all above it */
 	ACTION_TAKES_PATH	= 1 << 4,	/* can see any descriptor, by /proc/self/fd */
-	ACTION_OWN_TABLE	= 1 << 5,	/* needs a descriptor table of the child's own */
+	/*
+	 * Needs a descriptor table of the child's own, because the action changes the table, or
+	 * because it uses a number, as fchdir and tcsetpgrp do: the parent's table can have the
+	 * library's descriptor there, and hide_device() closes it only in the child's own table
+	 */
+	ACTION_OWN_TABLE	= 1 << 5,
 };
 
 _Static_assert(offsetof(struct action, fd) == offsetof(struct action, dup2.fd) &&
@@ -151,13 +156,16 @@ struct spawn {
 	int old_pidfd;
 
 	/*
-	 * The child starts with the caller's descriptor table if @unshare_at is not -1. Before the
-	 * action @unshare_at, or after the last one, it makes its own table, without the
-	 * descriptors from @closed_from on, and sets @unshare_at to -1. This also performs the
-	 * action @closed_by, if that is not -1. All three are set by the parent.
+	 * For a child that starts with the caller's descriptor table. The parent sets:
+	 * @unshare_at: the action before which the child makes its own table, @used for after the
+	 *	last one; -1: the child has its own table already (the child sets this, too)
+	 * @closed_by: the closefrom action that is not performed, because the child's own table
+	 *	is made without the same descriptors; -1: none
+	 * @closed_from: the child's own table is without the descriptors from this one on
 	 *
-	 * @cannot_unshare: the child could not use close_range(2). Then its table has all
-	 * descriptors, and it sets @closed_by to -1.
+	 * The child sets:
+	 * @cannot_unshare: close_range(2) cannot be used. The child's own table then has all
+	 *	descriptors, and the child sets @closed_by to -1
 	 */
 	int unshare_at;
 	int closed_by;

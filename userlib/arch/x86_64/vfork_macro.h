@@ -61,9 +61,9 @@
 	ret
 
 	/*
-	 * A result of 0 means the child only if tid, at 48(%rsp), is not 0. The device stores the
-	 * child's id there before the child runs; for the other backends it is -1. A seccomp
-	 * filter can make the call return 0 in the caller.
+	 * A seccomp filter can make the call return 0 in the caller. So a result of 0 means the
+	 * child only if tid, at 48(%rsp), is not 0. The device stores the child's id there before
+	 * the child runs; for the other backends it is -1.
 	 *
 	 * The child jumps, because a ret would pop the parent's entry from a user shadow stack.
 	 * Calls that return leave that stack unchanged.
