@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Declarations shared within the module. Terms: docs/internals.md, Vocabulary.
+ * Declarations shared within the module.
+ *
+ * Terms: docs/internals.md, Vocabulary
  */
 #ifndef SPAWNCTL_MODULE_H
 #define SPAWNCTL_MODULE_H
