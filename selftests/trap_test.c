@@ -139,25 +139,34 @@ TEST_F(trap, in_the_caller)
  */
 TEST(long_path_is_unmapped)
 {
-	char *argv[] = { "true", NULL }, path[320];
-	enum spawnctl_backend backend;
+	const struct spawnctl_limit marked = {
+		.size = sizeof(marked), .flags = SPAWNCTL_LIMIT_FILTERED,
+	};
+	char path[300 + PATH_MAX], *file = strrchr(program_path, '/') + 1;
+	int fd = spawnctl_open(), backend;
 	spawnctl_attr_t *attr;
 	pid_t pid;
 
+	/* Two directories, as each name is at most NAME_MAX bytes long */
 	memset(path, 'x', sizeof(path));
-	memcpy(path, "/", 1);
-	strcpy(path + 300, ":/bin");
+	path[0] = '/';
+	path[150] = '/';
+	snprintf(path + 300, PATH_MAX, ":%.*s", (int)(file - program_path), program_path);
 	ASSERT_EQ(0, setenv("PATH", path, 1));
+	ASSERT_EQ(0, spawnctl_narrow(fd, &marked));
 	ASSERT_EQ(0, spawnctl_attr_init(&attr));
 	ASSERT_EQ(0, trap(SYS_munmap));
 	for (backend = SPAWNCTL_BACKEND_DEVICE; backend <= SPAWNCTL_BACKEND_CLONE; backend++) {
 		ASSERT_EQ(0, spawnctl_attr_setbackend(attr, backend));
+		ASSERT_EQ(0, spawnctl_attr_setdevice(attr, backend == SPAWNCTL_BACKEND_DEVICE ?
+						     fd : -1));
 		trapped = 0;
-		EXPECT_EQ(0, spawnctl_spawnp(&pid, "true", NULL, attr, argv, environ));
+		EXPECT_EQ(0, spawnctl_spawnp(&pid, file, NULL, attr, nothing, environ));
 		EXPECT_EQ(0, wait_status(pid));
 		EXPECT_EQ(1, trapped) TH_LOG("backend %d", backend);
 	}
 	spawnctl_attr_destroy(attr);
+	close(fd);
 }
 
 /* If close_range(2), which makes the child's table, is fatal, only the child dies */
