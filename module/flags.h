@@ -26,7 +26,7 @@ static inline u32 supported_flags(u32 flags)
 {
 	if (!CLONE_AUTOREAP)
 		flags &= ~SPAWNCTL_AUTOREAP;
-	/* A kernel without cgroups accepts the descriptor and ignores it */
+	/* Without CONFIG_CGROUPS, kernel_clone() ignores CLONE_INTO_CGROUP */
 	if (!IS_ENABLED(CONFIG_CGROUPS))
 		flags &= ~SPAWNCTL_CGROUP;
 	return flags;

@@ -49,8 +49,8 @@ MODULE_PARM_DESC(allow_filtered,
  * @children: how many more children may be made, including those of calls in progress
  * @id: number of this open file, as in INFO and events
  * @under_way: reservations: calls in progress, each of which may still use up one of
- *	@children. A child is subtracted from @children when it exists and not when
- *	it is requested, so that a call that fails costs nothing
+ *	@children. A child is subtracted from @children when the call has ended and
+ *	not when it begins, so that a call that fails costs nothing
  */
 struct spawnctl_grant {
 	spinlock_t lock;	/* see above */
@@ -102,7 +102,7 @@ static int caller_refusal(bool filtered_allowed)
  * spawnctl_grant_open() - set up an open file without limits
  * @file: the file that is being opened
  *
- * Refused under a seccomp filter: a process whose filter denies fork but allows open(2)
+ * Refused under a seccomp filter, unless allow_filtered is set: a process whose filter denies fork but allows open(2)
  * must not regain fork by opening the device.
  *
  * Return: 0, -EACCES, -EPERM or -ENOMEM.

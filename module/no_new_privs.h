@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Gives a child no_new_privs from its birth on. Where the kernel has no CLONE_NNP, the
+ * Gives a child no_new_privs from its creation on. Where the kernel has no CLONE_NNP, the
  * bit is set in the caller during the call, and the child copies it. This fails closed: in
  * the worst case the caller keeps the bit. The fork probe (probes.c) could set the bit in
  * the child instead, but a skipped probe would leave the child without it.
@@ -61,8 +61,8 @@ static inline void lend_no_new_privs(struct lent_no_new_privs *lent)
  * bit cannot be told from the lent one, so it stays set. The filter's address is enough to
  * detect a new filter: the new one holds a reference to the old one, so the addresses differ.
  * Another thread can also restrict this one by Landlock (LANDLOCK_RESTRICT_SELF_TSYNC), and
- * set no_new_privs with it. Landlock does both in task work of this thread, which a ptrace
- * event in kernel_clone() runs. That changes the credentials.
+ * set no_new_privs with it. Landlock does both in task work of this thread, which can run at
+ * a ptrace event in kernel_clone(). This changes the credentials.
  */
 static inline void give_back_no_new_privs(struct lent_no_new_privs *lent)
 {

@@ -212,8 +212,8 @@ static struct spawnctl_birth *take_birth(struct task_struct *parent)
 /**
  * spawnctl_birth_cancel() - drop the birth that the caller has added, if it is unused
  *
- * Return: true if it was unused: no child was made, or the fork probe did not run and has
- * not prepared the child.
+ * Return: true if it was unused: no child was made, or the fork probe did not run, so the
+ * child is not prepared.
  */
 bool spawnctl_birth_cancel(void)
 {
@@ -280,9 +280,9 @@ static __no_kcsan void set_blocked(struct task_struct *task, u64 mask)
  * The mask is set after the handlers. This removes from the child's mask the signals that
  * only the caller's widened mask blocked. If one of them is pending, schedule_tail() finds
  * it, in the child and under the siglock, and its new action applies: SIG_DFL or SIG_IGN.
- * This adds only the signals that block() left out. If such a signal was sent earlier, it
- * has been dropped, because the child ignores it. (In a child of an init process, its
- * default action has occurred.)
+ * Setting the mask adds only the signals that block() left out. If such a signal was sent
+ * earlier, it has been dropped, because the child ignores it. (In a child of an init
+ * process, the default action of a signal at SIG_DFL has occurred.)
  *
  * A signal of @sig_ignore that was sent during the copy is not flushed. If the
  * child's mask does not block it, the child drops it before its first instruction.

@@ -149,8 +149,8 @@ static u64 deferred_signals(const struct spawnctl_signals *signals)
  * that the kernel drops them. There are two kinds: signals at SIG_IGN that are not in
  * @reset, and signals at SIG_IGN or SIG_DFL whose default action is to be ignored.
  *
- * In the init process of a pid namespace, the kernel also drops all signals at SIG_DFL,
- * but no blocked signal. If the caller blocked SIGTERM at SIG_DFL, complete_signal() could
+ * In the init process of a pid namespace, the kernel also drops each signal at SIG_DFL
+ * that is not blocked. If the caller blocked SIGTERM at SIG_DFL, complete_signal() could
  * find another thread of init that does not block it, and would then kill all threads of
  * init (it does not check SIGNAL_UNKILLABLE), which ends the namespace. So signals at
  * SIG_DFL are returned too, although the child does not ignore them. Until probe_fork() has
@@ -229,9 +229,10 @@ static void unblock_to(u64 mask)
 }
 
 /*
- * Returns whether the child wants the caller's signals to stay blocked. If it does, stores
- * @mask for the caller to restore, and blocks the signals that block() left out because
- * they were ignored: another thread may have installed a handler for them during the call.
+ * Returns whether signals stay blocked in the caller: @hold->wanted is not 0, and @hold is
+ * accessible. If so, stores @mask for the caller to restore, and blocks the signals that
+ * block() left out because they were ignored: another thread may have installed a handler
+ * for them during the call.
  */
 static bool keep_blocked(struct spawnctl_hold __user *hold, u64 mask,
 			 const struct spawnctl_signals *signals)
@@ -250,7 +251,7 @@ static bool keep_blocked(struct spawnctl_hold __user *hold, u64 mask,
  * From a point within copy_process() on, the child is visible to kill(2). Until the fork
  * probe sets the child's mask and handlers, the child has the mask that it has copied from
  * the caller. Without precaution, a fatal signal in that time would kill the child, and a
- * signal that the caller ignores but the child has reset would be dropped. The mask that
+ * signal that the caller ignores but the child is to reset would be dropped. The mask that
  * the probe sets later cannot undo either. So the caller itself first blocks all signals
  * that the child is to block, reset or ignore, except those that block() leaves out. The
  * child starts with this wider mask, and the probe narrows it.
@@ -407,10 +408,10 @@ void spawnctl_spawn_failed(struct file *file, unsigned int command,
 	u32 flags = clone ? clone->flags : 0;
 
 	/*
-	 * Neither counts as a failure. A call that returns -ERESTARTNOINTR is restarted
-	 * by the kernel. A caller provokes -E2BIG to find out what this kernel knows, or
-	 * whether the device refuses the caller, as libspawnctl does once for each
-	 * descriptor.
+	 * -ERESTARTNOINTR and -E2BIG do not count as failures. A call that returns
+	 * -ERESTARTNOINTR is restarted by the kernel. A caller provokes -E2BIG to find out
+	 * what this kernel knows, or whether the device refuses the caller, as libspawnctl
+	 * does.
 	 */
 	if (error == -ERESTARTNOINTR || error == -E2BIG)
 		return;

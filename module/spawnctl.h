@@ -50,7 +50,8 @@ struct spawnctl_signals {
  * @pid: process id in the initial pid namespace
  *
  * Both stay 0 if no child was made, or if the fork probe was skipped (see
- * spawnctl_birth_cancel()). In the second case the child's wait and id are reported as 0.
+ * spawnctl_clone_call()). In the second case the caller's wait is reported as 0; the child's
+ * id is 0 in the tracepoint, and missing from the event.
  */
 struct spawnctl_born {
 	u64 start_time;
@@ -118,7 +119,7 @@ void spawnctl_stats_get(struct spawnctl_stats *stats);
  * @has_flags: false if the call failed before its struct was copied
  * @error: the errno, 0 if a child was made
  * @child: process id in the initial pid namespace, 0 if not known
- * @wait: time from the child's birth until SPAWN's caller resumed, in nanoseconds
+ * @wait: time from the child's creation until SPAWN's caller resumed, in nanoseconds
  * @descriptor: number of the open file, from spawnctl_grant_id()
  */
 struct spawnctl_event {

@@ -3,8 +3,8 @@
  * Linux 6.7 (e03781879a0d "drop_monitor: Require 'CAP_SYS_ADMIN' when joining
  * "events" group", and the commits before it) introduced GENL_MCAST_CAP_NET_ADMIN, a
  * flag of a group that only a task with CAP_NET_ADMIN may join. The long-term releases
- * of 5.10 use GENL_UNS_ADMIN_PERM, a flag of operations, for this. On older kernels,
- * groups have no flags, and any task can join. On these kernels the module intentionally
+ * of 5.10 use GENL_UNS_ADMIN_PERM, a flag of operations, for this. Where neither change is
+ * present, groups have no flags, and any task can join: there, the module intentionally
  * fails to compile.
  */
 #ifndef SPAWNCTL_COMPAT_EVENT_GROUP_H
@@ -22,7 +22,7 @@
 
 /*
  * Whether a filter can check each listener when an event is sent; register_unheard() in
- * netlink.c explains why. 549017aa1bb7 "netlink: remove netlink_broadcast_filtered" removed
+ * netlink.c explains why this is needed. 549017aa1bb7 "netlink: remove netlink_broadcast_filtered" removed
  * such filters, a3377386b564 restored them in 6.6, and 6.8 added them to generic netlink.
  * All kernels from 5.11 to 6.7 are treated as having no such filters. Some of them have
  * them, but were not tested.

@@ -58,7 +58,7 @@
  *    not an ordinary user-space task (it is a kernel thread, or a worker thread
  *    of the kernel such as io_uring's).
  *  - EDQUOT: The number of children that LIMIT allows has been made, or calls in
- *    progress have reserved the rest (a call that fails gives its child back).
+ *    progress have reserved the rest (a call that fails returns its reservation).
  *  - EAGAIN: RLIMIT_NPROC, the cgroup's pids.max, or the system-wide limit on
  *    processes is reached.
  *  - EBADF: @cgroup is not an open descriptor of a cgroup v2 directory.
@@ -156,7 +156,7 @@ struct spawnctl_info {
  *  - SPAWNCTL_LIMIT_FLAGS: @clone_flags is given
  *  - SPAWNCTL_LIMIT_CHILDREN: @children is given
  *  - SPAWNCTL_LIMIT_NO_NEW_PRIVS: Every child, without exception, has no_new_privs
- *    from its birth on, as if SPAWNCTL_NO_NEW_PRIVS were set
+ *    from its creation on, as if SPAWNCTL_NO_NEW_PRIVS were set
  *  - SPAWNCTL_LIMIT_RESET: In every child, all signals have their default action, as
  *    if @sig_default of struct spawnctl_clone named all of them. So the
  *    calling thread blocks all signals during the call, with one exception: see
@@ -282,8 +282,8 @@ struct spawnctl_hold {
  *	rounded down to a multiple of 16, becomes the child's stack pointer. 0:
  *	the child keeps the caller's stack pointer
  * @stack_size: Size of the stack in bytes; 0 if @stack is 0
- * @window_mask: Signals that are blocked in the child from its birth on. The window
- *	is the time from the child's birth until it executes a program or ends.
+ * @window_mask: Signals that are blocked in the child from its creation on. The window
+ *	is the time from the child's creation until it executes a program or ends.
  *	Without an exec mask, which FORK never has, this mask stays after the window
  * @exec_mask: Signals that are blocked from the child's first successful execve(2)
  *	on, in place of the mask that the child has by then. If the program
