@@ -102,8 +102,8 @@ static int caller_refusal(bool filtered_allowed)
  * spawnctl_grant_open() - set up an open file without limits
  * @file: the file that is being opened
  *
- * Refused under a seccomp filter, unless allow_filtered is set: a process whose filter denies fork but allows open(2)
- * must not regain fork by opening the device.
+ * Refused under a seccomp filter, unless allow_filtered is set: a process whose filter
+ * denies fork but allows open(2) must not regain fork by opening the device.
  *
  * Return: 0, -EACCES, -EPERM or -ENOMEM.
  */

@@ -22,10 +22,10 @@
 
 /*
  * Whether a filter can check each listener when an event is sent; register_unheard() in
- * netlink.c explains why this is needed. 549017aa1bb7 "netlink: remove netlink_broadcast_filtered" removed
- * such filters, a3377386b564 restored them in 6.6, and 6.8 added them to generic netlink.
- * All kernels from 5.11 to 6.7 are treated as having no such filters. Some of them have
- * them, but were not tested.
+ * netlink.c explains why this is needed. 549017aa1bb7 "netlink: remove
+ * netlink_broadcast_filtered" removed such filters, a3377386b564 restored them in 6.6, and
+ * 6.8 added them to generic netlink. All kernels from 5.11 to 6.7 are treated as having no
+ * such filters. Some of them have them, but were not tested.
  */
 #define EVENT_FILTER	(LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0) || \
 			 LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0))
