@@ -72,7 +72,7 @@ int tail_widen(unsigned long command)
 	char text[2048];
 	int n, i;
 
-	n = snprintf(text, sizeof(text), "r:spawnctl_tail spawnctl:spawnctl_%s",
+	n = snprintf(text, sizeof(text), "r:spawnctl_tail spawnctl:spawnctl_ioctl_%s",
 		     command == SPAWNCTL_IOC_FORK ? "fork" : "spawn");
 	for (i = 0; i < 100; i++)
 		n += snprintf(text + n, sizeof(text) - n, " a%d=$comm", i);
