@@ -23,6 +23,8 @@ static const char * const temper_names[] = {
 
 static const char * const row_names[] = { "INFO", "SPAWN", "FORK", "LIMIT", "unknown" };
 
+char *program_argv[] = { program_path, "nothing", "0", NULL };
+
 FIXTURE(fuzz)
 {
 	struct job *jobs;

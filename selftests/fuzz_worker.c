@@ -21,8 +21,6 @@ pid_t reaped[CALLERS * BATCH];
 unsigned int reaped_count;
 static struct job *this_job;
 
-char *program_argv[] = { program_path, "nothing", "0", NULL };
-
 /* Checked in every batch: a handler never runs in a child. */
 static void handler(int sig)
 {

@@ -102,6 +102,8 @@ extern int all_filtered;	/* 0: no, 1: not known, 2: yes */
 extern struct caller callers[CALLERS];
 extern pid_t reaped[CALLERS * BATCH];
 extern unsigned int reaped_count;
+
+/* fuzz_test.c: what a child executes */
 extern char *program_argv[];
 
 int work(struct job *job);

@@ -4,7 +4,6 @@
 #include <sys/syscall.h>
 #include "tail.h"
 
-#define TAIL_REFCOUNT	"/sys/module/spawnctl/refcnt"
 #define TAIL_TRACING	"/sys/kernel/tracing/"
 
 __u64 tail_now(void)
@@ -187,7 +186,6 @@ const char *tail_unload(struct tail *tail)
  */
 enum tail_moment tail_look(struct tail *tail, pid_t caller)
 {
-	char text[16];
 	int i;
 
 	if (READ_ONCE(tail->returned) || !tail_is_in(caller, "[spawnctl]"))
@@ -198,5 +196,5 @@ enum tail_moment tail_look(struct tail *tail, pid_t caller)
 	WRITE_ONCE(tail->go, 1);
 	for (i = 0; i < 10000 && !READ_ONCE(tail->closed); i++)
 		raw_sleep_us(100);
-	return atoi(tail_read(TAIL_REFCOUNT, text, sizeof(text))) ? TAIL_EARLY : TAIL_CAUGHT;
+	return module_references() ? TAIL_EARLY : TAIL_CAUGHT;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Shared by the tests: child processes, the program that they execute, and the
- * number of repetitions. Without the harness, for the files of a program that are linked to it.
+ * Shared by the tests: child processes, and the number of repetitions. Without the harness, for
+ * the files of a program that are linked to it.
  */
 #ifndef SPAWNCTL_TEST_UTIL_H
 #define SPAWNCTL_TEST_UTIL_H
@@ -224,21 +224,6 @@ static inline int module_references(void)
 	return n;
 }
 
-/* The program that the tests' children execute: program.c, in the directory of the tests */
-static char program_path[PATH_MAX];
-
-static void __attribute__((constructor)) find_program(void)
-{
-	static const char name[] = "program";
-	ssize_t len = readlink("/proc/self/exe", program_path, sizeof(program_path) - sizeof(name));
-	char *slash;
-
-	program_path[len > 0 ? len : 0] = '\0';
-	slash = strrchr(program_path, '/');
-	if (slash)
-		memcpy(slash + 1, name, sizeof(name));
-}
-
 /* The lowest descriptor of the device that is not below @from, or -1 */
 static inline int device_fd(int from)
 {
@@ -270,20 +255,6 @@ static inline int own_page(void *page, size_t size)
 	if (fd < 0 || ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &range))
 		return -1;
 	return fd;
-}
-
-/*
- * For a child: executes program.c in mode @mode with @number: a descriptor, which must
- * not be close-on-exec, or a status. Returns only on failure.
- */
-static inline int exec_program(char *mode, int number)
-{
-	char text[] = {
-		'0' + number / 100 % 10, '0' + number / 10 % 10, '0' + number % 10, '\0'
-	};
-	char * const argv[] = { program_path, mode, text, NULL };
-
-	return raw_syscall(SYS_execve, program_path, argv, argv + 3);
 }
 
 #endif /* SPAWNCTL_TEST_UTIL_H */

@@ -609,7 +609,7 @@ modprobe spawnctl
 claim "info describes the loaded module" info_is_true
 claim "stats counts the children that are made" adds_up
 claim "stats counts refusals by errno" edquot_is_counted
-claim "stats --openmetrics is well-formed, and its sums agree" metrics
+claim "stats --openmetrics prints valid metrics whose totals are the sums of their parts" metrics
 claim "stats fits the terminal's width" narrow_enough
 claim "stats --watch prints rates, and ends when its pipe has no reader" watched
 claim "monitor prints each child, in order" monitor_tells

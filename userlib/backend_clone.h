@@ -25,7 +25,7 @@ long spawnctl_clone_make_child(struct request *request);
  * The address for the pidfd is not writable, so the call fails with EFAULT after it has checked all
  * flags. If an emulator makes a child nevertheless, that child exits at once.
  *
- * Return: the negative errno of the call.
+ * Return: the negative errno of the call, or 0 if an emulator has made a child.
  */
 long spawnctl_clone3_probe(void);
 

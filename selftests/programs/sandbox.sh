@@ -19,7 +19,7 @@ done
 claim "make examples succeeds" make -s -C "$top" examples
 examples=$top/build/examples
 
-# As a user without privileges, who may not open the device
+# nobody COMMAND...: runs COMMAND as an unprivileged user that may not open the device
 nobody() {
 	setpriv --reuid 1000 --regid 1000 --clear-groups "$@"
 }
