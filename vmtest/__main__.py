@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The bench's commands; the targets of the Makefile call them."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import functools
+import os
+import pathlib
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from typing import NoReturn
+
+from . import host, matrix, report, suites, verdict
+from .build import Build
+from .guest import Guest
+from .host import BUILD, Failure, say
+from .jobs import Job, Queue
+from .matrix import Kernel
+from .suites import Options
+
+DEFAULT = "6.12"
+DIVISOR = int(os.environ.get("SPAWNCTL_DIVISOR") or 20)
+
+
+def plan(kernels: Sequence[Kernel], where: str, options: Options, only: Sequence[str] = (),
+         mode: str = "strict", everything: bool = False) -> list[Job]:
+    """The jobs for KERNELS: the kinds ONLY, or what the matrix has."""
+    jobs = []
+    for kernel in kernels:
+        builds: list[Build] = []
+
+        def build(job: Job, kernel: Kernel = kernel, builds: list[Build] = builds) -> list[verdict.Result]:
+            builds.append(Build(kernel, where))
+            builds[0].make(mode)
+            return [verdict.Result(verdict.PASS, "build", f"the module for {builds[0].release}, and the rest")]
+
+        def step(job: Job, kind: str = "", builds: list[Build] = builds) -> list[verdict.Result]:
+            return suites.KINDS[kind](builds[0], job, options)
+
+        first = Job(f"{kernel.name} build", build)
+        kinds = only or kernel.jobs + (kernel.all if everything or not kernel.jobs else ())
+        jobs += [first] + [
+            Job(f"{kernel.name} {kind}", functools.partial(step, kind=kind), (first,)) for kind in kinds
+        ]
+    return jobs
+
+
+def lock(where: str) -> None:
+    (BUILD / where).mkdir(parents=True, exist_ok=True)
+    # Open, and so locked, until the process ends
+    fd = os.open(BUILD / where / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        say("waiting for another check of this checkout")
+        fcntl.flock(fd, fcntl.LOCK_EX)
+
+
+def run(jobs: list[Job], where: str, workers: int, note: str) -> bool:
+    Queue(jobs, workers).run()
+    return report.summary(jobs, BUILD / where, note)
+
+
+def check(arguments: argparse.Namespace) -> bool:
+    host.need()
+    options = Options(
+        tests=arguments.test.split(), divisor=1 if arguments.soak else DIVISOR, soak=arguments.soak,
+        repeat=arguments.repeat)
+    note = f"counts divided by {options.divisor}; "
+    if options.tests:
+        # Built upon what is there, and only what these tests need
+        kernels = matrix.find(arguments.kernel.split() or [DEFAULT])
+        where, jobs = "vm", plan(kernels, "vm", options, ["selftests"], "lax")
+    else:
+        everything = matrix.KERNELS if arguments.all else matrix.STOCK
+        kernels = matrix.find(arguments.kernel.split(), everything)
+        where = "check"
+        jobs = plan(kernels, where, options, everything=arguments.all)
+    lock(where)
+    return run(jobs, where, arguments.jobs, note)
+
+
+def programs(arguments: argparse.Namespace) -> bool:
+    host.need()
+    kernels = matrix.find([arguments.kernel])
+    lock("vm")
+    return run(plan(kernels, "vm", Options(cases=arguments.case), ["programs"], "lax"), "vm",
+               arguments.jobs, "")
+
+
+def in_guest(kernel: Kernel, command: str, directory: pathlib.Path, arguments: argparse.Namespace) -> int:
+    build = Build(kernel, "vm")
+    if arguments.build or not (build.dir / "stage.cpio").exists():
+        build.make("nomodule" if arguments.without_module else "lax")
+    guest = Guest(build, directory, {
+        "MODE": "command", "COMMAND": command, "TIMEOUT": arguments.seconds,
+        "NOMODULE": int(arguments.without_module) or "", "SPAWNCTL_DIVISOR": arguments.divisor,
+    }, arguments.seconds + 60 * kernel.patience)
+
+    def heard(line: str) -> None:
+        if not line.startswith(f"@{guest.token} "):
+            print(line, flush=True)
+
+    channel = guest.run(heard)
+    if arguments.console:
+        sys.stderr.write("\n".join(guest.console()) + "\n")
+    run = channel.runs[0] if channel.runs else None
+    if not channel.is_done() or run is None or run.status is None:
+        say("no verdict from the guest; its console ended with:")
+        sys.stderr.write("\n".join(guest.console()[-60:]) + "\n")
+        return 125
+    for fault in run.faults:
+        say(fault)
+    return run.status or int(bool(run.faults))
+
+
+def guest(arguments: argparse.Namespace) -> int:
+    host.need()
+    kernel, = matrix.find([arguments.kernel])
+    command = " ".join(arguments.command)
+    if arguments.keep:
+        return in_guest(kernel, command, BUILD / "guest", arguments)
+    with tempfile.TemporaryDirectory(prefix="spawnctl-guest.") as directory:
+        return in_guest(kernel, command, pathlib.Path(directory) / "guest", arguments)
+
+
+def shell(arguments: argparse.Namespace) -> int:
+    host.need()
+    kernel, = matrix.find([arguments.kernel])
+    build = Build(kernel, "vm")
+    build.make("lax")
+    Guest(build, BUILD / "vm/shell", {"MODE": "shell"}, float("inf"), terminal=True).run()
+    return 0
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="vmtest", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("-j", "--jobs", type=int, default=max(2, os.cpu_count() or 2),
+                        help="how many jobs run at a time")
+
+    c = commands.add_parser("check", parents=[common], help="run the tests")
+    c.add_argument("-k", "--kernel", default="", help="kernels, separated by spaces")
+    c.add_argument("-t", "--test", default="", help="only these test programs (a pattern: 'sto*')")
+    c.add_argument("-a", "--all", action="store_true", help="every cell of the matrix")
+    c.add_argument("--soak", action="store_true", help="the full counts")
+    c.add_argument("--repeat", type=int, default=1, help="how many times each test program runs")
+    c.set_defaults(action=check)
+
+    c = commands.add_parser("programs", parents=[common], help="only the tests with real programs")
+    c.add_argument("-k", "--kernel", default="6.1")
+    c.add_argument("case", nargs="*")
+    c.set_defaults(action=programs)
+
+    c = commands.add_parser("guest", help="run a shell command, as root, in a guest with the module "
+                            "loaded. Its status; 124: it took too long; 125: no verdict")
+    c.add_argument("-k", "--kernel", default=DEFAULT)
+    c.add_argument("-n", "--no-build", dest="build", action="store_false")
+    c.add_argument("-m", "--without-module", action="store_true")
+    c.add_argument("-t", "--seconds", type=int, default=120)
+    c.add_argument("-d", "--divisor", type=int, default=DIVISOR)
+    c.add_argument("-c", "--console", action="store_true", help="print the console, too")
+    c.add_argument("--keep", action="store_true", help="keep console and channel in build/guest")
+    c.add_argument("command", nargs="+")
+    c.set_defaults(action=guest)
+
+    c = commands.add_parser("shell", help="an interactive guest with the module loaded")
+    c.add_argument("-k", "--kernel", default=DEFAULT)
+    c.set_defaults(action=shell)
+    return parser.parse_args()
+
+
+def stop(number: int, frame: object) -> NoReturn:
+    raise SystemExit(128 + number)
+
+
+def main() -> int:
+    arguments = parse()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
+    try:
+        status = arguments.action(arguments)
+    except (Failure, OSError) as error:
+        say(f"error: {error}")
+        return 1
+    finally:
+        host.stop_all()
+    return int(not status) if isinstance(status, bool) else int(status)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0
+"""One guest: how it is started, heard, and ended."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import secrets
+import shlex
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from . import parts
+from .build import Build, pack
+from .host import HERE, remove, say, started, steps
+from .verdict import BAD_LOG, Channel, Run
+
+# Seconds without a word on the console until a boot is given up
+BOOT_SILENCE = 120
+# The guest's clock counts instructions, and no other program is counted
+ALONE = ("-icount", "shift=0,sleep=off")
+
+
+@dataclasses.dataclass
+class Guest:
+    """DIR gets console.log, channel.log and data.tar, and, in boot/, what is put over the image.
+    CONF is what the guest's init reads. If there is DIR/esp, a disk with GRUB, that starts the
+    kernel."""
+
+    build: Build
+    dir: pathlib.Path
+    conf: Mapping[str, object]
+    limit: float
+    cpus: int = 2
+    memory: int = 0
+    arguments: Sequence[str] = ()
+    append: str = ""
+    terminal: bool = False
+    token: str = dataclasses.field(default_factory=lambda: secrets.token_hex(8))
+
+    def __post_init__(self) -> None:
+        remove(self.dir)
+        (self.dir / "boot").mkdir(parents=True)
+
+    def put(self, name: str, source: pathlib.Path) -> None:
+        """A file, or a directory, of the image."""
+        target = self.dir / "boot" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, symlinks=True)
+        else:
+            shutil.copy(source, target)
+
+    def image(self) -> list[str]:
+        """Writes the initramfs. The start of QEMU's arguments."""
+        conf = {"TOKEN": self.token, "BAD": BAD_LOG, "NOMODULE": "", "SPAWNCTL_DIVISOR": 1}
+        conf |= dict(self.conf)
+        text = "".join(f"{name}={shlex.quote(str(value))}\n" for name, value in conf.items())
+        (self.dir / "boot/boot.conf").write_text(text)
+        self.put("init", HERE / "init")
+        pack(self.dir / "boot", self.dir / "boot.cpio")
+        with open(self.dir / "initrd", "wb") as out:
+            for part in (self.build.dir / "base.cpio", self.build.dir / "stage.cpio",
+                         self.dir / "boot.cpio"):
+                with open(part, "rb") as archive:
+                    shutil.copyfileobj(archive, out, 1 << 20)
+        # KCSAN finds races all over a kernel: those of the module are counted, none ends the guest.
+        # TCG shares the machine with other programs: the watchdogs wait longer.
+        warn = int(self.build.kernel.config != "race")
+        append = (f"console=ttyS0 panic=-1 oops=panic panic_on_warn={warn} log_buf_len=4M "
+                  "watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=120 rdinit=/init " + self.append)
+        esp = self.dir / "esp"
+        kernel, initrd = self.build.dir / "vmlinuz", self.dir / "initrd"
+        if not esp.is_dir():
+            return ["-kernel", str(kernel), "-initrd", str(initrd), "-append", append]
+        shutil.copy(kernel, esp)
+        shutil.copy(initrd, esp)
+        (esp / "EFI/debian/grub.cfg").write_text(f"linux /vmlinuz {append}\ninitrd /initrd\nboot\n")
+        return ["-drive", f"file=fat:{esp},format=raw,if=virtio,readonly=on"]
+
+    def command(self, start: list[str]) -> list[str]:
+        # Shadow memory, and the detectors' own records
+        memory = self.memory or (3072 if self.build.kernel.is_debug else 1536)
+        serial = [f"file:{self.dir / name}" for name in ("console.log", "channel.log", "data.tar")]
+        serial += ["mon:stdio"] if self.terminal else []
+        return [
+            *parts.qemu(), "-M", "q35", "-accel", "tcg", "-cpu", "max", "-smp", str(self.cpus),
+            "-m", f"{memory}M", "-display", "none", "-nodefaults", "-no-user-config", "-no-reboot",
+            *(word for port in serial for word in ("-serial", port)), *start, *self.arguments,
+        ]
+
+    def run(self, heard: Callable[[str], None] = lambda line: None,
+            ended: Callable[[Run], None] = lambda run: None) -> Channel:
+        """Boots, and hears the guest to its end. Now and then a kernel gets stuck on an emulated
+        machine before it has come to its first process, and so to anything that is tested: then
+        it is booted again."""
+        begin = time.monotonic()
+        command = self.command(self.image())
+        for attempt in (1, 2, 3):
+            channel = self.once(command, heard, ended)
+            if (self.dir / "channel.log").stat().st_size:
+                break
+            say(f"{self.build.kernel.name}: the kernel has not come to its first process "
+                f"(boot {attempt} of 3)")
+            shutil.copy(self.dir / "console.log", self.dir / f"console.stuck-{attempt}")
+        for name in ("initrd", "boot.cpio", "esp/initrd"):
+            (self.dir / name).unlink(missing_ok=True)
+        total = time.monotonic() - begin
+        steps.append(("boot", self.build.kernel.name, max(0.0, total - sum(r.seconds for r in channel.runs))))
+        return channel
+
+    def once(self, command: list[str], heard: Callable[[str], None],
+             ended: Callable[[Run], None]) -> Channel:
+        channel = Channel(self.token)
+        for name in ("channel.log", "console.log"):
+            (self.dir / name).write_bytes(b"")
+        options: dict[str, object] = {}
+        if self.terminal:
+            options = {"stdin": None, "stdout": None, "process_group": None}
+        with (open(self.dir / "qemu.log", "wb") as log,
+              open(self.dir / "channel.log", "rb") as stream,
+              started(command, **({"stdout": log, "stderr": log} | options)) as qemu):
+            partial = b""
+            size, quiet_since = 0, time.monotonic()
+            deadline = time.monotonic() + self.limit
+            while True:
+                over = self.poll(qemu)
+                partial += stream.read()
+                *lines, partial = partial.split(b"\n")
+                for line in (raw.decode(errors="replace") for raw in lines):
+                    heard(line)
+                    if run := channel.hear(line):
+                        ended(run)
+                now = time.monotonic()
+                if over or now > deadline:
+                    return channel
+                written = (self.dir / "console.log").stat().st_size
+                if channel.runs or channel.said or written != size:
+                    size, quiet_since = written, now
+                elif now - quiet_since > BOOT_SILENCE * self.build.kernel.patience:
+                    return channel
+
+    @staticmethod
+    def poll(qemu: subprocess.Popen[bytes]) -> bool:
+        try:
+            qemu.wait(0.2)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def console(self) -> list[str]:
+        return (self.dir / "console.log").read_text(errors="replace").splitlines()

@@ -1,0 +1,330 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What runs on one kernel: each function is one kind of job, and returns its results."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import fnmatch
+import pathlib
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from . import cache, parts, verdict
+from .build import Build, export_tree
+from .guest import ALONE, Guest
+from .host import HERE, TOP, Failure, output, remove, say, steps
+from .jobs import Job
+from .matrix import STOCK
+from .verdict import FAIL, PASS, Channel, Result, Run
+
+# The length of a test program in kselftest's settings file
+TIMEOUT = 600
+FAULT_TEST = "spawnctl:fault_test"
+
+
+@dataclasses.dataclass
+class Options:
+    tests: Sequence[str] = ()
+    divisor: int = 20
+    soak: bool = False
+    repeat: int = 1
+    cases: Sequence[str] = ()
+
+
+def log_failures(kernel: str, run: Run, results: Sequence[Result]) -> None:
+    """At once, with what the test printed before it."""
+    failed = [result for result in results if result.kind == FAIL]
+    if not failed:
+        return
+    text = "".join(f"  {kernel}: FAILED: {result}\n" for result in failed)
+    # A harness program prints much more than its last lines only in a test that loops
+    shown = [line for line in run.lines if not re.match(r"# ok |# # {2}(RUN|OK)", line)][-60:]
+    sys.stderr.write(text + "".join(f"  | {line}\n" for line in shown))
+
+
+def short(program: str) -> str:
+    """storm of spawnctl:storm_test"""
+    return re.sub(r"(_test)?(\.sh)?$", "", program.rpartition(":")[2])
+
+
+def select(programs: Sequence[str], patterns: Sequence[str]) -> list[str]:
+    for pattern in patterns:
+        if not any(fnmatch.fnmatch(short(program), pattern) for program in programs):
+            raise Failure(f"no test '{pattern}' (there are: {' '.join(map(short, programs))})")
+    return [p for p in programs if not patterns or any(fnmatch.fnmatch(short(p), x) for x in patterns)]
+
+
+def kselftest(build: Build, guest: Guest, job: Job, programs: Sequence[str]) -> list[Result]:
+    """A guest that runs kselftest programs."""
+    results: list[Result] = []
+    done = 0
+
+    def ended(run: Run) -> None:
+        nonlocal done
+        done += 1
+        job.progress = f"{done} of {len(programs)} test programs"
+        steps.append(("test", f"{build.kernel.name} {run.name}", run.seconds))
+        found = verdict.of_kselftest(run)
+        log_failures(build.kernel.name, run, found)
+        results.extend(found)
+
+    listing = guest.dir / "boot/kselftest/kselftest-list.txt"
+    listing.parent.mkdir(parents=True, exist_ok=True)
+    listing.write_text("".join(program + "\n" for program in programs))
+    channel = guest.run(ended=ended)
+    for run in channel.runs:
+        if run.status is None:
+            results += verdict.of_kselftest(run)
+    results += verdict.of_collection(channel, list(programs))
+    results += verdict.of_guest(channel, guest.console(), "guest")
+    if not channel.is_done():
+        say(f"{build.kernel.name}: the guest gave no verdict; its console ended with:")
+        sys.stderr.write("".join(f"  | {line}\n" for line in guest.console()[-40:]))
+    return results
+
+
+def selftests(build: Build, job: Job, options: Options) -> list[Result]:
+    kernel, programs = build.kernel, build.programs()
+    timeout, divisor, limit = TIMEOUT * kernel.patience, options.divisor, 2700 * kernel.patience
+    if kernel.is_debug:
+        divisor *= 10
+        # Only where faults can be put in
+        if kernel.config == "debug":
+            programs.append(FAULT_TEST)
+    if options.soak:
+        timeout, divisor, limit = 14400, 1, 43200
+    programs = select(programs, options.tests) * options.repeat
+    guest = Guest(build, build.dir / "selftests", {
+        "MODE": "tests", "TIMEOUT": timeout + 30, "SPAWNCTL_DIVISOR": divisor,
+        "OVERRIDE": timeout if timeout != TIMEOUT else "",
+    }, limit)
+    results = kselftest(build, guest, job, programs)
+    if kernel.config == "debug" and not options.tests:
+        results += coverage(build, guest)
+    return verdict.judge_skips(results, kernel.skips)
+
+
+def collection(build: Build, job: Job, options: Options) -> list[Result]:
+    """All test programs in one run of kselftest's own runner, with the smallest counts."""
+    programs = build.programs()
+    guest = Guest(build, build.dir / "collection", {
+        "MODE": "command", "COMMAND": "run_kselftest.sh -c spawnctl", "TIMEOUT": 1200,
+        "SPAWNCTL_DIVISOR": 1000,
+    }, 1260)
+    channel = guest.run()
+    lines = [line for run in channel.runs for line in run.lines]
+    passed = sum(bool(re.match(r"ok [0-9]* selftests: spawnctl: ", line)) for line in lines)
+    failed = [line for line in lines if line.startswith("not ok ")]
+    kind = PASS if passed == len(programs) and not failed else FAIL
+    results = [Result(kind, "collection", f"run_kselftest.sh -c spawnctl: {passed} of {len(programs)}")]
+    return results + [Result(FAIL, "collection", line) for line in failed]
+
+
+def case_names() -> list[str]:
+    return sorted(p.stem for p in (HERE / "programs").glob("*.sh") if p.stem != "lib")
+
+
+def programs(build: Build, job: Job, options: Options) -> list[Result]:
+    """Unmodified programs in a whole Debian on a disk, without and with the preload library."""
+    cases = list(options.cases) or case_names()
+    if unknown := set(cases) - set(case_names()):
+        raise Failure(f"no case '{' '.join(unknown)}' (there are: {' '.join(case_names())})")
+    results: list[Result] = []
+
+    def ended(run: Run) -> None:
+        job.progress = f"{run.name} done"
+        steps.append(("test", f"{build.kernel.name} programs:{run.name}", run.seconds))
+        found = verdict.of_script(run, f"programs:{run.name}")
+        log_failures(build.kernel.name, run, found)
+        results.extend(found)
+
+    guest, channel = on_disk(build, "programs", {"CASES": " ".join(cases)}, ended=ended)
+    ran = {run.name for run in channel.runs if run.status is not None}
+    results += [Result(FAIL, f"programs:{case}", "(it did not end)") for case in cases
+                if case not in ran]
+    (guest.dir / "table").write_text(programs_table(build.kernel.name, channel))
+    return results + verdict.of_guest(channel, guest.console(), "programs")
+
+
+def on_disk(build: Build, name: str, conf: dict[str, object], **options: object) -> tuple[Guest, Channel]:
+    """A guest with a disk of programs and the checkout."""
+    image = cache.need(parts.programs(build.kernel))
+    guest = Guest(build, build.dir / name, {"MODE": "programs", "TIMEOUT": 900} | conf, 2400,
+                  memory=3072, arguments=("-drive", f"file={image},format=raw,if=virtio,readonly=on"))
+    archive = guest.dir / "checkout.tar"
+    export_tree(archive)
+    source = guest.dir / "boot/spawnctl"
+    source.mkdir()
+    output(["tar", "-x", "-C", source, "-f", archive])
+    archive.unlink()
+    return guest, guest.run(**options)  # type: ignore[arg-type]
+
+
+def programs_table(kernel: str, channel: Channel) -> str:
+    """The numbers that the cases have counted."""
+    lines = [line for run in channel.runs for line in run.lines]
+    row = "{:<40} {:>12} {:>12} {:>12}\n"
+    text = row.format(f"{kernel}: processes made", "without, by", "with, by", "with, by")
+    text += row.format("", "clone", "clone", "the device")
+    for line in lines:
+        if line.startswith("@table "):
+            text += row.format(*line.removeprefix("@table ").split("|"))
+    text += f"{kernel + ': one spawn':<40} system calls, by strace -f -c\n"
+    for line in lines:
+        if line.startswith("@calls "):
+            library, kind, total, calls = line.removeprefix("@calls ").split("|")
+            kind = "5 file actions" if kind == "actions" else kind
+            text += f"{library + ', ' + kind:<40} {total} ({calls})\n"
+    return text
+
+
+def judge(limits: pathlib.Path, records: pathlib.Path) -> list[str]:
+    """The limits of a file like bench/gate against what was measured: lines that end with "met"
+    or "missed"."""
+    # Its status is 1 if a limit is missed
+    told = subprocess.run(
+        [sys.executable, TOP / "bench/report.py", "--targets", limits, records.with_suffix(".report"),
+         ",".join(kernel.name for kernel in STOCK), records],
+        check=False, stdout=subprocess.PIPE, text=True)
+    return [line for line in told.stdout.splitlines() if re.search(" (met|missed)$", line)]
+
+
+def gate(build: Build, job: Job, options: Options) -> list[Result]:
+    """The cost of a spawn, in instructions, against the limits in bench/gate."""
+    guest = Guest(build, build.dir / "gate", {
+        "MODE": "command", "COMMAND": "/bench/bench -i noop typical filtered", "TIMEOUT": 240,
+    }, 300, cpus=1, arguments=ALONE)
+    guest.run()
+    records = guest.dir / "records"
+    records.write_text((guest.dir / "channel.log").read_text(errors="replace").replace("\r", ""))
+    results = [Result(PASS if line.endswith(" met") else FAIL, "gate", line)
+               for line in judge(TOP / "bench/gate", records)]
+    # A control: a limit that no spawn can meet
+    impossible = guest.dir / "control"
+    impossible.write_text(f"{build.kernel.name} noop/device noop/vfork <= 0.9\n")
+    missed = any(line.endswith(" missed") for line in judge(impossible, records))
+    return [
+        *(results or [Result(FAIL, "gate", "(nothing was measured)")]),
+        Result(PASS if missed else FAIL, "gate", "control: a limit that cannot be met is missed"),
+    ]
+
+
+def reported(name: str, results: Sequence[Result], pattern: str) -> Result:
+    found = any(re.search(pattern, f"{result.kind} {result}") for result in results)
+    return Result(PASS if found else FAIL, f"bench:{name}", f"a result like '{pattern}'")
+
+
+def control_guest(build: Build, job: Job, name: str, case: pathlib.Path, cases: Sequence[str],
+                  timeout: int) -> list[Result]:
+    """Made-up test programs, each of which is CASE under another name."""
+    guest = Guest(build, build.dir / name, {"MODE": "tests", "TIMEOUT": 2 * timeout, "OVERRIDE": ""},
+                  180 * build.kernel.patience)
+    for program in cases:
+        guest.put(f"kselftest/bench/{program}", case)
+    (guest.dir / "boot/kselftest/bench/settings").write_text(f"timeout={timeout}\n")
+    say(f"{job.name}: failures that follow are made on purpose")
+    return kselftest(build, guest, job, [f"bench:{program}" for program in cases])
+
+
+def controls(build: Build, job: Job, options: Options) -> list[Result]:
+    """Guests whose tests hang, crash, warn or lie, and the failure that each must give."""
+    cases = "good hang slow warn short mute skips fails crash never".split()
+    results = verdict.judge_skips(
+        control_guest(build, job, "controls", HERE / "control-case", cases, 4), [])
+    good = [result for result in results if result.test == "bench:good"]
+    kind = PASS if [result.kind for result in good] == [PASS, PASS] else FAIL
+    checked = [Result(kind, "bench:good", "two results, which pass")]
+    for name, pattern in {
+        "hang": r"^fail bench:hang \(hangs",
+        "slow": r"^fail bench:slow \(time-out",
+        "warn": r"^fail bench:warn \(kernel log\) .*WARNING: made up",
+        "short": r"^fail bench:short .*3 results planned, 1 seen",
+        "mute": r"^fail bench:mute .*no plan",
+        "skips": r"^fail bench:skips unexpected skip",
+        "fails": r"^fail bench:fails a result that fails",
+        "crash": r"^fail bench:crash .*ended in the middle",
+        "panic": r"^fail guest \(no verdict",
+        "never": r"^fail guest \(10 test programs, 8 of them ran",
+        "console": r"^fail guest \(console\) .*(WARNING|Call Trace)",
+    }.items():
+        checked.append(reported(name, results, pattern))
+
+    # A guest that never ends, and prints nothing
+    guest = Guest(build, build.dir / "silence",
+                  {"MODE": "command", "COMMAND": "sleep 1000", "TIMEOUT": 1000}, 15)
+    results = verdict.of_guest(guest.run(), guest.console(), "guest")
+    return [*checked, reported("silence", results, r"^fail guest \(no verdict")]
+
+
+DETECTORS = {
+    "debug": [
+        (["sleep", "lock", "leak"], {
+            "sleep": r"^fail bench:sleep \(kernel log\) .*BUG: sleeping function",
+            "lock": r"^fail bench:lock \(kernel log\) .*WARNING: possible circular locking",
+            "leak": r"^fail guest \(leak .*lose_memory"}),
+        (["undefined", "never"], {"undefined": r"^fail guest \(console\) .*UBSAN",
+                                  "panic": r"^fail guest \(no verdict"}),
+        (["freed", "never"], {"freed": r"^fail guest \(console\) .*KASAN: slab-use-after-free",
+                              "panic": r"^fail guest \(no verdict"}),
+    ],
+    "race": [
+        (["race", "sleep", "lock"], {
+            "race": r"^fail bench:race \(kernel log\) .*BUG: KCSAN: data-race",
+            "sleep": r"^fail bench:sleep \(kernel log\) .*BUG: sleeping function",
+            "lock": r"^fail bench:lock \(kernel log\) .*WARNING: possible circular locking"}),
+    ],
+}
+
+
+def detectors(build: Build, job: Job, options: Options) -> list[Result]:
+    """A fault for each detector of a debug kernel, in guests that must fail."""
+    checked = []
+    for cases, expected in DETECTORS[build.kernel.config]:
+        results = control_guest(build, job, "detectors", HERE / "debug/control-case", cases,
+                                60 * build.kernel.patience)
+        checked += [reported(name, results, pattern) for name, pattern in expected.items()]
+    return checked
+
+
+def coverage(build: Build, guest: Guest) -> list[Result]:
+    """Which lines of the module the guest's tests reached."""
+    counts = build.layer.out / "gcov"
+    remove(counts)
+    counts.mkdir(parents=True)
+    try:
+        output(["tar", "-x", "-C", counts, "-f", guest.dir / "data.tar"])
+    except Failure as error:
+        return [Result(FAIL, "coverage", f"(the guest sent none: {error})")]
+    build.layer.enter(build.log("gcov"), "gcov")
+    # FILE LINE COUNT TEXT, of each build. A line is reached if it is in any.
+    lines: dict[tuple[str, int], tuple[str, bool]] = {}
+    for row in (build.layer.out / "gcov.lines").read_text().splitlines():
+        file, line, count, text = row.split("\t", 3)
+        reached = lines.get((file, int(line)), ("", False))[1]
+        lines[file, int(line)] = text, reached or count != "0"
+    missed = {key: text for key, (text, reached) in sorted(lines.items()) if not reached}
+    (build.dir / "coverage.txt").write_text(
+        "".join(f"{file}:{line}: {text}\n" for (file, line), text in missed.items()))
+    # By their text, as lines move. None of the listed is to have been reached.
+    seen = {f"{file}: {text}" for (file, _), text in missed.items()}
+    listed = {line for line in (HERE / "debug/unreached").read_text().splitlines()
+              if line and not line.startswith("#")}
+    results = [Result(FAIL, "coverage", f"a line that no test reaches: {line}") for line in seen - listed]
+    results += [Result(FAIL, "coverage", f"a listed line that is reached or does not exist: {line}")
+                for line in listed - seen]
+    total = collections.Counter(file for file, _ in lines)
+    not_reached = collections.Counter(file for file, _ in missed)
+    results += [Result(PASS, "coverage", f"{file}: {n - not_reached[file]} of {n} lines")
+                for file, n in sorted(total.items())]
+    return results if lines else [Result(FAIL, "coverage", "(no line of the module)")]
+
+
+def built(build: Build, job: Job, options: Options) -> list[Result]:
+    return build.test()
+
+
+KINDS = {"built": built, "selftests": selftests, "collection": collection, "programs": programs,
+         "gate": gate, "controls": controls, "detectors": detectors}

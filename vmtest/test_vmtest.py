@@ -1,0 +1,336 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Tests of the bench that need no guest: python3 -m unittest vmtest.test_vmtest"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import xml.etree.ElementTree as ET
+from unittest import mock
+
+from . import cache, host, jobs, matrix, report, suites, verdict
+from .host import Failure
+from .jobs import Job, Queue
+from .verdict import FAIL, PASS, SKIP, Channel, Result
+
+GOOD = """# TAP version 13
+# 1..2
+# ok 1 global.a
+# ok 2 global.b
+ok 1 selftests: spawnctl: a_test"""
+
+
+def heard(text: str, token: str = "T") -> Channel:
+    channel = Channel(token)
+    for line in text.splitlines():
+        channel.hear(line)
+    return channel
+
+
+def kselftest(text: str, end: str = "@T end a 0 1.0 3.5") -> list[Result]:
+    channel = heard(f"@T begin a\n{text}\n{end}\n")
+    return verdict.of_kselftest(channel.runs[0])
+
+
+def faults(results: list[Result]) -> list[str]:
+    return [result.text for result in results if result.kind == FAIL]
+
+
+class Tap(unittest.TestCase):
+    def faults(self, text: str) -> list[str]:
+        return faults(verdict.tap("a", text.splitlines()))
+
+    def test_passes(self) -> None:
+        results = verdict.tap("a", ["1..2", "ok 1 - one", "ok 2 two # SKIP why"])
+        self.assertEqual([(r.kind, r.text) for r in results], [(PASS, "one"), (SKIP, "two # SKIP why")])
+
+    def test_not_ok(self) -> None:
+        self.assertEqual(self.faults("1..1\nnot ok 1 one"), ["one"])
+
+    def test_no_plan(self) -> None:
+        self.assertIn("no plan", self.faults("ok 1 one")[0])
+
+    def test_too_few(self) -> None:
+        self.assertEqual(self.faults("1..3\nok 1 one"), ["(3 results planned, 1 seen)"])
+
+    def test_too_many(self) -> None:
+        self.assertEqual(self.faults("1..1\nok 1 one\nok 2 two"), ["(1 results planned, 2 seen)"])
+
+    def test_empty_plan(self) -> None:
+        self.assertIn("no tests", self.faults("1..0")[0])
+
+    def test_all_skipped(self) -> None:
+        results = verdict.tap("a", ["1..0 # SKIP no device"])
+        self.assertEqual([r.kind for r in results], [SKIP])
+
+    def test_prefix(self) -> None:
+        results = verdict.tap("a", ["# 1..1", "# ok 1 inner", "not ok 1 outer"], "# ")
+        self.assertEqual([r.kind for r in results], [PASS])
+
+
+class Kselftest(unittest.TestCase):
+    def test_good(self) -> None:
+        self.assertEqual([r.kind for r in kselftest(GOOD)], [PASS, PASS])
+
+    def test_seconds(self) -> None:
+        self.assertEqual(heard("@T begin a\n@T end a 0 1.0 3.5").runs[0].seconds, 2.5)
+
+    def test_hang(self) -> None:
+        self.assertIn("hangs", faults(kselftest(GOOD, "@T end a 137 1 2"))[0])
+
+    def test_time_out(self) -> None:
+        text = GOOD.replace("ok 1 selftests", "not ok 1 selftests") + " # TIMEOUT 600 seconds"
+        self.assertIn("(time-out)", faults(kselftest(text)))
+
+    def test_status_of_the_runner(self) -> None:
+        self.assertIn("status is 3", faults(kselftest(GOOD, "@T end a 3 1 2"))[0])
+
+    def test_runner_disagrees(self) -> None:
+        text = GOOD.replace("\nok 1 selftests", "\nnot ok 1 selftests")
+        self.assertIn("not ok 1 selftests", faults(kselftest(text))[0])
+
+    def test_no_verdict_of_the_runner(self) -> None:
+        self.assertIn("no verdict", faults(kselftest("\n".join(GOOD.splitlines()[:-1])))[0])
+
+    def test_cut_off(self) -> None:
+        self.assertIn("in the middle", faults(kselftest(GOOD, ""))[0])
+
+    def test_warning_in_the_log(self) -> None:
+        text = GOOD + "\n@T klog a [ 1.0] WARNING: CPU: 0\n@T klog a [ 1.1] harmless"
+        self.assertEqual(faults(kselftest(text)), ["(kernel log) [ 1.0] WARNING: CPU: 0"])
+
+    def test_stuck_process(self) -> None:
+        self.assertIn("kill -9", faults(kselftest(GOOD + "\n@T stuck a 77 cat pipe_read"))[0])
+
+    def test_another_token_is_text(self) -> None:
+        channel = heard("@T begin a\n@X end a 0 1 2\n")
+        self.assertIsNone(channel.runs[0].status)
+
+    def test_script(self) -> None:
+        run = heard("@T begin a\n1..1\nok 1 one\n@T end a 0 1 2").runs[0]
+        self.assertEqual(faults(verdict.of_script(run, "a")), [])
+        run.status = 2
+        self.assertEqual(faults(verdict.of_script(run, "a")), ["(its status is 2)"])
+
+
+class OfGuest(unittest.TestCase):
+    def faults(self, text: str, console: str = "") -> list[str]:
+        return faults(verdict.of_guest(heard(text), console.splitlines(), "guest"))
+
+    def test_ends(self) -> None:
+        self.assertEqual(self.faults("@T unloaded\n@T done"), [])
+        self.assertIn("no verdict", self.faults("@T unloaded")[0])
+        self.assertIn("cannot be unloaded", self.faults("@T loaded_still 1\n@T done")[0])
+        self.assertIn("modprobe", self.faults("@T unloadable\n@T done")[0])
+
+    def test_console_and_leaks(self) -> None:
+        self.assertIn("Oops", self.faults("@T unloaded\n@T done", "x\nOops: 0\ny")[0])
+        self.assertIn("leak", self.faults("@T leak loaded: unreferenced\n@T unloaded\n@T done")[0])
+
+    def test_missing_programs(self) -> None:
+        channel = heard("@T begin a\n@T end a 0 1 2\n@T begin b")
+        self.assertEqual(verdict.of_collection(channel, ["a"]), [])
+        self.assertIn("2 test programs, 1", verdict.of_collection(channel, ["a", "b"])[0].text)
+
+    def test_skips(self) -> None:
+        skip = Result(SKIP, "a", "global.x # SKIP")
+        self.assertEqual(verdict.judge_skips([skip], ["a global.x"]), [skip])
+        self.assertEqual(verdict.judge_skips([skip], ["a global.y"])[0].kind, FAIL)
+
+
+class Races(unittest.TestCase):
+    START = "BUG: KCSAN: data-race in x\n"
+    END = "\n==================="
+
+    def bad(self, text: str) -> list[str]:
+        return verdict.bad_lines(text.splitlines())
+
+    def test_of_the_module(self) -> None:
+        stack = "write to 1 of 8 bytes by task 1:\n probe_fork+0x1 [spawnctl]\n kernel_clone+0x1"
+        self.assertTrue(self.bad(self.START + stack + self.END))
+
+    def test_of_the_kernel(self) -> None:
+        stack = "write to 1 of 8 bytes by task 1:\n kernel_clone+0x1\n make_child [spawnctl]"
+        self.assertEqual(self.bad(self.START + stack + self.END), [])
+
+    def test_second_stack(self) -> None:
+        stack = ("write to 1 of 8 bytes by task 1:\n kernel_clone+0x1\n"
+                 "read to 1 of 8 bytes by task 2:\n probe_exit [spawnctl]")
+        self.assertTrue(self.bad(self.START + stack + self.END))
+
+    def test_other_lines_stay(self) -> None:
+        self.assertEqual(self.bad("WARNING: x"), ["WARNING: x"])
+
+
+class InCache(unittest.TestCase):
+    def setUp(self) -> None:
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.dir = pathlib.Path(directory.name)
+        for patch in (mock.patch.multiple(cache, CACHE=self.dir, say=mock.DEFAULT, check_space=mock.DEFAULT),
+                      mock.patch.multiple(host, say=mock.DEFAULT), mock.patch.multiple(time, sleep=mock.DEFAULT)):
+            patch.start()
+            self.addCleanup(patch.stop)
+        self.made = 0
+
+    def make(self, path: pathlib.Path) -> None:
+        self.made += 1
+        path.mkdir()
+        (path / "file").write_text("x")
+
+    def need(self) -> pathlib.Path:
+        """As another process would"""
+        for fd in cache._locks.values():
+            os.close(fd)
+        cache._locks.clear()
+        return cache.need(self.part)
+
+    @property
+    def part(self) -> cache.Part:
+        return cache.Part("part", "a part", self.make, ("recipe",))
+
+    def test_is_made_once(self) -> None:
+        self.assertTrue((self.need() / "file").exists())
+        self.need()
+        self.assertEqual(self.made, 1)
+
+    def test_half_made(self) -> None:
+        path = self.need()
+        (path / cache.COMPLETE).unlink()
+        self.need()
+        self.assertEqual(self.made, 2)
+
+    def test_old(self) -> None:
+        path = self.need()
+        os.utime(path / cache.COMPLETE, (0, 0))
+        self.need()
+        self.assertEqual(self.made, 2)
+
+    def test_old_in_use(self) -> None:
+        path = self.need()
+        user = cache.lock_file(path)
+        self.assertTrue(cache.try_lock(user, fcntl.LOCK_SH))
+        os.utime(path / cache.COMPLETE, (0, 0))
+        self.need()
+        os.close(user)
+        self.assertEqual(self.made, 1)
+
+    def test_another_recipe(self) -> None:
+        self.assertNotEqual(self.part.path, cache.Part("part", "", self.make, ("other",)).path)
+
+    def test_tried_three_times(self) -> None:
+        def fail(path: pathlib.Path) -> None:
+            self.made += 1
+            raise Failure("no route")
+
+        with self.assertRaisesRegex(Failure, "no route; tried 3 times"):
+            cache.need(cache.Part("bad", "bad", fail, ()))
+        self.assertEqual(self.made, 3)
+
+    def test_old_ones_are_removed(self) -> None:
+        old = self.dir / f"part-{'0' * 16}"
+        young = self.dir / f"part-{'1' * 16}"
+        for path in (old, young):
+            path.mkdir()
+        os.utime(old, (0, 0))
+        self.need()
+        self.assertEqual((old.exists(), young.exists()), (False, True))
+
+
+class Jobs(unittest.TestCase):
+    def setUp(self) -> None:
+        self.order: list[str] = []
+        times = {"k long": 9.0, "k short": 1.0, "k first": 1.0}
+        patch = mock.patch.multiple(jobs, say=mock.DEFAULT, write_times=mock.DEFAULT, read_times=lambda: times)
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def action(self, job: Job) -> list[Result]:
+        self.order.append(job.name)
+        return [Result(PASS, "t", "x")]
+
+    def fails(self, job: Job) -> list[Result]:
+        raise Failure("why")
+
+    def test_longest_first_after_what_it_needs(self) -> None:
+        first = Job("k first", self.action)
+        Queue([Job("k short", self.action), Job("k long", self.action, (first,)), first], 1).run()
+        self.assertEqual(self.order, ["k first", "k long", "k short"])
+
+    def test_failure_goes_on(self) -> None:
+        first = Job("k first", self.fails)
+        after, other = Job("k long", self.action, (first,)), Job("k short", self.action)
+        Queue([first, after, other], 2).run()
+        self.assertEqual(self.order, ["k short"])
+        self.assertIn("why", first.results[0].text)
+        self.assertIn("because of k first", after.results[0].text)
+
+    def test_fault_of_the_bench_is_no_result(self) -> None:
+        def broken(job: Job) -> list[Result]:
+            raise ZeroDivisionError
+
+        with self.assertRaises(ZeroDivisionError):
+            Queue([Job("k first", broken)], 2).run()
+
+    def test_reports(self) -> None:
+        job = Job("k first", self.action)
+        job.results = [Result(PASS, "t", "x"), Result(FAIL, "t", "bad \x1b #1"), Result(SKIP, "t", "s")]
+        with tempfile.TemporaryDirectory() as name:
+            directory = pathlib.Path(name)
+            report.write_junit([job], directory / "xml")
+            report.write_tap([job], directory / "tap")
+            suite = ET.parse(directory / "xml").getroot()[0]
+            lines = (directory / "tap").read_text().splitlines()
+        self.assertEqual((suite.get("tests"), suite.get("failures"), suite.get("skipped")), ("3", "1", "1"))
+        self.assertEqual(lines[1:4:2], ["1..3", "not ok 2 k first: t bad \x1b \\#1"])
+        self.assertTrue(lines[4].endswith("# SKIP"))
+
+
+class Selection(unittest.TestCase):
+    PROGRAMS = ["spawnctl:storm_test", "spawnctl:stop_test", "spawnctl:tool_test.sh"]
+
+    def test_patterns(self) -> None:
+        for patterns, names in (("", 3), ("storm", 1), ("sto*", 2), ("tool stop", 2)):
+            self.assertEqual(len(suites.select(self.PROGRAMS, patterns.split())), names)
+
+    def test_unknown(self) -> None:
+        with self.assertRaisesRegex(Failure, "no test 'x' .*storm stop tool"):
+            suites.select(self.PROGRAMS, ["x"])
+        with self.assertRaisesRegex(Failure, "no kernel '9'"):
+            matrix.find(["9"])
+
+    def test_matrix(self) -> None:
+        self.assertEqual(matrix.find(["newest"]), [matrix.STOCK[-1]])
+        with self.assertRaisesRegex(Failure, "unknown: colour"):
+            matrix.parse('[[kernel]]\nname = "1"\nsuite = "s"\ncolour = "red"')
+
+
+class Processes(unittest.TestCase):
+    def test_no_process_is_left(self) -> None:
+        """A killed bench ends what it has started."""
+        script = ("from vmtest import host\nimport signal, sys, time\n"
+                  "signal.signal(signal.SIGTERM, lambda *_: sys.exit(9))\n"
+                  "try:\n with host.started(['sleep', '1000']) as p:\n"
+                  "  print(p.pid, flush=True); time.sleep(1000)\nfinally: host.stop_all()")
+        with subprocess.Popen([sys.executable, "-c", script], cwd=host.TOP, stdout=subprocess.PIPE) as bench:
+            assert bench.stdout
+            child = int(bench.stdout.readline())
+            bench.terminate()
+            self.assertEqual(bench.wait(), 9)
+        self.assertFalse(pathlib.Path(f"/proc/{child}/exe").exists())
+
+    def test_failed_command_shows_its_log(self) -> None:
+        with tempfile.TemporaryDirectory() as name, mock.patch.object(sys, "stderr") as stderr:
+            with self.assertRaisesRegex(Failure, "status 3"):
+                host.logged(pathlib.Path(name) / "log", ["sh", "-c", "echo seen; exit 3"])
+        self.assertIn("seen", str(stderr.write.call_args_list))
+
+
+if __name__ == "__main__":
+    unittest.main()
