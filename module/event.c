@@ -56,7 +56,7 @@ static int put_event(struct sk_buff *skb, const struct queued_event *queued, u64
 	    nla_put_u32(skb, SPAWNCTL_A_EVENT_TGID, queued->tgid) ||
 	    nla_put_u32(skb, SPAWNCTL_A_EVENT_UID, queued->uid) ||
 	    nla_put_string(skb, SPAWNCTL_A_EVENT_COMM, queued->comm) ||
-	    spawnctl_put_u64(skb, SPAWNCTL_A_EVENT_DESCRIPTOR, event->descriptor))
+	    spawnctl_put_u64(skb, SPAWNCTL_A_EVENT_FILE_ID, event->file_id))
 		return -EMSGSIZE;
 	if (event->has_flags && nla_put_u32(skb, SPAWNCTL_A_EVENT_FLAGS, event->flags))
 		return -EMSGSIZE;
@@ -72,7 +72,7 @@ static int put_event(struct sk_buff *skb, const struct queued_event *queued, u64
 /*
  * Returns true, "do not send", if a listener's socket was opened without CAP_NET_ADMIN in
  * the initial user namespace. The kernel's check when a socket joins the group is not
- * enough: a socket can join before the group exists (see register_unheard()), and in
+ * enough: a socket can join before the group exists (see register_without_listeners()), and in
  * another network namespace the check requires the capability only in the user namespace
  * that owns that network namespace.
  */
@@ -103,29 +103,29 @@ static bool send_event(const struct queued_event *event, u64 seq)
 static void send_events(struct work_struct *work)
 {
 	struct queued_event *event, *next;
-	bool told_all = true;	/* false: an event could not be built */
+	bool built_all = true;	/* false: an event could not be built */
 	int lost;
 
 	llist_for_each_entry_safe(event, next, llist_reverse_order(llist_del_all(&events)), node) {
-		told_all &= send_event(event, event_seq++);
+		built_all &= send_event(event, event_seq++);
 		kfree(event);
 		atomic_dec(&n_queued);
 		cond_resched();
 	}
 	lost = atomic_xchg(&n_lost, 0);
 	event_seq += lost;
-	if (lost || !told_all)
+	if (lost || !built_all)
 		genl_set_err(&spawnctl_family, &init_net, 0, 0, -ENOBUFS);
 }
 
 /**
- * spawnctl_event_send() - queue an event for all listeners
+ * spawnctl_event_queue() - queue an event for all listeners
  * @event: the event; the time and the calling task's ids and name are added
  *
  * Never waits, neither for memory nor for a listener. A listener that misses an event
  * finds a gap in the sequence numbers and gets ENOBUFS.
  */
-void spawnctl_event_send(const struct spawnctl_event *event)
+void spawnctl_event_queue(const struct spawnctl_event *event)
 {
 	struct queued_event *queued = NULL;
 

@@ -20,7 +20,7 @@
 static bool allow_filtered;
 module_param(allow_filtered, bool, 0644);
 MODULE_PARM_DESC(allow_filtered,
-		 "Let tasks under a seccomp filter open and use the device, like any other task");
+		 "Let tasks under a seccomp filter open the device and call SPAWN, FORK and LIMIT");
 
 #define ALL_COMMANDS	(BIT(SPAWNCTL_CMD_INFO) | BIT(SPAWNCTL_CMD_SPAWN) | \
 			 BIT(SPAWNCTL_CMD_FORK) | BIT(SPAWNCTL_CMD_LIMIT))
@@ -30,10 +30,10 @@ MODULE_PARM_DESC(allow_filtered,
 			 SPAWNCTL_LIMIT_CHILDREN | IN_FORCE)
 
 /*
- * If LIMIT gives no commands, only FIRST_COMMANDS can stay allowed; if it gives no flags,
- * only FIRST_FLAGS. These are the commands and flags of ABI 1. Never add to them. A program
- * that narrows a descriptor names only what it knows, and must not leave a command or flag
- * of a later version allowed.
+ * LIMIT without SPAWNCTL_LIMIT_COMMANDS leaves at most FIRST_COMMANDS allowed; without
+ * SPAWNCTL_LIMIT_FLAGS, at most FIRST_FLAGS. These are the commands and flags of ABI 1. Never
+ * add to them. A program that narrows a descriptor names only what it knows, and must not
+ * leave a command or flag of a later version allowed.
  */
 #define FIRST_COMMANDS	(BIT(SPAWNCTL_CMD_INFO) | BIT(SPAWNCTL_CMD_SPAWN) | \
 			 BIT(SPAWNCTL_CMD_FORK) | BIT(SPAWNCTL_CMD_LIMIT))
@@ -209,16 +209,16 @@ out:
 /**
  * spawnctl_grant_settle() - end a reservation of spawnctl_grant_reserve()
  * @file: the open file
- * @born: whether a child was made, even if it has ended
+ * @made: whether a child was made, even if it has ended
  */
-void spawnctl_grant_settle(struct file *file, bool born)
+void spawnctl_grant_settle(struct file *file, bool made)
 {
 	struct spawnctl_grant *grant = grant_of(file);
 
 	spin_lock(&grant->lock);
 	grant->under_way--;
 	/* @children can be 0: LIMIT may set it below the number of calls in progress */
-	if (born && grant->children && grant->children != SPAWNCTL_NO_LIMIT)
+	if (made && grant->children && grant->children != SPAWNCTL_NO_LIMIT)
 		grant->children--;
 	spin_unlock(&grant->lock);
 }

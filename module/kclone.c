@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Finds kernel_clone(), which is not exported, and calls it directly.
+ * Finds kernel_clone(), which is not exported, and sets up the static call by which spawn.c
+ * calls it.
  *
  * The call must be direct. At boot, an x86 kernel with IBT overwrites (seals) the ENDBR of
  * each function whose address the kernel never takes, and kernel_clone() is one of these.

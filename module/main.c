@@ -41,7 +41,7 @@ union spawnctl_arg {
 /**
  * struct spawnctl_command - entry of the dispatch table
  * @run: handler; @arg is the kernel's copy of the struct
- * @size: size of the struct, as this kernel knows it
+ * @size: size of the struct, as this module knows it
  * @min_size: size of the struct's first version
  * @out: the struct is copied back to the caller
  * @exempt: needs no permission other than the descriptor
@@ -105,7 +105,7 @@ static long run_command(struct file *file, unsigned int command, void __user *ua
 	u32 usize;
 	long ret;
 
-	/* Checked before the struct is read: a caller can test this with an invalid struct */
+	/* Before the struct is read: a caller can test its permission with an invalid struct */
 	if (!entry->exempt) {
 		ret = spawnctl_grant_refusal(file, command);
 		if (ret)

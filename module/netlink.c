@@ -14,7 +14,7 @@
 #include "netlink.h"
 #include "spawnctl.h"
 
-bool spawnctl_event_mute __ro_after_init;	/* see register_unheard() */
+bool spawnctl_event_mute __ro_after_init;	/* see register_without_listeners() */
 static bool ready;			/* dumps are allowed; see stats_start() */
 
 /* System-wide, so hidden from a filtered caller without CAP_NET_ADMIN */
@@ -73,9 +73,9 @@ static int may_read(const struct netlink_callback *cb)
 		return -EPERM;
 	}
 	/*
-	 * Refuse a request that was sent by write(2). Otherwise a program that has
-	 * the device open, and writes untrusted data to a socket, could be made to
-	 * present its own descriptor.
+	 * Refuse a request without a destination address, such as one sent by
+	 * write(2). Otherwise a program that has the device open, and writes
+	 * untrusted data to a socket, could be made to present its own descriptor.
 	 */
 	if (!(NETLINK_CB(cb->skb).flags & NETLINK_SKB_DST)) {
 		NL_SET_ERR_MSG(cb->extack,
@@ -251,7 +251,7 @@ struct genl_family spawnctl_family __ro_after_init = {
  * joining while the family is being registered. If the group is never empty, no events are
  * sent.
  */
-static int __init register_unheard(void)
+static int __init register_without_listeners(void)
 {
 	int i, ret;
 
@@ -268,7 +268,7 @@ static int __init register_unheard(void)
 
 int __init spawnctl_netlink_init(void)
 {
-	int ret = register_unheard();
+	int ret = register_without_listeners();
 
 	if (ret)
 		pr_err("cannot register the netlink family (error %d)\n", ret);

@@ -238,7 +238,7 @@ unsigned int spawnctl_probes_exec_pending(void)
 /* __no_kcsan: a concurrent sender reads the handlers by plain loads; see set_blocked() */
 static __no_kcsan void set_handlers(struct task_struct *child, u64 signals, __sighandler_t handler)
 {
-	/* Not shared with any other task until the child runs */
+	/* No other task uses this sighand, and the child does not run yet: no other writer */
 	struct sighand_struct *sighand = rcu_dereference_protected(child->sighand, true);
 
 	while (signals) {
@@ -266,7 +266,8 @@ static __no_kcsan void set_blocked(struct task_struct *task, u64 mask)
 	 * Release: a sender that sees the new mask also sees the handlers that were
 	 * set before it, if its CPU loads mask and handler in order, as x86 does.
 	 * On a weakly ordered architecture it can combine a new mask with an old
-	 * handler, or the reverse, for a signal sent at this moment.
+	 * handler, for a signal sent at this moment. It can combine an old mask with
+	 * a new handler on every architecture, as the handlers are set first.
 	 */
 	smp_store_release(&task->blocked.sig[0], mask);
 }
@@ -451,7 +452,7 @@ void spawnctl_probes_exit(void)
 	/* No lock is needed: no probe runs any more, and no caller is left */
 	for (i = 0; i < ARRAY_SIZE(table); i++) {
 		free_births(&table[i].spare);
-		/* Stale ones: their tasks have died in the kernel */
+		/* Of tasks that died in the kernel */
 		free_births(&table[i].births);
 	}
 }

@@ -300,13 +300,13 @@ static noinline pid_t spawnctl_clone_call(const struct spawnctl_signals *signals
 static noinline void send_born(struct file *file, unsigned int command, u32 flags, pid_t child,
 			       u64 wait)
 {
-	spawnctl_event_send(&(struct spawnctl_event) {
+	spawnctl_event_queue(&(struct spawnctl_event) {
 		.command	= command,
 		.flags		= flags,
 		.has_flags	= true,
 		.child		= child,
 		.wait		= wait,
-		.descriptor	= spawnctl_grant_id(file),
+		.file_id	= spawnctl_grant_id(file),
 	});
 }
 
@@ -358,9 +358,9 @@ static long make_child(struct file *file, unsigned int command, struct spawnctl_
 	set_kargs(&kargs, arg);
 
 	/*
-	 * Hold the file during the call. fdget() takes no reference if the
-	 * descriptor table has one user, but a child that shares the table can
-	 * close the descriptor. So can the caller itself: at a ptrace event in
+	 * Keep a reference to the file during the call. fdget() takes none if
+	 * the descriptor table has one user, but a child that shares the table
+	 * can close the descriptor. So can the caller itself: at a ptrace event in
 	 * kernel_clone() it runs its task work, for example for io_uring.
 	 */
 	get_file(file);
@@ -373,11 +373,12 @@ static long make_child(struct file *file, unsigned int command, struct spawnctl_
 	spawnctl_grant_settle(file, ret > 0);
 	/*
 	 * copy_process() can fail after it has stored the pidfd's number, which
-	 * may by now be that of another file. So store -1 there. If put_user()
-	 * fails, copy_process() could not store the number either. With
-	 * -ERESTARTNOINTR, which comes before the number is stored, store
-	 * nothing: the restarted call reads the struct again, and the __s32 for
-	 * the pidfd may be part of it.
+	 * may by now be that of another file. So store -1 there. put_user()
+	 * fails only if copy_process() could not store the number either, or
+	 * another thread has unmapped or protected the memory since: there is
+	 * nothing to do about it. With -ERESTARTNOINTR, which comes before the
+	 * number is stored, store nothing: the restarted call reads the struct
+	 * again, and the __s32 for the pidfd may be part of it.
 	 */
 	if (ret < 0 && ret != -ERESTARTNOINTR && has(arg, SPAWNCTL_PIDFD))
 		(void)put_user(-1, kargs.pidfd);
@@ -410,7 +411,7 @@ void spawnctl_spawn_failed(struct file *file, unsigned int command,
 	/*
 	 * -ERESTARTNOINTR and -E2BIG do not count as failures. A call that returns
 	 * -ERESTARTNOINTR is restarted by the kernel. A caller provokes -E2BIG to find out
-	 * what this kernel knows, or whether the device refuses the caller, as libspawnctl
+	 * what this module knows, or whether the device refuses the caller, as libspawnctl
 	 * does.
 	 */
 	if (error == -ERESTARTNOINTR || error == -E2BIG)
@@ -419,11 +420,11 @@ void spawnctl_spawn_failed(struct file *file, unsigned int command,
 	spawnctl_stats_failed(error);
 	trace_spawnctl_refused(command, flags, error);
 	if (unlikely(spawnctl_event_wanted()))
-		spawnctl_event_send(&(struct spawnctl_event) {
+		spawnctl_event_queue(&(struct spawnctl_event) {
 			.command	= command,
 			.flags		= flags,
 			.has_flags	= clone,
 			.error		= error,
-			.descriptor	= spawnctl_grant_id(file),
+			.file_id	= spawnctl_grant_id(file),
 		});
 }

@@ -50,8 +50,8 @@ struct spawnctl_signals {
  * @pid: process id in the initial pid namespace
  *
  * Both stay 0 if no child was made, or if the fork probe was skipped (see
- * spawnctl_clone_call()). In the second case the caller's wait is reported as 0; the child's
- * id is 0 in the tracepoint, and missing from the event.
+ * spawnctl_clone_call()). In the second case spawnctl_clone is not traced, the caller's wait is
+ * reported as 0, and the child's id is 0 in spawnctl_release and missing from the event.
  */
 struct spawnctl_born {
 	u64 start_time;
@@ -72,7 +72,7 @@ int spawnctl_grant_release(struct inode *inode, struct file *file);
 bool spawnctl_is_device(struct file *file);
 int spawnctl_grant_refusal(struct file *file, unsigned int command);
 int spawnctl_grant_reserve(struct file *file, unsigned int command, struct spawnctl_clone *clone);
-void spawnctl_grant_settle(struct file *file, bool born);
+void spawnctl_grant_settle(struct file *file, bool made);
 void spawnctl_grant_info(struct file *file, struct spawnctl_info *info);
 u64 spawnctl_grant_id(struct file *file);
 bool spawnctl_caller_is_filtered(void);
@@ -107,7 +107,7 @@ struct spawnctl_stats {
 int spawnctl_stats_init(void);
 void spawnctl_stats_exit(void);
 void spawnctl_stats_call_begins(void);
-void spawnctl_stats_call_ends(unsigned int command, bool born, u64 wait);
+void spawnctl_stats_call_ends(unsigned int command, bool made, u64 wait);
 void spawnctl_stats_failed(int error);
 void spawnctl_stats_open_refused(void);
 void spawnctl_stats_get(struct spawnctl_stats *stats);
@@ -120,7 +120,7 @@ void spawnctl_stats_get(struct spawnctl_stats *stats);
  * @error: the errno, 0 if a child was made
  * @child: process id in the initial pid namespace, 0 if not known
  * @wait: time from the child's creation until SPAWN's caller resumed, in nanoseconds
- * @descriptor: number of the open file, from spawnctl_grant_id()
+ * @file_id: number of the open file, from spawnctl_grant_id()
  */
 struct spawnctl_event {
 	unsigned int command;
@@ -129,7 +129,7 @@ struct spawnctl_event {
 	int error;
 	pid_t child;
 	u64 wait;
-	u64 descriptor;
+	u64 file_id;
 };
 
 /* netlink.c: the generic netlink family */
@@ -137,10 +137,10 @@ int spawnctl_netlink_init(void);
 void spawnctl_netlink_ready(void);
 void spawnctl_netlink_exit(void);
 
-/* event.c: sends the events */
+/* event.c: queues and sends the events */
 int spawnctl_event_init(void);
 void spawnctl_event_exit(void);
-void spawnctl_event_send(const struct spawnctl_event *event);
+void spawnctl_event_queue(const struct spawnctl_event *event);
 
 /* spawn.c: SPAWN and FORK */
 long spawnctl_ioctl_spawn(struct file *file, void *arg);
@@ -148,7 +148,7 @@ long spawnctl_ioctl_fork(struct file *file, void *arg);
 void spawnctl_spawn_failed(struct file *file, unsigned int command,
 			   const struct spawnctl_clone *clone, long error);
 
-/* current->sighand does not change while the caller is in the kernel */
+/* current->sighand changes only in execve(2) and at exit, so it is stable during an ioctl */
 static inline spinlock_t *siglock_of_current(void)
 {
 	return &rcu_dereference_protected(current->sighand, true)->siglock;

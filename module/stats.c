@@ -45,13 +45,13 @@ void spawnctl_stats_call_begins(void)
 /**
  * spawnctl_stats_call_ends() - the counterpart of spawnctl_stats_call_begins()
  * @command: SPAWN or FORK
- * @born: whether a child was made
+ * @made: whether a child was made
  * @wait: how long SPAWN's caller has waited, in nanoseconds
  */
-void spawnctl_stats_call_ends(unsigned int command, bool born, u64 wait)
+void spawnctl_stats_call_ends(unsigned int command, bool made, u64 wait)
 {
 	this_cpu_dec(counts->in_flight);
-	if (!born)
+	if (!made)
 		return;
 	if (command == SPAWNCTL_CMD_FORK) {
 		this_cpu_inc(counts->forks);

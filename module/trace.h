@@ -40,8 +40,8 @@ TRACE_EVENT(spawnctl_clone,
 );
 
 /*
- * SPAWN's caller resumes: the child has executed a program or ended. Unrelated to the library's
- * spawnctl_signals_release()
+ * SPAWN's caller resumes: the child has executed a program or ended, or SIGKILL has ended the
+ * caller's wait. Unrelated to the library's spawnctl_signals_release()
  */
 TRACE_EVENT(spawnctl_release,
 	TP_PROTO(pid_t child, u64 wait),
@@ -57,7 +57,10 @@ TRACE_EVENT(spawnctl_release,
 	TP_printk("child=%d wait=%llu", __entry->child, __entry->wait)
 );
 
-/* SPAWN or FORK has made no child. Not traced if the error is E2BIG, or the call is restarted */
+/*
+ * SPAWN or FORK has made no child. @flags is 0 if the call failed before its struct was copied.
+ * Not traced if the error is E2BIG, or the call is restarted
+ */
 TRACE_EVENT(spawnctl_refused,
 	TP_PROTO(unsigned int command, u32 flags, int error),
 	TP_ARGS(command, flags, error),

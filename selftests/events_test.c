@@ -64,7 +64,7 @@ static void tells(struct __test_metadata *_metadata, FIXTURE_SELF(events) self,
 	EXPECT_TRUE(seen.has[SPAWNCTL_A_EVENT_UID]);
 	EXPECT_EQ(getuid(), seen.number[SPAWNCTL_A_EVENT_UID]);
 	EXPECT_STREQ(comm, seen.comm);
-	EXPECT_EQ(self->info.id, seen.number[SPAWNCTL_A_EVENT_DESCRIPTOR]);
+	EXPECT_EQ(self->info.id, seen.number[SPAWNCTL_A_EVENT_FILE_ID]);
 	EXPECT_LE(begun, seen.number[SPAWNCTL_A_EVENT_TIME]);
 	EXPECT_GE(real_ns(), seen.number[SPAWNCTL_A_EVENT_TIME]);
 	EXPECT_EQ(command == SPAWNCTL_CMD_SPAWN, seen.has[SPAWNCTL_A_EVENT_WAIT]);
@@ -162,7 +162,7 @@ TEST_F(events, event_of_a_refused_call)
 	EXPECT_EQ(EINVAL + 0U, seen.number[SPAWNCTL_A_EVENT_ERRNO]);
 	EXPECT_FALSE(seen.has[SPAWNCTL_A_EVENT_CHILD]);
 	EXPECT_FALSE(seen.has[SPAWNCTL_A_EVENT_WAIT]);
-	EXPECT_EQ(self->info.id, seen.number[SPAWNCTL_A_EVENT_DESCRIPTOR]);
+	EXPECT_EQ(self->info.id, seen.number[SPAWNCTL_A_EVENT_FILE_ID]);
 
 	/* Flags of a struct that was not read are absent */
 	ASSERT_EQ(-EFAULT, raw_spawn_exit(self->fd, SPAWNCTL_IOC_SPAWN, NULL));
@@ -193,7 +193,7 @@ TEST_F(events, open_file_id)
 	EXPECT_LT(self->info.id, info.id);
 	ASSERT_TRUE(exited_with(raw_spawn_exit(other, SPAWNCTL_IOC_FORK, &sigchld), 0));
 	ASSERT_EQ(1, genl_event(&self->genl, &seen, PATIENT));
-	EXPECT_EQ(info.id, seen.number[SPAWNCTL_A_EVENT_DESCRIPTOR]);
+	EXPECT_EQ(info.id, seen.number[SPAWNCTL_A_EVENT_FILE_ID]);
 }
 
 /* The ids in the event of a caller in a pid namespace are those of the initial namespace. */
@@ -532,7 +532,7 @@ static int listen_early(int ready, int over, bool insist)
 			join_all(&early);
 		/* Messages of other families arrive too, but have no such attribute */
 		while ((ret = genl_event(&early, &seen, last ? SHORT : 0)))
-			if (ret == 1 && seen.has[SPAWNCTL_A_EVENT_DESCRIPTOR])
+			if (ret == 1 && seen.has[SPAWNCTL_A_EVENT_FILE_ID])
 				return 4;
 	} while (!last);
 	return 0;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Linux 6.7 (e03781879a0d "drop_monitor: Require 'CAP_SYS_ADMIN' when joining
- * "events" group", and the commits before it) introduced GENL_MCAST_CAP_NET_ADMIN, a
- * flag of a group that only a task with CAP_NET_ADMIN may join. The long-term releases
- * of 5.10 use GENL_UNS_ADMIN_PERM, a flag of operations, for this. Where neither change is
- * present, groups have no flags, and any task can join: there, the module intentionally
- * fails to compile.
+ * Whether only a task with CAP_NET_ADMIN can join a group. Linux 5.12 added flags of groups
+ * for this (4d54cc32112d "genetlink: add CAP_NET_ADMIN test for multicast bind", also in the
+ * long-term releases of 5.10); the flag was GENL_UNS_ADMIN_PERM, one of operations. Linux 6.8
+ * (cd4d7263d58a "genetlink: Use internal flags for multicast groups", also in long-term
+ * releases) gave it its own name, GENL_MCAST_CAP_NET_ADMIN. Without flags any task can join:
+ * there, the module intentionally fails to compile.
  */
 #ifndef SPAWNCTL_COMPAT_EVENT_GROUP_H
 #define SPAWNCTL_COMPAT_EVENT_GROUP_H
@@ -21,11 +21,11 @@
 #endif
 
 /*
- * Whether a filter can check each listener when an event is sent; register_unheard() in
- * netlink.c explains why this is needed. 549017aa1bb7 "netlink: remove
- * netlink_broadcast_filtered" removed such filters, a3377386b564 restored them in 6.6, and
- * 6.8 added them to generic netlink. All kernels from 5.11 to 6.7 are treated as having no
- * such filters. Some of them have them, but were not tested.
+ * Whether a filter can check each listener when an event is sent. netlink.c explains at
+ * register_without_listeners() why this is needed. Linux 5.16 (549017aa1bb7 "netlink: remove
+ * netlink_broadcast_filtered") removed such filters, 6.6 (a3377386b564) restored them, and 6.8
+ * added them to generic netlink. All kernels from 5.11 to 6.7 are treated as having no such
+ * filters. 5.11 to 5.15, 6.6 and 6.7 have them, but were not tested.
  */
 #define EVENT_FILTER	(LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0) || \
 			 LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0))

@@ -120,7 +120,7 @@ static void print_json(const struct nl_event *event)
 		add_number(all, "child", event->child);
 	if (event->has_wait)
 		add_number(all, "wait_ns", event->wait);
-	add_number(all, "descriptor", event->descriptor);
+	add_number(all, "file_id", event->file_id);
 	put_json(all, true);
 }
 

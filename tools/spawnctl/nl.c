@@ -184,8 +184,8 @@ bool nl_parse_event(const struct nlmsghdr *message, struct nl_event *event)
 			event->wait = u64_of(attr);
 			event->has_wait = true;
 			break;
-		case SPAWNCTL_A_EVENT_DESCRIPTOR:
-			event->descriptor = u64_of(attr);
+		case SPAWNCTL_A_EVENT_FILE_ID:
+			event->file_id = u64_of(attr);
 			break;
 		}
 	}

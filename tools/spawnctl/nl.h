@@ -55,7 +55,7 @@ struct nl_event {
 	uint32_t child;
 	uint64_t wait;
 	bool has_wait;
-	uint64_t descriptor;
+	uint64_t file_id;
 };
 
 /* Each returns 0 or a negative errno */

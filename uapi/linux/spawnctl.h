@@ -15,20 +15,21 @@
  *
  * Every command takes a pointer to one struct. The struct's first member is its
  * size in bytes, as the caller knows it. If the struct is shorter than the
- * kernel's, the kernel takes the missing members as zero. If it is longer, the
- * part that the kernel does not know must be zero, or the call is refused.
+ * module's, the module takes the missing members as zero. If it is longer, the
+ * part that the module does not know must be zero, or the call is refused.
  * Signal sets are 64-bit masks in which bit (n - 1) stands for signal n, as in
  * the Sig lines of /proc/PID/status.
  *
- * A call that fails has made no child and has changed nothing, with three
+ * A call that fails has made no child and has changed nothing, with four
  * exceptions. SPAWN and FORK may have stored -1 at the address in @pidfd of struct
  * spawnctl_clone. SPAWN may have rewritten @mask of struct spawnctl_hold with the
- * value that @mask had, to test that it is writable. INFO that fails with EFAULT
- * may have written a part of its struct.
+ * value that @mask had, to test that it is writable. The calling thread may keep
+ * no_new_privs, see SPAWNCTL_NO_NEW_PRIVS. INFO that fails with EFAULT may have
+ * written a part of its struct.
  *
  * The checks that depend only on the caller, the descriptor and the command come
- * before the struct is read. So a caller can test for their EACCES and EPERM with
- * an invalid struct.
+ * before the struct is read. So with an invalid struct a caller can find out
+ * whether it would get EACCES or EPERM.
  *
  * The errors of all commands are:
  *
@@ -43,7 +44,7 @@
  *    both SPAWNCTL_EXEC_MASK and SPAWNCTL_EXEC_KEEP_MASK are set; @pidfd and
  *    @parent_tid are given and are the same address; the caller has called
  *    unshare(CLONE_NEWTIME) (SPAWN only, on kernels before 6.2).
- *  - E2BIG: @size is more than a page, or a part of the struct that this kernel
+ *  - E2BIG: @size is more than a page, or a part of the struct that the module
  *    does not know is not zero.
  *  - EOPNOTSUPP: The module has the flag, but this kernel lacks what the flag
  *    needs (CLONE_AUTOREAP for SPAWNCTL_AUTOREAP, cgroups for SPAWNCTL_CGROUP); or
@@ -105,8 +106,8 @@ enum {
  * @refusal: Out: the errno with which every SPAWN and FORK by this caller on this
  *	descriptor fails, regardless of the request: 0 (none), EACCES (a seccomp
  *	filter), EPERM (LIMIT has taken both commands away, or the caller is a
- *	kernel thread or a worker thread such as io_uring's) or EDQUOT (the
- *	number of children is used up)
+ *	kernel thread or a worker thread such as io_uring's) or EDQUOT (all children
+ *	that LIMIT allows have been made, or are reserved by calls in progress)
  * @spawn_flags: Out: flags that this descriptor allows, of those that SPAWN
  *	supports on this kernel
  * @fork_flags: Out: the same for FORK
@@ -128,7 +129,7 @@ enum {
  * INFO needs no permission other than the descriptor. It also works under a
  * seccomp filter, but then reveals nothing about other descriptors, whether or
  * not allow_filtered is set. @size is not changed, and no more than @size bytes
- * are written. Members that this kernel does not know stay 0.
+ * are written. Members that the module does not know stay 0.
  */
 struct spawnctl_info {
 	__u32 size;
@@ -190,8 +191,9 @@ struct spawnctl_info {
  * LIMIT permanently narrows the open file description behind the descriptor, for
  * all descriptors that share it (through dup(2), fork(2) or SCM_RIGHTS). Afterward
  * a command or flag is allowed only if it was allowed before and is named here.
- * @children applies only if it is smaller than the number of children that could
- * still be made before.
+ * @children applies only if it is smaller than the number that was left before this
+ * call. That number includes, unlike @children of struct spawnctl_info, the children
+ * that calls in progress have reserved.
  *
  * If @commands is not given, the commands of the first version of this interface
  * (up to SPAWNCTL_CMD_LIMIT) stay as they are, but those of later versions are
@@ -260,13 +262,14 @@ struct spawnctl_limit {
 /**
  * struct spawnctl_hold - keep signals blocked when SPAWN returns
  * @wanted: If this is not 0 when the sleep ends, SPAWN returns with the signals of
- *	@window_mask, @sig_default and @sig_ignore blocked in the calling thread.
- *	The child can write this member, because it shares the caller's memory
+ *	@window_mask, @sig_default and @sig_ignore of struct spawnctl_clone blocked
+ *	in the calling thread. The child can write this member, because it shares the
+ *	caller's memory
  * @mask: Out, if SPAWN returns with signals blocked: the mask that the caller must
  *	restore with rt_sigprocmask(2)
  *
- * Purpose: the caller can reap a failed child before any signal handler runs in the
- * calling thread. A child that clears @wanted just before it executes its program
+ * Purpose: the caller can reap a failed child before a handler of these signals runs in
+ * the calling thread. A child that clears @wanted just before it executes its program
  * saves the caller the system call that restores the mask.
  */
 struct spawnctl_hold {
@@ -291,7 +294,8 @@ struct spawnctl_hold {
  *	the new mask is the intersection of @exec_mask and the mask that the
  *	child has by then
  * @sig_default: Signals to reset to their default action even if the caller
- *	ignores them. Signals that the caller catches are always reset
+ *	ignores them. Signals that the caller catches are reset even if they are not
+ *	named here, unless @sig_ignore names them
  * @sig_ignore: Signals to ignore
  * @pidfd: Address of an __s32 in the caller's memory, where a pidfd of the child
  *	is stored. The pidfd is in the caller's descriptor table, close-on-exec
@@ -320,12 +324,12 @@ struct spawnctl_hold {
  * Both commands return twice, as fork(2) does: the child's process id in the
  * caller, 0 in the child.
  *
- * In the child, every signal that the caller catches has its default action,
- * with no sa_flags and an empty sa_mask. Signals that the caller ignores stay
- * ignored, unless @sig_default names them. The child inherits no pending signal;
- * only signals that were sent to the child itself can be pending. Without
- * @window_mask the child has the caller's mask. SIGKILL and SIGSTOP have no effect
- * in a mask or in @sig_default.
+ * In the child, every signal that the caller catches has its default action, unless
+ * @sig_ignore names it. Its sa_flags are 0 and its sa_mask is empty. Signals that the
+ * caller ignores stay ignored, unless @sig_default names them. The child inherits no
+ * pending signal; only signals that were sent to the child itself can be pending.
+ * Without @window_mask the child has the caller's mask. SIGKILL and SIGSTOP have no
+ * effect in a mask or in @sig_default.
  *
  * On kernels before 5.16 a child that dumps core ends all processes that share its
  * memory, including the caller's. On these kernels, a signal whose default action
@@ -343,10 +347,10 @@ struct spawnctl_hold {
  * the process and for the child are not deferred, unless the caller's own mask blocks
  * them. These are SIGCHLD, SIGCONT, SIGURG and SIGWINCH at SIG_DFL or SIG_IGN, and any
  * other signal at SIG_IGN that is not in @sig_default. Reason: the kernel does not drop
- * a blocked signal. It would queue the signal and wake another thread, whose system
- * call would fail with EINTR. In the init process of a pid namespace, the exception
- * also applies to every signal at SIG_DFL, because the kernel drops these in that
- * process too.
+ * a blocked signal. It would queue the signal and wake another thread, whose
+ * epoll_wait(2) or similar call would fail with EINTR. In the init process of a pid
+ * namespace, the exception also applies to every signal at SIG_DFL, because the kernel
+ * drops these in that process too.
  *
  * Until the kernel has set the child's mask, the signals of this exception are
  * unblocked in the child too. If one of them is sent to the child in that time, the
