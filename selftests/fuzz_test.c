@@ -305,7 +305,8 @@ static void print_tally(FIXTURE_SELF(fuzz) self, __u64 us)
 /* Every result is one that the contract allows; no worker hangs; no child or record is left. */
 TEST_F_TIMEOUT(fuzz, results_match_contract, 7200)
 {
-	unsigned int count = scaled(newest_kernel() ? 10000000 : 2000000, 20000, "calls");
+	/* 10 million divided by 20 would come close to the time-out of a test program */
+	unsigned int count = scaled(divisor_of_counts() == 1 ? 10000000 : 2000000, 20000, "calls");
 	unsigned int next = 0, last = ~0U, i;
 	const char *one = getenv("SPAWNCTL_FUZZ_BATCH");
 	__u64 start = raw_now_us(), limit;

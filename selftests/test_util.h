@@ -30,6 +30,15 @@
 #define P_PIDFD 3
 #endif
 
+/* By how much to divide numbers of repetitions: 1 in a soak */
+static inline unsigned int divisor_of_counts(void)
+{
+	const char *text = getenv("SPAWNCTL_DIVISOR");
+	unsigned int divisor = text ? atoi(text) : 1;
+
+	return divisor ? divisor : 1;
+}
+
 /*
  * Divides @count, the number of repetitions in a soak, by SPAWNCTL_DIVISOR, but
  * returns at least @floor. Prints the result, so that the log shows how thorough
@@ -37,9 +46,8 @@
  */
 static inline unsigned int scaled(unsigned int count, unsigned int floor, const char *what)
 {
-	const char *text = getenv("SPAWNCTL_DIVISOR");
-	unsigned int divisor = text ? atoi(text) : 1;
-	unsigned int result = count / (divisor ? divisor : 1);
+	unsigned int divisor = divisor_of_counts();
+	unsigned int result = count / divisor;
 
 	if (result < floor)
 		result = floor;
@@ -119,14 +127,6 @@ static inline int kernel_at_least(int major, int minor)
 	if (uname(&name) || sscanf(name.release, "%d.%d", &a, &b) != 2)
 		return 0;
 	return a > major || (a == major && b >= minor);
-}
-
-/* Whether this is the newest kernel in META, or a newer one. Long tests run only there. */
-static inline int newest_kernel(void)
-{
-	int major = 0, minor = 0;
-
-	return sscanf(META_NEWEST, "%d.%d", &major, &minor) == 2 && kernel_at_least(major, minor);
 }
 
 /*
