@@ -38,6 +38,8 @@ class Guest:
     arguments: Sequence[str] = ()
     append: str = ""
     terminal: bool = False
+    # Seconds without a word on the channel until the guest is ended
+    silence: float = float("inf")
     token: str = dataclasses.field(default_factory=lambda: secrets.token_hex(8))
 
     def __post_init__(self) -> None:
@@ -124,11 +126,12 @@ class Guest:
               started(command, **({"stdout": log, "stderr": log} | options)) as qemu):
             partial = b""
             size, quiet_since = 0, time.monotonic()
+            boot_silence = BOOT_SILENCE * self.build.kernel.patience
             deadline = time.monotonic() + self.limit
             while True:
                 over = self.poll(qemu)
-                partial += stream.read()
-                *lines, partial = partial.split(b"\n")
+                new = stream.read()
+                *lines, partial = (partial + new).split(b"\n")
                 for line in (raw.decode(errors="replace") for raw in lines):
                     heard(line)
                     if run := channel.hear(line):
@@ -136,10 +139,12 @@ class Guest:
                 now = time.monotonic()
                 if over or now > deadline:
                     return channel
-                written = (self.dir / "console.log").stat().st_size
-                if channel.runs or channel.said or written != size:
+                booted = bool(channel.runs or channel.said)
+                written = 0 if booted else (self.dir / "console.log").stat().st_size
+                if new or written != size:
                     size, quiet_since = written, now
-                elif now - quiet_since > BOOT_SILENCE * self.build.kernel.patience:
+                elif now - quiet_since > (self.silence if booted else boot_silence):
+                    say(f"{self.build.kernel.name}: the guest prints nothing: ending it")
                     return channel
 
     @staticmethod

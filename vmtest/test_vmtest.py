@@ -15,6 +15,7 @@ import xml.etree.ElementTree as ET
 from unittest import mock
 
 from . import cache, host, jobs, matrix, report, suites, verdict
+from .guest import Guest
 from .host import Failure
 from .jobs import Job, Queue
 from .verdict import FAIL, PASS, SKIP, Channel, Result
@@ -309,6 +310,42 @@ class Selection(unittest.TestCase):
         self.assertEqual(matrix.find(["newest"]), [matrix.STOCK[-1]])
         with self.assertRaisesRegex(Failure, "unknown: colour"):
             matrix.parse('[[kernel]]\nname = "1"\nsuite = "s"\ncolour = "red"')
+
+
+class Guests(unittest.TestCase):
+    """A shell script in place of QEMU"""
+
+    def setUp(self) -> None:
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.dir = pathlib.Path(directory.name)
+        self.stderr = mock.patch.object(sys, "stderr").start()
+        self.addCleanup(mock.patch.stopall)
+
+    def guest(self, limit: float = 60, silence: float = 60) -> Guest:
+        build = mock.Mock(kernel=matrix.STOCK[0])
+        return Guest(build, self.dir / "guest", {}, limit, silence=silence, token="T")
+
+    def run_guest(self, guest: Guest, script: str) -> tuple[Channel, float]:
+        start = time.monotonic()
+        script = f"exec >{guest.dir}/channel.log\n{script}"
+        channel = guest.once(["sh", "-c", script], lambda line: None, lambda run: None)
+        return channel, time.monotonic() - start
+
+    def test_end(self) -> None:
+        channel, _ = self.run_guest(self.guest(), "echo '@T begin a'; echo '@T end a 0 1 2'")
+        self.assertEqual(channel.runs[0].status, 0)
+
+    def test_silence(self) -> None:
+        script = "for i in 1 2 3 4 5 6; do echo '@T boot'; sleep 0.2; done; sleep 1000"
+        channel, seconds = self.run_guest(self.guest(silence=0.5), script)
+        self.assertEqual(len(channel.said["boot"]), 6)
+        self.assertLess(seconds, 30)
+
+    def test_limit(self) -> None:
+        script = "while echo '@T boot'; do sleep 0.1; done"
+        _, seconds = self.run_guest(self.guest(limit=0.5), script)
+        self.assertLess(seconds, 30)
 
 
 class Processes(unittest.TestCase):
