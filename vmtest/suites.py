@@ -8,7 +8,6 @@ import dataclasses
 import fnmatch
 import pathlib
 import re
-import subprocess
 import sys
 from collections.abc import Sequence
 
@@ -141,7 +140,8 @@ def programs(build: Build, job: Job, options: Options) -> list[Result]:
         log_failures(build.kernel.name, run, found)
         results.extend(found)
 
-    guest, channel = on_disk(build, "programs", {"CASES": " ".join(cases)}, ended=ended)
+    guest = on_disk(build, build.dir / "programs", {"CASES": " ".join(cases)})
+    channel = guest.run(ended=ended)
     ran = {run.name for run in channel.runs if run.status is not None}
     results += [Result(FAIL, f"programs:{case}", "(it did not end)") for case in cases
                 if case not in ran]
@@ -149,18 +149,20 @@ def programs(build: Build, job: Job, options: Options) -> list[Result]:
     return results + verdict.of_guest(channel, guest.console(), "programs")
 
 
-def on_disk(build: Build, name: str, conf: dict[str, object], **options: object) -> tuple[Guest, Channel]:
+def on_disk(build: Build, directory: pathlib.Path, conf: dict[str, object], cpus: int = 2,
+            arguments: Sequence[str] = ()) -> Guest:
     """A guest with a disk of programs and the checkout."""
     image = cache.need(parts.programs(build.kernel))
-    guest = Guest(build, build.dir / name, {"MODE": "programs", "TIMEOUT": 900} | conf, 2400,
-                  memory=3072, arguments=("-drive", f"file={image},format=raw,if=virtio,readonly=on"))
+    drive = ("-drive", f"file={image},format=raw,if=virtio,readonly=on")
+    guest = Guest(build, directory, {"MODE": "programs", "TIMEOUT": 900} | conf, 2400,
+                  cpus, memory=3072, arguments=(*drive, *arguments))
     archive = guest.dir / "checkout.tar"
     export_tree(archive)
     source = guest.dir / "boot/spawnctl"
     source.mkdir()
     output(["tar", "-x", "-C", source, "-f", archive])
     archive.unlink()
-    return guest, guest.run(**options)  # type: ignore[arg-type]
+    return guest
 
 
 def programs_table(kernel: str, channel: Channel) -> str:
@@ -181,15 +183,16 @@ def programs_table(kernel: str, channel: Channel) -> str:
     return text
 
 
+def bench_report(limits: pathlib.Path, out: pathlib.Path, *records: pathlib.Path) -> str:
+    """What bench/report.py prints: tables, and the limits of a file like bench/gate, in lines that
+    end with "met" or "missed". It writes the report into OUT."""
+    return output([sys.executable, TOP / "bench/report.py", "--targets", limits, out,
+                   ",".join(kernel.name for kernel in STOCK), *records])
+
+
 def judge(limits: pathlib.Path, records: pathlib.Path) -> list[str]:
-    """The limits of a file like bench/gate against what was measured: lines that end with "met"
-    or "missed"."""
-    # Its status is 1 if a limit is missed
-    told = subprocess.run(
-        [sys.executable, TOP / "bench/report.py", "--targets", limits, records.with_suffix(".report"),
-         ",".join(kernel.name for kernel in STOCK), records],
-        check=False, stdout=subprocess.PIPE, text=True)
-    return [line for line in told.stdout.splitlines() if re.search(" (met|missed)$", line)]
+    report = bench_report(limits, records.with_suffix(".report"), records)
+    return [line for line in report.splitlines() if re.search(" (met|missed)$", line)]
 
 
 def gate(build: Build, job: Job, options: Options) -> list[Result]:
