@@ -176,7 +176,7 @@ demo:
 	selftests/vm/demo $(KERNEL)
 
 bench:
-	bench/run $(KERNEL)
+	python3 -m vmtest bench $(KERNEL)
 
 bench-native:
 	bench/native $(CASE)

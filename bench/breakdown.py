@@ -1,67 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""breakdown.py record DIR WHO...
-breakdown.py show KALLSYMS BENCH WHO=LOG...
+"""breakdown.py KALLSYMS BENCH WHO=LOG...
 
-record: tells QEMU, through its monitor DIR/monitor, to write the address of every
-instruction into DIR/WHO.trace while the guest runs "bench trace WHO". show: prints the
-instructions of one spawn by phase and by function. It uses the shortest of the traced
-spawns, because no interrupt occurred in it.
+Prints the instructions of one spawn by phase and by function. LOG has the address of every
+instruction while the guest ran "bench trace WHO". It uses the shortest of the traced spawns,
+because no interrupt occurred in it.
 """
 import bisect
 import collections
-import pathlib
 import re
-import socket
 import subprocess
 import sys
-import time
-
-
-class Monitor:
-    def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.connect(path)
-        self.answer()
-
-    def answer(self):
-        text = b""
-        while not text.endswith(b"(qemu) "):
-            more = self.socket.recv(4096)
-            if not more:
-                raise EOFError("QEMU has closed its monitor")
-            text += more
-
-    def command(self, line):
-        self.socket.sendall(line.encode() + b"\n")
-        self.answer()
-
-
-def wait_for(what, seconds=600):
-    end = time.monotonic() + seconds
-    while not what():
-        if time.monotonic() > end:
-            sys.exit("breakdown.py: the guest has not said what it should")
-        time.sleep(0.05)
-
-
-def record_traces(directory, contenders):
-    channel = directory / "channel.log"
-
-    def said(line):
-        return channel.exists() and line in channel.read_text(errors="replace")
-
-    for contender in contenders:
-        wait_for(lambda: said(f"@trace ready {contender}"))
-        monitor = Monitor(str(directory / "monitor"))
-        # In this order: only blocks translated from here on have one instruction each.
-        monitor.command("one-insn-per-tb on")
-        monitor.command(f"logfile {directory / contender}.trace")
-        monitor.command("log exec,nochain")
-        wait_for(lambda: said(f"@trace done {contender}"))
-        monitor.command("log none")
-        monitor.command("one-insn-per-tb off")
-        monitor.socket.close()
 
 
 class Symbols:
@@ -210,7 +159,4 @@ def show(symbols, logs):
                 print(f"{name:52}{more[name]:+12}")
 
 
-if sys.argv[1] == "record":
-    record_traces(pathlib.Path(sys.argv[2]), sys.argv[3:])
-else:
-    show(Symbols(sys.argv[2], sys.argv[3]), [a.split("=", 1) for a in sys.argv[4:]])
+show(Symbols(*sys.argv[1:3]), [a.split("=", 1) for a in sys.argv[3:]])

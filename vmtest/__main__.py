@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Sequence
 from typing import NoReturn
 
-from . import host, matrix, report, suites, verdict
+from . import benchmark, host, matrix, report, suites, verdict
 from .build import Build
 from .guest import Guest
 from .host import BUILD, Failure, say
@@ -92,6 +92,13 @@ def programs(arguments: argparse.Namespace) -> bool:
                arguments.jobs, "")
 
 
+def bench(arguments: argparse.Namespace) -> bool:
+    kernels = matrix.find(arguments.kernel)
+    host.need(benchmark.PROGRAMS)
+    lock("bench")
+    return benchmark.run(kernels)
+
+
 def in_guest(kernel: Kernel, command: str, directory: pathlib.Path, arguments: argparse.Namespace) -> int:
     build = Build(kernel, "vm")
     if arguments.build or not (build.dir / "stage.cpio").exists():
@@ -156,6 +163,10 @@ def parse() -> argparse.Namespace:
     c.add_argument("-k", "--kernel", default="6.1")
     c.add_argument("case", nargs="*")
     c.set_defaults(action=programs)
+
+    c = commands.add_parser("bench", help="measure what a spawn costs: tables, report, plots")
+    c.add_argument("kernel", nargs="*")
+    c.set_defaults(action=bench)
 
     c = commands.add_parser("guest", help="run a shell command, as root, in a guest with the module "
                             "loaded. Its status; 124: it took too long; 125: no verdict")

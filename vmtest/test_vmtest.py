@@ -6,15 +6,17 @@ from __future__ import annotations
 import fcntl
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 import xml.etree.ElementTree as ET
 from unittest import mock
 
-from . import cache, host, jobs, matrix, report, suites, verdict
+from . import benchmark, cache, host, jobs, matrix, report, suites, verdict
 from .guest import Guest
 from .host import Failure
 from .jobs import Job, Queue
@@ -346,6 +348,56 @@ class Guests(unittest.TestCase):
         script = "while echo '@T boot'; do sleep 0.1; done"
         _, seconds = self.run_guest(self.guest(limit=0.5), script)
         self.assertLess(seconds, 30)
+
+    def measure(self, text: str) -> list[Result]:
+        guest = self.guest()
+        for name in ("channel.log", "console.log", "qemu.log"):
+            (guest.dir / name).write_text(text)
+        with (mock.patch.object(benchmark, "OUT", self.dir),
+              mock.patch.object(guest, "run", lambda _: heard(text))):
+            return benchmark.measure(guest)
+
+    def test_measured(self) -> None:
+        results = self.measure("@T begin a\n@record {}\n@T end a 0 1 2\n")
+        self.assertEqual([str(result) for result in results], ["guest 1 records"])
+        self.assertIn("@record {}", (self.dir / "5.10-guest.records").read_text())
+
+    def test_not_measured(self) -> None:
+        with self.assertRaisesRegex(Failure, "status is 2"):
+            self.measure("@T begin a\n@record {}\nbench: why\n@T end a 2 1 2\n")
+        self.assertTrue(self.stderr.write.call_args[0][0].startswith("  | bench: why\n"))
+        with self.assertRaisesRegex(Failure, "no verdict"):
+            self.measure("")
+
+    def test_trace(self) -> None:
+        asked: list[str] = []
+
+        def qemu() -> None:
+            connection, _ = server.accept()
+            with connection, connection.makefile("rw") as stream:
+                for prompt in ("QEMU monitor\n(qemu) ", "(qemu) ", "log\n(qemu) "):
+                    stream.write(prompt)
+                    stream.flush()
+                    asked.append(stream.readline().strip())
+
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(str(self.dir / "monitor"))
+            server.listen()
+            thread = threading.Thread(target=qemu)
+            thread.start()
+            for line in ("@trace", "@record {}", "@trace done vfork\r"):
+                benchmark.trace(self.dir, line)
+            thread.join()
+            self.assertEqual(asked, ["log none", "one-insn-per-tb off", ""])
+
+    def test_plan(self) -> None:
+        for name, kinds in (("5.10", "build instructions breakdown"),
+                            ("6.1", "build instructions breakdown python")):
+            kernel, = matrix.find([name])
+            counted, wall = benchmark.plan(kernel)
+            names = [f"{name} {kind}" for kind in kinds.split()]
+            self.assertEqual([job.name for job in counted], names)
+            self.assertEqual([*wall.needs], counted[:1])
 
 
 class Processes(unittest.TestCase):
