@@ -197,7 +197,7 @@ fuzz-parsers:
 	selftests/vm/fuzz-parsers $(TIME)
 
 mutants:
-	selftests/mutants/run.py $(MUTANTS)
+	python3 -m vmtest mutants $(MUTANTS)
 
 clean:
 	rm -rf build

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Sequence
 from typing import NoReturn
 
-from . import benchmark, host, matrix, report, suites, verdict
+from . import benchmark, host, matrix, mutants, report, suites, verdict
 from .build import Build
 from .guest import Guest
 from .host import BUILD, Failure, say
@@ -99,6 +99,16 @@ def bench(arguments: argparse.Namespace) -> bool:
     return benchmark.run(kernels)
 
 
+def mutate(arguments: argparse.Namespace) -> bool:
+    chosen = mutants.read_list(arguments.id)
+    if arguments.check:
+        print(f"{len(chosen)} mutants, {sum(bool(m.equivalent) for m in chosen)} of them equivalent")
+        return True
+    host.need()
+    lock("mutants")
+    return mutants.run(chosen)
+
+
 def in_guest(kernel: Kernel, command: str, directory: pathlib.Path, arguments: argparse.Namespace) -> int:
     build = Build(kernel, "vm")
     if arguments.build or not (build.dir / "stage.cpio").exists():
@@ -167,6 +177,12 @@ def parse() -> argparse.Namespace:
     c = commands.add_parser("bench", help="measure what a spawn costs: tables, report, plots")
     c.add_argument("kernel", nargs="*")
     c.set_defaults(action=bench)
+
+    c = commands.add_parser("mutants", help="build small faults, one at a time: the test named for "
+                            "each must fail")
+    c.add_argument("--check", action="store_true", help="only check the list")
+    c.add_argument("id", nargs="*", help="a pattern ('limit-*')")
+    c.set_defaults(action=mutate)
 
     c = commands.add_parser("guest", help="run a shell command, as root, in a guest with the module "
                             "loaded. Its status; 124: it took too long; 125: no verdict")
