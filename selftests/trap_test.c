@@ -169,6 +169,36 @@ TEST(long_path_is_unmapped)
 	close(fd);
 }
 
+/* A child that has failed is waited for: the handler runs for waitid(2), too, on each backend */
+TEST(failed_child_is_reaped)
+{
+	const struct spawnctl_limit marked = {
+		.size = sizeof(marked), .flags = SPAWNCTL_LIMIT_FILTERED,
+	};
+	struct spawnctl_result result = { .size = sizeof(result) };
+	int fd = spawnctl_open(), backend;
+	spawnctl_attr_t *attr;
+
+	ASSERT_EQ(0, spawnctl_narrow(fd, &marked));
+	ASSERT_EQ(0, spawnctl_attr_init(&attr));
+	/* With a pidfd, the child is waited for by waitid(2) */
+	ASSERT_EQ(0, spawnctl_attr_setflags(attr, SPAWNCTL_SPAWN_PIDFD));
+	ASSERT_EQ(0, trap(SYS_waitid));
+	for (backend = SPAWNCTL_BACKEND_DEVICE; backend <= SPAWNCTL_BACKEND_CLONE; backend++) {
+		ASSERT_EQ(0, spawnctl_attr_setbackend(attr, backend));
+		ASSERT_EQ(0, spawnctl_attr_setdevice(attr, backend == SPAWNCTL_BACKEND_DEVICE ?
+						     fd : -1));
+		trapped = 0;
+		EXPECT_EQ(ENOENT, spawnctl_spawn_result(&result, "/nowhere", NULL, attr, nothing,
+							environ));
+		EXPECT_EQ(1, trapped) TH_LOG("backend %d", backend);
+		EXPECT_EQ(-1, waitpid(-1, NULL, WNOHANG));
+		EXPECT_EQ(ECHILD, errno);
+	}
+	spawnctl_attr_destroy(attr);
+	close(fd);
+}
+
 /* If close_range(2), which makes the child's table, is fatal, only the child dies */
 TEST_F(trap, kills_the_child_alone)
 {
@@ -198,6 +228,26 @@ static int preloaded(void)
 	}
 	CHECK(open_fds() == 3);
 	return 0;
+}
+
+/* The descriptor of the device is closed although the child has failed */
+static int closed_under_the_preload(void)
+{
+	pid_t pid;
+
+	CHECK(posix_spawn(&pid, "/nowhere", NULL, NULL, nothing, environ) == ENOENT);
+	CHECK(trapped == 1);
+	return 0;
+}
+
+TEST(failed_child_under_the_preload)
+{
+	int fd = open("/sys/module/spawnctl/parameters/allow_filtered", O_WRONLY);
+
+	ASSERT_EQ(1, write(fd, "Y", 1));
+	EXPECT_EQ(0, run_self(NULL, "--close", NULL)) TH_LOG("%s", said);
+	EXPECT_EQ(1, write(fd, "N", 1));
+	close(fd);
 }
 
 TEST_F(trap, under_the_preload)
@@ -355,6 +405,8 @@ static int run_mode(char **argv)
 		return vfork_alone();
 	if (!strcmp(mode, "--cgroup"))
 		return refused_cgroup();
+	if (!strcmp(mode, "--close"))
+		return trap(SYS_close) || closed_under_the_preload();
 	if (!strncmp(mode, "--room", 6))
 		return no_descriptor(atoi(number));
 	if (!strncmp(mode, "--trap", 6))

@@ -28,7 +28,6 @@ void spawnctl_signals_narrow(struct caller_signals *signals, unsigned long long 
 	mask = signals->mask | set;
 	set_sigmask(&mask);
 	signals->held = true;
-	signals->hold.wanted = false;
 }
 
 void spawnctl_signals_release(struct caller_signals *signals)

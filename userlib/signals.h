@@ -55,7 +55,11 @@ struct caller_signals {
  */
 void spawnctl_signals_hold(struct caller_signals *signals, unsigned long long set);
 
-/** spawnctl_signals_narrow() - of what is blocked, keep only @set blocked */
+/**
+ * spawnctl_signals_narrow() - of what is blocked, keep only @set blocked
+ *
+ * @signals->hold.wanted stays as it is. spawnctl_signals_release() still has to be called.
+ */
 void spawnctl_signals_narrow(struct caller_signals *signals, unsigned long long set);
 
 /**

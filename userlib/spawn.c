@@ -288,10 +288,13 @@ static long attempt(struct spawn *spawn)
 		share_table(spawn);
 		pid = make_child(spawn);
 	}
-	if (pid < 0)
+	if (pid < 0) {
 		fail(spawn, -pid);
-	else if (spawn->error)
+	} else if (spawn->error) {
+		/* Unblock SIGSYS: the program may emulate waitid(2) */
+		spawnctl_signals_narrow(&spawn->request.signals, SPAWNCTL_SIGSET_HELD);
 		reap(spawn, pid);
+	}
 	return pid;
 }
 
