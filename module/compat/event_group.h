@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Whether only a task with CAP_NET_ADMIN can join a group. Linux 5.12 added flags of groups
- * for this (4d54cc32112d "genetlink: add CAP_NET_ADMIN test for multicast bind", also in the
- * long-term releases of 5.10); the flag was GENL_UNS_ADMIN_PERM, one of operations. Linux 6.8
- * (cd4d7263d58a "genetlink: Use internal flags for multicast groups", also in long-term
- * releases) gave it its own name, GENL_MCAST_CAP_NET_ADMIN. Without flags any task can join:
- * there, the module intentionally fails to compile.
+ * EVENT_GROUP_FLAGS lets only a task with CAP_NET_ADMIN join a group. Linux 5.12 (4d54cc32112d
+ * "genetlink: add CAP_NET_ADMIN test for multicast bind", also in the long-term releases of
+ * 5.10) added the member flags to struct genl_multicast_group. It takes GENL_UNS_ADMIN_PERM,
+ * which was a flag of operations only, and since Linux 6.8 (cd4d7263d58a "genetlink: Use
+ * internal flags for multicast groups", also in long-term releases) GENL_MCAST_CAP_NET_ADMIN.
+ * Without flags any task can join: there, the module intentionally fails to compile.
  */
 #ifndef SPAWNCTL_COMPAT_EVENT_GROUP_H
 #define SPAWNCTL_COMPAT_EVENT_GROUP_H

@@ -66,7 +66,8 @@
  *  - EBUSY: The cgroup has controllers enabled for its children
  *    (cgroup.subtree_control).
  *  - ENOENT, ENODEV: The cgroup has been removed (ENODEV if this happens during
- *    the call), or it is outside the caller's cgroup namespace (ENOENT).
+ *    the call). ENOENT also if cgroup2 is mounted with nsdelegate, and this cgroup
+ *    or the caller's is outside the caller's cgroup namespace.
  *  - EMFILE, ENFILE: No descriptor is left for the pidfd.
  *  - ENOMEM: Out of memory, or the init process of the child's pid namespace is
  *    gone.
@@ -327,9 +328,10 @@ struct spawnctl_hold {
  * In the child, every signal that the caller catches has its default action, unless
  * @sig_ignore names it. Its sa_flags are 0 and its sa_mask is empty. Signals that the
  * caller ignores stay ignored, unless @sig_default names them. The child inherits no
- * pending signal; only signals that were sent to the child itself can be pending.
- * Without @window_mask the child has the caller's mask. SIGKILL and SIGSTOP have no
- * effect in a mask or in @sig_default.
+ * pending signal. Only signals that were sent to the child itself, or during the call to
+ * several processes (a process group, or all processes), can be pending. Without
+ * @window_mask the child has the caller's mask. SIGKILL and SIGSTOP have no effect in a
+ * mask or in @sig_default.
  *
  * On kernels before 5.16 a child that dumps core ends all processes that share its
  * memory, including the caller's. On these kernels, a signal whose default action
