@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Sequence
 from typing import NoReturn
 
-from . import benchmark, host, matrix, mutants, report, suites, verdict
+from . import benchmark, host, lint, matrix, mutants, report, suites, verdict
 from .build import Build
 from .guest import Guest
 from .host import BUILD, Failure, say
@@ -36,7 +36,8 @@ def plan(kernels: Sequence[Kernel], where: str, options: Options, only: Sequence
         def build(job: Job, kernel: Kernel = kernel, builds: list[Build] = builds) -> list[verdict.Result]:
             builds.append(Build(kernel, where))
             builds[0].make(mode)
-            return [verdict.Result(verdict.PASS, "build", f"the module for {builds[0].release}, and the rest")]
+            what = f"the module for {builds[0].release}, and the rest"
+            return [verdict.Result(verdict.PASS, "build", what)]
 
         def step(job: Job, kind: str = "", builds: list[Build] = builds) -> list[verdict.Result]:
             return suites.KINDS[kind](builds[0], job, options)
@@ -199,6 +200,10 @@ def parse() -> argparse.Namespace:
     c = commands.add_parser("shell", help="an interactive guest with the module loaded")
     c.add_argument("-k", "--kernel", default=DEFAULT)
     c.set_defaults(action=shell)
+
+    c = commands.add_parser("lint", help="check the sources without running them")
+    c.add_argument("file", nargs="*", help="only these, by their names in the checkout")
+    c.set_defaults(action=lambda arguments: lint.lint(arguments.file))
     return parser.parse_args()
 
 

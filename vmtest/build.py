@@ -65,8 +65,8 @@ def pack(tree: pathlib.Path, archive: pathlib.Path) -> None:
     temporary.rename(archive)
 
 
-def export_tree(archive: pathlib.Path) -> None:
-    """The checkout as it is now, uncommitted work included."""
+def checkout() -> list[str]:
+    """The names of the checkout's files as they are now, uncommitted work included."""
     git = ["git", "-c", f"safe.directory={TOP}", "-C", str(TOP), "ls-files", "-z", "-co",
            "--exclude-standard", "--", ":!build"]
     try:
@@ -74,9 +74,12 @@ def export_tree(archive: pathlib.Path) -> None:
     except (Failure, FileNotFoundError):
         names = [str(p.relative_to(TOP)) for p in TOP.rglob("*") if p.is_file()]
         names = [name for name in names if not name.startswith("build/")]
-    present = [n for n in names if n and ((TOP / n).exists() or (TOP / n).is_symlink())]
+    return [n for n in names if n and ((TOP / n).exists() or (TOP / n).is_symlink())]
+
+
+def export_tree(archive: pathlib.Path) -> None:
     listing = archive.with_name(archive.name + ".names")
-    listing.write_text("".join(name + "\0" for name in present))
+    listing.write_text("".join(name + "\0" for name in checkout()))
     output(["tar", "-C", TOP, "--null", f"--files-from={listing}", "--owner=0", "--group=0",
             "-cf", archive])
     listing.unlink()

@@ -14,9 +14,10 @@ import threading
 import time
 import unittest
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from unittest import mock
 
-from . import benchmark, cache, host, jobs, matrix, report, suites, verdict
+from . import benchmark, cache, host, jobs, lint, matrix, report, suites, verdict
 from .guest import Guest
 from .host import Failure
 from .jobs import Job, Queue
@@ -176,8 +177,9 @@ class InCache(unittest.TestCase):
         directory = tempfile.TemporaryDirectory()
         self.addCleanup(directory.cleanup)
         self.dir = pathlib.Path(directory.name)
-        for patch in (mock.patch.multiple(cache, CACHE=self.dir, say=mock.DEFAULT, check_space=mock.DEFAULT),
-                      mock.patch.multiple(host, say=mock.DEFAULT), mock.patch.multiple(time, sleep=mock.DEFAULT)):
+        mocked = mock.DEFAULT
+        for patch in (mock.patch.multiple(cache, CACHE=self.dir, say=mocked, check_space=mocked),
+                      mock.patch.multiple(host, say=mocked), mock.patch.multiple(time, sleep=mocked)):
             patch.start()
             self.addCleanup(patch.stop)
         self.made = 0
@@ -250,7 +252,8 @@ class Jobs(unittest.TestCase):
     def setUp(self) -> None:
         self.order: list[str] = []
         times = {"k long": 9.0, "k short": 1.0, "k first": 1.0}
-        patch = mock.patch.multiple(jobs, say=mock.DEFAULT, write_times=mock.DEFAULT, read_times=lambda: times)
+        patch = mock.patch.multiple(jobs, say=mock.DEFAULT, write_times=mock.DEFAULT,
+                                    read_times=lambda: times)
         patch.start()
         self.addCleanup(patch.stop)
 
@@ -398,6 +401,34 @@ class Guests(unittest.TestCase):
             names = [f"{name} {kind}" for kind in kinds.split()]
             self.assertEqual([job.name for job in counted], names)
             self.assertEqual([*wall.needs], counted[:1])
+
+
+class Lint(unittest.TestCase):
+    def complaints(self, check: Callable[[], str], name: str, old: str, new: str) -> str:
+        read = lint.read
+        self.assertIn(old, read(name))
+        with mock.patch.object(lint, "read", lambda n: read(n).replace(old, new) if n == name else read(n)):
+            return check()
+
+    def test_other_version(self) -> None:
+        for name, old, new in (
+            ("META", "Linux-Tested: ", "Linux-Tested: 5.4 "), ("README.md", "(trixie)", "(sid)"),
+            ("debian/changelog", matrix.VERSION, "9.9"), ("README.md", matrix.VERSION, "9.9"),
+        ):
+            self.assertIn(name, self.complaints(lint.one_version, name, old, new))
+
+    def test_other_attributes(self) -> None:
+        self.assertIn("+SPAWNCTL_A_X", self.complaints(
+            lint.spec_is_header, "uapi/linux/spawnctl_netlink.h", "\tSPAWNCTL_A_", "\tSPAWNCTL_A_X"))
+
+    def test_plain_english(self) -> None:
+        text = "from .host import remove, " + "say, started\n"
+        with mock.patch.object(lint, "read", {"a.py": text, "b": text[4:]}.__getitem__):
+            self.assertIn("b:1: ", lint.plain_english(["a.py", "b"]))
+            self.assertEqual(lint.plain_english(["a.py"]), "")
+
+    def test_silence_and_success(self) -> None:
+        self.assertEqual([bool(lint.run(c)) for c in ("true", "false", "echo x")], [False, True, True])
 
 
 class Processes(unittest.TestCase):
