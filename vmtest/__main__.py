@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Sequence
 from typing import NoReturn
 
-from . import benchmark, host, lint, matrix, mutants, report, suites, verdict
+from . import benchmark, host, lint, matrix, mutants, report, secure_boot, suites, verdict
 from .build import Build
 from .guest import Guest
 from .host import BUILD, Failure, say
@@ -146,6 +146,14 @@ def guest(arguments: argparse.Namespace) -> int:
         return in_guest(kernel, command, pathlib.Path(directory) / "guest", arguments)
 
 
+def secure(arguments: argparse.Namespace) -> bool:
+    host.need()
+    lock("secure-boot")
+    kernels = matrix.find(arguments.kernel or ["6.1", "6.12"])
+    jobs = [job for kernel in kernels for job in secure_boot.plan(kernel)]
+    return run(jobs, "secure-boot", arguments.jobs, "")
+
+
 def shell(arguments: argparse.Namespace) -> int:
     host.need()
     kernel, = matrix.find([arguments.kernel])
@@ -200,6 +208,11 @@ def parse() -> argparse.Namespace:
     c = commands.add_parser("shell", help="an interactive guest with the module loaded")
     c.add_argument("-k", "--kernel", default=DEFAULT)
     c.set_defaults(action=shell)
+
+    c = commands.add_parser("secure-boot", parents=[common],
+                            help="test the signed module under Secure Boot and lockdown")
+    c.add_argument("kernel", nargs="*")
+    c.set_defaults(action=secure)
 
     c = commands.add_parser("lint", help="check the sources without running them")
     c.add_argument("file", nargs="*", help="only these, by their names in the checkout")

@@ -12,12 +12,13 @@ import sys
 import tempfile
 import threading
 import time
+import types
 import unittest
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from unittest import mock
 
-from . import benchmark, cache, host, jobs, lint, matrix, report, suites, verdict
+from . import benchmark, cache, guest, host, jobs, lint, matrix, report, secure_boot, suites, verdict
 from .guest import Guest
 from .host import Failure
 from .jobs import Job, Queue
@@ -401,6 +402,28 @@ class Guests(unittest.TestCase):
             names = [f"{name} {kind}" for kind in kinds.split()]
             self.assertEqual([job.name for job in counted], names)
             self.assertEqual([*wall.needs], counted[:1])
+
+
+class SecureBoot(unittest.TestCase):
+    GOOD = "@T begin command\n1..1\nok 1 one\n@T end command 0 1 2\n@T done"
+
+    def faults(self, case: str, text: str, *console: str) -> list[str]:
+        with (tempfile.TemporaryDirectory() as name,
+              mock.patch.multiple(guest.Guest, run=lambda _: heard(text), console=lambda _: console),
+              mock.patch.multiple(secure_boot, add_firmware=mock.DEFAULT, log_failures=mock.DEFAULT)):
+            build = types.SimpleNamespace(kernel=matrix.NEWEST, dir=pathlib.Path(name))
+            return faults(secure_boot.boot(build, case))  # type: ignore[arg-type]
+
+    def test_good(self) -> None:
+        self.assertEqual(self.faults("lockdown", self.GOOD), [])
+        self.assertEqual(self.faults("enrolled", self.GOOD, *secure_boot.MESSAGES), [])
+
+    def test_no_secure_boot(self) -> None:
+        self.assertIn("Secure Boot", self.faults("enrolled", self.GOOD, secure_boot.MESSAGES[0])[0])
+
+    def test_no_verdict(self) -> None:
+        self.assertIn("no verdict", self.faults("lockdown", self.GOOD.removesuffix("@T done"))[0])
+        self.assertIn("no plan", self.faults("lockdown", "")[0])
 
 
 class Lint(unittest.TestCase):
