@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Sequence
 from typing import NoReturn
 
-from . import benchmark, host, lint, matrix, mutants, report, secure_boot, suites, verdict
+from . import benchmark, fuzz, host, lint, matrix, mutants, report, secure_boot, suites, verdict
 from .build import Build
 from .guest import Guest
 from .host import BUILD, Failure, say
@@ -217,6 +217,10 @@ def parse() -> argparse.Namespace:
     c = commands.add_parser("lint", help="check the sources without running them")
     c.add_argument("file", nargs="*", help="only these, by their names in the checkout")
     c.set_defaults(action=lambda arguments: lint.lint(arguments.file))
+
+    c = commands.add_parser("fuzz-parsers", help="fuzz the parsers of library and command")
+    c.add_argument("seconds", nargs="?", type=int, default=30, help="for each parser")
+    c.set_defaults(action=lambda arguments: fuzz.run(arguments.seconds))
     return parser.parse_args()
 
 
