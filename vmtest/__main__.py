@@ -24,6 +24,15 @@ from .suites import Options
 
 DEFAULT = "6.12"
 DIVISOR = int(os.environ.get("SPAWNCTL_DIVISOR") or 20)
+DEMO = """\
+spawnctl's promise, shown on a stock Debian kernel ({}) in a virtual machine:
+  1. a Debian system with that kernel, its headers and dkms is made (kept for later)
+  2. the module is built and installed there, for that kernel, by dkms
+  3. the kernel is started in QEMU, in software; the module is loaded by modprobe
+  4. a signal storm and a job-control stop: vfork(), glibc's posix_spawn(), spawnctl
+  5. a program is started through spawnctl, and its signal state printed
+Needs root. Nothing is loaded into, or installed for, the kernel of this machine.
+"""
 
 
 def plan(kernels: Sequence[Kernel], where: str, options: Options, only: Sequence[str] = (),
@@ -146,6 +155,11 @@ def guest(arguments: argparse.Namespace) -> int:
         return in_guest(kernel, command, pathlib.Path(directory) / "guest", arguments)
 
 
+def demo(arguments: argparse.Namespace) -> int:
+    print(DEMO.format(arguments.kernel), flush=True)
+    return guest(arguments)
+
+
 def secure(arguments: argparse.Namespace) -> bool:
     host.need()
     lock("secure-boot")
@@ -208,6 +222,11 @@ def parse() -> argparse.Namespace:
     c = commands.add_parser("shell", help="an interactive guest with the module loaded")
     c.add_argument("-k", "--kernel", default=DEFAULT)
     c.set_defaults(action=shell)
+
+    c = commands.add_parser("demo", help="show that signals do not disturb a spawn")
+    c.add_argument("kernel", nargs="?", default=DEFAULT)
+    c.set_defaults(action=demo, command=["/kselftest/spawnctl/demo"], build=True, seconds=300,
+                   without_module=False, divisor=DIVISOR, console=False, keep=False)
 
     c = commands.add_parser("secure-boot", parents=[common],
                             help="test the signed module under Secure Boot and lockdown")
