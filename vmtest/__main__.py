@@ -94,6 +94,27 @@ def check(arguments: argparse.Namespace) -> bool:
     return run(jobs, where, arguments.jobs, note)
 
 
+def changed_files() -> list[str]:
+    """What is not committed, or else what the last commit has changed."""
+    git = ["git", "-c", f"safe.directory={host.TOP}", "-C", str(host.TOP)]
+    names = host.output([*git, "diff", "--name-only", "HEAD"]).split()
+    names += host.output([*git, "ls-files", "-o", "--exclude-standard"]).split()
+    return names or host.output([*git, "diff", "--name-only", "HEAD^", "HEAD"]).split()
+
+
+def quick(arguments: argparse.Namespace) -> bool:
+    lint.need()
+
+    def checked(job: Job) -> list[verdict.Result]:
+        return [verdict.Result(verdict.FAIL if complaints else verdict.PASS, "lint", what)
+                for what, complaints in lint.checks(changed_files())]
+
+    lock("vm")
+    jobs = plan(matrix.find([arguments.kernel]), "vm", Options(divisor=1000000), ["selftests"], "lax")
+    return run([*jobs, Job("- lint", checked), Job("- native", suites.native)], "vm", arguments.jobs,
+               "the smallest counts; ")
+
+
 def programs(arguments: argparse.Namespace) -> bool:
     host.need()
     kernels = matrix.find([arguments.kernel])
@@ -191,6 +212,11 @@ def parse() -> argparse.Namespace:
     c.add_argument("--soak", action="store_true", help="the full counts")
     c.add_argument("--repeat", type=int, default=1, help="how many times each test program runs")
     c.set_defaults(action=check)
+
+    c = commands.add_parser("quick", parents=[common], help="lint what has changed, test the library "
+                            "on this machine, and run the selftests on one kernel with small counts")
+    c.add_argument("-k", "--kernel", default=DEFAULT)
+    c.set_defaults(action=quick)
 
     c = commands.add_parser("programs", parents=[common], help="only the tests with real programs")
     c.add_argument("-k", "--kernel", default="6.1")

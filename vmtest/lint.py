@@ -9,11 +9,11 @@ import itertools
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from . import cache, parts
+from . import cache, host, parts
 from .build import Layer, checkout, export_tree
-from .host import BUILD, TOP, Argument, Failure, need, output, say, started
+from .host import BUILD, TOP, Argument, Failure, output, say, started
 from .matrix import STOCK, VERSION
 
 WORK = BUILD / "lint"
@@ -126,19 +126,23 @@ def plain_english(names: Iterable[str]) -> str:
     return grep(OBSCURE, (name for name in names if not name.endswith(("/lint", "/lint.py"))))
 
 
-def lint(files: Sequence[str]) -> bool:
+def need() -> None:
+    host.need({name: name for name in "codespell shellcheck cppcheck gcc g++ mandoc mypy".split()}
+              | {"/usr/include/seccomp.h": "libseccomp-dev"})
+
+
+def checks(files: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The name of each check, and its complaints."""
     def chosen(pattern: str, but: str = "^$") -> list[str]:
         return [name for name in find(pattern, but) if not files or name in files]
 
-    need({name: name for name in "codespell shellcheck cppcheck gcc g++ mandoc mypy".split()}
-         | {"/usr/include/seccomp.h": "libseccomp-dev"})
     WORK.mkdir(parents=True, exist_ok=True)
     # Not the assembler's macros, nor the code of programs that are tested as they are
     c = chosen(r"\.[chS]$", r"/programs/|/vfork_macro\.h$")
     texts, python = chosen("", r"^LICENSES/|\.svg$"), chosen(r"\.py$")
     scripts = [name for name in texts if grep("^#!/bin/(ba)?sh|^# shellcheck shell=", [name])]
     bench = chosen("^(vmtest|selftests/mutants)/")
-    checks: list[tuple[object, str, Callable[[], str]]] = [
+    wanted: list[tuple[object, str, Callable[[], str]]] = [
         (c, f"checkpatch --strict, {len(c)} files", lambda: style(c)),
         (chosen("^(module/|uapi/|Kbuild)"), f"sparse and W=1 on {STOCK[-2].name}", kernel_warnings),
         (chosen("^(userlib|uapi|tools)/"), "cppcheck", lambda: run(
@@ -164,12 +168,15 @@ def lint(files: Sequence[str]) -> bool:
         (True, "the netlink specification agrees with the header", spec_is_header),
         (True, "manual pages and examples", lambda: run("selftests/manual.sh")),
     ]
-    clean = True
-    for _, what, check in (check for check in checks if check[0]):
+    for _, what, check in (check for check in wanted if check[0]):
         try:
             complaints = check()
         except Failure as failure:
             complaints = str(failure)
         say(f"{what}: NOT clean\n{complaints.rstrip()}" if complaints else f"{what}: clean")
-        clean = clean and not complaints
-    return clean
+        yield what, complaints
+
+
+def lint(files: Sequence[str]) -> bool:
+    need()
+    return not [complaints for _, complaints in checks(files) if complaints]

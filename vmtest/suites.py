@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import fnmatch
+import os
 import pathlib
 import re
 import sys
@@ -14,7 +16,7 @@ from collections.abc import Sequence
 from . import cache, parts, verdict
 from .build import Build, export_tree
 from .guest import ALONE, Guest
-from .host import HERE, TOP, Failure, output, remove, say, steps
+from .host import BUILD, HERE, TOP, Failure, logged, output, remove, say, steps
 from .jobs import Job
 from .matrix import STOCK
 from .verdict import FAIL, PASS, Channel, Result, Run
@@ -327,6 +329,30 @@ def coverage(build: Build, guest: Guest) -> list[Result]:
 
 def built(build: Build, job: Job, options: Options) -> list[Result]:
     return build.test()
+
+
+NATIVE = ("spawn", "spawn_actions", "spawn_files", "spawn_races")
+# They need the device, or a cgroup that the test may change
+NOT_NATIVE = ("cgroup", "killed_before_it_runs", "no_handler_in_a_filtered_child")
+
+
+def native(job: Job) -> list[Result]:
+    """The library on the kernel of this machine, by the backends that need no module."""
+    out, log = BUILD / "native", BUILD / "log/native"
+    out.mkdir(parents=True, exist_ok=True)
+    ksft = cache.need(parts.ksft()) / "tree/tools/testing/selftests"
+    logged(log, ["make", "-C", TOP, "userlib"])
+    logged(log, ["make", "-C", TOP / "selftests", f"KSFT={ksft}", f"OUTPUT={out}", out / "program",
+                 *(out / f"{name}_test" for name in NATIVE)])
+    environment = os.environ | {"LD_LIBRARY_PATH": str(BUILD / "userlib"), "SPAWNCTL_DIVISOR": "1000000"}
+    options = [word for name in NOT_NATIVE for word in ("-T", name)] + ["-v", "clone3", "-v", "clone"]
+    results = []
+    for name in NATIVE:
+        with contextlib.suppress(Failure):  # the results have it
+            logged(log, [out / f"{name}_test", *options], env=environment, cwd=out)
+        lines = log.read_text(errors="replace").splitlines()
+        results += verdict.tap(f"native:{name}_test", lines)
+    return results
 
 
 KINDS = {"built": built, "selftests": selftests, "collection": collection, "programs": programs,
