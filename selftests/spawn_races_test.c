@@ -73,6 +73,64 @@ TEST_F_TIMEOUT(spawn, handlers_run_after_the_result, 600)
 	EXPECT_LE(n, heard.ran);
 }
 
+static int failed_child_seen;
+
+static void see_failed_child(int sig)
+{
+	siginfo_t info = { 0 };
+
+	heard.ran++;
+	if (!waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) && info.si_pid)
+		failed_child_seen = 1;
+}
+
+/*
+ * SIGTRAP is one of the signals that a fault raises. If another process sends it while the child
+ * is busy, its handler finds no failed child either.
+ */
+TEST_F(spawn, handler_of_a_fault_runs_after_the_result)
+{
+	struct sigaction action = { .sa_handler = see_failed_child };
+	char dir[] = "/tmp/spawnctl-XXXXXX", first[40], second[40];
+	spawnctl_file_actions_t *actions;
+	char *argv[] = { "none", NULL };
+	pid_t parent = getpid(), sender;
+
+	ASSERT_NE(NULL, mkdtemp(dir));
+	snprintf(first, sizeof(first), "%s/first", dir);
+	snprintf(second, sizeof(second), "%s/second", dir);
+	ASSERT_EQ(0, mkfifo(first, 0600));
+	ASSERT_EQ(0, mkfifo(second, 0600));
+	ASSERT_EQ(0, spawnctl_file_actions_init(&actions));
+	ASSERT_EQ(0, spawnctl_file_actions_addopen(actions, 8, first, O_RDONLY, 0));
+	ASSERT_EQ(0, spawnctl_file_actions_addopen(actions, 9, second, O_RDONLY, 0));
+	heard.ran = 0;
+	failed_child_seen = 0;
+	sigaction(SIGTRAP, &action, NULL);
+	sender = fork();
+	ASSERT_LE(0, sender);
+	if (!sender) {
+		/* Each open waits for that of the spawn's child */
+		if (open(first, O_WRONLY) >= 0 && !kill(parent, SIGTRAP))
+			open(second, O_WRONLY);
+		/* This process must not be the child that has ended */
+		for (;;)
+			pause();
+	}
+	EXPECT_EQ(ENOENT, spawnctl_spawn(NULL, "/none", actions, self->attr, argv, environ));
+	EXPECT_EQ(1, heard.ran);
+	/* With clone3 the library does not block SIGTRAP: the handler runs when the wait ends */
+	if (variant->backend != SPAWNCTL_BACKEND_CLONE3)
+		EXPECT_EQ(0, failed_child_seen);
+	signal(SIGTRAP, SIG_DFL);
+	kill(sender, SIGKILL);
+	EXPECT_EQ(SIGKILL, wait_status(sender));
+	spawnctl_file_actions_destroy(actions);
+	unlink(first);
+	unlink(second);
+	rmdir(dir);
+}
+
 static struct spawnctl_result early, seen;
 
 static void see_result(int sig)

@@ -67,9 +67,9 @@ long spawnctl_device_make_child(struct request *request)
 				  (long)clone, spawnctl_request_start, request);
 	/* A child that was killed before its first instruction is recognized by its stored id */
 	if (request->started || (pid > 0 && request->tid == pid)) {
-		/* Unblock SIGSYS: the program may emulate fstat(2) and close(2) */
-		if (request->signals.hold.wanted)
-			spawnctl_signals_narrow(&request->signals, SPAWNCTL_SIGSET_HELD);
+		/* The program may emulate fstat(2) and close(2) */
+		if (request->signals.hold.wanted && descriptor_is_transient(&request->descriptor))
+			spawnctl_signals_narrow(&request->signals, SPAWNCTL_SIGSET_BUT_SIGSYS);
 		spawnctl_descriptor_put(&request->descriptor);
 		return pid;
 	}

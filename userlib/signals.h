@@ -30,16 +30,24 @@ static inline void set_sigmask(const unsigned long long *mask)
 	raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, mask, NULL, sizeof(*mask));
 }
 
+/*
+ * What may stay blocked in system calls that the program may emulate, if all signals are blocked.
+ * These calls force no other signal than SIGSYS.
+ */
+#define SPAWNCTL_SIGSET_BUT_SIGSYS	(SPAWNCTL_SIGSET_ALL & ~SPAWNCTL_SIGBIT(SIGSYS))
+
 #pragma GCC visibility push(hidden)
 
 /**
  * struct caller_signals - what is blocked in the caller, and its mask
  * @hold: the argument of SPAWN, which blocks signals and stores the mask to restore in @hold.mask.
  *	If the child clears @hold.wanted before it executes its program, SPAWN itself restores the
- *	mask. If @hold.wanted is true after the call, these signals are still blocked. With clone3
+ *	mask. If @hold.wanted is true after the call, these signals are still blocked, except those
+ *	that spawnctl_signals_narrow() has unblocked since. With clone3
  *	and clone the library sets @hold.wanted, no child clears it, and @hold.mask is unused: the
  *	library itself has blocked the signals (@held)
- * @held: spawnctl_signals_hold() has blocked signals, and they are still blocked
+ * @held: the library has set a mask itself (spawnctl_signals_hold(), spawnctl_signals_narrow()),
+ *	and it is still set
  * @mask: the caller's mask, if @held
  */
 struct caller_signals {

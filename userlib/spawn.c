@@ -291,8 +291,10 @@ static long attempt(struct spawn *spawn)
 	if (pid < 0) {
 		fail(spawn, -pid);
 	} else if (spawn->error) {
-		/* Unblock SIGSYS: the program may emulate waitid(2) */
-		spawnctl_signals_narrow(&spawn->request.signals, SPAWNCTL_SIGSET_HELD);
+		/* The program may emulate waitid(2). For clone3, SIGSYS is not blocked */
+		if (spawn->request.backend != SPAWNCTL_BACKEND_CLONE3)
+			spawnctl_signals_narrow(&spawn->request.signals,
+						SPAWNCTL_SIGSET_BUT_SIGSYS);
 		reap(spawn, pid);
 	}
 	return pid;
