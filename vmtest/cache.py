@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import fcntl
+import functools
 import hashlib
 import inspect
 import os
@@ -39,8 +40,9 @@ class Part:
     recipe: tuple[object, ...]
     suffix: str = ""
 
-    @property
+    @functools.cached_property
     def path(self) -> pathlib.Path:
+        """Computed once, as the file of the function may be edited meanwhile."""
         function = getattr(self.make, "func", self.make)
         text = inspect.getsource(function) + repr(self.recipe)
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]

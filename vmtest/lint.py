@@ -141,7 +141,7 @@ def checks(files: Sequence[str]) -> Iterator[tuple[str, str]]:
     c = chosen(r"\.[chS]$", r"/programs/|/vfork_macro\.h$")
     texts, python = chosen("", r"^LICENSES/|\.svg$"), chosen(r"\.py$")
     scripts = [name for name in texts if grep("^#!/bin/(ba)?sh|^# shellcheck shell=", [name])]
-    bench = chosen("^(vmtest|selftests/mutants)/")
+    bench = chosen("^vmtest/")
     wanted: list[tuple[object, str, Callable[[], str]]] = [
         (c, f"checkpatch --strict, {len(c)} files", lambda: style(c)),
         (chosen("^(module/|uapi/|Kbuild)"), f"sparse and W=1 on {STOCK[-2].name}", kernel_warnings),
@@ -156,11 +156,11 @@ def checks(files: Sequence[str]) -> Iterator[tuple[str, str]]:
         (python, "lines of Python have at most 110 columns", lambda: grep(".{111}", python)),
         (bench, "mypy --strict", lambda: run(
             "mypy --strict --no-error-summary --cache-dir build/lint/mypy "
-            "--exclude ^vmtest/programs/ vmtest selftests/mutants")),
+            "--exclude ^vmtest/programs/ vmtest")),
         # unittest prints to standard error only, and output() raises that if a test fails
-        (bench, "unit tests of the bench and of the mutants", lambda: "".join(
-            output([sys.executable, *test.split()], cwd=TOP) for test in (
-                "-m unittest vmtest.test_vmtest", "selftests/mutants/test_mutants.py"))),
+        (bench, "unit tests of the bench", lambda: "".join(
+            output([sys.executable, "-m", "unittest", f"vmtest.{test}"], cwd=TOP)
+            for test in ("test_vmtest", "test_mutants"))),
         (True, "kernel versions only in compat/", lambda: grep(
             r"LINUX_VERSION_CODE|KERNEL_VERSION\(", find("^(module|userlib|uapi)/", "/compat/"))),
         (True, "each public header compiles alone as C11 and C++17", headers_alone),
