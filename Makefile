@@ -58,7 +58,7 @@ TOOL_LIB ?= $(O)/libspawnctl.a
 EXAMPLES := $(patsubst examples/%.c,build/examples/%,$(wildcard examples/*.c))
 
 .PHONY: all userlib modules install install-udev install-tools tools examples clean help test check check-debug programs \
-	soak demo lint fuzz-parsers mutants bench bench-native dkms-tree deb deb-check secure-boot
+	soak demo lint quick shell fuzz-parsers mutants bench bench-native dkms-tree deb deb-check secure-boot
 
 all: userlib
 
@@ -161,7 +161,11 @@ test: userlib
 	selftests/builds.sh
 
 check:
-	selftests/vm/check $(KERNEL)
+ifdef T
+	python3 -m vmtest check -t "$(T)" $(if $(K),-k "$(K)")
+else
+	selftests/vm/check $(or $(K),$(KERNEL))
+endif
 
 check-debug:
 	selftests/vm/check --debug $(KERNEL)
@@ -191,10 +195,16 @@ secure-boot:
 	selftests/vm/secure-boot $(KERNEL)
 
 lint:
-	selftests/vm/lint $(FILES)
+	python3 -m vmtest lint $(FILES)
 
 fuzz-parsers:
-	selftests/vm/fuzz-parsers $(TIME)
+	python3 -m vmtest fuzz-parsers $(TIME)
+
+quick:
+	python3 -m vmtest quick $(if $(K),-k $(K))
+
+shell:
+	python3 -m vmtest shell $(if $(K),-k $(K))
 
 mutants:
 	python3 -m vmtest mutants $(MUTANTS)
@@ -226,7 +236,9 @@ help:
 	@echo 'make demo              show in a guest that neither a storm of signals nor a stop signal'
 	@echo '                       disturbs a spawn'
 	@echo 'make test              check symbols and instrumentation of the library, without a guest'
-	@echo 'make check             run all tests on all kernels, or with KERNEL=6.1 on one of'
+	@echo 'make check T=storm     run one test program on one kernel (T="sto* stop" K=7.3); builds what has'
+	@echo '                       changed'
+	@echo 'make check             run all tests on all kernels, or with K=6.1 on one of'
 	@echo '                       $(shell sed -n 's/^Linux-Tested: *//p' META)'
 	@echo 'make programs          run only the part of make check that runs real programs under the'
 	@echo '                       preload library'
@@ -240,6 +252,9 @@ help:
 	@echo '                       guests: tables, build/bench/report.md, results.json and plots'
 	@echo 'make bench-native      measure it on this machine, with the module if it is loaded'
 	@echo '                       (CASE="noop typical")'
+	@echo 'make quick             lint what has changed, test the library on this machine, and run the'
+	@echo '                       selftests on one kernel with the smallest counts (K=6.12)'
+	@echo 'make shell             boot a guest with the module, the tests and a terminal (K=6.12)'
 	@echo 'make lint              run checkpatch, sparse, W=1, cppcheck, shellcheck, codespell; check prose'
 	@echo '                       and manual pages (FILES="module/spawn.c man/spawnctl.4")'
 	@echo 'make fuzz-parsers      fuzz the parsers of the library (environment) and of the command'
