@@ -178,7 +178,7 @@ class Build:
                              str(self.kernel.patience))
             if mode != "strict":
                 errors = [line for line in self.log("build").read_text(errors="replace").split("\n")
-                          if re.search("[Ee]rror", line)]
+                          if re.search(r"\berror:|\*\*\*", line)]
                 sys.stderr.write("".join(line + "\n" for line in errors))
             pack(self.stage, self.dir / "stage.cpio")
 
