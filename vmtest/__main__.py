@@ -14,7 +14,8 @@ import tempfile
 from collections.abc import Sequence
 from typing import NoReturn
 
-from . import benchmark, fuzz, host, lint, matrix, mutants, report, secure_boot, suites, verdict
+from . import (benchmark, deb, fuzz, host, lint, matrix, mutants, report, secure_boot, suites,
+               verdict)
 from .build import Build
 from .guest import Guest
 from .host import BUILD, Failure, say
@@ -140,6 +141,13 @@ def mutate(arguments: argparse.Namespace) -> bool:
     return mutants.run(chosen)
 
 
+def packages(arguments: argparse.Namespace) -> bool:
+    host.need(deb.PROGRAMS if arguments.check else None)
+    jobs = deb.plan(arguments.suite, arguments.check)
+    lock("deb")
+    return run(jobs, "deb", arguments.jobs, "")
+
+
 def in_guest(kernel: Kernel, command: str, directory: pathlib.Path, arguments: argparse.Namespace) -> int:
     build = Build(kernel, "vm")
     if arguments.build or not (build.dir / "stage.cpio").exists():
@@ -232,6 +240,14 @@ def parse() -> argparse.Namespace:
     c.add_argument("--check", action="store_true", help="only check the list")
     c.add_argument("id", nargs="*", help="a pattern ('limit-*')")
     c.set_defaults(action=mutate)
+
+    c = commands.add_parser("deb", parents=[common], help="build Debian's packages, and run lintian")
+    c.add_argument("suite", nargs="*", default=["trixie"])
+    c.set_defaults(action=packages, check=False)
+
+    c = commands.add_parser("deb-check", parents=[common], help="run the packages' tests, too")
+    c.add_argument("suite", nargs="*", default=list(deb.SUITES))
+    c.set_defaults(action=packages, check=True)
 
     c = commands.add_parser("guest", help="run a shell command, as root, in a guest with the module "
                             "loaded. Its status; 124: it took too long; 125: no verdict")

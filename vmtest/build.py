@@ -14,11 +14,11 @@ import re
 import shutil
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from . import cache, parts
-from .host import (BUILD, HERE, TOP, Failure, logged, output, remove, retry, say, started, tail,
-                   timed)
+from .host import (BUILD, HERE, TOP, Argument, Failure, logged, output, remove, retry, say,
+                   started, tail, timed)
 from .matrix import NEWEST, VERSION, Kernel
 from .verdict import FAIL, Result, tap
 
@@ -45,9 +45,13 @@ class Layer:
         self.command(log, f"/mnt/{script}", *arguments)
 
     def command(self, log: pathlib.Path, *argv: str) -> None:
+        logged(log, self.entered(argv))
+
+    def entered(self, argv: Sequence[Argument], *options: str) -> list[Argument]:
+        """The command line that runs ARGV in the layer; OPTIONS are inroot's."""
         roots = ":".join(map(str, self.roots))
-        logged(log, ["unshare", "--mount", "--propagation", "private", "--pid", "--fork",
-                     "--kill-child", HERE / "inroot", roots, self.path, *argv])
+        return ["unshare", "--mount", "--propagation", "private", "--pid", "--fork",
+                "--kill-child", HERE / "inroot", *options, roots, self.path, *argv]
 
 
 def pack(tree: pathlib.Path, archive: pathlib.Path) -> None:

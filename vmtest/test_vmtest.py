@@ -18,7 +18,8 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from unittest import mock
 
-from . import benchmark, cache, guest, host, jobs, lint, matrix, report, secure_boot, suites, verdict
+from . import (benchmark, cache, deb, guest, host, jobs, lint, matrix, report, secure_boot, suites,
+               verdict)
 from .guest import Guest
 from .host import Failure
 from .jobs import Job, Queue
@@ -452,6 +453,31 @@ class Lint(unittest.TestCase):
 
     def test_silence_and_success(self) -> None:
         self.assertEqual([bool(lint.run(c)) for c in ("true", "false", "echo x")], [False, True, True])
+
+
+class Packages(unittest.TestCase):
+    def test_control(self) -> None:
+        control = (host.TOP / "debian/tests/control").read_text()
+        self.assertEqual(deb.tests(control), {"alone": False, "kernels": False, "machine": True})
+        for name in deb.tests(control):
+            self.assertTrue(os.access(host.TOP / "debian/tests" / name, os.X_OK))
+
+    def test_unknown_suite(self) -> None:
+        with self.assertRaisesRegex(Failure, "not for {'bullseye'}"):
+            deb.plan(["bullseye"], check=True)
+
+    def test_status_of_autopkgtest(self) -> None:
+        good = ["1..1", "ok 1 one"]
+        cases: list[tuple[int, list[str], list[str]]] = [
+            (0, good, []),
+            (deb.FAILED, ["1..1", "not ok 1 one"], ["one"]),
+            (deb.FAILED, good, ["(its status is 4)"]),
+            (12, [], ["(no plan: it printed nothing, or died first)", "(its status is 12)"]),
+            (0, ["1..1", "ok 1 one # SKIP"], ["unexpected skip: one # SKIP"]),
+        ]
+        for status, lines, texts in cases:
+            self.assertEqual(faults(deb.judge("a", status, lines, [])), texts)
+        self.assertEqual(faults(deb.judge("a", 0, good, ["BUG: x"])), ["(kernel log) BUG: x"])
 
 
 class Processes(unittest.TestCase):
