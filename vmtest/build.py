@@ -130,7 +130,7 @@ class Build:
         self.dir.mkdir(parents=True, exist_ok=True)
         with timed("cache", kernel.suite):
             root = cache.need(parts.root(kernel))
-            self.roots, self.release = [root], parts.release_of(root)
+            self.roots, self.release = [root], parts.release_of(root, kernel.flavour)
             if kernel.is_debug:
                 upper = cache.need(debug_kernel(kernel, root))
                 self.roots.insert(0, upper)

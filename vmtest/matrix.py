@@ -15,6 +15,7 @@ class Kernel:
     name: str
     suite: str
     distribution: str = ""
+    flavour: str = "amd64"
     config: str = ""
     patience: int = 1
     jobs: tuple[str, ...] = ()
@@ -43,7 +44,8 @@ def parse(text: str) -> list[Kernel]:
 
 
 KERNELS = parse((HERE / "matrix.toml").read_text())
-STOCK = [kernel for kernel in KERNELS if not kernel.is_debug]
+# Those of META
+STOCK = [kernel for kernel in KERNELS if kernel.jobs]
 NEWEST = STOCK[-1]
 
 

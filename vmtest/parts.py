@@ -18,9 +18,8 @@ from .matrix import Kernel
 # kernel that patches its text (static keys, tracepoints, modules) then dies of an int3.
 TOOLS_SUITE = "trixie"
 
-ROOT_PACKAGES = """linux-image-amd64 linux-headers-amd64 dkms gcc g++ make libc6-dev kmod openssl
-    xz-utils rsync binutils pkg-config busybox-static perl-base procps mount util-linux sparse
-    libmnl-dev libjson-c-dev jq""".split()
+ROOT_PACKAGES = """dkms gcc g++ make libc6-dev kmod openssl xz-utils rsync binutils pkg-config
+    busybox-static perl-base procps mount util-linux sparse libmnl-dev libjson-c-dev jq""".split()
 DOCUMENTS = [f"/usr/share/{d}/*" for d in ("doc", "man", "locale", "info")]
 # Drivers that no guest has; they are most of a root
 DRIVERS = "gpu net media infiniband scsi staging iio usb hwmon input".split()
@@ -64,35 +63,37 @@ def log_of(name: str) -> pathlib.Path:
 
 
 def make_root(kernel: Kernel, directory: pathlib.Path) -> None:
-    packages, sources = list(ROOT_PACKAGES), []
+    packages, sources = [f"linux-{what}-{kernel.flavour}" for what in ("image", "headers")], []
     if kernel.suite != kernel.base:
         sources = [f"deb {host.mirror()} {kernel.suite} main"]
         # linux-base too, or apt takes the base's own, which is too old
-        packages = [f"{p}/{kernel.suite}" for p in ("linux-base", *packages[:2])] + packages[2:]
-    bootstrap(log_of(f"root-{kernel.suite}"), directory, kernel.base, packages,
+        packages = [f"{package}/{kernel.suite}" for package in ("linux-base", *packages)]
+    bootstrap(log_of(root_name(kernel)), directory, kernel.base, packages + ROOT_PACKAGES,
               *excluded(ROOT_EXCLUDE), sources=sources)
-    release_of(directory)
+    release_of(directory, kernel.flavour)
 
 
-def release_of(root: pathlib.Path) -> str:
+def root_name(kernel: Kernel) -> str:
+    return f"root-{kernel.suite}-{kernel.flavour}"
+
+
+def release_of(root: pathlib.Path, flavour: str = "amd64") -> str:
     """The kernel of a root, which must be Debian's stock one."""
     releases = [path.name.removeprefix("vmlinuz-") for path in (root / "boot").glob("vmlinuz-*")]
     if len(releases) == 1:
         release = releases[0]
-        stock = re.fullmatch(r"[0-9][0-9.]*[0-9](-[0-9]+|\+[a-z0-9+]+)?-amd64", release)
+        stock = re.fullmatch(rf"[0-9][0-9.]*[0-9](-[0-9]+|\+[a-z0-9+]+)?-{flavour}", release)
         packages = (root / "var/lib/dpkg/status").read_text().splitlines()
-        config = (root / "boot" / f"config-{release}").read_text().splitlines()
-        if (stock and f"Package: linux-image-{release}" in packages
-                and "CONFIG_PREEMPT_RT=y" not in config):
+        if stock and f"Package: linux-image-{release}" in packages:
             return release
-    raise Failure(f"{root}: {' '.join(releases) or 'nothing'} is not a stock amd64 kernel")
+    raise Failure(f"{root}: {' '.join(releases) or 'nothing'} is not a stock {flavour} kernel")
 
 
 def root(kernel: Kernel) -> cache.Part:
     return cache.Part(
-        f"root-{kernel.suite}", f"the root of {kernel.suite} (about 90 s)",
+        root_name(kernel), f"the root of {kernel.suite}, {kernel.flavour} (about 90 s)",
         functools.partial(make_root, kernel),
-        (kernel.suite, kernel.base, ROOT_PACKAGES, ROOT_EXCLUDE),
+        (kernel.suite, kernel.base, kernel.flavour, ROOT_PACKAGES, ROOT_EXCLUDE),
     )
 
 
