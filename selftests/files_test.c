@@ -168,6 +168,8 @@ static void tail_race(struct __test_metadata *_metadata, unsigned long command)
 		WRITE_ONCE(tail->go, 1);
 		while (READ_ONCE(tail->interrupted))
 			raw_sleep_us(50);
+		if (tail->mover > 0)
+			EXPECT_TRUE(exited_with(tail->mover, 0));
 		/* Wider steps while the direction stays, smaller ones when it changes */
 		if (moment == last)
 			step += step / 4;

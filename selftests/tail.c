@@ -183,6 +183,10 @@ const char *tail_unload(struct tail *tail)
 /*
  * Finds where the caller is while it cannot run. If it may be in its tail, the child
  * closes the device, and the module's reference count shows whether it is.
+ *
+ * The child moves to the second CPU for that. A process of its own moves it, which the caller
+ * reaps once the first CPU is free: on PREEMPT_RT the child can have lost that CPU where it must
+ * not leave it (migrate_disable()), and the call that moves it waits until then.
  */
 enum tail_moment tail_look(struct tail *tail, pid_t caller)
 {
@@ -192,7 +196,9 @@ enum tail_moment tail_look(struct tail *tail, pid_t caller)
 		return tail->child ? TAIL_LATE : TAIL_EARLY;
 	if (!READ_ONCE(tail->child) || tail_is_in(caller, "kernel_clone"))
 		return TAIL_EARLY;
-	tail_pin(tail->child, 1);
+	tail->mover = fork();
+	if (!tail->mover)
+		_exit(tail_pin(tail->child, 1) != 0);
 	WRITE_ONCE(tail->go, 1);
 	for (i = 0; i < 10000 && !READ_ONCE(tail->closed); i++)
 		raw_sleep_us(100);

@@ -27,6 +27,7 @@ struct tail {
 	int interrupted;
 	int let_go;
 	int stop;
+	pid_t mover;		/* moves the child to the second CPU */
 };
 
 enum tail_moment { TAIL_EARLY, TAIL_CAUGHT, TAIL_LATE };
