@@ -131,6 +131,7 @@ static void tail_race(struct __test_metadata *_metadata, unsigned long command)
 	ASSERT_LE(0, interrupter);
 	if (!interrupter)
 		tail_interrupter(tail);
+	ASSERT_EQ(0, tail_urgent(1));
 	for (i = 0; i < count && !wrong; i++) {
 		enum tail_moment moment;
 
@@ -189,6 +190,7 @@ static void tail_race(struct __test_metadata *_metadata, unsigned long command)
 		wait_status(tail->child);
 	}
 	WRITE_ONCE(tail->stop, 1);
+	ASSERT_EQ(0, tail_urgent(0));
 	EXPECT_TRUE(exited_with(interrupter, 0));
 	tail_throttle(1);
 	tail_narrow();

@@ -23,6 +23,18 @@ int tail_pin(pid_t pid, int cpu)
 	return sched_setaffinity(pid, sizeof(set), &set);
 }
 
+/*
+ * Above the interrupter, so that a lock of a PREEMPT_RT kernel, which lends its holder the priority
+ * of those that wait, is released even if its holder has lost the first CPU. Children do not
+ * inherit it.
+ */
+int tail_urgent(int on)
+{
+	const struct sched_param param = { .sched_priority = on ? 2 : 0 };
+
+	return sched_setscheduler(0, on ? SCHED_FIFO | SCHED_RESET_ON_FORK : SCHED_OTHER, &param);
+}
+
 /* Reads a file of proc, sysfs or debugfs; an empty string if that fails */
 static const char *tail_read(const char *path, char *text, size_t size)
 {
@@ -160,7 +172,8 @@ const char *tail_unload(struct tail *tail)
 	int status, i;
 
 	if (!unloader)
-		_exit(raw_syscall(SYS_delete_module, "spawnctl", O_NONBLOCK) != 0);
+		_exit(tail_urgent(1) ||
+		      raw_syscall(SYS_delete_module, "spawnctl", O_NONBLOCK) != 0);
 	for (i = 0; !wrong && !tail_is_in(unloader, "rcu_tasks"); i++) {
 		if (waitpid(unloader, &status, WNOHANG)) {
 			unloader = 0;
@@ -198,7 +211,7 @@ enum tail_moment tail_look(struct tail *tail, pid_t caller)
 		return TAIL_EARLY;
 	tail->mover = fork();
 	if (!tail->mover)
-		_exit(tail_pin(tail->child, 1) != 0);
+		_exit(tail_urgent(1) || tail_pin(tail->child, 1));
 	WRITE_ONCE(tail->go, 1);
 	for (i = 0; i < 10000 && !READ_ONCE(tail->closed); i++)
 		raw_sleep_us(100);

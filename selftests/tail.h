@@ -34,6 +34,7 @@ enum tail_moment { TAIL_EARLY, TAIL_CAUGHT, TAIL_LATE };
 
 __u64 tail_now(void);
 int tail_pin(pid_t pid, int cpu);
+int tail_urgent(int on);
 int tail_is_in(pid_t pid, const char *function);
 int tail_kernel_preempts(void);
 void tail_throttle(int on);
