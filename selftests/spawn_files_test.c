@@ -347,6 +347,8 @@ TEST_F(files, regressions)
 	const struct step two_closefroms[] = {
 		{ CLOSE, 50 }, { CLOSEFROM, 35 }, { DUP2, 29, 57 }, { CLOSEFROM, 51 },
 	};
+	/* The child's table is made for the first closefrom, and the second closes more */
+	const struct step second_closefrom[] = { { CLOSEFROM, 50 }, { CLOSEFROM, 35 } };
 	/* The highest descriptor that is named is needed, even if it is closed later */
 	const struct step highest[] = { { DUP2, 50, 20 }, { CLOSEFROM, 30 } };
 	/* The last action closes the descriptor that the first has made */
@@ -357,6 +359,7 @@ TEST_F(files, regressions)
 
 	EXPECT_EQ(0, compare(_metadata, self, two_closefroms, 4, 0, 0));
 	EXPECT_EQ(0, compare(_metadata, self, two_closefroms, 4, 1, 1));
+	EXPECT_EQ(0, compare(_metadata, self, second_closefrom, 2, 0, 0));
 	EXPECT_EQ(0, compare(_metadata, self, highest, 2, 0, 0));
 	EXPECT_EQ(0, compare(_metadata, self, highest, 1, 1, 0));
 	EXPECT_EQ(0, compare(_metadata, self, highest_target, 2, 0, 0));
