@@ -133,17 +133,34 @@ TEST_F(trap, in_the_caller)
 	EXPECT_EQ(1, trapped);
 }
 
+/* A descriptor of the device that filtered tasks may use, or -1 */
+static int open_marked(void)
+{
+	const struct spawnctl_limit marked = {
+		.size = sizeof(marked), .flags = SPAWNCTL_LIMIT_FILTERED,
+	};
+	int fd = spawnctl_open();
+
+	return spawnctl_narrow(fd, &marked) ? -1 : fd;
+}
+
+/* Demands a backend; the device by @fd */
+static int demand(spawnctl_attr_t *attr, int backend, int fd)
+{
+	int error = spawnctl_attr_setbackend(attr, backend);
+
+	return error ? error :
+	       spawnctl_attr_setdevice(attr, backend == SPAWNCTL_BACKEND_DEVICE ? fd : -1);
+}
+
 /*
  * For a long PATH the library maps memory, and unmaps it after the spawn: the handler runs for
  * munmap(2), too, on each backend.
  */
 TEST(long_path_is_unmapped)
 {
-	const struct spawnctl_limit marked = {
-		.size = sizeof(marked), .flags = SPAWNCTL_LIMIT_FILTERED,
-	};
 	char path[300 + PATH_MAX], *file = strrchr(program_path, '/') + 1;
-	int fd = spawnctl_open(), backend;
+	int fd = open_marked(), backend;
 	spawnctl_attr_t *attr;
 	pid_t pid;
 
@@ -153,13 +170,11 @@ TEST(long_path_is_unmapped)
 	path[150] = '/';
 	snprintf(path + 300, PATH_MAX, ":%.*s", (int)(file - program_path), program_path);
 	ASSERT_EQ(0, setenv("PATH", path, 1));
-	ASSERT_EQ(0, spawnctl_narrow(fd, &marked));
+	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, spawnctl_attr_init(&attr));
 	ASSERT_EQ(0, trap(SYS_munmap));
 	for (backend = SPAWNCTL_BACKEND_DEVICE; backend <= SPAWNCTL_BACKEND_CLONE; backend++) {
-		ASSERT_EQ(0, spawnctl_attr_setbackend(attr, backend));
-		ASSERT_EQ(0, spawnctl_attr_setdevice(attr, backend == SPAWNCTL_BACKEND_DEVICE ?
-						     fd : -1));
+		ASSERT_EQ(0, demand(attr, backend, fd));
 		trapped = 0;
 		EXPECT_EQ(0, spawnctl_spawnp(&pid, file, NULL, attr, nothing, environ));
 		EXPECT_EQ(0, wait_status(pid));
@@ -172,22 +187,17 @@ TEST(long_path_is_unmapped)
 /* A child that has failed is waited for: the handler runs for waitid(2), too, on each backend */
 TEST(failed_child_is_reaped)
 {
-	const struct spawnctl_limit marked = {
-		.size = sizeof(marked), .flags = SPAWNCTL_LIMIT_FILTERED,
-	};
 	struct spawnctl_result result = { .size = sizeof(result) };
-	int fd = spawnctl_open(), backend;
+	int fd = open_marked(), backend;
 	spawnctl_attr_t *attr;
 
-	ASSERT_EQ(0, spawnctl_narrow(fd, &marked));
+	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, spawnctl_attr_init(&attr));
 	/* With a pidfd, the child is waited for by waitid(2) */
 	ASSERT_EQ(0, spawnctl_attr_setflags(attr, SPAWNCTL_SPAWN_PIDFD));
 	ASSERT_EQ(0, trap(SYS_waitid));
 	for (backend = SPAWNCTL_BACKEND_DEVICE; backend <= SPAWNCTL_BACKEND_CLONE; backend++) {
-		ASSERT_EQ(0, spawnctl_attr_setbackend(attr, backend));
-		ASSERT_EQ(0, spawnctl_attr_setdevice(attr, backend == SPAWNCTL_BACKEND_DEVICE ?
-						     fd : -1));
+		ASSERT_EQ(0, demand(attr, backend, fd));
 		trapped = 0;
 		EXPECT_EQ(ENOENT, spawnctl_spawn_result(&result, "/nowhere", NULL, attr, nothing,
 							environ));
