@@ -16,13 +16,11 @@ from collections.abc import Sequence
 from . import cache, parts, verdict
 from .build import Build, export_tree
 from .guest import ALONE, Guest
-from .host import BUILD, HERE, TOP, Failure, logged, output, remove, say, steps
+from .host import BUILD, HERE, TOP, Failure, logged, output, remove, say, steps, tail
 from .jobs import Job
 from .matrix import STOCK
 from .verdict import FAIL, PASS, Channel, Result, Run
 
-# The length of a test program in kselftest's settings file
-TIMEOUT = 600
 FAULT_TEST = "spawnctl:fault_test"
 
 
@@ -83,13 +81,15 @@ def kselftest(build: Build, guest: Guest, job: Job, programs: Sequence[str]) -> 
     results += verdict.of_guest(channel, guest.console(), "guest")
     if not channel.is_done():
         say(f"{build.kernel.name}: the guest gave no verdict; its console ended with:")
-        sys.stderr.write("".join(f"  | {line}\n" for line in guest.console()[-40:]))
+        sys.stderr.write(tail(guest.dir / "console.log"))
     return results
 
 
 def selftests(build: Build, job: Job, options: Options) -> list[Result]:
     kernel, programs = build.kernel, build.programs()
-    timeout, divisor, limit = TIMEOUT * kernel.patience, options.divisor, 2700 * kernel.patience
+    settings = (TOP / "selftests/settings").read_text()
+    usual = int(settings.strip().removeprefix("timeout="))
+    timeout, divisor, limit = usual * kernel.patience, options.divisor, 2700 * kernel.patience
     if kernel.is_debug:
         divisor *= 10
         # Only where faults can be put in
@@ -100,7 +100,7 @@ def selftests(build: Build, job: Job, options: Options) -> list[Result]:
     programs = select(programs, options.tests) * options.repeat
     guest = Guest(build, build.dir / "selftests", {
         "MODE": "tests", "TIMEOUT": timeout + 30, "SPAWNCTL_DIVISOR": divisor,
-        "OVERRIDE": timeout if timeout != TIMEOUT else "",
+        "OVERRIDE": timeout if timeout != usual else "",
     }, limit)
     results = kselftest(build, guest, job, programs)
     if kernel.config == "debug" and not options.tests:
