@@ -89,12 +89,14 @@ FIXTURE_TEARDOWN(restart)
 }
 
 /*
- * Makes and reaps @count children. The pidfd is stored in the struct itself: a call
- * that is restarted must find the struct unchanged.
+ * Makes and reaps @count children. In each round, SIGALRM comes once, at another moment of the
+ * @span_us microseconds after its start (0: never). The pidfd is stored in the struct itself:
+ * a call that is restarted must find the struct unchanged.
  */
 static void check_calls(struct __test_metadata *_metadata, int fd, unsigned long command,
-			struct spawnctl_clone *clone, unsigned int count)
+			struct spawnctl_clone *clone, unsigned int count, unsigned int span_us)
 {
+	struct itimerval timer = { { 0, 0 }, { 0, 0 } };
 	unsigned int i;
 	long pid;
 
@@ -102,6 +104,10 @@ static void check_calls(struct __test_metadata *_metadata, int fd, unsigned long
 	clone->pidfd = (uintptr_t)&clone->cgroup;
 	for (i = 0; i < count; i++) {
 		clone->cgroup = 0;
+		if (span_us) {
+			timer.it_value.tv_usec = 1 + (__u64)i * span_us / count;
+			ASSERT_EQ(0, setitimer(ITIMER_REAL, &timer, NULL));
+		}
 		pid = raw_spawn_exit(fd, command, clone);
 		ASSERT_LT(0, pid) {
 			TH_LOG("call %u of %u", i, count);
@@ -114,13 +120,12 @@ static void check_calls(struct __test_metadata *_metadata, int fd, unsigned long
 
 TEST_F_TIMEOUT(restart, by_timer, 300)
 {
-	unsigned int count = scaled(10000, 500, "calls");
-	struct itimerval timer = { { 0, 500 }, { 0, 500 } };
+	unsigned int count = scaled(10000, 500, "calls"), rounds = 20;
+	__u64 start = raw_now_us(), span_us;
 
-	ASSERT_EQ(0, setitimer(ITIMER_REAL, &timer, NULL));
-	check_calls(_metadata, self->fd, variant->command, &self->clone, count);
-	memset(&timer, 0, sizeof(timer));
-	ASSERT_EQ(0, setitimer(ITIMER_REAL, &timer, NULL));
+	check_calls(_metadata, self->fd, variant->command, &self->clone, rounds, 0);
+	span_us = (raw_now_us() - start) / rounds + 1;
+	check_calls(_metadata, self->fd, variant->command, &self->clone, count, span_us);
 	TH_LOG("%lu handlers run", handled);
 	EXPECT_LT(0, handled);
 }
@@ -164,7 +169,7 @@ TEST_F_TIMEOUT(restart, raced_by_a_thread, 300)
 	pthread_t other;
 
 	ASSERT_EQ(0, pthread_create(&other, NULL, send_and_take, NULL));
-	check_calls(_metadata, self->fd, variant->command, &self->clone, count);
+	check_calls(_metadata, self->fd, variant->command, &self->clone, count, 0);
 	WRITE_ONCE(thread.stop, 1);
 	ASSERT_EQ(0, pthread_join(other, NULL));
 	TH_LOG("%lu handlers run, %lu signals taken by the other thread", handled,

@@ -323,7 +323,7 @@ static int compare(struct __test_metadata *_metadata, FIXTURE_SELF(files) self,
 static void compare_random(struct __test_metadata *_metadata, FIXTURE_SELF(files) self,
 			   int only_named)
 {
-	unsigned int round, rounds = scaled(10000, 150, "lists"), failed = 0;
+	unsigned int round, rounds = scaled(4000, 150, "lists"), failed = 0;
 	const char *again = getenv("SPAWNCTL_SEED");
 	unsigned int seed = again ? strtoul(again, NULL, 10) : time(NULL);
 	struct step steps[MAX];

@@ -43,7 +43,7 @@ static void reap_any(int sig)
 TEST_F_TIMEOUT(spawn, handlers_run_after_the_result, 600)
 {
 	struct sigaction action = { .sa_handler = reap_any };
-	unsigned int i, n = scaled(20000, 300, "spawns");
+	unsigned int i, n = scaled(8000, 300, "spawns");
 	char *argv[] = { "true", NULL };
 	pid_t pid;
 
@@ -397,7 +397,7 @@ TEST_F_TIMEOUT(spawn, no_failure_under_a_timer, 600)
 {
 	const struct itimerval fast = { { 0, 2000 }, { 0, 2000 } }, off = { { 0, 0 }, { 0, 0 } };
 	struct sigaction action = { .sa_handler = count };
-	unsigned int i, n = scaled(10000, 300, "spawns");
+	unsigned int i, n = scaled(6000, 300, "spawns");
 	char *argv[] = { "true", NULL };
 	pid_t pid;
 
@@ -436,7 +436,7 @@ static void where_it_ran(int sig)
 /* As in storm_test, whose controls show that the handlers do run in a child of vfork(2) */
 static void weather_a_storm(struct __test_metadata *_metadata, FIXTURE_SELF(spawn) self)
 {
-	unsigned int i, n = scaled(20000, 300, "spawns");
+	unsigned int i, n = scaled(8000, 300, "spawns");
 	char *argv[] = { "true", NULL };
 	struct storm *storm;
 	pid_t pid;
@@ -445,7 +445,7 @@ static void weather_a_storm(struct __test_metadata *_metadata, FIXTURE_SELF(spaw
 	ran->parent = getpid();
 	ASSERT_EQ(0, own_group());
 	ASSERT_EQ(0, set_handlers(HARMLESS, where_it_ran, SA_RESTART));
-	storm = storm_start(-getpid(), HARMLESS, 100);
+	storm = storm_start(-getpid(), HARMLESS, 400);
 	ASSERT_NE(NULL, storm);
 	/* Many actions make the window longer, so that signals arrive in it */
 	for (i = 0; i < 30; i++)

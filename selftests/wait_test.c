@@ -133,7 +133,9 @@ static int kill_parent(struct __test_metadata *_metadata, struct round *round, i
 
 TEST_F_TIMEOUT(wait, parent_killed, 900)
 {
-	unsigned int killed = 0, rounds, count = scaled(1000, 50, "parents killed in the wait");
+	unsigned int count = scaled(divisor_of_counts() == 1 ? 10000 : 1000, 50,
+				    "parents killed in the wait");
+	unsigned int killed = 0, rounds;
 	struct round *round = shared_alloc(sizeof(*round));
 	int report[2];
 
