@@ -57,7 +57,7 @@ TOOL_LIB ?= $(O)/libspawnctl.a
 # Not part of all, because they need libseccomp
 EXAMPLES := $(patsubst examples/%.c,build/examples/%,$(wildcard examples/*.c))
 
-.PHONY: all userlib modules install install-udev install-tools tools examples clean help test check check-debug programs \
+.PHONY: all userlib modules install install-udev install-tools tools examples clean help test check check-all check-debug programs \
 	soak demo lint quick shell fuzz-parsers mutants bench bench-native dkms-tree deb deb-check secure-boot
 
 all: userlib
@@ -160,39 +160,41 @@ test: userlib
 	selftests/elf.sh $(O)
 	selftests/builds.sh
 
+# T=TEST and K=KERNEL, or several: make check T="sto* stop" K=7.3
+K ?= $(KERNEL)
+
 check:
-ifdef T
-	python3 -m vmtest check -t "$(T)" $(if $(K),-k "$(K)")
-else
-	selftests/vm/check $(or $(K),$(KERNEL))
-endif
+	python3 -m vmtest check $(if $(T),-t "$(T)") $(if $(K),-k "$(K)")
+
+check-all:
+	python3 -m vmtest check --all $(if $(T),-t "$(T)") $(if $(K),-k "$(K)") $(if $(REPEAT),--repeat $(REPEAT))
 
 check-debug:
-	selftests/vm/check --debug $(KERNEL)
-
-programs:
-	selftests/vm/programs $(addprefix -k ,$(KERNEL)) $(CASE)
+	python3 -m vmtest check $(if $(T),-t "$(T)") -k "$(or $(K),debug race)"
 
 soak:
-	selftests/vm/check --soak $(KERNEL)
+	python3 -m vmtest check --soak $(if $(T),-t "$(T)") $(if $(K),-k "$(K)")
+
+programs:
+	python3 -m vmtest programs $(if $(K),-k "$(K)") $(CASE)
 
 demo:
-	selftests/vm/demo $(KERNEL)
+	python3 -m vmtest demo $(K)
 
 bench:
-	python3 -m vmtest bench $(KERNEL)
+	python3 -m vmtest bench $(K)
 
 bench-native:
 	bench/native $(CASE)
 
 deb:
-	selftests/vm/deb $(SUITE)
+	python3 -m vmtest deb $(SUITE)
 
 deb-check:
-	selftests/vm/deb-check $(SUITE)
+	python3 -m vmtest deb-check $(SUITE)
 
 secure-boot:
-	selftests/vm/secure-boot $(KERNEL)
+	python3 -m vmtest secure-boot $(K)
 
 lint:
 	python3 -m vmtest lint $(FILES)
@@ -201,7 +203,7 @@ fuzz-parsers:
 	python3 -m vmtest fuzz-parsers $(TIME)
 
 quick:
-	python3 -m vmtest quick $(if $(K),-k $(K))
+	python3 -m vmtest quick $(if $(K),-k "$(K)")
 
 shell:
 	python3 -m vmtest shell $(if $(K),-k $(K))
@@ -229,32 +231,33 @@ help:
 	@echo 'make modules           build the module for the running kernel, or for KDIR=HEADERS'
 	@echo 'make dkms-tree         copy the source of the module to /usr/src/spawnctl-$(VERSION) for DKMS'
 	@echo '                       (DESTDIR=)'
-	@echo 'make deb               build the Debian packages into build/deb/trixie, check them with'
-	@echo '                       lintian, install and purge them in a temporary root (SUITE=bookworm)'
-	@echo 'make deb-check         install, use, upgrade and purge the packages as an administrator does,'
-	@echo '                       on a disk that systemd boots (both suites, or SUITE=bookworm)'
+	@echo 'make deb               build the Debian packages into build/deb/trixie, and check them with'
+	@echo '                       lintian (SUITE=bookworm)'
+	@echo 'make deb-check         run the tests of the packages (debian/tests) with autopkgtest: install,'
+	@echo '                       use, upgrade and purge (both suites, or SUITE=bookworm)'
 	@echo 'make demo              show in a guest that neither a storm of signals nor a stop signal'
 	@echo '                       disturbs a spawn'
 	@echo 'make test              check symbols and instrumentation of the library, without a guest'
-	@echo 'make check T=storm     run one test program on one kernel (T="sto* stop" K=7.3); builds what has'
-	@echo '                       changed'
-	@echo 'make check             run all tests on all kernels, or with K=6.1 on one of'
-	@echo '                       $(shell sed -n 's/^Linux-Tested: *//p' META)'
-	@echo 'make programs          run only the part of make check that runs real programs under the'
-	@echo '                       preload library'
-	@echo '                       (KERNEL=6.1 or newest, CASE="python make")'
-	@echo 'make soak              run make check with the full iteration counts (otherwise 1/20)'
-	@echo 'make check-debug       run all tests on debug kernels, built from source: KASAN, lockdep,'
-	@echo '                       kmemleak, coverage; KCSAN on PREEMPT_RT (KERNEL=debug or race)'
-	@echo 'make secure-boot       test the module signed by DKMS under Secure Boot and lockdown, with and'
-	@echo '                       without an enrolled key, on 6.1 and 6.12 (KERNEL=6.12)'
-	@echo 'make bench             measure the cost of a spawn, compared with libc, vfork and fork, in'
-	@echo '                       guests: tables, build/bench/report.md, results.json and plots'
-	@echo 'make bench-native      measure it on this machine, with the module if it is loaded'
-	@echo '                       (CASE="noop typical")'
 	@echo 'make quick             lint what has changed, test the library on this machine, and run the'
 	@echo '                       selftests on one kernel with the smallest counts (K=6.12)'
+	@echo 'make check T=storm     run one test program on one kernel (T="sto* stop" K=7.3); builds what has'
+	@echo '                       changed'
+	@echo 'make check             run all that has to pass, on all kernels, or with K=6.1 on one of'
+	@echo '                       $(LINUX_TESTED)'
+	@echo 'make check-all         run every cell of vmtest/matrix.toml: debug and real-time kernels, too'
+	@echo '                       (T="storm stop" K=6.12 REPEAT=50: these tests, so many times)'
+	@echo 'make check-debug       run all tests on debug kernels, built from source: KASAN, lockdep,'
+	@echo '                       kmemleak, coverage; KCSAN on PREEMPT_RT (K=debug or race)'
+	@echo 'make soak              run make check with the full iteration counts (otherwise 1/20)'
+	@echo 'make programs          run only the part of make check that runs real programs under the'
+	@echo '                       preload library (K=7.3 CASE="python make")'
+	@echo 'make secure-boot       test the module signed by DKMS under Secure Boot and lockdown, with and'
+	@echo '                       without an enrolled key, on 6.1 and 6.12 (K=6.12)'
 	@echo 'make shell             boot a guest with the module, the tests and a terminal (K=6.12)'
+	@echo 'make bench             measure the cost of a spawn, compared with libc, vfork and fork, in'
+	@echo '                       guests: tables, build/bench/report.md, results.json and plots (K=6.12)'
+	@echo 'make bench-native      measure it on this machine, with the module if it is loaded'
+	@echo '                       (CASE="noop typical")'
 	@echo 'make lint              run checkpatch, sparse, W=1, cppcheck, shellcheck, codespell; check prose'
 	@echo '                       and manual pages (FILES="module/spawn.c man/spawnctl.4")'
 	@echo 'make fuzz-parsers      fuzz the parsers of the library (environment) and of the command'

@@ -70,6 +70,18 @@ made() {
 	done
 }
 
+# Outside of the guests are run: what a page and README show of how to compile a program, to
+# install packages, and to install from source.
+in_packages() {
+	grep -q 'make .* install install-tools' vmtest/chroot/build || echo "nothing is installed"
+	grep -q 'gcc .* \$(pkg-config --cflags --libs spawnctl)' debian/tests/alone ||
+		echo "no program is compiled"
+	sed -n 's/^    apt install \([^#]*\).*/\1/p' "$@" | grep -oE '[a-z-]*spawnctl[a-z0-9-]*' |
+		while read -r package; do
+			grep -qxF "Package: $package" debian/control || echo "no package $package"
+		done
+}
+
 in_map() {
 	awk '/global:/ { on = 1; next } /local:/ { on = 0 } on { sub(/;/, ""); print $1 }' \
 		userlib/libspawnctl.map
@@ -121,6 +133,7 @@ check "pages are well-formed" well_formed man/*
 check "references name existing pages" references man/*
 check "examples compile" examples man/* docs/guide.md README.md
 check "make targets in README exist" made README.md
+check "examples of debian/tests" in_packages README.md
 check "each function in the map has a page" functions man/*.3
 check "spawnctl(4) documents the ioctls" interface man/spawnctl.4
 check "spawnctl(8) documents the command" command_line man/spawnctl.8
@@ -150,6 +163,8 @@ for text in 'So:\n    true' '```\ntrue\n```' '\ttrue' '#include <spawnctl.h>' ' 
 done
 echo '    make no_such_thing' >"$dir/bad.md"
 control "a make target that does not exist" made "$dir/bad.md"
+echo '    apt install ./spawnctl-nothing_*.deb' >"$dir/bad.md"
+control "a package that does not exist" in_packages "$dir/bad.md"
 page '.Sh DESCRIPTION' '.Xr spawnctl_nothing 3' '.It none'
 control "a malformed page" well_formed "$dir/bad.3"
 control "a reference to a page that does not exist" references "$dir/bad.3"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # If the kernel lacks something that the module needs, the module refuses to load, and
 # logs one line that says what is missing. A stock kernel lacks nothing, so the modules
-# tested here look for names that do not exist (built by vm/chroot-build).
+# tested here look for names that do not exist (the test bench builds them).
 
 here=$(dirname "$(realpath "$0")")
 n=0 failed=0

@@ -19,12 +19,13 @@ from . import (benchmark, deb, fuzz, host, lint, matrix, mutants, report, secure
 from .build import Build
 from .guest import Guest
 from .host import BUILD, Failure, say
-from .jobs import Job, Queue
+from .jobs import Job, Queue, write_times
 from .matrix import Kernel
 from .suites import Options
 
 DEFAULT = "6.12"
-DIVISOR = int(os.environ.get("SPAWNCTL_DIVISOR") or 20)
+DIVISOR = host.number("SPAWNCTL_DIVISOR", 20)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 DEMO = """\
 spawnctl's promise, shown on a stock Debian kernel ({}) in a virtual machine:
   1. a Debian system with that kernel, its headers and dkms is made (kept for later)
@@ -45,17 +46,21 @@ def plan(kernels: Sequence[Kernel], where: str, options: Options, only: Sequence
 
         def build(job: Job, kernel: Kernel = kernel, builds: list[Build] = builds) -> list[verdict.Result]:
             builds.append(Build(kernel, where))
-            builds[0].make(mode)
-            what = f"the module for {builds[0].release}, and the rest"
-            return [verdict.Result(verdict.PASS, "build", what)]
+            release, whole = builds[0].release, builds[0].make(mode)
+            if not kernel.config and not release.startswith(kernel.name.partition("-")[0] + "."):
+                say(f"{kernel.name}: the suite's kernel is {release} by now")
+            return [verdict.Result(verdict.PASS if whole else verdict.FAIL, "build",
+                                   f"the module for {release}, and the rest")]
 
-        def step(job: Job, kind: str = "", builds: list[Build] = builds) -> list[verdict.Result]:
-            return suites.KINDS[kind](builds[0], job, options)
+        def step(job: Job, kernel: Kernel = kernel, kind: str = "",
+                 builds: list[Build] = builds) -> list[verdict.Result]:
+            return verdict.judge_skips(suites.KINDS[kind](builds[0], job, options), kernel.skips)
 
         first = Job(f"{kernel.name} build", build)
         kinds = only or kernel.jobs + (kernel.all if everything or not kernel.jobs else ())
         jobs += [first] + [
-            Job(f"{kernel.name} {kind}", functools.partial(step, kind=kind), (first,)) for kind in kinds
+            Job(f"{kernel.name} {kind}", functools.partial(step, kind=kind), (first,),
+                2 if kind in suites.RACES else 1) for kind in kinds
         ]
     return jobs
 
@@ -71,9 +76,18 @@ def lock(where: str) -> None:
         fcntl.flock(fd, fcntl.LOCK_EX)
 
 
-def run(jobs: list[Job], where: str, workers: int, note: str) -> bool:
-    Queue(jobs, workers).run()
-    return report.summary(jobs, BUILD / where, note)
+def run(jobs: list[Job], where: str, cpus: int, note: str) -> bool:
+    report.remove_old(BUILD / where)
+    try:
+        Queue(jobs, cpus).run()
+        if where == "check":
+            write_times(jobs)
+    finally:
+        for job in jobs:
+            if job.seconds is None:
+                job.results = [verdict.Result(verdict.FAIL, job.name.partition(" ")[2], "(it did not end)")]
+        passed = report.summary(jobs, BUILD / where, note)
+    return passed
 
 
 def check(arguments: argparse.Namespace) -> bool:
@@ -82,17 +96,17 @@ def check(arguments: argparse.Namespace) -> bool:
         tests=arguments.test.split(), divisor=1 if arguments.soak else DIVISOR, soak=arguments.soak,
         repeat=arguments.repeat)
     note = f"counts divided by {options.divisor}; "
+    named = arguments.kernel.split()
     if options.tests:
+        suites.select(suites.known_programs(), options.tests)
         # Built upon what is there, and only what these tests need
-        kernels = matrix.find(arguments.kernel.split() or [DEFAULT])
+        kernels = matrix.find(named or [DEFAULT]) if named or not arguments.all else matrix.KERNELS
         where, jobs = "vm", plan(kernels, "vm", options, ["selftests"], "lax")
     else:
-        everything = matrix.KERNELS if arguments.all else matrix.STOCK
-        kernels = matrix.find(arguments.kernel.split(), everything)
-        where = "check"
-        jobs = plan(kernels, where, options, everything=arguments.all)
+        kernels = matrix.find(named, matrix.KERNELS if arguments.all else matrix.STOCK)
+        where, jobs = "check", plan(kernels, "check", options, everything=arguments.all)
     lock(where)
-    return run(jobs, where, arguments.jobs, note)
+    return run(jobs, where, arguments.cpus, note)
 
 
 def changed_files() -> list[str]:
@@ -111,17 +125,20 @@ def quick(arguments: argparse.Namespace) -> bool:
                 for what, complaints in lint.checks(changed_files())]
 
     lock("vm")
-    jobs = plan(matrix.find([arguments.kernel]), "vm", Options(divisor=1000000), ["selftests"], "lax")
-    return run([*jobs, Job("- lint", checked), Job("- native", suites.native)], "vm", arguments.jobs,
+    jobs = plan(matrix.find(arguments.kernel.split()), "vm", Options(divisor=1000000), ["selftests"],
+                "lax")
+    return run([*jobs, Job("- lint", checked), Job("- native", suites.native)], "vm", arguments.cpus,
                "the smallest counts; ")
 
 
 def programs(arguments: argparse.Namespace) -> bool:
     host.need()
-    kernels = matrix.find([arguments.kernel])
+    kernels = matrix.find(arguments.kernel.split())
+    if unknown := set(arguments.case) - set(suites.case_names()):
+        raise Failure(f"no case '{' '.join(unknown)}' (there are: {' '.join(suites.case_names())})")
     lock("vm")
     return run(plan(kernels, "vm", Options(cases=arguments.case), ["programs"], "lax"), "vm",
-               arguments.jobs, "")
+               arguments.cpus, "")
 
 
 def bench(arguments: argparse.Namespace) -> bool:
@@ -145,13 +162,13 @@ def packages(arguments: argparse.Namespace) -> bool:
     host.need(deb.PROGRAMS if arguments.check else None)
     jobs = deb.plan(arguments.suite, arguments.check)
     lock("deb")
-    return run(jobs, "deb", arguments.jobs, "")
+    return run(jobs, "deb", arguments.cpus, "")
 
 
 def in_guest(kernel: Kernel, command: str, directory: pathlib.Path, arguments: argparse.Namespace) -> int:
     build = Build(kernel, "vm")
     if arguments.build or not (build.dir / "stage.cpio").exists():
-        build.make("nomodule" if arguments.without_module else "lax")
+        build.make("lax")
     guest = Guest(build, directory, {
         "MODE": "command", "COMMAND": command, "TIMEOUT": arguments.seconds,
         "NOMODULE": int(arguments.without_module) or "", "SPAWNCTL_DIVISOR": arguments.divisor,
@@ -166,12 +183,14 @@ def in_guest(kernel: Kernel, command: str, directory: pathlib.Path, arguments: a
         sys.stderr.write("\n".join(guest.console()) + "\n")
     run = channel.runs[0] if channel.runs else None
     if not channel.is_done() or run is None or run.status is None:
-        say("no verdict from the guest; its console ended with:")
-        sys.stderr.write("\n".join(guest.console()[-60:]) + "\n")
         return 125
-    for fault in run.faults:
+    faults = run.faults
+    if not arguments.without_module:
+        faults += [result.text for result in verdict.of_guest(channel, [], "guest")
+                   if result.kind == verdict.FAIL]
+    for fault in faults:
         say(fault)
-    return run.status or int(bool(run.faults))
+    return run.status or int(bool(faults))
 
 
 def guest(arguments: argparse.Namespace) -> int:
@@ -194,7 +213,7 @@ def secure(arguments: argparse.Namespace) -> bool:
     lock("secure-boot")
     kernels = matrix.find(arguments.kernel or ["6.1", "6.12"])
     jobs = [job for kernel in kernels for job in secure_boot.plan(kernel)]
-    return run(jobs, "secure-boot", arguments.jobs, "")
+    return run(jobs, "secure-boot", arguments.cpus, "")
 
 
 def shell(arguments: argparse.Namespace) -> int:
@@ -202,23 +221,24 @@ def shell(arguments: argparse.Namespace) -> int:
     kernel, = matrix.find([arguments.kernel])
     build = Build(kernel, "vm")
     build.make("lax")
-    Guest(build, BUILD / "vm/shell", {"MODE": "shell"}, float("inf"), terminal=True).run()
-    return 0
+    with tempfile.TemporaryDirectory(prefix="spawnctl-guest.") as directory:
+        guest = Guest(build, pathlib.Path(directory) / "guest", {"MODE": "shell"}, float("inf"), terminal=True)
+        return int(not guest.run().is_done())
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="vmtest", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("-j", "--jobs", type=int, default=max(2, os.cpu_count() or 2),
-                        help="how many jobs run at a time")
+    common.add_argument("-j", "--cpus", type=int, default=max(2, os.cpu_count() or 2),
+                        help="how many processors to keep busy")
 
     c = commands.add_parser("check", parents=[common], help="run the tests")
     c.add_argument("-k", "--kernel", default="", help="kernels, separated by spaces")
     c.add_argument("-t", "--test", default="", help="only these test programs (a pattern: 'sto*')")
     c.add_argument("-a", "--all", action="store_true", help="every cell of the matrix")
     c.add_argument("--soak", action="store_true", help="the full counts")
-    c.add_argument("--repeat", type=int, default=1, help="how many times each test program runs")
+    c.add_argument("--repeat", type=int, choices=range(1, 10000), metavar="N", default=1, help="how many times each test program runs")
     c.set_defaults(action=check)
 
     c = commands.add_parser("quick", parents=[common], help="lint what has changed, test the library "
@@ -286,13 +306,18 @@ def parse() -> argparse.Namespace:
 
 
 def stop(number: int, frame: object) -> NoReturn:
+    for other in SIGNALS:
+        signal.signal(other, signal.SIG_IGN)
     raise SystemExit(128 + number)
 
 
 def main() -> int:
     arguments = parse()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in SIGNALS:
         signal.signal(number, stop)
+    # An administrator's own would get into the guests' images, and into what is read of programs
+    os.umask(0o022)
+    os.environ["LC_ALL"] = "C"
     try:
         status = arguments.action(arguments)
     except (Failure, OSError) as error:

@@ -148,9 +148,13 @@ class Build:
     def log(self, name: str) -> pathlib.Path:
         return self.dir / "log" / name
 
+    def made_over(self) -> str:
+        """The roots, each as it was made the last time."""
+        return "".join(f"{root} {cache.mark(root).stat().st_mtime_ns}\n" for root in self.roots)
+
     def base(self) -> None:
         """The part of the initramfs that comes from the roots alone."""
-        text = "".join(map(str, self.roots)) + (CHROOT / "base").read_text() + str(GUEST_PACKAGES)
+        text = self.made_over() + (CHROOT / "base").read_text() + str(GUEST_PACKAGES)
         key = hashlib.sha256(text.encode()).hexdigest()
         mark = self.dir / "base.key"
         if mark.exists() and mark.read_text() == key:
@@ -163,18 +167,17 @@ class Build:
         remove(layer.path)
         mark.write_text(key)
 
-    def make(self, mode: str) -> None:
-        """MODE is "strict" (from nothing, and all must build), "lax" (what builds is there) or
-        "nomodule"."""
+    def make(self, mode: str) -> bool:
+        """MODE is "strict" (from nothing, and all must build) or "lax" (a test may be missing).
+        Whether all was built."""
         with self.locked(fcntl.LOCK_EX), timed("build", self.kernel.name):
-            mark = self.layer.path / "roots"
-            made_over = "\n".join(map(str, self.roots))
+            mark, made_over = self.layer.path / "roots", self.made_over()
             if mode == "strict" or not mark.exists() or mark.read_text() != made_over:
                 self.layer.clear()
                 mark.write_text(made_over)
             self.base()
             export_tree(self.layer.out / "checkout.tar")
-            for old in ("ksft", "stage"):
+            for old in ("ksft", "stage", "incomplete"):
                 remove(self.layer.out / old)
             # With its dates, or make(1) would take all the tests for older than it
             shutil.copytree(self.ksft, self.layer.out / "ksft", symlinks=True)
@@ -185,6 +188,7 @@ class Build:
                           if re.search(r"\berror:|\*\*\*", line)]
                 sys.stderr.write("".join(line + "\n" for line in errors))
             pack(self.stage, self.dir / "stage.cpio")
+            return not (self.layer.out / "incomplete").exists()
 
     def test(self) -> list[Result]:
         """The tests of what was built, which need no guest: a disassembler, readelf, DKMS."""

@@ -22,9 +22,9 @@ import threading
 import time
 from collections.abc import Callable
 
-from .host import CACHE, check_space, remove, retry, say
+from .host import CACHE, check_space, number, remove, say
 
-DAYS = int(os.environ.get("SPAWNCTL_CACHE_DAYS") or 30)
+DAYS = number("SPAWNCTL_CACHE_DAYS", 30)
 COMPLETE = ".complete"
 
 _threads: dict[pathlib.Path, threading.Lock] = {}
@@ -99,12 +99,8 @@ def make(part: Part) -> None:
     check_space(CACHE)
     say(f"making {part.what}")
     remove_old(part)
-
-    def once() -> None:
-        remove(temporary)
-        part.make(temporary)
-
-    retry(once)
+    remove(temporary)
+    part.make(temporary)
     if temporary.is_dir():
         (temporary / COMPLETE).touch()
     if path.is_dir():

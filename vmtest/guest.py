@@ -4,17 +4,18 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import pathlib
 import secrets
 import shlex
 import shutil
-import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 
 from . import parts
 from .build import Build, pack
-from .host import HERE, remove, say, started, steps
+from .host import HERE, remove, say, started, steps, tail
 from .verdict import BAD_LOG, Channel, Run
 
 # Seconds without a word on the console until a boot is given up
@@ -63,7 +64,8 @@ class Guest:
         (self.dir / "boot/boot.conf").write_text(text)
         self.put("init", HERE / "init")
         pack(self.dir / "boot", self.dir / "boot.cpio")
-        with open(self.dir / "initrd", "wb") as out:
+        # Whole, even if another process builds
+        with self.build.locked(fcntl.LOCK_SH), open(self.dir / "initrd", "wb") as out:
             for part in (self.build.dir / "base.cpio", self.build.dir / "stage.cpio",
                          self.dir / "boot.cpio"):
                 with open(part, "rb") as archive:
@@ -107,6 +109,9 @@ class Guest:
             say(f"{self.build.kernel.name}: the kernel has not come to its first process "
                 f"(boot {attempt} of 3)")
             shutil.copy(self.dir / "console.log", self.dir / f"console.stuck-{attempt}")
+        if not channel.is_done():
+            say(f"{self.build.kernel.name}: the guest gave no verdict; it ended with:")
+            sys.stderr.write(tail(self.dir / "console.log") + tail(self.dir / "qemu.log"))
         for name in ("initrd", "boot.cpio", "esp/initrd"):
             (self.dir / name).unlink(missing_ok=True)
         total = time.monotonic() - begin
@@ -129,7 +134,8 @@ class Guest:
             boot_silence = BOOT_SILENCE * self.build.kernel.patience
             deadline = time.monotonic() + self.limit
             while True:
-                over = self.poll(qemu)
+                time.sleep(0.2)
+                over = qemu.poll() is not None
                 new = stream.read()
                 *lines, partial = (partial + new).split(b"\n")
                 for line in (raw.decode(errors="replace") for raw in lines):
@@ -146,14 +152,6 @@ class Guest:
                 elif now - quiet_since > (self.silence if booted else boot_silence):
                     say(f"{self.build.kernel.name}: the guest prints nothing: ending it")
                     return channel
-
-    @staticmethod
-    def poll(qemu: subprocess.Popen[bytes]) -> bool:
-        try:
-            qemu.wait(0.2)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
 
     def console(self) -> list[str]:
         return (self.dir / "console.log").read_text(errors="replace").splitlines()

@@ -45,6 +45,14 @@ class Failure(Exception):
     """The bench cannot go on. The text says what is wrong and what to do."""
 
 
+def number(name: str, usual: int) -> int:
+    """A number of the environment."""
+    text = os.environ.get(name) or str(usual)
+    if not text.isdigit() or not int(text):
+        raise SystemExit(f"{name}: '{text}' is no number of 1 or more")
+    return int(text)
+
+
 # Where the minutes go: (kind of step, of what, seconds)
 steps: list[tuple[str, str, float]] = []
 
@@ -73,7 +81,8 @@ class _Running:
             if self.stopped:
                 raise Failure("interrupted")
             options = {"stdin": subprocess.DEVNULL, "process_group": 0} | options
-            process = subprocess.Popen(argv, **options)
+            # It dies with the bench, even if that is killed
+            process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *argv], **options)
             self.processes.add(process)
             return process
 
@@ -150,7 +159,7 @@ def retry(action: Callable[[], None]) -> None:
 def remove(path: pathlib.Path) -> None:
     """Not into what is mounted there, which a killed run can leave behind."""
     if path.is_symlink() or path.exists():
-        subprocess.run(["rm", "-rf", "--one-file-system", path], check=True)
+        output(["rm", "-rf", "--one-file-system", path])
 
 
 def check_space(path: pathlib.Path) -> None:
@@ -178,7 +187,7 @@ def need(extra: dict[str, str] | None = None) -> None:
     if not missing:
         return
     say(f"installing {' '.join(missing)}")
-    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     install = ["apt-get", "install", "-y", "--no-install-recommends", *missing]
     log = BUILD / "log" / "apt"
     retry(lambda: logged(log, ["apt-get", "update"], env=environment))
@@ -208,13 +217,18 @@ def apt_conf() -> str:
 def bootstrap(log: pathlib.Path, directory: pathlib.Path, suite: str, include: Sequence[str],
               *options: str, sources: Sequence[str] = (), variant: str = "apt") -> None:
     """mmdebstrap. Its mounts are its own, so that none is left if it is killed."""
-    remove(directory)
     conf = directory.with_name(directory.name + ".apt")
     conf.write_text(apt_conf())
-    logged(log, [
+    command: list[Argument] = [
         "unshare", "--mount", "--propagation", "private", "mmdebstrap", "--mode=root",
         f"--variant={variant}", "--format=directory", f"--keyring={KEYRING}", f"--aptopt={conf}",
         "--dpkgopt=force-unsafe-io", *options, f"--include={','.join(include)}", suite, directory,
         f"deb {mirror()} {suite} main", *sources,
-    ], env=os.environ | {"INITRD": "No", "LC_ALL": "C"})
+    ]
+
+    def once() -> None:
+        remove(directory)
+        logged(log, command, env=os.environ | {"INITRD": "No"})
+
+    retry(once)
     conf.unlink()

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
 
 from .host import CACHE, Failure, say
@@ -21,11 +23,13 @@ TIMES = CACHE / "times.json"
 
 @dataclasses.dataclass(eq=False)
 class Job:
-    """NAME is "KERNEL WHAT". PROGRESS tells how far it is."""
+    """NAME is "KERNEL WHAT". PROGRESS tells how far it is. CPUS is how many processors it keeps busy:
+    virtual ones that have to share one are many times slower, as they wait for each other."""
 
     name: str
     action: Callable[[Job], list[Result]]
     needs: Sequence[Job] = ()
+    cpus: int = 1
     progress: str = ""
     expected: float = UNKNOWN
     known: bool = False
@@ -46,8 +50,13 @@ class Job:
         else:
             try:
                 self.results = self.action(self)
-            except (Failure, OSError) as error:
+            except Failure as error:
                 self.fail(f"(it ended early) {error}")
+            except Exception as error:  # a fault of the bench ends no other job
+                traceback.print_exc()
+                self.fail(f"(it ended early) {error!r}")
+        if not self.results:
+            self.fail("(it has no results)")
         self.seconds = time.monotonic() - self.started
         say(f"{self.name}: {self.count(PASS)} passed, {self.count(FAIL)} failed, "
             f"{self.count(SKIP)} skipped ({self.seconds:.0f} s)")
@@ -75,19 +84,18 @@ def read_times() -> dict[str, float]:
 
 def write_times(jobs: Sequence[Job]) -> None:
     times = read_times() | {job.name: job.seconds for job in jobs if job.seconds and not job.broken}
-    CACHE.mkdir(parents=True, exist_ok=True)
     temporary = TIMES.with_name(f"{TIMES.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(times, indent=1, sort_keys=True))
-    temporary.rename(TIMES)
+    with contextlib.suppress(OSError):
+        temporary.write_text(json.dumps(times, indent=1, sort_keys=True))
+        temporary.rename(TIMES)
 
 
 class Queue:
-    def __init__(self, jobs: Sequence[Job], workers: int) -> None:
-        self.jobs, self.workers = jobs, workers
+    def __init__(self, jobs: Sequence[Job], cpus: int) -> None:
+        self.jobs, self.cpus = jobs, cpus
         self.changed = threading.Condition()
         self.waiting = list(jobs)
         self.running: list[Job] = []
-        self.fault: BaseException | None = None
         times = read_times()
         for job in jobs:
             job.known = job.name in times
@@ -99,34 +107,31 @@ class Queue:
         return job.expected + max(after, default=0.0)
 
     def take(self) -> Job | None:
-        ready = [job for job in self.waiting if all(need.seconds is not None for need in job.needs)]
+        free = self.cpus - sum(job.cpus for job in self.running)
+        ready = [job for job in self.waiting if (job.cpus <= free or not self.running)
+                 and all(need.seconds is not None for need in job.needs)]
         return max(ready, key=self.weight) if ready else None
 
     def work(self) -> None:
-        try:
-            while True:
-                with self.changed:
-                    while not (job := self.take()):
-                        if not self.waiting or self.fault:
-                            return
-                        self.changed.wait()
-                    self.waiting.remove(job)
-                    self.running.append(job)
-                job.run()
-                with self.changed:
-                    self.running.remove(job)
-                    self.changed.notify_all()
-        except BaseException as fault:  # shown by run(), in the main thread
+        while True:
             with self.changed:
-                self.fault = self.fault or fault
+                while not (job := self.take()):
+                    if not self.waiting:
+                        return
+                    self.changed.wait()
+                self.waiting.remove(job)
+                self.running.append(job)
+            job.run()
+            with self.changed:
+                self.running.remove(job)
                 self.changed.notify_all()
 
     def run(self) -> None:
-        threads = [threading.Thread(target=self.work, daemon=True) for _ in range(self.workers)]
+        threads = [threading.Thread(target=self.work, daemon=True) for _ in range(self.cpus)]
         for thread in threads:
             thread.start()
         told = time.monotonic()
-        while any(thread.is_alive() for thread in threads) and not self.fault:
+        while any(thread.is_alive() for thread in threads):
             for thread in threads:
                 thread.join(0.2)
             if time.monotonic() - told >= HEARTBEAT:
@@ -134,6 +139,3 @@ class Queue:
                 with self.changed:
                     for job in self.running:
                         say(job.status())
-        if self.fault:
-            raise self.fault
-        write_times(self.jobs)

@@ -156,7 +156,7 @@ def checks(files: Sequence[str]) -> Iterator[tuple[str, str]]:
         (python, "lines of Python have at most 110 columns", lambda: grep(".{111}", python)),
         (bench, "mypy --strict", lambda: run(
             "mypy --strict --no-error-summary --cache-dir build/lint/mypy "
-            "--exclude ^vmtest/programs/ vmtest")),
+            "vmtest")),
         # unittest prints to standard error only, and output() raises that if a test fails
         (bench, "unit tests of the bench", lambda: "".join(
             output([sys.executable, "-m", "unittest", f"vmtest.{test}"], cwd=TOP)
@@ -178,5 +178,7 @@ def checks(files: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def lint(files: Sequence[str]) -> bool:
+    if unknown := set(files) - set(checkout()):
+        raise Failure(f"no such file in the checkout: {' '.join(sorted(unknown))}")
     need()
     return not [complaints for _, complaints in checks(files) if complaints]

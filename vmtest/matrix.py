@@ -14,7 +14,6 @@ from .host import HERE, TOP, Failure
 class Kernel:
     name: str
     suite: str
-    distribution: str = ""
     flavour: str = "amd64"
     config: str = ""
     patience: int = 1
@@ -55,7 +54,7 @@ def find(names: Iterable[str], all_of: list[Kernel] = STOCK) -> list[Kernel]:
     for name in (wanted := list(names)):
         if name not in by_name:
             raise Failure(f"no kernel '{name}' (there are: {' '.join(by_name)})")
-    return [by_name[name] for name in wanted] or all_of
+    return list(dict.fromkeys(by_name[name] for name in wanted)) or all_of
 
 
 def meta(field: str) -> str:

@@ -10,7 +10,7 @@ import re
 import shutil
 
 from . import cache, host
-from .host import BUILD, Failure, bootstrap, logged, output, remove
+from .host import BUILD, Failure, bootstrap, logged, output, remove, retry
 from .matrix import Kernel
 
 # The emulator and kselftest are the same for all kernels. QEMU is not the machine's own: before
@@ -138,13 +138,14 @@ def make_ksft(directory: pathlib.Path) -> None:
         Dir::Cache "{apt}/cache";
         APT::Sandbox::User "root";
     """)
-    environment = os.environ | {"APT_CONFIG": str(apt / "apt.conf"), "LC_ALL": "C"}
-    logged(log_of("ksft"), ["apt-get", "update"], env=environment)
+    environment = os.environ | {"APT_CONFIG": str(apt / "apt.conf")}
+    retry(lambda: logged(log_of("ksft"), ["apt-get", "update"], env=environment))
     depends = output(["apt-cache", "depends", "linux-source"], env=environment)
     package = re.search(r"Depends: (\S+)", depends)
     if not package:
         raise Failure(f"{TOOLS_SUITE} has no linux-source")
-    logged(log_of("ksft"), ["apt-get", "download", package[1]], env=environment, cwd=apt)
+    download = ["apt-get", "download", package[1]]
+    retry(lambda: logged(log_of("ksft"), download, env=environment, cwd=apt))
     tree = directory / "tree"
     tree.mkdir()
     wanted = [f"{package[1]}/{name}" for name in KSFT_FILES + OBJTOOL_FILES]

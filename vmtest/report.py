@@ -9,7 +9,7 @@ import time
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 
-from .host import START, steps
+from .host import START, say, steps
 from .jobs import Job
 from .verdict import FAIL, PASS, SKIP, Result
 
@@ -73,11 +73,20 @@ def write_tap(jobs: Sequence[Job], path: pathlib.Path) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
+def remove_old(where: pathlib.Path) -> None:
+    """What an earlier run has left, lest it is taken for this one's."""
+    for old in [where / "results.xml", where / "results.tap", *where.glob("*/programs/table")]:
+        old.unlink(missing_ok=True)
+
+
 def summary(jobs: Sequence[Job], where: pathlib.Path, note: str) -> bool:
     """Prints it. Whether all passed."""
-    write_junit(jobs, where / "results.xml")
-    write_tap(jobs, where / "results.tap")
     print(f"\n{table(jobs)}\n{profile()}")
+    try:
+        write_junit(jobs, where / "results.xml")
+        write_tap(jobs, where / "results.tap")
+    except OSError as error:
+        say(f"no files of results: {error}")
     for found in sorted(where.glob("*/programs/table")):
         print(found.read_text())
     # The failures once more at the end, where a truncated log still shows them

@@ -7,13 +7,12 @@ from __future__ import annotations
 import dataclasses
 import functools
 import shutil
-import sys
 from collections.abc import Callable
 
 from . import cache, parts, verdict
 from .build import Build, Layer, export_tree, pack
 from .guest import Guest
-from .host import HERE, TOP, tail
+from .host import HERE, TOP
 from .jobs import Job
 from .matrix import VERSION, Kernel
 from .suites import log_failures
@@ -73,7 +72,6 @@ def boot(build: Build, case: str) -> list[Result]:
     results = verdict.of_script(run, case)
     if not channel.is_done():
         results.append(Result(FAIL, case, "(no verdict: the guest panicked, hung or was killed)"))
-        sys.stderr.write(tail(guest.dir / "console.log"))
     if case != "lockdown":
         console = "\n".join(guest.console())
         results.append(Result(PASS if all(text in console for text in MESSAGES) else FAIL, case,

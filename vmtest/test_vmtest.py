@@ -231,14 +231,26 @@ class InCache(unittest.TestCase):
     def test_another_recipe(self) -> None:
         self.assertNotEqual(self.part.path, cache.Part("part", "", self.make, ("other",)).path)
 
-    def test_tried_three_times(self) -> None:
+    def test_failure_leaves_nothing(self) -> None:
         def fail(path: pathlib.Path) -> None:
-            self.made += 1
+            path.mkdir()
             raise Failure("no route")
 
-        with self.assertRaisesRegex(Failure, "no route; tried 3 times"):
-            cache.need(cache.Part("bad", "bad", fail, ()))
-        self.assertEqual(self.made, 3)
+        part = cache.Part("bad", "bad", fail, ())
+        with self.assertRaisesRegex(Failure, "no route"):
+            cache.need(part)
+        self.assertFalse(part.path.exists())
+
+    def test_download_is_tried_three_times(self) -> None:
+        tried = []
+
+        def fail() -> None:
+            tried.append(1)
+            raise Failure("no route")
+
+        with self.assertRaisesRegex(Failure, "no route; tried 3 times"), mock.patch("time.sleep"):
+            host.retry(fail)
+        self.assertEqual(len(tried), 3)
 
     def test_old_ones_are_removed(self) -> None:
         old = self.dir / f"part-{'0' * 16}"
@@ -279,12 +291,29 @@ class Jobs(unittest.TestCase):
         self.assertIn("why", first.results[0].text)
         self.assertIn("because of k first", after.results[0].text)
 
-    def test_fault_of_the_bench_is_no_result(self) -> None:
+    def test_no_more_than_the_processors(self) -> None:
+        busy: list[int] = []
+
+        def action(job: Job) -> list[Result]:
+            busy.append(sum(other.cpus for other in queue.running))
+            time.sleep(0.05)
+            return self.action(job)
+
+        queue = Queue([Job("k 1", action), Job("k 2", action, cpus=2), Job("k 3", action),
+                       Job("k 4", action, cpus=5)], 2)
+        queue.run()
+        self.assertEqual(len(self.order), 4)
+        self.assertEqual(max(n for n in busy if n != 5), 2)
+        self.assertEqual(busy.count(5), 1)
+
+    def test_fault_of_the_bench_is_a_failure(self) -> None:
         def broken(job: Job) -> list[Result]:
             raise ZeroDivisionError
 
-        with self.assertRaises(ZeroDivisionError):
-            Queue([Job("k first", broken)], 2).run()
+        broken_job, empty, good = Job("k a", broken), Job("k b", lambda job: []), Job("k c", self.action)
+        with mock.patch("traceback.print_exc"):
+            Queue([broken_job, empty, good], 2).run()
+        self.assertEqual([job.count(FAIL) for job in (broken_job, empty, good)], [1, 1, 0])
 
     def test_reports(self) -> None:
         job = Job("k first", self.action)
@@ -471,7 +500,7 @@ class Packages(unittest.TestCase):
         cases: list[tuple[int, list[str], list[str]]] = [
             (0, good, []),
             (deb.FAILED, ["1..1", "not ok 1 one"], ["one"]),
-            (deb.FAILED, good, ["(its status is 4)"]),
+            (deb.FAILED, good, ["(its status is 1)"]),
             (12, [], ["(no plan: it printed nothing, or died first)", "(its status is 12)"]),
             (0, ["1..1", "ok 1 one # SKIP"], ["unexpected skip: one # SKIP"]),
         ]
