@@ -160,56 +160,28 @@ test: userlib
 	selftests/elf.sh $(O)
 	selftests/builds.sh
 
-# T=TEST and K=KERNEL, or several: make check T="sto* stop" K=7.3
-K ?= $(KERNEL)
-
-check:
-	python3 -m vmtest check $(if $(T),-t "$(T)") $(if $(K),-k "$(K)")
-
-check-all:
-	python3 -m vmtest check --all $(if $(T),-t "$(T)") $(if $(K),-k "$(K)") $(if $(REPEAT),--repeat $(REPEAT))
-
-check-debug:
-	python3 -m vmtest check $(if $(T),-t "$(T)") -k "$(or $(K),debug race)"
-
-soak:
-	python3 -m vmtest check --soak $(if $(T),-t "$(T)") $(if $(K),-k "$(K)")
-
-programs:
-	python3 -m vmtest programs $(if $(K),-k "$(K)") $(CASE)
-
-demo:
-	python3 -m vmtest demo $(K)
-
-bench:
-	python3 -m vmtest bench $(K)
-
 bench-native:
 	bench/native $(CASE)
 
-deb:
-	python3 -m vmtest deb $(SUITE)
+# The test bench. T and K can name several: make check T="sto* stop" K="6.1 7.3"
+K ?= $(KERNEL)
+option = $(if $(2),$(1) "$(2)")
+chosen = $(call option,-t,$(T)) $(call option,-k,$(K))
+check: COMMAND = check $(chosen)
+check-all: COMMAND = check --all $(chosen) $(call option,--repeat,$(REPEAT))
+check-debug: COMMAND = check $(call option,-t,$(T)) -k "$(or $(K),debug race)"
+soak: COMMAND = check --soak $(chosen)
+programs: COMMAND = $@ $(call option,-k,$(K)) $(CASE)
+quick shell: COMMAND = $@ $(call option,-k,$(K))
+demo bench secure-boot: COMMAND = $@ $(K)
+deb deb-check: COMMAND = $@ $(SUITE)
+lint: COMMAND = $@ $(FILES)
+fuzz-parsers: COMMAND = $@ $(TIME)
+mutants: COMMAND = $@ $(MUTANTS)
 
-deb-check:
-	python3 -m vmtest deb-check $(SUITE)
-
-secure-boot:
-	python3 -m vmtest secure-boot $(K)
-
-lint:
-	python3 -m vmtest lint $(FILES)
-
-fuzz-parsers:
-	python3 -m vmtest fuzz-parsers $(TIME)
-
-quick:
-	python3 -m vmtest quick $(if $(K),-k "$(K)")
-
-shell:
-	python3 -m vmtest shell $(if $(K),-k $(K))
-
-mutants:
-	python3 -m vmtest mutants $(MUTANTS)
+check check-all check-debug soak programs quick shell demo bench secure-boot deb deb-check lint \
+fuzz-parsers mutants:
+	python3 -m vmtest $(COMMAND)
 
 clean:
 	rm -rf build

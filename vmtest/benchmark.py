@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """The benchmark: what a spawn costs. Writes results.json, report.md and SVG plots into build/bench.
 
-Instructions are counted by -icount in guests with one processor. Two jobs run at a time, because
-the load on the machine does not change the counts. Measurements by the wall clock follow, one
+Instructions are counted by -icount in guests with one processor. Jobs run beside each other,
+because the load on the machine does not change the counts. Measurements by the wall clock follow, one
 guest at a time.
 """
 
@@ -154,14 +154,14 @@ def breakdown(build: Build) -> list[Result]:
 def plan(kernel: Kernel) -> tuple[list[Job], Job]:
     """The jobs that count instructions, and the one that measures by the wall clock."""
 
-    def job(name: str, step: Callable[[Build], list[Result]], *needs: Job) -> Job:
-        return Job(f"{kernel.name} {name}", lambda _: step(Build(kernel, "vm")), needs)
+    def job(name: str, step: Callable[[Build], list[Result]], *needs: Job, cpus: int = 1) -> Job:
+        return Job(f"{kernel.name} {name}", lambda _: step(Build(kernel, "vm")), needs, cpus)
 
     built = job("build", make)
     counted = [built, job("instructions", instructions, built), job("breakdown", breakdown, built)]
     if "programs" in kernel.jobs + kernel.all:
         counted.append(job("python", python, built))
-    return counted, job("wall", wall, built)
+    return counted, job("wall", wall, built, cpus=2)
 
 
 def report(kernels: Sequence[Kernel]) -> None:

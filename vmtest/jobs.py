@@ -23,8 +23,9 @@ TIMES = CACHE / "times.json"
 
 @dataclasses.dataclass(eq=False)
 class Job:
-    """NAME is "KERNEL WHAT". PROGRESS tells how far it is. CPUS is how many processors it keeps busy:
-    virtual ones that have to share one are many times slower, as they wait for each other."""
+    """NAME is "KERNEL WHAT". PROGRESS tells how far it is. CPUS is how many processors it can keep busy.
+    Two guests with two virtual ones each, on two processors, are more than twice as slow: a virtual
+    processor spins while the one that it waits for does not run."""
 
     name: str
     action: Callable[[Job], list[Result]]
@@ -107,7 +108,8 @@ class Queue:
         return job.expected + max(after, default=0.0)
 
     def take(self) -> Job | None:
-        free = self.cpus - sum(job.cpus for job in self.running)
+        # One more than there are, as a guest with two is seldom busy with both
+        free = self.cpus + 1 - sum(job.cpus for job in self.running)
         ready = [job for job in self.waiting if (job.cpus <= free or not self.running)
                  and all(need.seconds is not None for need in job.needs)]
         return max(ready, key=self.weight) if ready else None
@@ -127,7 +129,7 @@ class Queue:
                 self.changed.notify_all()
 
     def run(self) -> None:
-        threads = [threading.Thread(target=self.work, daemon=True) for _ in range(self.cpus)]
+        threads = [threading.Thread(target=self.work, daemon=True) for _ in range(self.cpus + 1)]
         for thread in threads:
             thread.start()
         told = time.monotonic()

@@ -279,8 +279,9 @@ class Jobs(unittest.TestCase):
         raise Failure("why")
 
     def test_longest_first_after_what_it_needs(self) -> None:
-        first = Job("k first", self.action)
-        Queue([Job("k short", self.action), Job("k long", self.action, (first,)), first], 1).run()
+        first = Job("k first", self.action, cpus=2)
+        Queue([Job("k short", self.action, cpus=2), Job("k long", self.action, (first,), 2), first],
+              1).run()
         self.assertEqual(self.order, ["k first", "k long", "k short"])
 
     def test_failure_goes_on(self) -> None:
@@ -299,11 +300,11 @@ class Jobs(unittest.TestCase):
             time.sleep(0.05)
             return self.action(job)
 
-        queue = Queue([Job("k 1", action), Job("k 2", action, cpus=2), Job("k 3", action),
+        queue = Queue([Job("k 1", action), Job("k 2", action, cpus=2), Job("k 3", action, cpus=2),
                        Job("k 4", action, cpus=5)], 2)
         queue.run()
         self.assertEqual(len(self.order), 4)
-        self.assertEqual(max(n for n in busy if n != 5), 2)
+        self.assertEqual(max(n for n in busy if n != 5), 3)
         self.assertEqual(busy.count(5), 1)
 
     def test_fault_of_the_bench_is_a_failure(self) -> None:
