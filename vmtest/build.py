@@ -17,7 +17,7 @@ import threading
 from collections.abc import Iterator, Sequence
 
 from . import cache, parts
-from .host import (BUILD, HERE, TOP, Argument, Failure, logged, output, remove, retry, say,
+from .host import (BUILD, HERE, TOP, Argument, Failure, check_space, logged, output, remove, retry, say,
                    started, tail, timed)
 from .matrix import NEWEST, VERSION, Kernel
 from .verdict import FAIL, Result, tap
@@ -127,7 +127,7 @@ class Build:
     def __init__(self, kernel: Kernel, where: str) -> None:
         self.kernel = kernel
         self.dir = BUILD / where / kernel.name
-        self.dir.mkdir(parents=True, exist_ok=True)
+        check_space(self.dir)
         with timed("cache", kernel.suite):
             root = cache.need(parts.root(kernel))
             self.roots, self.release = [root], parts.release_of(root, kernel.flavour)

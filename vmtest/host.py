@@ -168,7 +168,7 @@ def check_space(path: pathlib.Path) -> None:
     if free < FREE_SPACE:
         raise Failure(
             f"{path}: {free >> 20} MiB are free, {FREE_SPACE >> 20} are needed: "
-            "free some, or set SPAWNCTL_CACHE to another directory"
+            "free some (SPAWNCTL_CACHE can move the cache)"
         )
 
 
