@@ -353,7 +353,7 @@ static unsigned int cancel_spawns(FIXTURE_SELF(spawn) self, unsigned int n)
 			return n;
 		while (!READ_ONCE(job.begun))
 			sched_yield();
-		usleep(rand() % 20000);
+		usleep(rand() % 5000);
 		pthread_cancel(thread);
 		pthread_join(thread, NULL);
 		if (job.pid > 0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The bench's commands; the targets of the Makefile call them."""
+"""The test bench's commands; the targets of the Makefile call them."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def check(arguments: argparse.Namespace) -> bool:
     named = arguments.kernel.split()
     if options.tests:
         suites.select(suites.known_programs(), options.tests)
-        # Built upon what is there, and only what these tests need
+        # Keeps the last build, and runs only the job selftests
         kernels = matrix.find(named or [DEFAULT]) if named or not arguments.all else matrix.KERNELS
         where, jobs = "vm", plan(kernels, "vm", options, ["selftests"], "lax")
     else:
@@ -231,12 +231,12 @@ def parse() -> argparse.Namespace:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("-j", "--cpus", type=int, default=max(2, os.cpu_count() or 2),
-                        help="how many processors to keep busy")
+                        help="how many processors to use; the queue uses one more")
 
     c = commands.add_parser("check", parents=[common], help="run the tests")
     c.add_argument("-k", "--kernel", default="", help="kernels, separated by spaces")
     c.add_argument("-t", "--test", default="", help="only these test programs (a pattern: 'sto*')")
-    c.add_argument("-a", "--all", action="store_true", help="every cell of the matrix")
+    c.add_argument("-a", "--all", action="store_true", help="all jobs on all kernels of matrix.toml")
     c.add_argument("--soak", action="store_true", help="the full counts")
     c.add_argument("--repeat", type=int, choices=range(1, 10000), metavar="N", default=1, help="how many times each test program runs")
     c.set_defaults(action=check)
@@ -270,7 +270,9 @@ def parse() -> argparse.Namespace:
     c.set_defaults(action=packages, check=True)
 
     c = commands.add_parser("guest", help="run a shell command, as root, in a guest with the module "
-                            "loaded. Its status; 124: it took too long; 125: no verdict")
+                            "loaded. Exits with its status, or with 1 if that is 0 and there was a "
+                            "fault (kernel log, stuck process, module); 124, 137: it took too "
+                            "long, or was killed; 125: no verdict")
     c.add_argument("-k", "--kernel", default=DEFAULT)
     c.add_argument("-n", "--no-build", dest="build", action="store_false")
     c.add_argument("-m", "--without-module", action="store_true")
@@ -295,7 +297,7 @@ def parse() -> argparse.Namespace:
     c.add_argument("kernel", nargs="*")
     c.set_defaults(action=secure)
 
-    c = commands.add_parser("lint", help="check the sources without running them")
+    c = commands.add_parser("lint", help="checks that need no guest")
     c.add_argument("file", nargs="*", help="only these, by their names in the checkout")
     c.set_defaults(action=lambda arguments: lint.lint(arguments.file))
 
@@ -315,7 +317,7 @@ def main() -> int:
     arguments = parse()
     for number in SIGNALS:
         signal.signal(number, stop)
-    # An administrator's own would get into the guests' images, and into what is read of programs
+    # The caller's umask would apply to files in guest images; its locale, to output that is parsed
     os.umask(0o022)
     os.environ["LC_ALL"] = "C"
     try:

@@ -177,7 +177,6 @@ def report(kernels: Sequence[Kernel]) -> None:
 
 
 def run(kernels: Sequence[Kernel]) -> bool:
-    """Whether everything was measured."""
     for pattern in ("*.records", "*.svg", "*.dat", "breakdown-*"):
         for old in OUT.glob(pattern):
             old.unlink()

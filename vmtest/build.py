@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """One kernel's build. The checkout goes into a layer over the suite's root, where DKMS installs
-the module and the release's own compiler builds the rest. What a guest needs of it becomes parts
-of an initramfs."""
+the module (except on "debug", where Kbuild builds it in the tree) and the release's own compiler
+builds the rest. What a guest needs of it becomes parts of an initramfs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,6 @@ class Layer:
         self.out.mkdir(parents=True)
 
     def enter(self, log: pathlib.Path, script: str, *arguments: str) -> None:
-        """Runs a script of chroot/."""
         self.out.mkdir(parents=True, exist_ok=True)
         shutil.copy2(CHROOT / script, self.out)
         self.command(log, f"/mnt/{script}", *arguments)
@@ -55,7 +54,7 @@ class Layer:
 
 
 def pack(tree: pathlib.Path, archive: pathlib.Path) -> None:
-    """Uncompressed, as a guest unpacks it more slowly than it is copied here."""
+    """Uncompressed: unpacking in the guest takes longer than copying here."""
     names = sorted(str(path.relative_to(tree)) for path in tree.rglob("*"))
     temporary = archive.with_name(archive.name + ".tmp")
     listing = archive.with_name(archive.name + ".names")
@@ -117,7 +116,7 @@ def make_debug(kernel: Kernel, root: pathlib.Path, directory: pathlib.Path) -> N
 def debug_kernel(kernel: Kernel, root: pathlib.Path) -> cache.Part:
     files = [CHROOT / "kernel", HERE / "debug/base.config", HERE / f"debug/{kernel.config}.config"]
     return cache.Part(
-        f"debug-{kernel.name}", f"the kernel {kernel.name} (7 minutes on two processors)",
+        f"debug-{kernel.name}", f"the kernel {kernel.name} (7 to 14 minutes on two processors)",
         functools.partial(make_debug, kernel, root),
         (root.name, *(path.read_text() for path in files)),
     )

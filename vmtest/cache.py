@@ -3,8 +3,8 @@
 
 A part has a hash of its recipe in its name. It is made under another name and marked when it is
 whole, so that one that is half-made is never used. A shared lock on its lock file keeps other
-processes from replacing it while this one lives. A process that makes a part is waited for; one
-that uses it is not: a part that has become old is used once more.
+processes from replacing it while this one lives. need() waits while another process makes the
+part. If others use a part that is too old, need() returns it as it is.
 """
 
 from __future__ import annotations

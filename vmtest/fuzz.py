@@ -47,7 +47,6 @@ def fuzz(source: pathlib.Path, seconds: int) -> bool:
 
 
 def run(seconds: int) -> bool:
-    """Each parser for that long."""
     need({"clang": "clang", "/usr/include/libmnl/libmnl.h": "libmnl-dev"})
     runtime = pathlib.Path(output(["clang", "-print-resource-dir"]).strip()) / RUNTIME
     need({str(runtime): "libclang-rt-dev"})

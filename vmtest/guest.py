@@ -20,15 +20,14 @@ from .verdict import BAD_LOG, Channel, Run
 
 # Seconds without a word on the console until a boot is given up
 BOOT_SILENCE = 120
-# The guest's clock counts instructions, and no other program is counted
+# The guest's clock advances with its instructions, so the machine's load has no effect
 ALONE = ("-icount", "shift=0,sleep=off")
 
 
 @dataclasses.dataclass
 class Guest:
     """DIR gets console.log, channel.log and data.tar, and, in boot/, what is put over the image.
-    CONF is what the guest's init reads. If there is DIR/esp, a disk with GRUB, that starts the
-    kernel."""
+    CONF is what the guest's init reads. If DIR/esp exists, GRUB on that disk starts the kernel."""
 
     build: Build
     dir: pathlib.Path

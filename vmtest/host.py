@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The machine that runs the bench: its programs, its mirror, and how processes are run."""
+"""The machine that runs the test bench: its programs, its mirror, and how processes are run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CACHE = pathlib.Path(
 BUILD = TOP / "build"
 START = time.monotonic()
 KEYRING = pathlib.Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-# What every command of the bench needs, as PROGRAM or FILE: PACKAGE
+# What every command of the test bench needs, as PROGRAM or FILE: PACKAGE
 PROGRAMS = {
     "mmdebstrap": "mmdebstrap",
     "cpio": "cpio",
@@ -42,11 +42,10 @@ Argument = str | os.PathLike[str]
 
 
 class Failure(Exception):
-    """The bench cannot go on. The text says what is wrong and what to do."""
+    """What was asked cannot be done; the text says why."""
 
 
 def number(name: str, usual: int) -> int:
-    """A number of the environment."""
     text = os.environ.get(name) or str(usual)
     if not text.isdigit() or not int(text):
         raise SystemExit(f"{name}: '{text}' is no number of 1 or more")
@@ -69,7 +68,7 @@ def say(text: str) -> None:
 
 
 class _Running:
-    """All processes of the bench, each in a process group of its own, so that none outlives it."""
+    """All processes of the test bench, each in a process group of its own, so that none outlives it."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -81,13 +80,14 @@ class _Running:
             if self.stopped:
                 raise Failure("interrupted")
             options = {"stdin": subprocess.DEVNULL, "process_group": 0} | options
-            # It dies with the bench, even if that is killed
+            # It dies with the test bench, even if that is killed
             process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *argv], **options)
             self.processes.add(process)
             return process
 
     def end(self, process: subprocess.Popen[bytes]) -> None:
-        """Processes in a root ignore SIGTERM: they are the first of a PID namespace."""
+        """Kills the process group. SIGTERM is ignored by PID 1 of a namespace, which a command in a
+        root is."""
         if process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -157,7 +157,7 @@ def retry(action: Callable[[], None]) -> None:
 
 
 def remove(path: pathlib.Path) -> None:
-    """Not into what is mounted there, which a killed run can leave behind."""
+    """rm does not cross mounts, in case one is there."""
     if path.is_symlink() or path.exists():
         output(["rm", "-rf", "--one-file-system", path])
 
@@ -173,7 +173,7 @@ def check_space(path: pathlib.Path) -> None:
 
 
 def need(extra: dict[str, str] | None = None) -> None:
-    """The machine has what the bench needs, and EXTRA. What is missing is installed."""
+    """The machine has what the test bench needs, and EXTRA. What is missing is installed."""
     if os.geteuid():
         raise Failure("roots are made and entered with chroot: run this as root")
     if output(["dpkg", "--print-architecture"]).strip() != "amd64":

@@ -23,9 +23,10 @@ TIMES = CACHE / "times.json"
 
 @dataclasses.dataclass(eq=False)
 class Job:
-    """NAME is "KERNEL WHAT". PROGRESS tells how far it is. CPUS is how many processors it can keep busy.
-    Two guests with two virtual ones each, on two processors, are more than twice as slow: a virtual
-    processor spins while the one that it waits for does not run."""
+    """NAME is "KERNEL WHAT". PROGRESS tells how far it is. CPUS is what the queue counts for it: a
+    build, which can use all processors, and some guests with two count as one. Two guests with two
+    virtual processors each, on two processors, are more than twice as slow: a virtual processor
+    spins while the one that it waits for does not run."""
 
     name: str
     action: Callable[[Job], list[Result]]
@@ -53,7 +54,7 @@ class Job:
                 self.results = self.action(self)
             except Failure as error:
                 self.fail(f"(it ended early) {error}")
-            except Exception as error:  # a fault of the bench ends no other job
+            except Exception as error:  # a fault of the test bench ends no other job
                 traceback.print_exc()
                 self.fail(f"(it ended early) {error!r}")
         if not self.results:

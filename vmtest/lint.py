@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Checks of the sources that do not run them. What compares several files is checked each time;
-what takes long, only if one of the files that the caller names concerns it."""
+"""Checks that need no guest. What compares several files is checked each time; what takes long, only
+if one of the files that the caller names concerns it."""
 
 from __future__ import annotations
 

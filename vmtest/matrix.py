@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The kernels of matrix.toml."""
+"""Reads matrix.toml (the kernels) and META (the version)."""
 
 from __future__ import annotations
 

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 """Mutants: each is one small fault in the module, the library or the command.
 
-A mutant is killed if the test that the list names for it fails. Any other failure is not counted,
-so that a test that breaks by accident does not hide that the named one tests nothing. Before that,
-each named test runs once with builds of unchanged sources, made in the same way: a control that
-must survive.
+A mutant is killed if the test that the list names for it fails. A failure of another test is not
+counted, so that a test that breaks by accident does not hide that the named one tests nothing.
+During the named test's run, these are counted: BAD_LOG in the kernel's log, a guest or a test
+program that dies, a time-out, a process that kill -9 does not end, a module that stays loaded.
+Before that, each named test runs once with builds of unchanged sources, made in the same way: a
+control that must survive.
 """
 
 from __future__ import annotations
@@ -158,7 +160,7 @@ def read_list(patterns: Sequence[str]) -> list[Mutant]:
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """What became of one mutant. KILLED and how, or not; ERROR: nothing can be said."""
+    """Of one mutant: KILLED (how), SURVIVED, or ERROR: no verdict was possible."""
 
     result: str
     how: str = ""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the cache holds: a root for each suite, disks of programs, debug kernels, kselftest, QEMU."""
+"""Parts of the cache: a root for each suite and flavour, disks of programs, kselftest, QEMU, firmware."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def remove_old(where: pathlib.Path) -> None:
 
 
 def summary(jobs: Sequence[Job], where: pathlib.Path, note: str) -> bool:
-    """Prints it. Whether all passed."""
+    """Whether all passed."""
     print(f"\n{table(jobs)}\n{profile()}")
     try:
         write_junit(jobs, where / "results.xml")

@@ -38,7 +38,7 @@ def log_failures(kernel: str, run: Run, results: Sequence[Result]) -> None:
     if not failed:
         return
     text = "".join(f"  {kernel}: FAILED: {result}\n" for result in failed)
-    # A harness program prints much more than its last lines only in a test that loops
+    # Drop the harness's lines for starts and passes; print the last 60
     shown = [line for line in run.lines if not re.match(r"# ok |# # {2}(RUN|OK)", line)][-60:]
     sys.stderr.write(text + "".join(f"  | {line}\n" for line in shown))
 
@@ -49,7 +49,6 @@ def short(program: str) -> str:
 
 
 def known_programs() -> list[str]:
-    """Those of the checkout."""
     return sorted(path.name.removesuffix(".c") for path in (TOP / "selftests").glob("*_test.*")
                   if path.suffix != ".h")
 
@@ -62,7 +61,6 @@ def select(programs: Sequence[str], patterns: Sequence[str]) -> list[str]:
 
 
 def kselftest(build: Build, guest: Guest, job: Job, programs: Sequence[str]) -> list[Result]:
-    """A guest that runs kselftest programs."""
     results: list[Result] = []
     done = 0
 
@@ -84,7 +82,7 @@ def kselftest(build: Build, guest: Guest, job: Job, programs: Sequence[str]) -> 
             results += verdict.of_kselftest(run)
     results += verdict.of_collection(channel, list(programs))
     results += verdict.of_guest(channel, guest.console(), "guest")
-    # Of the controls it names none
+    # -c spawnctl lists no controls, hence only spawnctl:
     if channel.said.get("collection") != [str(sum(name.startswith("spawnctl:") for name in programs))]:
         results.append(Result(FAIL, "guest", "run_kselftest.sh -c does not name all test programs"))
     return results
@@ -114,7 +112,7 @@ def selftests(build: Build, job: Job, options: Options) -> list[Result]:
 
 
 def collection(build: Build, job: Job, options: Options) -> list[Result]:
-    """All test programs in one run of kselftest's own runner, with the smallest counts."""
+    """All test programs in one run of kselftest's own runner, with counts divided by 1000."""
     programs = build.programs()
     guest = Guest(build, build.dir / "collection", {
         "MODE": "command", "COMMAND": "run_kselftest.sh -c spawnctl", "TIMEOUT": 1200,
@@ -260,7 +258,7 @@ def controls(build: Build, job: Job, options: Options) -> list[Result]:
     }.items():
         checked.append(reported(name, results, pattern))
 
-    # A guest that never ends, and prints nothing
+    # A guest that is still running at its limit
     guest = Guest(build, build.dir / "silence",
                   {"MODE": "command", "COMMAND": "sleep 1000", "TIMEOUT": 1000}, 15, cpus=1)
     results = verdict.of_guest(guest.run(), guest.console(), "guest")
@@ -288,7 +286,7 @@ DETECTORS = {
 
 
 def detectors(build: Build, job: Job, options: Options) -> list[Result]:
-    """A fault for each detector of a debug kernel, in guests that must fail."""
+    """Faults that detectors of a debug kernel must report, in guests that must fail."""
     checked = []
     for cases, expected in DETECTORS[build.kernel.config]:
         results = control_guest(build, job, "detectors", HERE / "debug/control-case", cases,
@@ -307,7 +305,7 @@ def coverage(build: Build, guest: Guest) -> list[Result]:
     except Failure as error:
         return [Result(FAIL, "coverage", f"(the guest sent none: {error})")]
     build.layer.enter(build.log("gcov"), "gcov")
-    # FILE LINE COUNT TEXT, of each build. A line is reached if it is in any.
+    # FILE LINE REACHED TEXT, of each build. A line is reached if it is in any.
     lines: dict[tuple[str, int], tuple[str, bool]] = {}
     for row in (build.layer.out / "gcov.lines").read_text().splitlines():
         file, line, count, text = row.split("\t", 3)
@@ -358,7 +356,7 @@ def native(job: Job) -> list[Result]:
             run.status = 1
         run.lines = log.read_text(errors="replace").splitlines()
         results += verdict.of_script(run, run.name)
-    return results
+    return verdict.judge_skips(results, ())
 
 
 KINDS = {"built": built, "selftests": selftests, "collection": collection, "programs": programs,

@@ -28,7 +28,6 @@ test = "limit_test:reset"
 
 
 def run(*lines: str, id: str = "one", end: str = "0 1.0 2.5", after: str = "gone") -> str:
-    """What the guest says in one run."""
     told = [f"@T begin {id}", "TAP version 13", *lines]
     told += [f"@T end {id} {end}"] * bool(end) + [f"@T {after} {id}"] * bool(after)
     return "\n".join(told)

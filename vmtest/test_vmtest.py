@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Tests of the bench that need no guest: python3 -m unittest vmtest.test_vmtest"""
+"""Tests of the test bench that need no guest: python3 -m unittest vmtest.test_vmtest"""
 
 from __future__ import annotations
 
@@ -456,6 +456,23 @@ class SecureBoot(unittest.TestCase):
         self.assertIn("no verdict", self.faults("lockdown", self.GOOD.removesuffix("@T done"))[0])
         self.assertIn("no plan", self.faults("lockdown", "")[0])
 
+    def test_skip(self) -> None:
+        text = self.GOOD.replace("ok 1 one", "ok 1 one # SKIP")
+        self.assertEqual(self.faults("lockdown", text), ["unexpected skip: one # SKIP"])
+
+
+class Native(unittest.TestCase):
+    def test_skip(self) -> None:
+        def logged(log: pathlib.Path, argv: object, **options: object) -> None:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            log.write_text("1..1\nok 1 one # SKIP\n")
+
+        with (tempfile.TemporaryDirectory() as name,
+              mock.patch.multiple(suites, BUILD=pathlib.Path(name), NATIVE=("spawn",), logged=logged),
+              mock.patch.object(cache, "need", return_value=pathlib.Path(name))):
+            results = suites.native(Job("- native", suites.native))
+        self.assertEqual(faults(results), ["unexpected skip: one # SKIP"])
+
 
 class Lint(unittest.TestCase):
     def complaints(self, check: Callable[[], str], name: str, old: str, new: str) -> str:
@@ -512,7 +529,7 @@ class Packages(unittest.TestCase):
 
 class Processes(unittest.TestCase):
     def test_no_process_is_left(self) -> None:
-        """A killed bench ends what it has started."""
+        """A killed test bench ends what it has started."""
         script = ("from vmtest import host\nimport signal, sys, time\n"
                   "signal.signal(signal.SIGTERM, lambda *_: sys.exit(9))\n"
                   "try:\n with host.started(['sleep', '1000']) as p:\n"

@@ -2,7 +2,7 @@
 """From what comes out of a guest to results. What is not clearly a pass is a failure.
 
 A guest's init writes what tests print to the channel, and lines of its own, which begin with
-@TOKEN, a word that the host makes up for each boot.
+@TOKEN, a word that the host makes up for each guest.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ def tap(test: str, lines: Iterable[str], prefix: str = "") -> list[Result]:
 def strip_races(lines: Iterable[str]) -> Iterator[str]:
     """A kernel's log without KCSAN's data races that are the kernel's own.
 
-    Those are where neither stack comes to the module before it comes to kernel_clone(), under
-    which all is the kernel's until it calls a probe. KCSAN's own trouble with the stack of an
-    access that it takes for reordered is left out, too.
+    A race is the module's if one stack has a function of the module above kernel_clone(), or has
+    one and does not have kernel_clone(). Also omitted: KCSAN's stack-trace warning for an access
+    that it treats as reordered.
     """
     astray = inside = ours = module = False
     block: list[str] = []
@@ -118,7 +118,7 @@ class Run:
 
 
 class Channel:
-    """Hears a guest, line by line. finished(line) is the run that the line ends, if any."""
+    """Hears a guest, line by line. hear(line) returns the run that the line ends, if any."""
 
     def __init__(self, token: str) -> None:
         self.token = f"@{token} "
@@ -201,7 +201,6 @@ def of_guest(channel: Channel, console: Iterable[str], test: str) -> list[Result
 
 
 def of_collection(channel: Channel, programs: list[str]) -> list[Result]:
-    """Whether all of PROGRAMS ran."""
     ran = {run.name for run in channel.runs if run.status is not None}
     missed = [name for name in programs if name not in ran]
     if not missed:

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The negative control of the debug kernels: what each detector is there to
- * find, done when the module is loaded.
+ * The negative control of the debug kernels: faults that their detectors must
+ * report, made when the module is loaded. There is none for DEBUG_LIST and
+ * DEBUG_OBJECTS.
  */
 #include <linux/delay.h>
 #include <linux/kthread.h>
@@ -54,7 +55,7 @@ static noinline void lose_memory(void)
 {
 	int i;
 
-	/* Of many, some address may be left in a register or on a stack */
+	/* kmemleak misses a block whose address is still in a register or on a stack; hence 16 */
 	for (i = 0; i < 16; i++) {
 		char *memory = kmalloc(64, GFP_KERNEL);
 
