@@ -3,6 +3,7 @@
  * A descriptor that the libraries open reaches no process that has not asked for it, and none
  * is leaked, regardless of what interrupts a call.
  */
+#include "filter.h"
 #include "mounts.h"
 #include "preload_self.h"
 
@@ -14,6 +15,8 @@
 #include <spawnctl/rfork.h>
 #include <spawnctl/spawn.h>
 #include <stdbool.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/time.h>
@@ -50,6 +53,7 @@ static int spawn_true(const spawnctl_attr_t *attr)
 static struct {
 	int stop;
 	unsigned int spawns;
+	pid_t thread;
 } spawner;
 
 /* Spawns until @spawner says stop: through the preload library if it is loaded, else libc */
@@ -57,6 +61,7 @@ static void *spawn_on(void *arg)
 {
 	pid_t pid;
 
+	WRITE_ONCE(spawner.thread, raw_syscall(SYS_gettid));
 	while (!READ_ONCE(spawner.stop)) {
 		CHECK(!posix_spawn(&pid, "/bin/true", NULL, NULL, true_argv, environ));
 		CHECK(waitpid(pid, NULL, 0) == pid);
@@ -132,6 +137,150 @@ TEST_F_TIMEOUT(descriptor, preload_fork_during_spawn, 240)
 	EXPECT_EQ(0, run_self("device", "--workers", NULL)) TH_LOG("%s", said);
 	EXPECT_EQ(1, run_self("device", "--raw-workers", NULL));
 	EXPECT_NE(NULL, strstr(said, "workers hold the device")) TH_LOG("%s", said);
+}
+
+static bool is_device(pid_t pid, int fd)
+{
+	char path[64], target[64] = "";
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, fd);
+	return readlink(path, target, sizeof(target) - 1) > 0 && !strcmp(target, "/dev/spawnctl");
+}
+
+/* Stops the spawning thread of the parent where it has opened the device, for 200 ms */
+static void stop_after_open(int peer)
+{
+	struct __ptrace_syscall_info info = { 0 };
+	pid_t thread = spawner.thread;
+	bool opens = false;
+	int status;
+	char byte;
+
+	CHECK(!ptrace(PTRACE_SEIZE, thread, NULL, PTRACE_O_TRACESYSGOOD));
+	CHECK(!ptrace(PTRACE_INTERRUPT, thread, NULL, NULL));
+	for (;;) {
+		CHECK(waitpid(thread, &status, __WALL) == thread && WIFSTOPPED(status));
+		if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
+			ptrace(PTRACE_GET_SYSCALL_INFO, thread, sizeof(info), &info);
+			if (info.op == PTRACE_SYSCALL_INFO_ENTRY)
+				opens = info.entry.nr == SYS_openat;
+			else if (opens && is_device(getppid(), info.exit.rval))
+				break;
+		}
+		CHECK(!ptrace(PTRACE_SYSCALL, thread, NULL, NULL));
+	}
+	CHECK(write(peer, "", 1) == 1);
+	CHECK(read(peer, &byte, 1) == 1);
+	usleep(200000);
+	/* With its tracer's end the thread continues */
+	_exit(0);
+}
+
+static int beside_a_slow_open(void)
+{
+	unsigned int holding;
+	pthread_t thread;
+	int peer[2];
+	pid_t tracer;
+	char byte;
+
+	CHECK(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, peer));
+	CHECK(!pthread_create(&thread, NULL, spawn_on, NULL));
+	while (READ_ONCE(spawner.spawns) < 2)
+		sched_yield();
+	tracer = fork();
+	if (!tracer)
+		stop_after_open(peer[1]);
+	close(peer[1]);
+	CHECK(read(peer[0], &byte, 1) == 1);
+	CHECK(write(peer[0], "", 1) == 1);
+	holding = holders(fork, 1);
+	WRITE_ONCE(spawner.stop, 1);
+	CHECK(!wait_status(tracer));
+	pthread_join(thread, NULL);
+	return holding;
+}
+
+/*
+ * The same if the spawning thread does not run for a long time (on a busy machine, for example)
+ * after it has opened the device, and before it has listed the descriptor.
+ */
+TEST_F(descriptor, preload_fork_beside_a_slow_open)
+{
+	EXPECT_EQ(0, run_self("device", "--slow", NULL)) TH_LOG("%s", said);
+}
+
+static sigjmp_buf before_open;
+static int left_open;
+
+static void leave_open(int sig)
+{
+	siglongjmp(before_open, 1);
+}
+
+/* Leaves a spawn by siglongjmp(3) out of its open(2) of the device, and lives on */
+static void *hold_for_ever(void *arg)
+{
+	struct sigaction action = { .sa_handler = leave_open };
+	pid_t pid;
+
+	CHECK(!sigaction(SIGSYS, &action, NULL));
+	CHECK(!filter(SYS_openat, SECCOMP_RET_TRAP));
+	if (!sigsetjmp(before_open, 1))
+		posix_spawn(&pid, "/bin/true", NULL, NULL, true_argv, environ);
+	WRITE_ONCE(left_open, 1);
+	for (;;)
+		pause();
+	return arg;
+}
+
+static unsigned long alarms;
+
+static void count_alarm(int sig)
+{
+	alarms++;
+}
+
+static int beside_a_dead_holder(void)
+{
+	const struct itimerval fast = { { 0, 5000 }, { 0, 5000 } }, off = { { 0, 0 }, { 0, 0 } };
+	struct sigaction action = { .sa_handler = count_alarm, .sa_flags = SA_RESTART };
+	pthread_t thread;
+	__u64 start;
+	int i;
+
+	raw_sigprocmask(SIG_BLOCK, SIGBIT(SIGALRM), NULL);
+	CHECK(!pthread_create(&thread, NULL, hold_for_ever, NULL));
+	raw_sigprocmask(SIG_UNBLOCK, SIGBIT(SIGALRM), NULL);
+	while (!READ_ONCE(left_open))
+		usleep(1000);
+	CHECK(!sigaction(SIGALRM, &action, NULL));
+	CHECK(!setitimer(ITIMER_REAL, &fast, NULL));
+	/* The first fork gives up waiting, and the second need not wait */
+	for (i = 0; i < 2; i++) {
+		pid_t pid;
+
+		start = raw_now_us();
+		pid = fork();
+		if (!pid)
+			_exit(3);
+		CHECK(wait_status(pid) == 3 << 8);
+		fprintf(stderr, "# fork %d took %llu us\n", i, raw_now_us() - start);
+	}
+	CHECK(raw_now_us() - start < 1000000);
+	CHECK(!setitimer(ITIMER_REAL, &off, NULL));
+	CHECK(alarms > 0);
+	return 0;
+}
+
+/*
+ * A spawn that never ends, as a handler has left it, does not keep other threads from forking,
+ * even if a timer interrupts each of their waits.
+ */
+TEST_F(descriptor, preload_fork_beside_a_dead_holder)
+{
+	EXPECT_EQ(0, run_self("device", "--dead", NULL)) TH_LOG("%s", said);
+	EXPECT_NE(NULL, strstr(said, "# fork 0 took ")) TH_LOG("%s", said);
 }
 
 /* The descriptor that libspawnctl keeps is not open in a child of fork(3) and its variants. */
@@ -527,6 +676,10 @@ static int run_mode(char **argv)
 		return beside_a_spawner(fork, scaled(2000, 400, "workers"));
 	if (!strcmp(mode, "--raw-workers"))
 		return beside_a_spawner(raw_fork, 100);
+	if (!strcmp(mode, "--slow"))
+		return beside_a_slow_open();
+	if (!strcmp(mode, "--dead"))
+		return beside_a_dead_holder();
 	if (!strcmp(mode, "--jump"))
 		return jumping(scaled(6000, 300, "jumps"));
 	if (!strcmp(mode, "--taken"))

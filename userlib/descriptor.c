@@ -237,7 +237,7 @@ static __attribute__((__noinline__)) int keep_device(void)
 	int fd;
 
 	spawnctl_signals_hold(&signals, SPAWNCTL_SIGSET_HELD);
-	locked = spawnctl_inflight_lock();
+	locked = spawnctl_inflight_lock(false);
 	/* Recheck under the lock: another thread may have been first */
 	fd = __atomic_load_n(&kept_fd, __ATOMIC_ACQUIRE);
 	if (fd == NONE || check_again(fd))
@@ -273,7 +273,7 @@ int spawnctl_descriptor_kept(struct descriptor *descriptor)
 
 int spawnctl_descriptor_open(struct descriptor *descriptor)
 {
-	bool locked = spawnctl_inflight_lock();
+	bool locked = spawnctl_inflight_lock(false);
 	int fd = open_device();
 
 	descriptor->from = DESCRIPTOR_TRANSIENT;
@@ -304,7 +304,7 @@ static bool alone_in_table(void)
 
 void spawnctl_descriptor_close(int fd, int slot)
 {
-	bool locked = spawnctl_inflight_lock();
+	bool locked = spawnctl_inflight_lock(false);
 
 	/* Another thread may have closed it and opened another file at its number */
 	if (alone_in_table() || !check_again(fd))
@@ -331,7 +331,7 @@ void spawnctl_descriptor_lost(struct descriptor *descriptor, int error)
 			__atomic_store_n(&kept_in_doubt, true, __ATOMIC_RELAXED);
 		break;
 	case DESCRIPTOR_TRANSIENT:
-		locked = spawnctl_inflight_lock();
+		locked = spawnctl_inflight_lock(false);
 		/* Only if it is the file at the device's path, which this thread has just opened */
 		if (error != -EBADF && is_of_that_name(descriptor->fd))
 			raw_syscall(SYS_close, descriptor->fd);
@@ -351,7 +351,7 @@ void spawnctl_descriptor_give_up(const struct descriptor *descriptor, bool kept_
 
 		/* Recheck: another thread may have done the same, and reused the number */
 		spawnctl_signals_hold(&signals, SPAWNCTL_SIGSET_HELD);
-		locked = spawnctl_inflight_lock();
+		locked = spawnctl_inflight_lock(false);
 		if (!check_again(descriptor->fd))
 			raw_syscall(SYS_close, descriptor->fd);
 		if (locked)
@@ -375,8 +375,8 @@ void spawnctl_descriptor_before_fork(void)
 {
 	const char *frame = __builtin_frame_address(0);
 
-	if (!spawnctl_inflight_lock()) {
-		if (!forks)
+	if (!spawnctl_inflight_lock(true)) {
+		if (!forks || !spawnctl_inflight_held())
 			return;
 		if (frame < fork_frame) {
 			forks++;
@@ -389,7 +389,7 @@ void spawnctl_descriptor_before_fork(void)
 
 void spawnctl_descriptor_after_fork(void)
 {
-	if (forks && !--forks)
+	if (spawnctl_inflight_held() && forks && !--forks)
 		spawnctl_inflight_unlock();
 }
 

@@ -15,18 +15,23 @@
 
 /**
  * spawnctl_inflight_lock() - exclude forks
+ * @for_fork: the caller is a fork, which holds the lock for longer
  *
  * A spawning thread holds the lock, with signals blocked, from before open(2) until
  * spawnctl_inflight_add() and from before close(2) until spawnctl_inflight_remove(). A fork also
  * holds it: fork copies the descriptor table before the memory, and without the lock could copy a
  * descriptor that is not in the copied list. If the thread already holds the lock, because it runs
- * a handler of a synchronous signal, this function does not take the lock again.
+ * a handler of a synchronous signal, this function does not take the lock again. Nor does it if
+ * a thread of another process, with which the memory is shared or from which it was copied, has it.
  *
  * Return: whether the caller must unlock it.
  */
-bool spawnctl_inflight_lock(void);
+bool spawnctl_inflight_lock(bool for_fork);
 
 void spawnctl_inflight_unlock(void);
+
+/** spawnctl_inflight_held() - whether this thread has the lock */
+bool spawnctl_inflight_held(void);
 
 /** spawnctl_inflight_add() - add a descriptor; returns its slot, or -1 if the table is full */
 int spawnctl_inflight_add(int fd);
