@@ -222,7 +222,8 @@ def shell(arguments: argparse.Namespace) -> int:
     build = Build(kernel, "vm")
     build.make("lax")
     with tempfile.TemporaryDirectory(prefix="spawnctl-guest.") as directory:
-        guest = Guest(build, pathlib.Path(directory) / "guest", {"MODE": "shell"}, float("inf"), terminal=True)
+        guest = Guest(build, pathlib.Path(directory) / "guest", {"MODE": "shell"}, float("inf"),
+                      terminal=True)
         return int(not guest.run().is_done())
 
 
@@ -238,7 +239,8 @@ def parse() -> argparse.Namespace:
     c.add_argument("-t", "--test", default="", help="only these test programs (a pattern: 'sto*')")
     c.add_argument("-a", "--all", action="store_true", help="all jobs on all kernels of matrix.toml")
     c.add_argument("--soak", action="store_true", help="the full counts")
-    c.add_argument("--repeat", type=int, choices=range(1, 10000), metavar="N", default=1, help="how many times each test program runs")
+    c.add_argument("--repeat", type=int, choices=range(1, 10000), metavar="N", default=1,
+                   help="how many times each test program runs")
     c.set_defaults(action=check)
 
     c = commands.add_parser("quick", parents=[common], help="lint what has changed, test the library "

@@ -226,7 +226,8 @@ def reported(name: str, results: Sequence[Result], pattern: str) -> Result:
 def control_guest(build: Build, job: Job, name: str, case: pathlib.Path, cases: Sequence[str],
                   timeout: int) -> list[Result]:
     """Made-up test programs, each of which is CASE under another name."""
-    guest = Guest(build, build.dir / name, {"MODE": "tests", "TIMEOUT": 2 * timeout, "OVERRIDE": "", "REPEAT": 1},
+    conf = {"MODE": "tests", "TIMEOUT": 2 * timeout, "OVERRIDE": "", "REPEAT": 1}
+    guest = Guest(build, build.dir / name, conf,
                   180 * build.kernel.patience, cpus=job.cpus)
     for program in cases:
         guest.put(f"kselftest/bench/{program}", case)
@@ -297,7 +298,7 @@ def detectors(build: Build, job: Job, options: Options) -> list[Result]:
 
 def coverage(build: Build, guest: Guest) -> list[Result]:
     """Which lines of the module the guest's tests reached."""
-    counts = build.layer.out / "gcov"
+    counts = build.layer.out / "counts"
     remove(counts)
     counts.mkdir(parents=True)
     try:
