@@ -177,7 +177,8 @@ static void start_job(struct __test_metadata *_metadata, FIXTURE_SELF(fuzz) self
 
 	memset(job, 0, sizeof(*job));
 	job->batch = batch;
-	job->temper = kind < TEMPERS ? kind : kind < 12 ? FILTER_ALL : CALM;
+	/* The first is calm, so that a short run has one */
+	job->temper = !batch || kind >= 12 ? CALM : kind < TEMPERS ? kind : FILTER_ALL;
 	job->common = self->common;
 	job->last_us = raw_now_us();
 	pid = fork();
