@@ -57,8 +57,12 @@ TOOL_LIB ?= $(O)/libspawnctl.a
 # Not part of all, because they need libseccomp
 EXAMPLES := $(patsubst examples/%.c,build/examples/%,$(wildcard examples/*.c))
 
-.PHONY: all userlib modules install install-udev install-tools tools examples clean help test check check-all check-debug programs \
-	soak demo lint quick shell fuzz-parsers mutants bench bench-native dkms-tree deb deb-check secure-boot
+# Served by the test bench
+VMTEST := check check-all check-debug soak programs quick shell demo bench secure-boot deb deb-check lint \
+	fuzz-parsers mutants
+
+.PHONY: all userlib modules install install-udev install-tools tools examples clean help test bench-native \
+	dkms-tree $(VMTEST)
 
 all: userlib
 
@@ -179,8 +183,7 @@ lint: COMMAND = $@ $(FILES)
 fuzz-parsers: COMMAND = $@ $(TIME)
 mutants: COMMAND = $@ $(MUTANTS)
 
-check check-all check-debug soak programs quick shell demo bench secure-boot deb deb-check lint \
-fuzz-parsers mutants:
+$(VMTEST):
 	python3 -m vmtest $(COMMAND)
 
 clean:

@@ -100,7 +100,7 @@ def check(arguments: argparse.Namespace) -> bool:
     if options.tests:
         suites.select(suites.known_programs(), options.tests)
         # Keeps the last build, and runs only the job selftests
-        kernels = matrix.find(named or [DEFAULT]) if named or not arguments.all else matrix.KERNELS
+        kernels = matrix.find(named, matrix.KERNELS if arguments.all else matrix.find([DEFAULT]))
         where, jobs = "vm", plan(kernels, "vm", options, ["selftests"], "lax")
     else:
         kernels = matrix.find(named, matrix.KERNELS if arguments.all else matrix.STOCK)

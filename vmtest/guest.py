@@ -57,7 +57,8 @@ class Guest:
 
     def image(self) -> list[str]:
         """Writes the initramfs. The start of QEMU's arguments."""
-        conf = {"TOKEN": self.token, "BAD": BAD_LOG, "NOMODULE": "", "SPAWNCTL_DIVISOR": 1}
+        conf = {"TOKEN": self.token, "BAD": BAD_LOG, "NOMODULE": "", "SPAWNCTL_DIVISOR": 1,
+                "OVERRIDE": "", "REPEAT": 1}
         conf |= dict(self.conf)
         text = "".join(f"{name}={shlex.quote(str(value))}\n" for name, value in conf.items())
         (self.dir / "boot/boot.conf").write_text(text)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from . import cache, parts, verdict
 from .build import Build, export_tree
 from .guest import ALONE, Guest
-from .host import BUILD, HERE, TOP, Failure, logged, output, remove, say, steps, tail
+from .host import BUILD, HERE, TOP, Failure, logged, output, remove, say, steps
 from .jobs import Job
 from .matrix import STOCK
 from .verdict import FAIL, PASS, Channel, Result, Run
@@ -226,8 +226,7 @@ def reported(name: str, results: Sequence[Result], pattern: str) -> Result:
 def control_guest(build: Build, job: Job, name: str, case: pathlib.Path, cases: Sequence[str],
                   timeout: int) -> list[Result]:
     """Made-up test programs, each of which is CASE under another name."""
-    conf = {"MODE": "tests", "TIMEOUT": 2 * timeout, "OVERRIDE": "", "REPEAT": 1}
-    guest = Guest(build, build.dir / name, conf,
+    guest = Guest(build, build.dir / name, {"MODE": "tests", "TIMEOUT": 2 * timeout},
                   180 * build.kernel.patience, cpus=job.cpus)
     for program in cases:
         guest.put(f"kselftest/bench/{program}", case)
