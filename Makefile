@@ -18,10 +18,24 @@ ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
 KDIR ?= /lib/modules/$(shell uname -r)/build
 O := build/userlib
 
+# As in the kernel's Makefile
+ifneq ($(CROSS_COMPILE),)
+ifeq ($(origin CC),default)
+CC := $(CROSS_COMPILE)gcc
+endif
+ifeq ($(origin AR),default)
+AR := $(CROSS_COMPILE)ar
+endif
+endif
+
+PKG_CONFIG ?= pkg-config
 CFLAGS ?= -O2 -g
 LIB_CFLAGS = -std=gnu11 -Wall -Wextra -fPIC -fstack-clash-protection -Iuapi -Iuserlib \
 	-Iuserlib/include -Iuserlib/arch/$(ARCH_DIR)
-ARCH_DIR := $(shell $(CC) -dumpmachine | cut -d- -f1)
+# The directory of the compiler's target: its name is that of the macro
+ARCH_DIR := $(shell $(CC) $(CFLAGS) -dM -E -x c /dev/null | \
+	sed -nE 's/^.define __(x86_64|i386|aarch64|arm)__ 1$$/\1/p; s/^.define __riscv_xlen /riscv/p')
+ARCH_DIR := $(or $(ARCH_DIR),$(shell $(CC) -dumpmachine | cut -d- -f1))
 LIB_SRC := $(wildcard userlib/*.c userlib/arch/$(ARCH_DIR)/*.S)
 LIB_OBJ := $(patsubst userlib/%,$(O)/%.o,$(basename $(LIB_SRC)))
 # These objects run in a child that shares the caller's memory and thread-local
@@ -45,9 +59,11 @@ PRELOAD_SRC := $(wildcard userlib/preload/*.c userlib/arch/$(ARCH_DIR)/preload/*
 PRELOAD_OBJ := $(patsubst userlib/%,$(O)/%.o,$(basename $(PRELOAD_SRC)))
 PRELOAD_SO := $(O)/libspawnctl-preload.so
 
-ifeq ($(ARCH_DIR),x86_64)
-LIB_CFLAGS += -fcf-protection
-endif
+# libgcc's outline atomics may lack BTI, and then the whole library would
+ARCH_CFLAGS_x86_64 := -fcf-protection
+ARCH_CFLAGS_i386 := -fcf-protection
+ARCH_CFLAGS_aarch64 := -mbranch-protection=standard -mno-outline-atomics
+LIB_CFLAGS += $(ARCH_CFLAGS_$(ARCH_DIR))
 
 # Not part of all, because it needs libmnl and json-c
 TOOL := build/tools/spawnctl
@@ -69,7 +85,7 @@ all: userlib
 userlib: $(LIB_SO) $(O)/libspawnctl.so $(O)/libspawnctl.a $(PRELOAD_SO)
 
 ifeq ($(wildcard userlib/arch/$(ARCH_DIR)),)
-$(LIB_OBJ) $(PRELOAD_OBJ): ; $(error no trampoline for $(ARCH_DIR): see userlib/arch)
+$(LIB_OBJ) $(PRELOAD_OBJ): ; $(error no trampoline for $(ARCH_DIR): see userlib/arch.h)
 endif
 
 $(O)/%.o: userlib/%.c $(LIB_HDR)
@@ -106,15 +122,15 @@ $(TOOL): $(wildcard tools/spawnctl/*.[ch] uapi/linux/*.h) META $(TOOL_LIB)
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -Wall -Wextra -Wshadow -D_GNU_SOURCE -Iuapi -Iuserlib/include -DVERSION='"$(VERSION)"' \
 		-DLINUX_MINIMUM='"$(LINUX_MINIMUM)"' -DLINUX_TESTED='"$(LINUX_TESTED)"' \
-		$$(pkg-config --cflags libmnl json-c) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ \
-		$(filter-out %.h META,$^) $$(pkg-config --libs libmnl json-c)
+		$$($(PKG_CONFIG) --cflags libmnl json-c) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ \
+		$(filter-out %.h META,$^) $$($(PKG_CONFIG) --libs libmnl json-c)
 
 examples: $(EXAMPLES)
 
 build/examples/%: examples/%.c examples/confine.h $(O)/libspawnctl.a
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -Wall -Wextra -Iuapi -Iuserlib/include $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ \
-		$< $(O)/libspawnctl.a $$(pkg-config --cflags --libs libseccomp)
+		$< $(O)/libspawnctl.a $$($(PKG_CONFIG) --cflags --libs libseccomp)
 
 modules:
 	$(MAKE) -C $(KDIR) M=$(CURDIR) $(KBUILD_ARGS) modules
@@ -178,7 +194,8 @@ soak: COMMAND = check --soak $(chosen)
 programs: COMMAND = $@ $(call option,-k,$(K)) $(CASE)
 quick shell: COMMAND = $@ $(call option,-k,$(K))
 demo bench secure-boot: COMMAND = $@ $(K)
-deb deb-check: COMMAND = $@ $(SUITE)
+deb: COMMAND = $@ $(call option,--arch,$(ARCH)) $(SUITE)
+deb-check: COMMAND = $@ $(SUITE)
 lint: COMMAND = $@ $(FILES)
 fuzz-parsers: COMMAND = $@ $(TIME)
 mutants: COMMAND = $@ $(MUTANTS)
@@ -193,6 +210,7 @@ clean:
 
 help:
 	@echo 'make                   build the library into build/userlib'
+	@echo '                       (CROSS_COMPILE=aarch64-linux-gnu-: for another machine)'
 	@echo 'make install           install library, headers and manual pages; needs no kernel headers'
 	@echo '                       (PREFIX=/usr/local DESTDIR= LIBDIR=PREFIX/lib INCLUDEDIR=PREFIX/include'
 	@echo '                       MANDIR=PREFIX/share/man)'
@@ -209,6 +227,7 @@ help:
 	@echo '                       (DESTDIR=)'
 	@echo 'make deb               build the Debian packages into build/deb/trixie, and check them with'
 	@echo '                       lintian (SUITE=bookworm)'
+	@echo '                       (ARCH="arm64 i386": cross-built, into build/deb/trixie-arm64)'
 	@echo 'make deb-check         run the tests of the packages (debian/tests) with autopkgtest: install,'
 	@echo '                       use, upgrade and purge (both suites, or SUITE=bookworm)'
 	@echo 'make demo              show in a guest that neither a storm of signals nor a stop signal'

@@ -37,6 +37,18 @@ fi
 preload=$lib/libspawnctl-preload.so
 asm="spawnctl_arch_clone spawnctl_vfork rfork"
 
+# Of an architecture: the landing pad, the DWARF number of the return address, and the note of
+# the processor features that an object supports
+machine=$($READELF -h "$so" | sed -n 's/^ *Machine: *//p')
+case $machine in
+*X86-64*)	pad=endbr64 ra=r16 features="IBT SHSTK" note='x86 feature:.*IBT.*SHSTK' ;;
+*80386)		pad=endbr32 ra=r8 features="IBT SHSTK" note='x86 feature:.*IBT.*SHSTK' ;;
+AArch64)	pad="bti|paciasp" ra=r30 features="BTI PAC" note='AArch64 feature:.*BTI.*PAC' ;;
+ARM)		pad='' ra=r14 features='' ;;
+RISC-V)		pad="lpad|auipc|\.word" ra=r1 features='' ;;
+*)		echo "${0##*/}: machine $machine is not known" >&2; exit 2 ;;
+esac
+
 dir=$(mktemp -d) || exit 2
 trap 'rm -rf "$dir"' EXIT
 
@@ -70,7 +82,7 @@ first_instruction()
 landing_pads()
 {
 	for name in ${2:-$asm}; do
-		[ "$(first_instruction "$1" "$name")" = endbr64 ] || return 1
+		first_instruction "$1" "$name" | grep -qxE "$pad" || return 1
 	done
 }
 
@@ -91,15 +103,22 @@ objects_have_stack_note()
 }
 
 # If one object lacks the property, the whole library lacks it.
-has_cet()
+has_features()
 {
-	$READELF -nW "$1" | grep -q 'x86 feature:.*IBT.*SHSTK'
+	$READELF -nW "$1" | grep -q "$note"
 }
 
-objects_have_cet()
+objects_have_features()
 {
 	$READELF -nW "$1" >"$dir/notes" 2>/dev/null
-	[ "$(grep -c 'x86 feature:.*IBT.*SHSTK' "$dir/notes")" = "$(grep -c '^File:' "$dir/notes")" ]
+	[ "$(grep -c "$note" "$dir/notes")" = "$(grep -c '^File:' "$dir/notes")" ]
+}
+
+# Compilers mark C objects for GCS since GCC 15: trampoline.o and rfork.o are checked.
+asm_has_gcs()
+{
+	# Older versions of readelf do not know its name
+	[ "$($READELF -nW "$1" 2>/dev/null | grep -c 'AArch64 feature:.*\(GCS\|<unknown: 4>\)')" -ge 2 ]
 }
 
 # The frame description of a function: its lines in the table of unwind rows.
@@ -118,15 +137,21 @@ child_ends_backtrace()
 	# Reads CFI instructions and not rows: binutils 2.35 shows "u" from the first row on
 	frames "$1" spawnctl_arch_clone frames >"$dir/frames"
 	awk '/DW_CFA_advance_loc/ { child = 1 }
-	     /DW_CFA_undefined: r16/ && child { ends = 1 }
-	     END { exit !ends }' "$dir/frames"
+	     index($0, "DW_CFA_undefined: " ra) && child { ends = 1 }
+	     END { exit !ends }' "ra=$ra" "$dir/frames"
 }
 
-# While the return address is in a register, the unwind rows name it ("r8").
+# While the return address is in a register, the unwind rows name it: r8 on x86-64, r22 (xmm1) on
+# i386. On the others it is in its usual register, and spawnctl_vfork() never stores it.
 vfork_unwinds()
 {
 	frames "$1" "$2" >"$dir/frames"
-	grep -q ' c-8 *$' "$dir/frames" && grep -q ' r8 ' "$dir/frames"
+	case $ra-$2 in
+	r16-*)			grep -q ' c-8 *$' "$dir/frames" && grep -q ' r8 ' "$dir/frames" ;;
+	r8-*)			grep -q ' c-4 *$' "$dir/frames" && grep -q ' r22 ' "$dir/frames" ;;
+	*-spawnctl_vfork)	grep -qE '(sp|r2|r13)\+(48|32)' "$dir/frames" ;;
+	*)			grep -q ' c-8 *$' "$dir/frames" && grep -qE '(sp|r2|r13)\+272 .*u *$' "$dir/frames" ;;
+	esac
 }
 
 exported()
@@ -177,22 +202,40 @@ plain_dynamic()
 		grep -q 'SONAME.*\[libspawnctl\.so\.0\]' "$dir/dynamic"
 }
 
+# What the controls below must reject
+printf '\t.text\n\t.globl spawnctl_vfork\nspawnctl_vfork:\n\tnop\n' >"$dir/bare.s"
+$CC -c -o "$dir/bare.o" "$dir/bare.s" && $AR rcs "$dir/bare.a" "$dir/bare.o" "$dir/bare.o" &&
+	$CC -shared -nostdlib -Wl,-z,execstack -o "$dir/bare.so" "$dir/bare.o" || exit 2
+
 echo "TAP version 13"
 stack_is_not_executable "$so"
 result "the shared library does not request an executable stack"
 objects_have_stack_note "$archive"
 result "each object of the archive has the note for a non-executable stack"
-has_cet "$so"
-result "the shared library is marked for IBT and SHSTK"
-objects_have_cet "$archive"
-result "each object of the archive is marked for IBT and SHSTK"
-landing_pads "$so"
-result "endbr64 is the first instruction of each assembly function"
+if [ "$features" ]; then
+	has_features "$so"
+	result "the shared library is marked for $features"
+	objects_have_features "$archive"
+	result "each object of the archive is marked for $features"
+	! has_features "$dir/bare.so"
+	result "control: a library without $features is detected"
+fi
+if [ "$machine" = AArch64 ]; then
+	asm_has_gcs "$archive"
+	result "the assembly is marked for GCS"
+fi
+if [ "$pad" ]; then
+	landing_pads "$so"
+	result "a landing pad ($pad) is the first instruction of each assembly function"
+	! landing_pads "$dir/bare.so"
+	result "control: a function without a landing pad is detected"
+fi
 child_ends_backtrace "$so"
 result "a backtrace ends in the child of spawnctl_thread()"
 vfork_unwinds "$so" spawnctl_vfork && vfork_unwinds "$so" rfork && vfork_unwinds "$preload" vfork
 result "spawnctl_vfork(), rfork() and vfork() can be unwound at any instruction"
-stack_is_not_executable "$preload" && has_cet "$preload" && landing_pads "$preload" vfork
+stack_is_not_executable "$preload" && { [ ! "$features" ] || has_features "$preload"; } &&
+	{ [ ! "$pad" ] || landing_pads "$preload" vfork; }
 result "the preload library has the same markings"
 child_objects "$archive"
 result "code that runs in the child calls no function of libc"
@@ -212,17 +255,10 @@ for header in linux/spawnctl.h spawnctl.h spawnctl/spawn.h spawnctl/rfork.h; do
 done
 
 # Controls: each check gets an input that it must reject.
-printf '\t.text\n\t.globl spawnctl_vfork\nspawnctl_vfork:\n\tnop\n\tret\n' >"$dir/bare.s"
-$CC -c -o "$dir/bare.o" "$dir/bare.s" && ar rcs "$dir/bare.a" "$dir/bare.o" "$dir/bare.o" &&
-	$CC -shared -nostdlib -Wl,-z,execstack -o "$dir/bare.so" "$dir/bare.o" || exit 2
 ! stack_is_not_executable "$dir/bare.so"
 result "control: an executable stack is detected"
 ! objects_have_stack_note "$dir/bare.a"
 result "control: an object without the stack note is detected"
-! has_cet "$dir/bare.so"
-result "control: a library without IBT and SHSTK is detected"
-! landing_pads "$dir/bare.so"
-result "control: a function without endbr64 is detected"
 ! child_ends_backtrace "$dir/bare.so"
 result "control: a backtrace that continues after the child is detected"
 ! vfork_unwinds "$dir/bare.so" spawnctl_vfork

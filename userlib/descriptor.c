@@ -42,7 +42,7 @@ static bool kept_in_doubt;
 /* The inherited descriptor is not checked yet, or was found not to be the device; atomic */
 static bool inherited_in_doubt = true;
 /* st_rdev of the device, once it is known; atomic */
-static dev_t device_rdev;
+static unsigned int device_rdev;
 
 bool spawnctl_table_shared;
 static bool others_in_table;
@@ -67,11 +67,28 @@ static int open_device(void)
 	return raw_syscall(SYS_openat, AT_FDCWD, name, O_RDWR | O_CLOEXEC);
 }
 
+/* Of @st, sets st_dev, st_ino, st_mode and st_rdev */
+static long raw_stat(int fd, const char *path, int flags, struct stat *st)
+{
+#if __SIZEOF_LONG__ == 4
+	/* libc's struct stat is not the kernel's */
+	struct statx stx;
+	long ret = raw_syscall(SYS_statx, fd, path, flags, STATX_BASIC_STATS, &stx);
+
+	st->st_dev = makedev(stx.stx_dev_major, stx.stx_dev_minor);
+	st->st_ino = stx.stx_ino;
+	st->st_mode = stx.stx_mode;
+	st->st_rdev = makedev(stx.stx_rdev_major, stx.stx_rdev_minor);
+	return ret;
+#else
+	return raw_syscall(SYS_newfstatat, fd, path, st, flags);
+#endif
+}
+
 /* Stat the file of the descriptor, and the file at the device's path; false if either fails */
 static bool stat_both(int fd, struct stat *file, struct stat *named)
 {
-	return !raw_syscall(SYS_newfstatat, fd, "", file, AT_EMPTY_PATH) &&
-	       !raw_syscall(SYS_newfstatat, AT_FDCWD, name, named, 0);
+	return !raw_stat(fd, "", AT_EMPTY_PATH, file) && !raw_stat(AT_FDCWD, name, 0, named);
 }
 
 static bool is_of_that_name(int fd)
@@ -85,7 +102,7 @@ static bool is_of_that_name(int fd)
 /* Return: 0 if @fd is a character device with the major number of spawnctl, or a negative errno */
 static int look_at(int fd, struct stat *st)
 {
-	long ret = raw_syscall(SYS_newfstatat, fd, "", st, AT_EMPTY_PATH);
+	long ret = raw_stat(fd, "", AT_EMPTY_PATH, st);
 
 	if (ret)
 		return ret;

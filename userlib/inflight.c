@@ -16,11 +16,12 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/futex.h>
+#include <linux/time_types.h>
 #include <pthread.h>
 #include <time.h>
 
-#include "arch.h"
 #include "inflight.h"
+#include "kernel.h"
 
 #define NSEC_PER_SEC	1000000000L
 #define WAIT_NS		20000000L
@@ -45,12 +46,14 @@ static unsigned long self(void)
 	return (unsigned long)pthread_self();
 }
 
-static struct timespec end_of_wait(void)
+static struct __kernel_timespec end_of_wait(void)
 {
-	struct timespec end;
+	struct __kernel_timespec end;
+	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_nsec += WAIT_NS;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	end.tv_sec = now.tv_sec;
+	end.tv_nsec = now.tv_nsec + WAIT_NS;
 	if (end.tv_nsec >= NSEC_PER_SEC) {
 		end.tv_nsec -= NSEC_PER_SEC;
 		end.tv_sec++;
@@ -61,7 +64,7 @@ static struct timespec end_of_wait(void)
 static void await_holder(void)
 {
 	unsigned int waits = 0, turn = __atomic_load_n(&turns, __ATOMIC_RELAXED);
-	struct timespec end;
+	struct __kernel_timespec end;
 	long ret = 0;
 
 	while (__atomic_exchange_n(&state, AWAITED, __ATOMIC_ACQUIRE) != FREE) {
@@ -70,7 +73,7 @@ static void await_holder(void)
 		/* Interrupted by a signal, the wait goes on to the same end */
 		if (ret != -EINTR)
 			end = end_of_wait();
-		ret = raw_syscall(SYS_futex, &state, FUTEX_WAIT_BITSET_PRIVATE, AWAITED, &end,
+		ret = raw_syscall(NR_FUTEX, &state, FUTEX_WAIT_BITSET_PRIVATE, AWAITED, &end,
 				  NULL, FUTEX_BITSET_MATCH_ANY);
 		if (!ret || ret == -EAGAIN || ret == -EINTR)
 			continue;
@@ -118,7 +121,7 @@ void spawnctl_inflight_unlock(void)
 		return;
 	__atomic_store_n(&held_by_fork, false, __ATOMIC_RELAXED);
 	if (__atomic_exchange_n(&state, FREE, __ATOMIC_RELEASE) == AWAITED)
-		raw_syscall(SYS_futex, &state, FUTEX_WAKE_PRIVATE, 1);
+		raw_syscall(NR_FUTEX, &state, FUTEX_WAKE_PRIVATE, 1);
 }
 
 int spawnctl_inflight_add(int fd)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Parts of the kernel's interface that older kernel or libc headers lack. The numbers are the same
- * on every architecture.
+ * Parts of the kernel's interface that older kernel or libc headers lack, or that differ between
+ * 32-bit and 64-bit architectures. The numbers here are the same on every architecture.
  */
 #ifndef SPAWNCTL_KERNEL_H
 #define SPAWNCTL_KERNEL_H
@@ -29,6 +29,26 @@
 #endif
 #ifndef CLOSE_RANGE_UNSHARE
 #define CLOSE_RANGE_UNSHARE	(1U << 1)
+#endif
+
+/*
+ * Of these system calls, the ones with the plain names have 16-bit ids, or 32-bit offsets or times,
+ * on 32-bit architectures, or do not exist there.
+ */
+#if __SIZEOF_LONG__ == 4
+#define NR_GETUID	SYS_getuid32
+#define NR_GETGID	SYS_getgid32
+#define NR_SETRESUID	SYS_setresuid32
+#define NR_SETRESGID	SYS_setresgid32
+#define NR_MMAP		SYS_mmap2
+#define NR_FUTEX	422	/* futex_time64 */
+#else
+#define NR_GETUID	SYS_getuid
+#define NR_GETGID	SYS_getgid
+#define NR_SETRESUID	SYS_setresuid
+#define NR_SETRESGID	SYS_setresgid
+#define NR_MMAP		SYS_mmap
+#define NR_FUTEX	SYS_futex
 #endif
 
 /*

@@ -134,7 +134,8 @@ pid_t spawnctl_rfork(int flags)
 		if (ret == -EINVAL)
 			ret = -EOPNOTSUPP;
 	} else {
-		ret = raw_syscall(SYS_clone, args[0] | args[4], 0, 0, args[2], 0);
+		/* The address is the fourth or the fifth argument; the other one is not used */
+		ret = raw_syscall(SYS_clone, args[0] | args[4], 0, 0, args[2], args[2]);
 	}
 	if (!ret) {
 		set_up_child(flags, robust);

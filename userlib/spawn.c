@@ -235,7 +235,7 @@ static int map_candidate(struct spawn *spawn)
 	if (spawn->candidate_size <= SPAWNCTL_CANDIDATE_SIZE)
 		return 0;
 	spawnctl_signals_hold(&spawn->request.signals, SPAWNCTL_SIGSET_HELD);
-	map = raw_syscall(SYS_mmap, NULL, spawn->candidate_size, PROT_READ | PROT_WRITE,
+	map = raw_syscall(NR_MMAP, NULL, spawn->candidate_size, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (map < 0 && map >= -MAX_ERRNO)
 		return -map;

@@ -61,7 +61,7 @@ static long close_listed(int dir, unsigned int from, unsigned int to)
 		return n;
 	while ((n = raw_syscall(SYS_getdents64, dir, buffer, sizeof(buffer))) > 0) {
 		for (p = buffer; p < buffer + n; p += ((struct dirent64_head *)p)->reclen) {
-			long fd = fd_number(((struct dirent64_head *)p)->name);
+			long long fd = fd_number(((struct dirent64_head *)p)->name);
 
 			if (fd < 0 || fd == dir || fd < from || fd > to)
 				continue;
@@ -174,7 +174,7 @@ static long do_open(const struct action *action)
 	long fd, ret;
 
 	raw_syscall(SYS_close, action->open.fd);
-	fd = raw_syscall(SYS_openat, AT_FDCWD, action->open.path, action->open.oflag,
+	fd = raw_syscall(SYS_openat, AT_FDCWD, action->open.path, action->open.oflag | O_LARGEFILE,
 			 action->open.mode);
 	if (fd < 0 || fd == action->open.fd)
 		return fd;
@@ -316,9 +316,9 @@ static int set_attributes(struct spawn *spawn)
 
 	/* In glibc's order */
 	if (attr->flags & SPAWNCTL_SPAWN_RESETIDS) {
-		ret = raw_syscall(SYS_setresuid, -1, raw_syscall(SYS_getuid), -1);
+		ret = raw_syscall(NR_SETRESUID, -1, raw_syscall(NR_GETUID), -1);
 		if (!ret)
-			ret = raw_syscall(SYS_setresgid, -1, raw_syscall(SYS_getgid), -1);
+			ret = raw_syscall(NR_SETRESGID, -1, raw_syscall(NR_GETGID), -1);
 	}
 	if (ret < 0)
 		return fail(spawn, SPAWNCTL_STEP_RESETIDS, ret);

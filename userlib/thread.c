@@ -39,7 +39,7 @@ static long copy_clone(struct spawnctl_clone *own, const struct spawnctl_clone *
 
 	if (clone->size < SPAWNCTL_CLONE_SIZE_VER0)
 		return -EINVAL;
-	if (clone->size > sysconf(_SC_PAGESIZE))
+	if (clone->size > (unsigned long)sysconf(_SC_PAGESIZE))
 		return -E2BIG;
 	for (i = sizeof(*own); i < clone->size; i++)
 		if (bytes[i])

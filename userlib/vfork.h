@@ -22,15 +22,15 @@ enum {
 
 /*
  * The request to the code in arch/, in the stack frame of that code, which uses the offsets of
- * the members before @request. The child runs on the same stack and overwrites the struct: after
- * the call it is valid only if no child was made.
+ * the members before @request, the same on every architecture. The child runs on the same stack
+ * and overwrites the struct: after the call it is valid only if no child was made.
  */
 struct vfork_call {
-	long nr;
-	long args[3];
-	long after;
+	long long nr;
+	long long args[3];
+	long long after;
 	unsigned long long mask;
-	long tid;	/* the child's id, stored before it runs; else -1 */
+	long long tid;	/* the child's id, stored before it runs; else -1 */
 	struct request request;
 };
 

@@ -256,9 +256,10 @@ static void look_at_kernel(struct report *report, const struct utsname *kernel)
 {
 	int major, minor, oldest_major, oldest_minor;
 
-	if (strcmp(kernel->machine, "x86_64"))
-		say(report, NOTE, "machine", "%s: the module supports only x86_64",
-		    kernel->machine);
+	if (strcmp(kernel->machine, "x86_64") && strcmp(kernel->machine, "aarch64") &&
+	    strcmp(kernel->machine, "riscv64"))
+		say(report, NOTE, "machine", "%s: not tested; the tested machines are x86_64, "
+		    "aarch64 and riscv64", kernel->machine);
 	if (sscanf(LINUX_MINIMUM, "%d.%d", &oldest_major, &oldest_minor) != 2 ||
 	    sscanf(kernel->release, "%d.%d", &major, &minor) != 2 || major < oldest_major ||
 	    (major == oldest_major && minor < oldest_minor))

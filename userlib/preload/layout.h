@@ -31,7 +31,8 @@ _Static_assert(offsetof(struct spawnctl_file_actions, used) ==
 	       offsetof(posix_spawn_file_actions_t, __used), "");
 _Static_assert(offsetof(struct spawnctl_file_actions, list) ==
 	       offsetof(posix_spawn_file_actions_t, __actions), "");
-_Static_assert(sizeof(struct action) == 32 && offsetof(struct action, open.path) == 16, "");
+_Static_assert(sizeof(struct action) == 3 * sizeof(long) + 8 &&
+	       offsetof(struct action, open.path) == 2 * sizeof(long), "");
 
 static inline struct glibc_attr *layout_attr(const posix_spawnattr_t *attr)
 {

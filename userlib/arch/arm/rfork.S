@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * arm (armhf): rfork(2). In assembly, because the child of RFSPAWN would return through a C frame
+ * and overwrite it, while the parent still needs it.
+ */
+#include "vfork_macro.h"
+
+#define RFSPAWN		0x80000000
+
+	.text
+
+/*
+ * pid_t rfork(int flags)
+ *
+ *	r0	flags
+ */
+	.globl	rfork
+	.type	rfork, %function
+	.p2align 4
+rfork:
+	.cfi_startproc
+	cmp	r0, #RFSPAWN
+	bne	spawnctl_rfork
+	VFORK	spawnctl_rfspawn_prepare, spawnctl_vfork_next
+	.cfi_endproc
+	.size	rfork, . - rfork

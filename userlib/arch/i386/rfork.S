@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * i386: rfork(2). In assembly, because the child of RFSPAWN would return through a C frame and
+ * overwrite it, while the parent still needs it.
+ */
+#include "vfork_macro.h"
+
+#define RFSPAWN		0x80000000
+
+	.text
+
+/*
+ * pid_t rfork(int flags)
+ *
+ *	4(%esp)	flags
+ */
+	.globl	rfork
+	.type	rfork, @function
+	.p2align 4
+rfork:
+	.cfi_startproc
+	endbr32
+	cmpl	$RFSPAWN, 4(%esp)
+	jne	spawnctl_rfork
+	VFORK	spawnctl_rfspawn_prepare, spawnctl_vfork_next
+	.cfi_endproc
+	.size	rfork, . - rfork
