@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "bench.h"
 
@@ -112,7 +113,8 @@ static uint64_t fault(volatile char *page)
 static void *fault_pages(void *arg)
 {
 	struct sample *sample = arg;
-	char *memory = mmap(NULL, FAULT_PAGES * 4096UL, PROT_READ | PROT_WRITE,
+	size_t page = sysconf(_SC_PAGESIZE);
+	char *memory = mmap(NULL, FAULT_PAGES * page, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uint64_t took, most = 0;
 	unsigned int i = 0;
@@ -123,15 +125,15 @@ static void *fault_pages(void *arg)
 	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
 		wait_ns(FAULT_PAUSE);
 		if (i == FAULT_PAGES) {
-			madvise(memory, FAULT_PAGES * 4096UL, MADV_DONTNEED);
+			madvise(memory, FAULT_PAGES * page, MADV_DONTNEED);
 			i = 0;
 		}
-		took = fault(memory + i++ * 4096);
+		took = fault(memory + i++ * page);
 		if (took > most)
 			most = took;
 	}
 	sample->value[sample->count++] = most;
-	munmap(memory, FAULT_PAGES * 4096UL);
+	munmap(memory, FAULT_PAGES * page);
 	return NULL;
 }
 

@@ -351,7 +351,10 @@ int main(int argc, char **argv)
 {
 	static const char * const all[] = {
 		"noop", "dynamic", "typical", "filtered",
-		"rss-1", "rss-16", "rss-256", "rss-1024", "rss-4096",
+		"rss-1", "rss-16", "rss-256", "rss-1024",
+#if __SIZEOF_POINTER__ > 4
+		"rss-4096",
+#endif
 		"fds-16", "fds-256", "fds-4096", "fds-20000", "fds-200000",
 	};
 	unsigned int i;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Clock and records. On an emulator that is run with -icount shift=0 the time stamp
- * counter counts every instruction that the one processor executes.
+ * Clock and records. On an emulator that is run with -icount shift=0, each instruction that the
+ * one processor executes takes 1 ns, and x86's time stamp counter counts the instructions. On
+ * other architectures CLOCK_MONOTONIC does, within the resolution of the counter that it reads.
  */
 #define _GNU_SOURCE
 #include <stdarg.h>
@@ -30,7 +31,7 @@ uint64_t now(void)
 {
 	struct timespec ts;
 
-#ifdef __x86_64__
+#if defined(__x86_64__) || defined(__i386__)
 	if (clock_in_use == CLOCK_INSTRUCTIONS)
 		return __builtin_ia32_rdtsc();
 #endif
@@ -42,6 +43,19 @@ const char *unit(void)
 {
 	return clock_in_use == CLOCK_INSTRUCTIONS ? "instructions" : "ns";
 }
+
+/* A loop of two instructions */
+#if defined(__x86_64__) || defined(__i386__)
+#define COUNT_DOWN	"1: dec %0; jnz 1b"
+#elif defined(__aarch64__)
+#define COUNT_DOWN	"1: subs %0, %0, #1; b.ne 1b"
+#elif defined(__riscv)
+#define COUNT_DOWN	"1: addi %0, %0, -1; bnez %0, 1b"
+#elif defined(__arm__)
+#define COUNT_DOWN	"1: subs %0, %0, #1; bne 1b"
+#else
+#error "not written for this architecture"
+#endif
 
 /*
  * Checks that the clock counts 200,000 instructions as such. It repeats the check, because
@@ -58,7 +72,7 @@ void check_clock(void)
 		unsigned long n = 100000;
 
 		start = now();
-		__asm__ volatile("1: dec %0; jnz 1b" : "+r"(n) : : "cc");
+		__asm__ volatile(COUNT_DOWN : "+r"(n) : : "cc");
 		took = now() - start;
 		if (took > 199000 && took < 201000)
 			return;

@@ -13,9 +13,6 @@
 #include <sys/stat.h>
 
 #define PRELOAD		"libspawnctl-preload.so"
-/* The constants SIGSTKSZ and MINSIGSTKSZ; with _GNU_SOURCE, newer glibc calls sysconf(3) instead */
-#define STKSZ		8192
-#define MINSTKSZ	2048
 #define BELOW		(1 << 20)
 #define PAINT		0xa5
 
@@ -104,7 +101,9 @@ static size_t least_stack(void)
 
 	on_stack(do_nothing, BELOW, &used, &overrun);
 	frame_size = (top - frame + 63) & ~63L;
-	return (frame_size > MINSTKSZ ? frame_size : MINSTKSZ) + SPAWNCTL_SPAWN_STACK;
+	if (frame_size < ARCH_MINSIGSTKSZ)
+		frame_size = ARCH_MINSIGSTKSZ;
+	return frame_size + SPAWNCTL_SPAWN_STACK;
 }
 
 /* Tries each combination of stack size, program and PATH. Returns 0, or the line that failed */
@@ -120,7 +119,7 @@ static int try_all(void (*handler)(int))
 	program = "/none.";
 	handler(0);
 	for (i = 0; i < 4 * ARRAY_SIZE(programs); i++) {
-		size_t size = i & 2 ? least_stack() : STKSZ;
+		size_t size = i & 2 ? least_stack() : ARCH_SIGSTKSZ;
 
 		set_path(i & 1);
 		program = programs[i / 4];
@@ -196,7 +195,7 @@ TEST_F(altstack, first_call_on_small_stack)
 
 	set_path(false);
 	program = "true";
-	on_stack(by_library, STKSZ, &used, &overrun);
+	on_stack(by_library, ARCH_SIGSTKSZ, &used, &overrun);
 	EXPECT_EQ(0, error);
 	EXPECT_EQ(0, overrun);
 }

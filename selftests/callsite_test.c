@@ -1,22 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The loaded module calls kernel_clone() directly, at the symbol's first byte. The code is read
- * from the running kernel's memory. (callsite.sh reads the module's file.)
+ * The loaded module calls kernel_clone() at the symbol's first byte, and directly if the kernel
+ * patches static calls. The code is read from the running kernel's memory. (callsite.sh reads the
+ * module's file.)
  */
 #include <linux/elf.h>
 #include <sys/mman.h>
 #include "spawnctl_test.h"
 
 #define KALLSYMS	"/proc/kallsyms"
-#define SECTION		"/sys/module/spawnctl/sections/.static_call_sites"
-/* The most bytes that the caller may have: a debug kernel's instrumentation multiplies them */
-#define LONGEST		16384UL
-
-/* The kernel's struct static_call_site. Each member is relative to its own address. */
-struct call_site {
-	__s32 addr;
-	__s32 key;	/* its two low bits are flags */
-};
 
 FIXTURE(callsite)
 {
@@ -39,7 +31,7 @@ FIXTURE_TEARDOWN(callsite)
 }
 
 /* Reads @size bytes at the kernel address @from. Returns 0 or -1. */
-static int read_kernel(int kcore, const struct elf64_hdr *header, unsigned long from, void *to,
+static int read_kernel(int kcore, const struct elf64_hdr *header, __u64 from, void *to,
 		       size_t size)
 {
 	struct elf64_phdr segment;
@@ -62,9 +54,9 @@ static int read_kernel(int kcore, const struct elf64_hdr *header, unsigned long 
  * Returns the address of a symbol of the module, or of the kernel itself, or 0. A clone that
  * the compiler made has a dot and a suffix after the name.
  */
-static unsigned long symbol(const char *wanted, int of_module)
+static __u64 symbol(const char *wanted, int of_module)
 {
-	unsigned long found = 0, address;
+	__u64 found = 0, address;
 	char line[512], name[256], module[64];
 	FILE *file = fopen(KALLSYMS, "r");
 	size_t length = strlen(wanted);
@@ -75,7 +67,7 @@ static unsigned long symbol(const char *wanted, int of_module)
 		/* Skip most lines without the slower sscanf(). */
 		if (!strstr(line, wanted))
 			continue;
-		fields = sscanf(line, "%lx %*c %255s [%63[^]]]", &address, name, module);
+		fields = sscanf(line, "%llx %*c %255s [%63[^]]]", &address, name, module);
 		if (fields < 2 || strncmp(name, wanted, length) ||
 		    (name[length] && name[length] != '.'))
 			continue;
@@ -87,15 +79,26 @@ static unsigned long symbol(const char *wanted, int of_module)
 	return found;
 }
 
+#ifdef ARCH_STATIC_CALLS
+#define SECTION		"/sys/module/spawnctl/sections/.static_call_sites"
+/* The most bytes that the caller may have: a debug kernel's instrumentation multiplies them */
+#define LONGEST		16384ULL
+
+/* The kernel's struct static_call_site. Each member is relative to its own address. */
+struct call_site {
+	__s32 addr;
+	__s32 key;	/* its two low bits are flags */
+};
+
 /* Returns the address of the next symbol above @start. */
-static unsigned long next_symbol(unsigned long start)
+static __u64 next_symbol(__u64 start)
 {
-	unsigned long next = ~0UL, address;
+	__u64 next = ~0ULL, address;
 	FILE *file = fopen(KALLSYMS, "r");
 	char line[512];
 
 	while (file && fgets(line, sizeof(line), file)) {
-		address = strtoul(line, NULL, 16);
+		address = strtoull(line, NULL, 16);
 		if (address > start && address < next)
 			next = address;
 	}
@@ -105,7 +108,7 @@ static unsigned long next_symbol(unsigned long start)
 }
 
 /* Returns the target of the five-byte call or jump at @from. */
-static unsigned long target(unsigned long from, const unsigned char *code)
+static __u64 target(__u64 from, const unsigned char *code)
 {
 	__s32 relative;
 
@@ -116,23 +119,23 @@ static unsigned long target(unsigned long from, const unsigned char *code)
 /* The one call site has been patched to a direct call of kernel_clone()'s first byte. */
 TEST_F_TIMEOUT(callsite, calls_kernel_clone_directly, 120)
 {
-	unsigned long clone = symbol("kernel_clone", 0);
-	unsigned long caller = symbol("spawnctl_clone_call", 1);
-	unsigned long key = symbol("__SCK__spawnctl_kernel_clone", 1);
-	unsigned long trampoline = symbol("__SCT__spawnctl_kernel_clone", 1);
-	unsigned long section = 0, end, at;
+	__u64 clone = symbol("kernel_clone", 0);
+	__u64 caller = symbol("spawnctl_clone_call", 1);
+	__u64 key = symbol("__SCK__spawnctl_kernel_clone", 1);
+	__u64 trampoline = symbol("__SCT__spawnctl_kernel_clone", 1);
+	__u64 section = 0, end, at;
 	unsigned int sites = 0;
 	unsigned char code[5];
 	FILE *file;
 
-	ASSERT_LT(0UL, clone)
+	ASSERT_LT(0ULL, clone)
 		TH_LOG("no addresses in " KALLSYMS ": is kernel.kptr_restrict 2?");
-	ASSERT_LT(0UL, caller);
-	ASSERT_LT(0UL, key);
-	ASSERT_LT(0UL, trampoline);
+	ASSERT_LT(0ULL, caller);
+	ASSERT_LT(0ULL, key);
+	ASSERT_LT(0ULL, trampoline);
 	file = fopen(SECTION, "r");
 	ASSERT_NE(NULL, file);
-	ASSERT_EQ(1, fscanf(file, "%lx", &section));
+	ASSERT_EQ(1, fscanf(file, "%llx", &section));
 	fclose(file);
 
 	/* The module's list of call sites. Its length is not known, so match entries by key. */
@@ -141,11 +144,11 @@ TEST_F_TIMEOUT(callsite, calls_kernel_clone_directly, 120)
 	for (at = section; at < section + 64 * sizeof(struct call_site);
 	     at += sizeof(struct call_site)) {
 		struct call_site site;
-		unsigned long from;
+		__u64 from;
 
 		if (read_kernel(self->kcore, &self->header, at, &site, sizeof(site)))
 			break;
-		if (((at + 4 + site.key) & -4UL) != key)
+		if (((at + 4 + site.key) & -4ULL) != key)
 			continue;
 		from = at + site.addr;
 		sites++;
@@ -155,7 +158,7 @@ TEST_F_TIMEOUT(callsite, calls_kernel_clone_directly, 120)
 		EXPECT_EQ(0xe8, code[0])
 			TH_LOG("not a call but %#x", code[0]);
 		EXPECT_EQ(clone, target(from, code));
-		TH_LOG("spawnctl_clone_call+%#lx calls kernel_clone+%#lx", from - caller,
+		TH_LOG("spawnctl_clone_call+%#llx calls kernel_clone+%#llx", from - caller,
 		       target(from, code) - clone);
 	}
 	EXPECT_EQ(1U, sites);
@@ -169,15 +172,15 @@ TEST_F_TIMEOUT(callsite, calls_kernel_clone_directly, 120)
 /* The function has no other call of kernel_clone(), neither direct nor by the trampoline. */
 TEST_F_TIMEOUT(callsite, is_the_only_call, 120)
 {
-	unsigned long clone = symbol("kernel_clone", 0);
-	unsigned long trampoline = symbol("__SCT__spawnctl_kernel_clone", 1);
-	unsigned long caller = symbol("spawnctl_clone_call", 1);
-	unsigned long end = next_symbol(caller);
+	__u64 clone = symbol("kernel_clone", 0);
+	__u64 trampoline = symbol("__SCT__spawnctl_kernel_clone", 1);
+	__u64 caller = symbol("spawnctl_clone_call", 1);
+	__u64 end = next_symbol(caller);
 	unsigned int calls = 0, missed = 0;
 	unsigned char code[LONGEST + 5];
-	unsigned long i;
+	__u64 i;
 
-	ASSERT_LT(0UL, caller);
+	ASSERT_LT(0ULL, caller);
 	ASSERT_GT(LONGEST, end - caller);
 	ASSERT_EQ(0, read_kernel(self->kcore, &self->header, caller, code, end - caller));
 	for (i = 0; i + 5 <= end - caller; i++) {
@@ -189,5 +192,25 @@ TEST_F_TIMEOUT(callsite, is_the_only_call, 120)
 	EXPECT_EQ(1U, calls);
 	EXPECT_EQ(0U, missed);
 }
+
+#else
+
+/* The call is through the pointer that the static call's key begins with. */
+TEST_F_TIMEOUT(callsite, calls_kernel_clone_by_pointer, 120)
+{
+	__u64 clone = symbol("kernel_clone", 0);
+	__u64 key = symbol("__SCK__spawnctl_kernel_clone", 1);
+	__u64 target = 0;
+
+	ASSERT_LT(0ULL, clone)
+		TH_LOG("no addresses in " KALLSYMS ": is kernel.kptr_restrict 2?");
+	ASSERT_LT(0ULL, key);
+	ASSERT_EQ(0, read_kernel(self->kcore, &self->header, key, &target, sizeof(target)));
+	EXPECT_EQ(clone, target);
+	/* With a trampoline the pointer may be unused: that needs ARCH_STATIC_CALLS */
+	EXPECT_EQ(0ULL, symbol("__SCT__spawnctl_kernel_clone", 1));
+}
+
+#endif /* ARCH_STATIC_CALLS */
 
 TEST_HARNESS_MAIN

@@ -72,7 +72,7 @@ static void *spawn_on(void *arg)
 
 static pid_t raw_fork(void)
 {
-	return syscall(SYS_fork);
+	return syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
 }
 
 /* Makes @n workers while another thread spawns. Returns how many inherited the device */
@@ -518,10 +518,8 @@ static int number_taken(void)
 		do {
 			pid = vfork();
 			if (!pid) {
-				const struct timespec time = { .tv_nsec = 20000000 };
-
 				WRITE_ONCE(taker.waits, 1);
-				raw_syscall(SYS_nanosleep, &time, NULL);
+				raw_sleep_us(20000);
 				WRITE_ONCE(taker.waits, 0);
 				_exit(3);
 			}
@@ -595,13 +593,15 @@ static void *vfork_and_wait(void *arg)
 /* More calls at a time than descriptors can be noted (INFLIGHT_MAX, 256): none fails */
 static int many_at_a_time(void)
 {
+	/* arm64's least stack is larger than 65536 */
+	long least = sysconf(_SC_THREAD_STACK_MIN), size = least > 65536 ? least : 65536;
 	pthread_t threads[280];
 	pthread_attr_t attr;
 	unsigned int i;
 	pid_t pid;
 
 	CHECK(!pipe(waiters.go));
-	CHECK(!pthread_attr_init(&attr) && !pthread_attr_setstacksize(&attr, 65536));
+	CHECK(!pthread_attr_init(&attr) && !pthread_attr_setstacksize(&attr, size));
 	for (i = 0; i < ARRAY_SIZE(threads); i++)
 		CHECK(!pthread_create(&threads[i], &attr, vfork_and_wait, NULL));
 	while (__atomic_load_n(&waiters.children, __ATOMIC_RELAXED) < ARRAY_SIZE(threads))

@@ -376,7 +376,12 @@ static void is_absent(struct __test_metadata *_metadata, spawnctl_attr_t *demand
 /* Allows SPAWN on @fd. Kills a process that makes another ioctl, or a child in another way */
 static int filter_all_but_spawn(int fd)
 {
-	static const int killed[] = { SYS_fork, SYS_vfork, SYS_clone, SYS_clone3 };
+	static const int killed[] = {
+#ifdef SYS_fork
+		SYS_fork, SYS_vfork,
+#endif
+		SYS_clone, SYS_clone3,
+	};
 	struct sock_filter code[16] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
 	};

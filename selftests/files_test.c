@@ -95,11 +95,10 @@ TEST_F(files, opened_by_the_child)
 static int close_device(void *arg)
 {
 	struct shared *shared = arg;
-	struct timespec pause = { 0, 2000000 };
 
 	shared->error = raw_syscall(SYS_close, shared->device);
 	/* Keep the caller in its call for a while after the last close. */
-	raw_syscall(SYS_nanosleep, &pause, NULL);
+	raw_sleep_us(2000);
 	return shared->error != 0;
 }
 

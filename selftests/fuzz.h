@@ -8,14 +8,17 @@
 
 #include <sched.h>
 #include <stddef.h>
+#include <unistd.h>
 #include "test_util.h"
 
-#define FUZZ_PAGE	4096U
+#define FUZZ_PAGE	((unsigned int)page_size())
 #define STEPS		8
 
-/* Addresses at which user space never has a mapping. */
+/* Addresses at which user space never has a mapping. As a 32-bit pointer, this one is NULL. */
 #define NOWHERE		0x200000000000ULL
 #define KERNEL_HALF	(1ULL << 63)
+/* A pointer into the kernel or, as a 32-bit pointer cannot be one, into the last page. */
+#define BAD_POINTER	(sizeof(void *) == 8 ? KERNEL_HALF : 0xfffff000)
 /* Above the highest possible process id. */
 #define NOBODY		0x3fffffff
 
@@ -151,6 +154,7 @@ __u64 rnd(struct rng *rng);
 unsigned int below(struct rng *rng, unsigned int n);
 int one_in(struct rng *rng, unsigned int n);
 struct rng seeded(__u64 seed, __u64 batch, __u64 stream);
+__u64 user_space(void);
 __u64 at_page(const struct maker *maker, unsigned int page);
 unsigned int struct_size(unsigned int command);
 int is_birth(unsigned int command);

@@ -10,62 +10,7 @@
 #define CLONE_NEWTIME 0x00000080
 #endif
 
-/*
- * Makes the call. Its child runs @script and does not return. The stack pointer is lowered before
- * the call, as a child without a stack of its own pushes onto its parent's.
- */
-static long fuzz_ioctl(int fd, unsigned int command, void *arg, const struct step *script)
-{
-	long ret;
-
-	__asm__ volatile("leaq -512(%%rsp), %%rsp\n\t"
-			 "syscall\n\t"
-			 "leaq 512(%%rsp), %%rsp\n\t"
-			 "testq %%rax, %%rax\n\t"
-			 "jnz 9f\n\t"
-			 "testq %%rbx, %%rbx\n\t"
-			 "jz 9f\n\t"
-			 "leaq -512(%%rsp), %%rsp\n"
-			 "1:\n\t"
-			 "movq (%%rbx), %%rax\n\t"
-			 "cmpq $-1, %%rax\n\t"
-			 "je 2f\n\t"
-			 "jl 3f\n\t"
-			 "movq 8(%%rbx), %%rdi\n\t"
-			 "movq 16(%%rbx), %%rsi\n\t"
-			 "movq 24(%%rbx), %%rdx\n\t"
-			 "movq 32(%%rbx), %%r10\n\t"
-			 "movq 40(%%rbx), %%r8\n\t"
-			 "movq 48(%%rbx), %%r9\n\t"
-			 "syscall\n\t"
-			 "movq 56(%%rbx), %%rdi\n\t"
-			 "testq %%rdi, %%rdi\n\t"
-			 "jz 4f\n\t"
-			 "movq %%rax, (%%rdi)\n"
-			 "4:\n\t"
-			 "movq 64(%%rbx), %%rsi\n\t"
-			 "addq $72, %%rbx\n\t"
-			 "testq %%rsi, %%rsi\n\t"
-			 "jz 1b\n\t"
-			 "testq %%rax, %%rax\n\t"
-			 "jnz 1b\n\t"
-			 "movq %%rsi, %%rbx\n\t"
-			 "jmp 1b\n"
-			 "2:\n\t"
-			 "pushq %%rax\n\t"
-			 "popq %%rax\n\t"
-			 "addq $72, %%rbx\n\t"
-			 "jmp 1b\n"
-			 "3:\n\t"
-			 "ud2\n"
-			 "9:"
-			 : "=a" (ret), "+b" (script)
-			 : "a" ((long)SYS_ioctl), "D" ((long)fd), "S" ((long)command), "d" (arg)
-			 : "rcx", "r8", "r9", "r10", "r11", "memory", "cc");
-	return ret;
-}
-
-_Static_assert(sizeof(struct step) == 72, "as fuzz_ioctl() goes through them");
+_Static_assert(sizeof(struct step) == 9 * sizeof(long), "as raw_ioctl_script() goes through them");
 
 static void complain(const struct caller *caller, const char *what, long ret)
 {
@@ -125,9 +70,9 @@ static void *place(struct caller *caller, const struct call *call)
 	case PLACE_NULL:
 		return NULL;
 	case PLACE_NOWHERE:
-		return (void *)NOWHERE;
+		return (void *)(uintptr_t)NOWHERE;
 	case PLACE_KERNEL:
-		return (void *)(KERNEL_HALF | call->image.words[1]);
+		return (void *)(uintptr_t)(BAD_POINTER | call->image.words[1]);
 	case PLACE_LAST:
 		return (void *)-8UL;
 	case PLACE_HOLE:
@@ -180,7 +125,7 @@ static int filtered(const struct caller *caller)
 /* Checks mask, pidfd, parent_tid and hold after a call that made a child or failed. */
 static void look_after(struct caller *caller, struct call *call, long ret)
 {
-	struct scratch *scratch = (void *)at_page(&caller->maker, PAGE_SCRATCH);
+	struct scratch *scratch = (void *)(uintptr_t)at_page(&caller->maker, PAGE_SCRATCH);
 	const struct spawnctl_clone *clone = &call->image.clone;
 	int pidfd_here = clone->pidfd == (uintptr_t)&scratch->pidfd;
 	int tid_here = clone->parent_tid == (uintptr_t)&scratch->parent_tid;
@@ -193,7 +138,7 @@ static void look_after(struct caller *caller, struct call *call, long ret)
 		if (tid_here && scratch->parent_tid != ret)
 			complain(caller, "no parent_tid stored", ret);
 		if (clone->pidfd && writable(&caller->maker, clone->pidfd, 4) == 1)
-			close(*(int *)clone->pidfd);
+			close(*(int *)(uintptr_t)clone->pidfd);
 		if (hold_here && scratch->hold.wanted)
 			mask = scratch->hold.mask;
 		if (mask != caller->mask && (!clone->hold || hold_here))
@@ -236,7 +181,7 @@ static void judge(struct caller *caller, struct call *call, long ret, void *at,
 
 static void make_one_call(struct caller *caller)
 {
-	struct scratch *scratch = (void *)at_page(&caller->maker, PAGE_SCRATCH);
+	struct scratch *scratch = (void *)(uintptr_t)at_page(&caller->maker, PAGE_SCRATCH);
 	static const struct step end[] = { { .nr = SYS_exit_group } };
 	struct call *call = &caller->call;
 	const struct step *script = NULL;
@@ -268,7 +213,7 @@ static void make_one_call(struct caller *caller)
 			script = call->script;
 		}
 	}
-	ret = fuzz_ioctl(fd, call->command, at, script);
+	ret = raw_ioctl_script(fd, call->command, at, script);
 	kcov_after(&caller->kcov, call);
 	after = filtered(caller);
 	exact = exact && before == after;

@@ -6,7 +6,8 @@
  */
 #include "fuzz_worker.h"
 
-#define KCOV_INIT	_IOR('c', 1, unsigned long)
+/* The kernel's unsigned long has 64 bits, for 32-bit programs too */
+#define KCOV_INIT	_IOR('c', 1, __u64)
 #define KCOV_ON		_IO('c', 100)
 #define KCOV_LONGS	4096
 
@@ -17,7 +18,7 @@ void kcov_open(struct kcov *kcov, struct kcov_found *found, struct rng rng)
 	kcov->fd = found ? open("/sys/kernel/debug/kcov", O_RDWR | O_CLOEXEC) : -1;
 	if (kcov->fd < 0 || ioctl(kcov->fd, KCOV_INIT, KCOV_LONGS))
 		return;
-	kcov->area = mmap(NULL, KCOV_LONGS * sizeof(long), PROT_READ | PROT_WRITE, MAP_SHARED,
+	kcov->area = mmap(NULL, KCOV_LONGS * sizeof(__u64), PROT_READ | PROT_WRITE, MAP_SHARED,
 			  kcov->fd, 0);
 	if (kcov->area != MAP_FAILED)
 		kcov->found = found;
@@ -69,7 +70,7 @@ void kcov_before(struct kcov *kcov, struct maker *maker, struct call *call)
 
 void kcov_after(struct kcov *kcov, const struct call *call)
 {
-	unsigned long n, i, pc, slot, seen;
+	__u64 n, i, pc, slot, seen;
 	int fresh = 0;
 
 	if (!kcov->found)

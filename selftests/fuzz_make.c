@@ -2,6 +2,7 @@
 /*
  * Generates calls: valid ones, some members of which are then spoiled.
  */
+#include <sys/auxv.h>
 #include "fuzz.h"
 
 __u64 mix(__u64 z)
@@ -30,6 +31,12 @@ int one_in(struct rng *rng, unsigned int n)
 struct rng seeded(__u64 seed, __u64 batch, __u64 stream)
 {
 	return (struct rng){ mix(seed ^ mix(batch * 64 + stream + 1)) };
+}
+
+/* Returns the size of user space, a power of two: the program's stack is near its end. */
+__u64 user_space(void)
+{
+	return 1ULL << (64 - __builtin_clzll(getauxval(AT_RANDOM)));
 }
 
 __u64 at_page(const struct maker *maker, unsigned int page)
@@ -190,7 +197,7 @@ static void make_clone(struct maker *maker, unsigned int command,
 		       struct spawnctl_clone *clone)
 {
 	struct rng *rng = &maker->rng;
-	struct scratch *scratch = (void *)at_page(maker, PAGE_SCRATCH);
+	struct scratch *scratch = (void *)(uintptr_t)at_page(maker, PAGE_SCRATCH);
 	__u32 known = FUZZ_ALL_FLAGS & ~(command == SPAWNCTL_IOC_FORK ?
 					 FUZZ_SPAWN_ONLY : FUZZ_FORK_ONLY);
 
@@ -285,7 +292,7 @@ static __u64 harmless(const struct maker *maker, __u64 address)
 	if (address >= base + (PAGE_STRUCT + 3) * FUZZ_PAGE &&
 	    address < base + ARENA_PAGES * FUZZ_PAGE - 64)
 		return address;
-	if (address < 0x8000 || address >= 1ULL << 47)
+	if (address < 0x8000 || address >= user_space())
 		return address;
 	return NOWHERE | (address & 0xfff);
 }
@@ -294,12 +301,14 @@ static __u64 harmless(const struct maker *maker, __u64 address)
 void tame_clone(const struct maker *maker, struct spawnctl_clone *clone)
 {
 	__u64 top = clone->stack + clone->stack_size;
+	/* A 32-bit child has only the lower half in its stack pointer */
+	unsigned long sp = top;
 
 	clone->pidfd = harmless(maker, clone->pidfd);
 	clone->parent_tid = harmless(maker, clone->parent_tid);
 	clone->hold = harmless(maker, clone->hold);
 	if (clone->stack && clone->stack_size && top > clone->stack &&
-	    harmless(maker, top) != top) {
+	    harmless(maker, sp) != sp) {
 		clone->stack = NOWHERE | (clone->stack & 0xfff);
 		clone->stack_size &= 0xffff;
 	}
@@ -372,7 +381,8 @@ static void step(struct step **at, long nr, long a, long b, long c, long d)
  */
 void make_script(struct maker *maker, struct call *call)
 {
-	static const struct timespec naps[] = { { 0, 1 }, { 0, 200000 }, { 0, 2000000 } };
+	static const struct __kernel_old_timespec naps[] = { { 0, 1 }, { 0, 200000 }, { 0, 2000000 } };
+	static const __u64 no_signals[3];
 	static const struct step end[] = { { .nr = SYS_exit_group } };
 	static struct spawnctl_clone plain = { .size = sizeof(plain) };
 	static char * const no_environment[] = { NULL };
@@ -394,7 +404,7 @@ void make_script(struct maker *maker, struct call *call)
 			break;
 		case 2:
 			step(&at, SYS_rt_sigprocmask, SIG_SETMASK,
-			     (long)&naps[below(rng, 3)], 0, SIGMASK_SIZE);
+			     (long)&no_signals[below(rng, 3)], 0, SIGMASK_SIZE);
 			break;
 		case 3:
 			step(&at, SYS_getppid, 0, 0, 0, 0);

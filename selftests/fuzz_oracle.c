@@ -93,10 +93,10 @@ static int bad_stack(const struct spawnctl_clone *clone)
 		return 0;
 	if (!clone->stack || !clone->stack_size || clone->stack + clone->stack_size < clone->stack)
 		return 1;
-	if (clone->stack + clone->stack_size >= 1ULL << 56)
+	if (clone->stack + clone->stack_size >= ARCH_USER_SPACE_END)
 		return 1;
-	/* Between 47 and 56 bits it depends on the machine. */
-	if (clone->stack + clone->stack_size > (1ULL << 47) - FUZZ_PAGE)
+	/* In between it depends on the machine. */
+	if (clone->stack + clone->stack_size > user_space() - FUZZ_PAGE)
 		return -1;
 	return top <= clone->stack;
 }

@@ -43,7 +43,7 @@ void reap(long *slots)
 /* Takes away the page of a struct or a stack, or write access to it, and gives it back. */
 static void disturb_page(struct maker *maker, unsigned int page)
 {
-	void *at = (void *)at_page(maker, page);
+	void *at = (void *)(uintptr_t)at_page(maker, page);
 	int mode = PROT_READ | PROT_WRITE, flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
 
 	switch (below(&maker->rng, 4)) {

@@ -100,7 +100,7 @@ static int set_up_caller(struct caller *caller, struct job *job, long *slots, in
 	kcov_open(&caller->kcov, found, seeded(seed, job->batch, 16 + caller->number));
 	if (!caller->maker.arena)
 		return __LINE__;
-	caller->raced = (void *)at_page(&caller->maker, PAGE_RACED);
+	caller->raced = (void *)(uintptr_t)at_page(&caller->maker, PAGE_RACED);
 	return caller->fd < 0 ? __LINE__ : 0;
 }
 

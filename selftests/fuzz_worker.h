@@ -32,8 +32,8 @@ enum { ROW_INFO, ROW_SPAWN, ROW_FORK, ROW_LIMIT, ROW_UNKNOWN, ROWS };
 /* An open file that several workers share. */
 struct common {
 	int fd;
-	__u64 budget;
-	__u64 born;
+	__aligned_u64 budget;
+	__aligned_u64 born;
 };
 
 /* The state of a worker that the supervisor sees. */
@@ -42,9 +42,9 @@ struct job {
 	unsigned int batch;
 	enum temper temper;
 	struct common *common;
-	__u64 calls;
-	__u64 filtered;
-	__u64 tally[ROWS][ERRNOS];
+	__aligned_u64 calls;
+	__aligned_u64 filtered;
+	__aligned_u64 tally[ROWS][ERRNOS];
 	int handler_in_child;
 	int done;
 	char complaint[512];
@@ -56,7 +56,7 @@ struct job {
 
 /* Shared by all workers. */
 struct kcov_found {
-	unsigned long pcs[KCOV_PCS];
+	__aligned_u64 pcs[KCOV_PCS];
 	unsigned int distinct;
 	unsigned int kept;
 	struct {
@@ -67,7 +67,7 @@ struct kcov_found {
 
 struct kcov {
 	struct kcov_found *found;	/* NULL: there is no kcov */
-	unsigned long *area;
+	__u64 *area;
 	int fd;
 	struct rng rng;
 };

@@ -30,7 +30,7 @@ struct genl {
 
 /* A buffer for a request, and the request in it */
 struct genl_request {
-	char room[256];
+	char room[256] __attribute__((__aligned__(NLMSG_ALIGNTO)));
 	struct nlmsghdr *header;
 };
 
@@ -72,7 +72,7 @@ static inline void genl_note_error(struct genl *genl, const struct nlmsghdr *ans
 static inline int genl_talk(struct genl *genl, struct genl_request *request,
 			    int (*fn)(const struct nlmsghdr *answer, void *data), void *data)
 {
-	static _Thread_local char room[32768];
+	static _Thread_local char room[32768] __attribute__((__aligned__(NLMSG_ALIGNTO)));
 	unsigned int portid = mnl_socket_get_portid(genl->socket);
 	bool dump = request->header->nlmsg_flags & NLM_F_DUMP;
 
@@ -270,7 +270,7 @@ static inline bool genl_note_event(const struct nlmsghdr *message, struct seen *
 static inline int genl_event(struct genl *genl, struct seen *seen, int patience)
 {
 	struct pollfd poll_fd = { .fd = mnl_socket_get_fd(genl->socket), .events = POLLIN };
-	char room[8192];
+	char room[8192] __attribute__((__aligned__(NLMSG_ALIGNTO)));
 	ssize_t n;
 
 	if (!poll(&poll_fd, 1, patience))

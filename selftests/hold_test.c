@@ -143,11 +143,12 @@ TEST_F(hold, with_another_thread)
 /* Returns a read-only page and a writable page, after which nothing is mapped */
 static char *bad_pages(void)
 {
-	char *page = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+	const size_t size = page_size();
+	char *page = mmap(NULL, 3 * size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 			  -1, 0);
 
-	memset(page, 1, 3 * 4096);
-	if (mprotect(page, 4096, PROT_READ) || munmap(page + 2 * 4096, 4096))
+	memset(page, 1, 3 * size);
+	if (mprotect(page, size, PROT_READ) || munmap(page + 2 * size, size))
 		return NULL;
 	return page;
 }
@@ -156,10 +157,10 @@ static char *bad_pages(void)
 TEST_F(hold, bad_addresses)
 {
 	char *page = bad_pages();
-	const unsigned long bad[] = {
-		0, 8, 1UL << 63, ~0UL - 7, (uintptr_t)page + 1,
+	const __u64 bad[] = {
+		0, 8, 1ULL << 63, ~0ULL - 7, (uintptr_t)page + 1,
 		/* The first word can be read, the second is not mapped */
-		(uintptr_t)page + 2 * 4096 - 8,
+		(uintptr_t)page + 2 * page_size() - 8,
 	};
 	unsigned int i;
 
@@ -178,7 +179,7 @@ TEST_F(hold, bad_addresses)
 /* Address 0 is refused even if a page is mapped there. */
 TEST_F(hold, address_0_is_refused)
 {
-	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+	void *page = mmap(NULL, page_size(), PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 
 	ASSERT_NE(MAP_FAILED, page);
@@ -192,14 +193,14 @@ TEST_F(hold, address_0_is_refused)
 
 static int child_unmaps(void *arg)
 {
-	raw_syscall(SYS_munmap, arg, 4096);
+	raw_syscall(SYS_munmap, arg, page_size());
 	return 3;
 }
 
 /* If the child unmaps the struct, nothing is held back, although @wanted was set. */
 TEST_F(hold, unmapped_by_the_child)
 {
-	struct spawnctl_hold *hold = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+	struct spawnctl_hold *hold = mmap(NULL, page_size(), PROT_READ | PROT_WRITE,
 					  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	ASSERT_NE(MAP_FAILED, hold);
@@ -212,7 +213,7 @@ TEST_F(hold, unmapped_by_the_child)
 /* As with clone(2), it is no error if the process id cannot be stored. */
 TEST_F(hold, bad_parent_tid)
 {
-	const unsigned long bad[] = { 0, 8, 1UL << 63, ~0UL - 7 };
+	const __u64 bad[] = { 0, 8, 1ULL << 63, ~0ULL - 7 };
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(bad); i++) {

@@ -358,8 +358,8 @@ TEST_F_TIMEOUT(leak, control_kept_children, 120)
 {
 	static const char * const kept[] = { "task_struct", "mm_struct", "filp" };
 	struct spawnctl_clone clone = { .size = sizeof(clone), .flags = SPAWNCTL_PIDFD };
-	unsigned int count = 250, i;
-	long most = count / 5;
+	const long count = 250, most = count / 5;
+	unsigned int i;
 	int pidfd, hold[2];
 	char byte;
 

@@ -197,7 +197,7 @@ TEST_F(contract, later_flags_are_removed)
 /* Sends @fd through a socket, and returns the received descriptor */
 static int passed_on(int fd)
 {
-	char control[CMSG_SPACE(sizeof(int))] = { 0 }, byte = 0;
+	char control[CMSG_SPACE(sizeof(int))] __attribute__((__aligned__(8))) = { 0 }, byte = 0;
 	struct iovec data = { &byte, 1 };
 	struct msghdr message = {
 		.msg_iov = &data, .msg_iovlen = 1,

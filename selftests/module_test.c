@@ -32,7 +32,9 @@ FIXTURE_SETUP(module)
 /* Since the setup the kernel has logged no sign of trouble */
 FIXTURE_TEARDOWN(module)
 {
-	static const char * const bad[] = { "WARNING:", "BUG:", "Oops", "Call Trace", "spawnctl:" };
+	static const char * const bad[] = {
+		"WARNING:", "BUG:", "Oops", "Call Trace", "Call trace", "spawnctl:",
+	};
 	char record[8192];
 	unsigned int i;
 	ssize_t length;

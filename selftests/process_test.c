@@ -260,9 +260,7 @@ TEST_F(process, autoreap)
 static int write_word(void *arg)
 {
 	/* Long enough that a parent that does not wait looks too early */
-	struct timespec pause = { 0, 50000000 };
-
-	raw_syscall(SYS_nanosleep, &pause, NULL);
+	raw_sleep_us(50000);
 	*(int *)arg = 1;
 	return 17;
 }

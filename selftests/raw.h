@@ -8,6 +8,7 @@
 #define SPAWNCTL_RAW_H
 
 #include <fcntl.h>
+#include <linux/time_types.h>
 #include <linux/types.h>
 #include <signal.h>
 #include <string.h>
@@ -15,49 +16,48 @@
 #include <time.h>
 
 /*
- * A system call that does not write errno: in a child that shares the memory,
- * errno is the parent's. Returns -errno on failure.
+ * Each architecture has a header, with:
+ *
+ * raw_syscall6()	A system call that does not write errno: in a child that shares the
+ *			memory, errno is the parent's. Returns -errno on failure.
+ * raw_spawn_exit()	SPAWN or FORK directly by the ioctl. The child exits at once with status
+ *			0 without touching its stack, so any stack will do. Returns pid or -errno.
+ * raw_spawn_stack()	The same, but before the child exits it stores the stack pointer that it
+ *			has at its first instruction. The caller stores its own.
+ * raw_ioctl_script()	An ioctl whose child runs a script of struct step (fuzz.h), and does not
+ *			return. If @script is NULL, a result of 0 is the caller's. The stack
+ *			pointer is lowered before the call, as a child without a stack of its own
+ *			pushes onto its parent's.
+ * raw_touch_aligned()	Raises a signal if @place is not aligned to ARCH_STACK_ALIGN bytes.
+ * raw_ioctl32()	If it is defined: the ioctl as a 32-bit program makes it. If that makes a
+ *			child, the child exits.
+ * raw_fork32()		If it is defined: fork(2) of the 32-bit table.
+ *
+ * ARCH_SA_RESTORER		The kernel's struct sigaction has the member.
+ * ARCH_STATIC_CALLS		The kernel patches static calls into direct calls.
+ * ARCH_SINGLE_STEP		The kernel has PTRACE_SINGLESTEP. shstk_test.c names what else is
+ *				defined then.
+ * ARCH_MINSIGSTKSZ,
+ * ARCH_SIGSTKSZ		The constants MINSIGSTKSZ and SIGSTKSZ. With _GNU_SOURCE, newer
+ *				glibc calls sysconf(3) instead.
+ * ARCH_STACK_ALIGN		The alignment of the stack pointer at a call.
+ * ARCH_FRAME_ALIGN		The alignment of __builtin_frame_address(0), if that is kept.
+ * ARCH_USER_SPACE_END		The kernel accepts no user address from here on.
+ * ARCH_TRAP_SIGNAL		The signal that __builtin_trap() raises.
+ * ARCH_UCONTEXT_RESULT()	The result of a system call, in the context of a signal handler.
  */
-#ifdef __x86_64__
-static __always_inline
-long raw_syscall6(long nr, long a, long b, long c, long d, long e, long f)
-{
-	register long r10 __asm__("r10") = d;
-	register long r8 __asm__("r8") = e;
-	register long r9 __asm__("r9") = f;
-	long ret;
-
-	__asm__ volatile("syscall"
-			 : "=a" (ret)
-			 : "a" (nr), "D" (a), "S" (b), "d" (c), "r" (r10), "r" (r8), "r" (r9)
-			 : "rcx", "r11", "memory");
-	return ret;
-}
-
-/*
- * SPAWN or FORK directly by the ioctl. The child exits at once with status 0
- * without touching its stack, so any stack will do. Returns pid or -errno.
- */
-static inline long raw_spawn_exit(int fd, unsigned long command, void *arg)
-{
-	long ret;
-
-	__asm__ volatile("syscall\n\t"
-			 "testq %%rax, %%rax\n\t"
-			 "jnz 1f\n\t"
-			 "movl %[exit], %%eax\n\t"
-			 "xorl %%edi, %%edi\n\t"
-			 "syscall\n\t"
-			 "ud2\n"
-			 "1:"
-			 : "=a" (ret)
-			 : "a" ((long)SYS_ioctl), "D" ((long)fd), "S" (command), "d" (arg),
-			   [exit] "i" (SYS_exit_group)
-			 : "rcx", "r11", "memory", "cc");
-	return ret;
-}
+#if defined(__x86_64__)
+#include "arch/x86_64.h"
+#elif defined(__aarch64__)
+#include "arch/aarch64.h"
+#elif defined(__riscv) && __riscv_xlen == 64
+#include "arch/riscv64.h"
+#elif defined(__i386__)
+#include "arch/i386.h"
+#elif defined(__arm__)
+#include "arch/arm.h"
 #else
-#error "raw system calls are missing for this architecture"
+#error "arch/ has no header for this architecture"
 #endif
 
 #define raw_syscall_pick(nr, a, b, c, d, e, f, ...) \
@@ -71,12 +71,17 @@ static inline long raw_spawn_exit(int fd, unsigned long command, void *arg)
 #define READ_ONCE(x)		__atomic_load_n(&(x), __ATOMIC_SEQ_CST)
 #define WRITE_ONCE(x, value)	__atomic_store_n(&(x), value, __ATOMIC_SEQ_CST)
 
-/* The kernel's struct sigaction, as rt_sigaction(2) takes and returns it */
+/*
+ * The kernel's struct sigaction, as rt_sigaction(2) takes and returns it. On 32-bit architectures,
+ * too, no padding precedes @mask.
+ */
 struct kernel_sigaction {
-	__u64 handler;
-	__u64 flags;
-	__u64 restorer;
-	__u64 mask;
+	unsigned long handler;
+	unsigned long flags;
+#ifdef ARCH_SA_RESTORER
+	unsigned long restorer;
+#endif
+	__u64 mask __attribute__((__packed__));
 };
 
 #define NSIGNALS	64
@@ -153,16 +158,17 @@ static inline int read_signal_status(const char *path, struct signal_status *sta
 	       status_mask(text, "\nSigCgt:\t", &status->caught);
 }
 
+/* On 32-bit architectures, the 64-bit time of libc's struct timespec is for other system calls */
 static inline void raw_sleep_us(unsigned int us)
 {
-	struct timespec time = { us / 1000000, us % 1000000 * 1000 };
+	struct __kernel_old_timespec time = { us / 1000000, us % 1000000 * 1000 };
 
 	raw_syscall(SYS_nanosleep, &time, 0);
 }
 
 static inline __u64 raw_now_us(void)
 {
-	struct timespec now;
+	struct __kernel_old_timespec now;
 
 	raw_syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
 	return now.tv_sec * 1000000ULL + now.tv_nsec / 1000;

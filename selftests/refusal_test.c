@@ -38,20 +38,20 @@ TEST_F(contract, eagain_rlimit_nproc)
 	both_refuse(_metadata, self->fd, CLONE(), EAGAIN, "RLIMIT_NPROC");
 }
 
-static int write_number(const char *path, long number)
+static int write_number(const char *path, long long number)
 {
 	char text[32];
 
-	snprintf(text, sizeof(text), "%ld", number);
+	snprintf(text, sizeof(text), "%lld", number);
 	return write_file(path, text);
 }
 
-static long read_number(const char *path)
+static long long read_number(const char *path)
 {
-	long number = -1;
+	long long number = -1;
 	FILE *file = fopen(path, "r");
 
-	if (file && fscanf(file, "%ld", &number) != 1)
+	if (file && fscanf(file, "%lld", &number) != 1)
 		number = -1;
 	if (file)
 		fclose(file);
@@ -61,7 +61,7 @@ static long read_number(const char *path)
 TEST_F(contract, eagain_threads_max)
 {
 	static const char path[] = "/proc/sys/kernel/threads-max";
-	long limit = read_number(path);
+	long long limit = read_number(path);
 	long spawn, fork;
 
 	ASSERT_LT(0, limit);
@@ -97,7 +97,7 @@ TEST_F(contract, emfile_pidfd)
 TEST_F(contract, enfile_pidfd)
 {
 	static const char path[] = "/proc/sys/fs/file-max";
-	long limit = read_number(path);
+	long long limit = read_number(path);
 	int pidfd = -1;
 	struct spawnctl_clone *clone = CLONE(.flags = SPAWNCTL_PIDFD, .pidfd = (uintptr_t)&pidfd);
 	int lower, restore, length;
@@ -108,7 +108,7 @@ TEST_F(contract, enfile_pidfd)
 	lower = open(path, O_WRONLY);
 	restore = open(path, O_WRONLY);
 	ASSERT_LE(0, restore);
-	length = snprintf(text, sizeof(text), "%ld", limit);
+	length = snprintf(text, sizeof(text), "%lld", limit);
 	/* The limit does not apply to root, so another user id makes the calls */
 	ASSERT_EQ(1, write(lower, "0", 1));
 	if (!setresuid(-1, UNPRIVILEGED, 0)) {

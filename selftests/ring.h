@@ -66,6 +66,8 @@ static inline int ring_result(struct ring *ring)
 
 	if (ring_submit(ring, 1, 1))
 		return -1000;
+	/* The result may have been stored on another CPU */
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	__atomic_store_n(ring->cq_head, head + 1, __ATOMIC_RELEASE);
 	return ring->cqes[head & *ring->cq_mask].res;
 }

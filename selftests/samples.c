@@ -97,10 +97,16 @@ int main(void)
 #include "guide_1.c"
 #include "guide_6.c"
 
+#ifdef __NR_newfstatat
+#define STAT	SCMP_SYS(newfstatat)
+#else
+#define STAT	SCMP_SYS(statx)
+#endif
+
 int main(void)
 {
 	static const int calls[] = {
-		SCMP_SYS(newfstatat), SCMP_SYS(execve), SCMP_SYS(exit_group), SCMP_SYS(close_range),
+		STAT, SCMP_SYS(execve), SCMP_SYS(exit_group), SCMP_SYS(close_range),
 		SCMP_SYS(prlimit64), SCMP_SYS(wait4), SCMP_SYS(rt_sigprocmask), SCMP_SYS(write),
 	};
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);

@@ -1,15 +1,41 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The library under user shadow stacks, on a machine that has none. A tracer
- * single-steps caller and child, and models the shadow stack of an x86 CPU with CET:
- * a call pushes its return address, and a ret must go to the address in the entry that
- * it pops. A child of vfork begins with the caller's shadow stack pointer, in the
- * caller's shadow stack. An entry that it pops and overwrites is lost to the caller.
+ * single-steps caller and child, and models the shadow stack of an x86 CPU with CET, or the
+ * guarded control stack of an arm64 CPU: a call pushes its return address, and a ret must go to
+ * the address in the entry that it pops. A child of vfork begins with the caller's shadow stack
+ * pointer, in the caller's shadow stack. An entry that it pops and overwrites is lost to the
+ * caller.
+ *
+ * Each architecture with ARCH_SINGLE_STEP defines:
+ *
+ * ARCH_PC(), ARCH_RETURN_ADDRESS()	The program counter, and the return address after a call,
+ *					in a struct user_regs_struct.
+ * ARCH_RETURNING_VFORK			The body of returning_vfork().
+ * arch_is_call(), arch_is_return()	Whether the instruction in these 8 bytes is one.
+ * arch_is_feature_check()		Whether it asks the CPU for its shadow stack.
+ * ARCH_ANSWER_FEATURE_CHECK()		Sets the result of that to "on".
  */
+#include <elf.h>
 #include <sys/ptrace.h>
+#include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include "spawnctl_test.h"
+
+#ifndef ARCH_SINGLE_STEP
+
+/*
+ * riscv64: besides, only the instructions sspush and sspopchk use the shadow stack there, and
+ * compilers do not emit them by default. The library's assembly has none. arm: 32-bit programs have
+ * no shadow stack on any CPU.
+ */
+TEST(return_addresses)
+{
+	SKIP(return, "single-step: this kernel does not have it");
+}
+
+#else
 
 #define ENTRIES	4096
 
@@ -17,27 +43,25 @@
 
 /*
  * Control: a vfork that differs from the library's only in that its child returns by a
- * ret. Its parameters are in the registers that the system call takes them from.
+ * ret. Its parameters are in the registers that the system call takes them from, or, on i386, on
+ * the stack.
  */
 pid_t returning_vfork(int fd, unsigned long command, const void *clone)
 	__attribute__((__returns_twice__));
 __asm__(".text\n"
 	".globl returning_vfork\n"
-	".type returning_vfork, @function\n"
+	".type returning_vfork, %function\n"
 	"returning_vfork:\n"
-	"	pop	%r8\n"
-	"	mov	$16, %eax\n"	/* SYS_ioctl */
-	"	syscall\n"
-	"	push	%r8\n"
-	"	ret\n"
+	ARCH_RETURNING_VFORK
 	".size returning_vfork, . - returning_vfork\n");
 
-enum kind { OTHER, CALL, RET };
+enum kind { OTHER, CALL, RET, FEATURE_CHECK };
 
 struct task {
 	pid_t pid;
 	unsigned int ssp;
-	enum kind kind;		/* of the instruction that is being stepped over */
+	unsigned long pc;	/* of the instruction that is being stepped over */
+	enum kind kind;		/* of the same */
 	int status;		/* wait status at its end */
 	unsigned int calls;
 	unsigned int rets;
@@ -174,48 +198,53 @@ static pid_t start_tracee(int fd, int (*run)(int fd))
 	_exit(run(fd) == 4 ? 17 : 1);
 }
 
-/* Whether the instruction at @rip is a near call or a near return */
-static enum kind kind_at(pid_t pid, unsigned long rip)
+/* The kind of the instruction at @pc */
+static enum kind kind_at(pid_t pid, unsigned long pc)
 {
 	unsigned char code[8];
-	unsigned int i = 0;
+	unsigned int i;
 	long word;
 
-	errno = 0;
-	word = ptrace(PTRACE_PEEKTEXT, pid, (void *)rip, NULL);
-	if (errno)
-		return OTHER;
-	memcpy(code, &word, sizeof(code));
-	/* Skip all prefixes; REX is the last */
-	while (i < 6 && (strchr("\x66\x67\xf2\xf3\x2e\x3e\x26\x36\x64\x65", code[i]) ||
-			 (code[i] & 0xf0) == 0x40))
-		i++;
-	if (code[i] == 0xe8 || (code[i] == 0xff && (code[i + 1] & 0x38) == 0x10))
+	for (i = 0; i < sizeof(code); i += sizeof(word)) {
+		errno = 0;
+		word = ptrace(PTRACE_PEEKTEXT, pid, (void *)(pc + i), NULL);
+		if (errno)
+			return OTHER;
+		memcpy(code + i, &word, sizeof(word));
+	}
+	if (arch_is_call(code))
 		return CALL;
-	if (code[i] == 0xc3 || code[i] == 0xc2)
+	if (arch_is_return(code))
 		return RET;
-	return OTHER;
+	return arch_is_feature_check(code) ? FEATURE_CHECK : OTHER;
 }
 
 /* Updates the model for the instruction that has just been stepped over */
 static void account(struct __test_metadata *_metadata, struct model *model, struct task *task)
 {
 	struct user_regs_struct regs;
+	struct iovec whole = { &regs, sizeof(regs) };
 	unsigned long expected;
 
-	ASSERT_EQ(0, ptrace(PTRACE_GETREGS, task->pid, NULL, &regs));
+	ASSERT_EQ(0, ptrace(PTRACE_GETREGSET, task->pid, (void *)NT_PRSTATUS, &whole));
+	/* arm64 can report a step twice, if the instruction was a system call */
+	if (task->pc == ARCH_PC(&regs))
+		return;
 	if (task->kind == CALL) {
 		task->calls++;
 		ASSERT_LT(0U, task->ssp);
-		model->entry[--task->ssp] = ptrace(PTRACE_PEEKDATA, task->pid,
-						   (void *)regs.rsp, NULL);
+		model->entry[--task->ssp] = ARCH_RETURN_ADDRESS(task->pid, &regs);
 	} else if (task->kind == RET) {
 		task->rets++;
 		ASSERT_GT(ENTRIES + 0U, task->ssp);
 		expected = model->entry[task->ssp++];
-		task->mismatches += expected && expected != regs.rip;
+		task->mismatches += expected && expected != ARCH_PC(&regs);
+	} else if (task->kind == FEATURE_CHECK) {
+		ARCH_ANSWER_FEATURE_CHECK(&regs);
+		ASSERT_EQ(0, ptrace(PTRACE_SETREGSET, task->pid, (void *)NT_PRSTATUS, &whole));
 	}
-	task->kind = kind_at(task->pid, regs.rip);
+	task->pc = ARCH_PC(&regs);
+	task->kind = kind_at(task->pid, task->pc);
 }
 
 /* The task @pid. A new one begins with the shadow stack pointer of the newest, its caller. */
@@ -281,5 +310,7 @@ TEST_F_TIMEOUT(shstk, return_addresses, 120)
 	if (variant->breaks)
 		EXPECT_LT(0U, model->task[0].mismatches);
 }
+
+#endif /* ARCH_SINGLE_STEP */
 
 TEST_HARNESS_MAIN

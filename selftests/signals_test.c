@@ -131,11 +131,13 @@ static int wrong_in_child(const struct table *child, __u64 ignored)
 
 	for (sig = 1; sig <= NSIGNALS; sig++) {
 		const struct kernel_sigaction *act = &child->of[sig];
-		__u64 expected = (unsigned long)(ignored & SIGBIT(sig) ? SIG_IGN : SIG_DFL);
+		const struct kernel_sigaction expected = {
+			.handler = (unsigned long)(ignored & SIGBIT(sig) ? SIG_IGN : SIG_DFL),
+		};
 
-		if (act->handler == expected && !act->flags && !act->restorer && !act->mask)
+		if (!memcmp(act, &expected, sizeof(expected)))
 			continue;
-		fprintf(stderr, "# signal %d in the child: handler %llx flags %llx mask %llx\n",
+		fprintf(stderr, "# signal %d in the child: handler %lx flags %lx mask %llx\n",
 			sig, act->handler, act->flags, act->mask);
 		wrong++;
 	}

@@ -24,33 +24,6 @@ FIXTURE_TEARDOWN(stack)
 	close(self->fd);
 }
 
-/*
- * Like raw_spawn_exit(), but before the child exits it stores the stack pointer that
- * it has at its first instruction.
- */
-static long raw_spawn_stack(int fd, unsigned long command, void *clone, unsigned long *at_birth,
-			    unsigned long *of_caller)
-{
-	long ret;
-
-	__asm__ volatile("movq %%rsp, (%[caller])\n\t"
-			 "syscall\n\t"
-			 "testq %%rax, %%rax\n\t"
-			 "jnz 1f\n\t"
-			 "movq %%rsp, (%[birth])\n\t"
-			 "movl %[exit], %%eax\n\t"
-			 "xorl %%edi, %%edi\n\t"
-			 "syscall\n\t"
-			 "ud2\n"
-			 "1:"
-			 : "=a" (ret)
-			 : "a" ((long)SYS_ioctl), "D" ((long)fd), "S" (command), "d" (clone),
-			   [birth] "r" (at_birth), [caller] "r" (of_caller),
-			   [exit] "i" (SYS_exit_group)
-			 : "rcx", "r11", "memory", "cc");
-	return ret;
-}
-
 static const unsigned long commands[] = { SPAWNCTL_IOC_SPAWN, SPAWNCTL_IOC_FORK };
 
 TEST_F(stack, top_is_aligned)
@@ -105,12 +78,13 @@ struct place {
 /* Stores where its frame is, which is in its stack, and whether the stack is aligned */
 static int note_place(void *arg)
 {
-	long double buffer[4];
+	long double buffer[4] __attribute__((__aligned__(ARCH_STACK_ALIGN)));
 	struct place *place = arg;
 
-	__asm__ volatile("movaps %%xmm0, %0" : "=m" (buffer[0]) : : "memory");
+	raw_touch_aligned(buffer);
 	place->frame = (uintptr_t)__builtin_frame_address(0);
-	place->aligned = !((uintptr_t)buffer & 15) && !(place->frame & 15);
+	place->aligned = !((uintptr_t)buffer & (ARCH_STACK_ALIGN - 1)) &&
+			 !(place->frame & (ARCH_FRAME_ALIGN - 1));
 	return 17;
 }
 

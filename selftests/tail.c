@@ -8,7 +8,7 @@
 
 __u64 tail_now(void)
 {
-	struct timespec now;
+	struct __kernel_old_timespec now;
 
 	raw_syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
 	return now.tv_sec * 1000000000ULL + now.tv_nsec;

@@ -22,8 +22,8 @@ struct tail {
 	int returned;
 	int go;			/* the child may close the device */
 	int closed;
-	__u64 call_at;		/* ns: when the caller calls (FORK) or is killed (SPAWN) */
-	__u64 interrupt_at;
+	__aligned_u64 call_at;	/* ns: when the caller calls (FORK) or is killed (SPAWN) */
+	__aligned_u64 interrupt_at;
 	int interrupted;
 	int let_go;
 	int stop;

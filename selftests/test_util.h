@@ -100,6 +100,11 @@ static inline pid_t start_child(int fd, unsigned long command, struct spawnctl_c
 	return ret;
 }
 
+static inline size_t page_size(void)
+{
+	return sysconf(_SC_PAGESIZE);
+}
+
 /* Zeroed memory that a child with a copy of the address space shares too */
 static inline void *shared_alloc(size_t size)
 {

@@ -311,12 +311,12 @@ static void *sleep_in_epoll(void *arg)
 	struct sleeper *sleeper = arg;
 	struct epoll_event event;
 
-	sleeper->ret = raw_syscall(SYS_epoll_wait, sleeper->epoll, &event, 1, -1);
+	sleeper->ret = raw_syscall(SYS_epoll_pwait, sleeper->epoll, &event, 1, -1);
 	return NULL;
 }
 
 /*
- * Whether a thread of this process is in epoll_wait(2). Looks at all threads, as /proc may
+ * Whether a thread of this process is in epoll_pwait(2). Looks at all threads, as /proc may
  * show the thread ids of another pid namespace.
  */
 static int one_is_in_epoll(void)
@@ -333,7 +333,7 @@ static int one_is_in_epoll(void)
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 		if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0 &&
 		    sscanf(text, "%d ", &nr) == 1)
-			found |= nr == SYS_epoll_wait;
+			found |= nr == SYS_epoll_pwait;
 		close(fd);
 	}
 	closedir(tasks);
@@ -385,7 +385,7 @@ static int send_barrage(void *arg)
 
 /*
  * The kernel drops signals that the process ignores, as at any other time, and wakes no
- * other thread. @expected: the result of epoll_wait(2) in another thread.
+ * other thread. @expected: the result of epoll_pwait(2) in another thread.
  */
 static void barrage(struct __test_metadata *_metadata, int fd, struct spawnctl_clone *clone,
 		    __u64 signals, long expected)

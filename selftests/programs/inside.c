@@ -22,6 +22,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../raw.h"
+
 #define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
 
 extern char **environ;
@@ -104,15 +106,6 @@ static int answers(char **argv)
 	return errno == atoi(argv[1]) ? 0 : fail(argv[0], errno, atoi(argv[1]));
 }
 
-/* fork(2) of the 32-bit table, which a filter for 64-bit numbers may miss */
-static pid_t fork32(void)
-{
-	long ret = 2;
-
-	__asm__ volatile("int $0x80" : "+a" (ret) : : "memory", "r8", "r9", "r10", "r11");
-	return ret;
-}
-
 /* act WHAT: a call for which a filter may kill. Exits with the child's status, or the errno. */
 static int act(char **argv)
 {
@@ -130,8 +123,11 @@ static int act(char **argv)
 		pid = syscall(SYS_clone, CLONE_NEWUTS | SIGCHLD, 0, 0, 0, 0);
 	else if (!strcmp(what, "clone3"))
 		pid = syscall(SYS_clone3, NULL, 0);
+#ifdef raw_fork32
+	/* A filter for 64-bit numbers may miss it */
 	else if (!strcmp(what, "32-bit-fork"))
-		pid = fork32();
+		pid = raw_fork32();
+#endif
 	else if (!strcmp(what, "posix_spawn"))
 		posix_spawnp(&pid, "true", NULL, NULL, words, environ);
 	else if (!strcmp(what, "FORK"))
