@@ -35,6 +35,15 @@ int __init spawnctl_kclone_init(void)
 	int ret;
 
 	ret = register_kprobe(&kp);
+	if (ret == -EINVAL && IS_ENABLED(CONFIG_RISCV)) {
+		/* On 6.12 ftrace owns the first 8 bytes, where it allows no kprobe */
+		kp = (struct kprobe){
+			.symbol_name = "kernel_clone",
+			.offset = 8,
+			.flags = KPROBE_FLAG_DISABLED,
+		};
+		ret = register_kprobe(&kp);
+	}
 	if (ret) {
 		pr_err("cannot find kernel_clone() in this kernel (error %d)\n", ret);
 		return ret;

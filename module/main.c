@@ -169,6 +169,8 @@ static const struct file_operations spawnctl_fops = {
 	.open		= device_open,
 	.release	= spawnctl_grant_release,
 	.unlocked_ioctl	= device_ioctl,
+	/* The structs have the same layout for 32-bit callers, and 64-bit addresses in them */
+	.compat_ioctl	= compat_ptr_ioctl,
 };
 
 static struct miscdevice spawnctl_misc = {

@@ -16,9 +16,9 @@
  *
  * The probes run for every fork, exec and exit on the machine. So each begins with one
  * cheap test for pending births. They run with preemption disabled on most kernels,
- * including PREEMPT_RT. So they use raw spinlocks only, do not allocate, do not call
- * kfree(), and do not take the siglock. A spare is a birth that is out of use and kept for
- * reuse, so that usually a spawn does not allocate.
+ * including PREEMPT_RT. So they do not allocate, do not call kfree(), and take no lock that
+ * can sleep: raw spinlocks and, without PREEMPT_RT, the child's siglock. A spare is a birth
+ * that is out of use and kept for reuse, so that usually a spawn does not allocate.
  */
 #include <linux/binfmts.h>
 #include <linux/hash.h>
@@ -31,15 +31,21 @@
 #include <trace/events/sched.h>
 
 #include "compat/exit_probe.h"
+#include "compat/restore_sigmask.h"
 #include "spawnctl.h"
 #include "trace.h"
 
 #define TABLE_BITS	6
+#define CHAIN_BITS	6
 #define MOST_SPARE	4	/* maximum number of spares of a bucket */
 
+/*
+ * A bucket has many chains, so that a probe does not search a long one with preemption disabled
+ * if thousands of children have not executed a program yet
+ */
 struct bucket {
 	raw_spinlock_t lock;
-	struct hlist_head births;	/* lock protects this and the following fields */
+	struct hlist_head births[1 << CHAIN_BITS];	/* lock protects the fields from here on */
 	struct hlist_head spare;
 	unsigned int spares;
 } ____cacheline_aligned_in_smp;
@@ -51,7 +57,7 @@ static atomic_t exec_pending = ATOMIC_INIT(0);	/* births that wait for the exec 
 
 /**
  * struct spawnctl_birth - how the probes are to prepare one child
- * @node: entry in a bucket's list of births or, out of use, in the list of spares of @home
+ * @node: entry in a chain of a bucket or, out of use, in the list of spares of @home
  * @key: the address of the parent's task_struct until the child exists, then
  *	exec_key() of the child, which stays the same when a thread that is not
  *	the leader calls execve(2)
@@ -82,6 +88,13 @@ static struct bucket *bucket_of(const void *key)
 	return &table[hash_ptr(key, TABLE_BITS)];
 }
 
+static struct hlist_head *chain_of(struct bucket *bucket, const void *key)
+{
+	u32 hash = hash_ptr(key, TABLE_BITS + CHAIN_BITS);
+
+	return &bucket->births[hash & (ARRAY_SIZE(bucket->births) - 1)];
+}
+
 /*
  * The address of the signal_struct, plus 1 so that the key never equals the address of a
  * task_struct. Otherwise a stale birth, whose key is the address of a dead parent's
@@ -96,7 +109,7 @@ static void table_add(struct bucket *bucket, struct spawnctl_birth *birth, const
 {
 	lockdep_assert_held(&bucket->lock);
 	birth->key = key;
-	hlist_add_head(&birth->node, &bucket->births);
+	hlist_add_head(&birth->node, chain_of(bucket, key));
 }
 
 static struct spawnctl_birth *table_take(const void *key)
@@ -105,7 +118,7 @@ static struct spawnctl_birth *table_take(const void *key)
 	struct spawnctl_birth *birth, *found = NULL;
 
 	raw_spin_lock(&bucket->lock);
-	hlist_for_each_entry(birth, &bucket->births, node) {
+	hlist_for_each_entry(birth, chain_of(bucket, key), node) {
 		if (birth->key == key) {
 			hlist_del(&birth->node);
 			found = birth;
@@ -235,10 +248,12 @@ unsigned int spawnctl_probes_exec_pending(void)
 	return atomic_read(&exec_pending);
 }
 
-/* __no_kcsan: a concurrent sender reads the handlers by plain loads; see set_blocked() */
+/*
+ * No other task uses this sighand, and the child does not run yet: no other writer. __no_kcsan: on
+ * PREEMPT_RT a concurrent sender reads the handlers by plain loads.
+ */
 static __no_kcsan void set_handlers(struct task_struct *child, u64 signals, __sighandler_t handler)
 {
-	/* No other task uses this sighand, and the child does not run yet: no other writer */
 	struct sighand_struct *sighand = rcu_dereference_protected(child->sighand, true);
 
 	while (signals) {
@@ -250,26 +265,53 @@ static __no_kcsan void set_handlers(struct task_struct *child, u64 signals, __si
 }
 
 /*
- * @task is current or a child that has not run yet, so no other task writes its mask.
- * The write is lockless, as the siglock can sleep on PREEMPT_RT. A task that sends a
- * signal at this moment sees the old mask or the new one. If it sees the old mask, and
- * so only queues a signal that @task no longer blocks, @task finds the signal when it
- * next recalculates its pending signals under the siglock. It does so after each call of
- * set_blocked(): after probe_fork() in schedule_tail(), after probe_exec() because of
- * TIF_SIGPENDING. The data race is harmless, so KCSAN must not report it.
+ * @task is current or a child that has not run yet, so no other task writes its mask. Without
+ * the siglock, a task that sends a signal at this moment sees the old mask or the new one. If
+ * it sees the old mask, and so only queues a signal that @task no longer blocks, @task finds
+ * the signal when it next recalculates its pending signals under the siglock: in
+ * schedule_tail() after probe_fork(), because of TIF_SIGPENDING after probe_exec(). The data
+ * race is harmless, so KCSAN must not report it.
  */
 static __no_kcsan void set_blocked(struct task_struct *task, u64 mask)
 {
 	BUILD_BUG_ON(sizeof(task->blocked) != sizeof(mask));
+	WRITE_ONCE(task->blocked.sig[0], mask);
+}
 
-	/*
-	 * Release: a sender that sees the new mask also sees the handlers that were
-	 * set before it, if its CPU loads mask and handler in order, as x86 does.
-	 * On a weakly ordered architecture it can combine a new mask with an old
-	 * handler, for a signal sent at this moment. It can combine an old mask with
-	 * a new handler on every architecture, as the handlers are set first.
-	 */
-	smp_store_release(&task->blocked.sig[0], mask);
+/*
+ * A sender reads the mask, then the handler, under the child's siglock. If it saw the narrowed
+ * mask and an old handler, it would kill the child with a signal that the child is to ignore, or
+ * drop one that the child is to reset. So handlers and mask change under the siglock. No order
+ * of the stores would suffice: on weakly ordered architectures the sender's loads can be
+ * reordered (docs/litmus/).
+ *
+ * On PREEMPT_RT the siglock can sleep. There only the handlers are set here, and the mask keeps
+ * every signal that it has. The child narrows it itself, under the siglock and before its first
+ * instruction in user space: the flag makes it look for signals and, as it can have no handler,
+ * restore_saved_sigmask() follows. Until then a tracer sees the wide mask in /proc/PID/status.
+ */
+static void set_signals(struct task_struct *child, const struct spawnctl_signals *signals)
+{
+	spinlock_t *siglock = &rcu_dereference_protected(child->sighand, true)->siglock;
+	unsigned long flags;
+	u64 wide;
+
+	if (IS_ENABLED(CONFIG_PREEMPT_RT)) {
+		set_handlers(child, signals->sig_default, SIG_DFL);
+		set_handlers(child, signals->sig_ignore, SIG_IGN);
+		wide = child->blocked.sig[0] | signals->mask;
+		set_blocked(child, wide);
+		if (wide != signals->mask) {
+			child->saved_sigmask.sig[0] = signals->mask;
+			set_child_restore_sigmask(child);
+		}
+		return;
+	}
+	spin_lock_irqsave(siglock, flags);
+	set_handlers(child, signals->sig_default, SIG_DFL);
+	set_handlers(child, signals->sig_ignore, SIG_IGN);
+	set_blocked(child, signals->mask);
+	spin_unlock_irqrestore(siglock, flags);
 }
 
 /*
@@ -278,9 +320,9 @@ static __no_kcsan void set_blocked(struct task_struct *task, u64 mask)
  * the parent. So no signal that the child is to block, reset or ignore has had an effect
  * on it, except those that block() leaves out.
  *
- * The mask is set after the handlers. This removes from the child's mask the signals that
- * only the caller's widened mask blocked. If one of them is pending, schedule_tail() finds
- * it, in the child and under the siglock, and its new action applies: SIG_DFL or SIG_IGN.
+ * set_signals() removes from the child's mask the signals that only the caller's widened
+ * mask blocked. If one of them is pending, the child finds it under the siglock before its
+ * first instruction, and its new action applies: SIG_DFL or SIG_IGN.
  * Setting the mask adds only the signals that block() left out. If such a signal was sent
  * earlier, it has been dropped, because the child ignores it. (In a child of an init
  * process, the default action of a signal at SIG_DFL has occurred.)
@@ -301,9 +343,7 @@ static void probe_fork(void *data, struct task_struct *parent, struct task_struc
 	if (!birth)
 		return;
 
-	set_handlers(child, birth->signals.sig_default, SIG_DFL);
-	set_handlers(child, birth->signals.sig_ignore, SIG_IGN);
-	set_blocked(child, birth->signals.mask);
+	set_signals(child, &birth->signals);
 	trace_spawnctl_clone(child->pid, birth->command, birth->flags);
 	birth->born->start_time = child->start_time;
 	birth->born->pid = child->pid;
@@ -357,7 +397,11 @@ static void probe_exec(void *data, struct task_struct *task, pid_t old_pid,
 	 * taken over the leader's start_time.
 	 */
 	if (birth->start_time == task->start_time) {
-		/* Pending signals are rechecked before the program's first instruction */
+		/*
+		 * A sender that sees the new mask and an old handler, a function that exec has
+		 * reset, only queues its signal. Pending signals are rechecked before the
+		 * program's first instruction.
+		 */
 		set_blocked(task, mask);
 		set_tsk_thread_flag(task, TIF_SIGPENDING);
 	}
@@ -446,13 +490,14 @@ static void free_births(struct hlist_head *list)
 
 void spawnctl_probes_exit(void)
 {
-	int i;
+	int i, j;
 
 	unhook(ARRAY_SIZE(hooks));
 	/* No lock is needed: no probe runs any more, and no caller is left */
 	for (i = 0; i < ARRAY_SIZE(table); i++) {
 		free_births(&table[i].spare);
 		/* Of tasks that died in the kernel */
-		free_births(&table[i].births);
+		for (j = 0; j < ARRAY_SIZE(table[i].births); j++)
+			free_births(&table[i].births[j]);
 	}
 }

@@ -19,7 +19,7 @@
 /* Never in a mask: kill -9, cgroup.kill and the OOM killer must work */
 #define UNBLOCKABLE	(sigmask(SIGKILL) | sigmask(SIGSTOP))
 
-#define STACK_ALIGN	16UL
+#define CHILD_STACK_ALIGN	16UL
 
 static bool has(const struct spawnctl_clone *arg, u32 flag)
 {
@@ -72,7 +72,7 @@ static int get_stack_top(const struct spawnctl_clone *arg, unsigned long *top)
 		return -EINVAL;
 	if (!access_ok(u64_to_user_ptr(arg->stack), arg->stack_size))
 		return -EINVAL;
-	*top = round_down(arg->stack + arg->stack_size, STACK_ALIGN);
+	*top = round_down(arg->stack + arg->stack_size, CHILD_STACK_ALIGN);
 	return *top > arg->stack ? 0 : -EINVAL;
 }
 

@@ -179,8 +179,9 @@ TEST_F(contract, einval_stack)
 		    "odd stack too small to be aligned");
 	both_refuse(_metadata, self->fd, CLONE(.stack = 1ULL << 63, .stack_size = 4096), EINVAL,
 		    "stack in the kernel");
-	/* Above user space with four-level and with five-level page tables. */
-	both_refuse(_metadata, self->fd, CLONE(.stack = 1ULL << 56, .stack_size = 4096), EINVAL,
+	/* Regardless of the number of page table levels. */
+	both_refuse(_metadata, self->fd,
+		    CLONE(.stack = ARCH_USER_SPACE_END, .stack_size = 4096), EINVAL,
 		    "stack above user space");
 	both_refuse(_metadata, self->fd, CLONE(.stack = page, .stack_size = 1ULL << 63), EINVAL,
 		    "stack that ends in the kernel");
@@ -304,38 +305,45 @@ TEST_F(contract, enotty_commands)
 	nothing_left(_metadata, "unknown command");
 }
 
-#ifdef __x86_64__
-/* Makes the ioctl as a 32-bit program does. If that makes a child, the child exits. */
-static long ioctl32(int fd, unsigned int command, unsigned int arg)
+#ifdef raw_ioctl32
+/* A 32-bit program on a 64-bit kernel uses the same structs */
+TEST_F(contract, caller_32_bit)
 {
-	long ret;
+	union {
+		struct spawnctl_clone clone;
+		struct spawnctl_info info;
+		struct spawnctl_limit limit;
+		__s32 pidfd[1024];
+	} *arg = mmap(NULL, self->page_size, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	unsigned int at = (uintptr_t)arg, i;
+	long pid;
 
-	__asm__ volatile("int $0x80\n\t"
-			 "test %%eax, %%eax\n\t"
-			 "jnz 1f\n\t"
-			 "mov $1, %%eax\n\t"
-			 "xor %%ebx, %%ebx\n\t"
-			 "int $0x80\n\t"
-			 "1: movslq %%eax, %%rax"
-			 : "=a" (ret)
-			 : "a" (54L), "b" (fd), "c" (command), "d" (arg)
-			 : "r8", "r9", "r10", "r11", "memory", "cc");
-	return ret;
-}
-
-TEST_F(contract, enotty_32_bit_caller)
-{
-	struct spawnctl_clone *clone = mmap(NULL, self->page_size, PROT_READ | PROT_WRITE,
-					    MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
-	unsigned int i;
-
-	ASSERT_NE(MAP_FAILED, clone);
-	*clone = *CLONE();
-	for (i = 0; i < ARRAY_SIZE(births); i++)
-		EXPECT_EQ(-ENOTTY, ioctl32(self->fd, births[i], (uintptr_t)clone));
-	clone->size = sizeof(struct spawnctl_info);
-	EXPECT_EQ(-ENOTTY, ioctl32(self->fd, SPAWNCTL_IOC_INFO, (uintptr_t)clone));
-	nothing_left(_metadata, "32-bit caller");
+	ASSERT_NE(MAP_FAILED, arg);
+	for (i = 0; i < ARRAY_SIZE(births); i++) {
+		arg->clone = *CLONE();
+		arg->clone.flags = SPAWNCTL_PIDFD;
+		arg->clone.pidfd = (uintptr_t)&arg->pidfd[512];
+		pid = raw_ioctl32(self->fd, births[i], at);
+		EXPECT_EQ(0, wait_status(pid));
+		EXPECT_EQ(0, close(arg->pidfd[512]));
+		arg->clone.exit_signal = 65;
+		EXPECT_EQ(-EINVAL, raw_ioctl32(self->fd, births[i], at));
+	}
+	arg->info = (struct spawnctl_info){ .size = sizeof(arg->info) };
+	EXPECT_EQ(0, raw_ioctl32(self->fd, SPAWNCTL_IOC_INFO, at));
+	EXPECT_LT(0U, arg->info.abi);
+	EXPECT_EQ(SPAWNCTL_NO_LIMIT, arg->info.children);
+	EXPECT_EQ(-ENOTTY, raw_ioctl32(self->fd, _IO(SPAWNCTL_MAGIC, 0x7f), at));
+	arg->limit = (struct spawnctl_limit){
+		.size = sizeof(arg->limit),
+		.flags = SPAWNCTL_LIMIT_COMMANDS,
+		.commands = 1U << SPAWNCTL_CMD_FORK,
+	};
+	EXPECT_EQ(0, raw_ioctl32(self->fd, SPAWNCTL_IOC_LIMIT, at));
+	arg->clone = *CLONE();
+	EXPECT_EQ(-EPERM, raw_ioctl32(self->fd, SPAWNCTL_IOC_SPAWN, at));
+	EXPECT_EQ(0, wait_status(raw_ioctl32(self->fd, SPAWNCTL_IOC_FORK, at)));
 }
 #endif
 

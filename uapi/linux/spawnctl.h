@@ -71,8 +71,7 @@
  *  - EMFILE, ENFILE: No descriptor is left for the pidfd.
  *  - ENOMEM: Out of memory, or the init process of the child's pid namespace is
  *    gone.
- *  - ENOTTY: The command is unknown, or the caller is a 32-bit program on a
- *    64-bit kernel.
+ *  - ENOTTY: The command is unknown.
  *
  * Any other error of clone3(2), for example a refusal by an LSM, is passed on
  * unchanged.

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Architectures with TIF_RESTORE_SIGMASK have the flag among those of the thread; on the others
+ * it is a field of struct task_struct. The kernel has functions for current only, and needs no
+ * others.
+ *
+ * Linux 5.11 ("entry: Add support for TIF_NOTIFY_SIGNAL") added the flag that makes a task pass
+ * through get_signal() without a pending signal; 5.10.162 has it too.
+ */
+#ifndef SPAWNCTL_COMPAT_RESTORE_SIGMASK_H
+#define SPAWNCTL_COMPAT_RESTORE_SIGMASK_H
+
+#include <linux/sched/signal.h>
+
+#if defined(CONFIG_PREEMPT_RT) && !defined(TIF_NOTIFY_SIGNAL)
+#error "with PREEMPT_RT the module needs TIF_NOTIFY_SIGNAL (Linux 5.10.162 or later)"
+#endif
+
+/*
+ * Have @child, which has not run yet, replace its mask by its saved_sigmask, under its siglock and
+ * before its first instruction in user space.
+ */
+static inline void set_child_restore_sigmask(struct task_struct *child)
+{
+#ifdef TIF_RESTORE_SIGMASK
+	set_tsk_thread_flag(child, TIF_RESTORE_SIGMASK);
+#else
+	child->restore_sigmask = true;
+#endif
+#ifdef TIF_NOTIFY_SIGNAL
+	set_tsk_thread_flag(child, TIF_NOTIFY_SIGNAL);
+#endif
+}
+
+#endif
