@@ -17,7 +17,7 @@ from typing import NoReturn
 from . import (benchmark, deb, fuzz, host, lint, matrix, mutants, report, secure_boot, suites,
                verdict)
 from .build import Build
-from .guest import Guest
+from .guest import ALONE, Guest
 from .host import BUILD, Failure, say
 from .jobs import Job, Queue, write_times
 from .matrix import Kernel
@@ -103,7 +103,7 @@ def check(arguments: argparse.Namespace) -> bool:
         kernels = matrix.find(named, matrix.KERNELS if arguments.all else matrix.find([DEFAULT]))
         where, jobs = "vm", plan(kernels, "vm", options, ["selftests"], "lax")
     else:
-        kernels = matrix.find(named, matrix.KERNELS if arguments.all else matrix.STOCK)
+        kernels = matrix.find(named, matrix.KERNELS if arguments.all else matrix.CHECKED)
         where, jobs = "check", plan(kernels, "check", options, everything=arguments.all)
     lock(where)
     return run(jobs, where, arguments.cpus, note)
@@ -160,7 +160,7 @@ def mutate(arguments: argparse.Namespace) -> bool:
 
 def packages(arguments: argparse.Namespace) -> bool:
     host.need(deb.PROGRAMS if arguments.check else None)
-    jobs = deb.plan(arguments.suite, arguments.check)
+    jobs = deb.plan(arguments.suite, arguments.check, arguments.arch.split())
     lock("deb")
     return run(jobs, "deb", arguments.cpus, "")
 
@@ -172,7 +172,8 @@ def in_guest(kernel: Kernel, command: str, directory: pathlib.Path, arguments: a
     guest = Guest(build, directory, {
         "MODE": "command", "COMMAND": command, "TIMEOUT": arguments.seconds,
         "NOMODULE": int(arguments.without_module) or "", "SPAWNCTL_DIVISOR": arguments.divisor,
-    }, arguments.seconds + 60 * kernel.patience)
+    }, arguments.seconds + 60 * kernel.patience, cpus=1 if arguments.alone else arguments.processors,
+        arguments=ALONE if arguments.alone else ())
 
     def heard(line: str) -> None:
         if not line.startswith(f"@{guest.token} "):
@@ -264,12 +265,13 @@ def parse() -> argparse.Namespace:
     c.set_defaults(action=mutate)
 
     c = commands.add_parser("deb", parents=[common], help="build Debian's packages, and run lintian")
+    c.add_argument("-a", "--arch", default=matrix.OWN, help="cross-build for these architectures")
     c.add_argument("suite", nargs="*", default=["trixie"])
     c.set_defaults(action=packages, check=False)
 
     c = commands.add_parser("deb-check", parents=[common], help="run the packages' tests, too")
     c.add_argument("suite", nargs="*", default=list(deb.SUITES))
-    c.set_defaults(action=packages, check=True)
+    c.set_defaults(action=packages, check=True, arch=matrix.OWN)
 
     c = commands.add_parser("guest", help="run a shell command, as root, in a guest with the module "
                             "loaded. Exits with its status, or with 1 if that is 0 and there was a "
@@ -280,6 +282,9 @@ def parse() -> argparse.Namespace:
     c.add_argument("-m", "--without-module", action="store_true")
     c.add_argument("-t", "--seconds", type=int, default=120)
     c.add_argument("-d", "--divisor", type=int, default=DIVISOR)
+    c.add_argument("-p", "--processors", type=int, default=2)
+    c.add_argument("-i", "--alone", action="store_true", help="one processor, and a clock that "
+                   "counts instructions")
     c.add_argument("-c", "--console", action="store_true", help="print the console, too")
     c.add_argument("--keep", action="store_true", help="keep console and channel in build/guest")
     c.add_argument("command", nargs="+")
@@ -292,7 +297,7 @@ def parse() -> argparse.Namespace:
     c = commands.add_parser("demo", help="show that signals do not disturb a spawn")
     c.add_argument("kernel", nargs="?", default=DEFAULT)
     c.set_defaults(action=demo, command=["/kselftest/spawnctl/demo"], build=True, seconds=300,
-                   without_module=False, divisor=DIVISOR, console=False, keep=False)
+                   without_module=False, divisor=DIVISOR, processors=2, alone=False, console=False, keep=False)
 
     c = commands.add_parser("secure-boot", parents=[common],
                             help="test the signed module under Secure Boot and lockdown")

@@ -19,13 +19,10 @@ from collections.abc import Iterator, Sequence
 from . import cache, parts
 from .host import (BUILD, HERE, TOP, Argument, Failure, check_space, logged, output, remove, retry, say,
                    started, tail, timed)
-from .matrix import NEWEST, VERSION, Kernel
+from .matrix import ARCHS, NEWEST, OWN, VERSION, Kernel
 from .verdict import FAIL, Result, tap
 
 CHROOT = HERE / "chroot"
-# Packages of the root whose programs the guest has
-GUEST_PACKAGES = """bash dash coreutils grep sed findutils kmod perl-base procps mount util-linux
-    busybox-static libc-bin base-files base-passwd libmnl0 libjson-c5 jq bsdutils""".split()
 
 
 class Layer:
@@ -129,11 +126,13 @@ class Build:
         check_space(self.dir)
         with timed("cache", kernel.suite):
             root = cache.need(parts.root(kernel))
-            self.roots, self.release = [root], parts.release_of(root, kernel.flavour)
+            self.roots, self.release = [root], parts.release_of(root, kernel.image)
             if kernel.is_debug:
                 upper = cache.need(debug_kernel(kernel, root))
                 self.roots.insert(0, upper)
                 self.release = next((upper / "usr/lib/modules").iterdir()).name
+            if kernel.user != OWN:
+                self.userland = cache.need(parts.userland(kernel))
             self.ksft = cache.need(parts.ksft()) / "tree"
         self.layer = Layer(self.roots, self.dir / "layer")
         self.stage = self.layer.out / "stage"
@@ -149,20 +148,34 @@ class Build:
 
     def made_over(self) -> str:
         """The roots, each as it was made the last time."""
-        return "".join(f"{root} {cache.mark(root).stat().st_mtime_ns}\n" for root in self.roots)
+        roots = [*self.roots, self.userland] if self.kernel.user != OWN else self.roots
+        return "".join(f"{root} {cache.mark(root).stat().st_mtime_ns}\n" for root in roots)
+
+    def cross(self) -> list[str]:
+        """How the kernel's module and the programs are cross-built, if they are."""
+        kernel, user = self.kernel, ARCHS[self.kernel.user]
+        if kernel.user == OWN:
+            return []
+        module = [kernel.machine.linux, kernel.machine.triplet] if kernel.is_foreign else ["", ""]
+        return [*module, user.triplet, user.directory]
 
     def base(self) -> None:
         """The part of the initramfs that comes from the roots alone."""
-        text = self.made_over() + (CHROOT / "base").read_text() + str(GUEST_PACKAGES)
+        foreign = self.kernel.user != OWN
+        packages = () if foreign else parts.GUEST_PACKAGES
+        text = self.made_over() + (CHROOT / "base").read_text() + str(packages)
         key = hashlib.sha256(text.encode()).hexdigest()
         mark = self.dir / "base.key"
         if mark.exists() and mark.read_text() == key:
             return
         layer = Layer(self.roots, self.dir / "base")
         layer.clear()
-        layer.enter(self.log("base"), "base", self.release, *GUEST_PACKAGES)
+        if foreign:
+            output(["cp", "-a", f"{self.userland}/.", layer.out / "tree"])
+        layer.enter(self.log("base"), "base", self.release, *packages)
         pack(layer.out / "tree", self.dir / "base.cpio")
-        shutil.copy(self.roots[0] / "boot" / f"vmlinuz-{self.release}", self.dir / "vmlinuz")
+        image, = (self.roots[0] / "boot").glob(f"vmlinu[xz]-{self.release}")
+        shutil.copy(image, self.dir / "vmlinuz")
         remove(layer.path)
         mark.write_text(key)
 
@@ -181,7 +194,7 @@ class Build:
             # With its dates, or make(1) would take all the tests for older than it
             shutil.copytree(self.ksft, self.layer.out / "ksft", symlinks=True)
             self.layer.enter(self.log("build"), "build", VERSION, self.release, mode,
-                             str(self.kernel.patience))
+                             str(self.kernel.patience), *self.cross())
             if mode != "strict":
                 errors = [line for line in self.log("build").read_text(errors="replace").split("\n")
                           if re.search(r"\berror:|\*\*\*", line)]
@@ -191,10 +204,12 @@ class Build:
 
     def test(self) -> list[Result]:
         """The tests of what was built, which need no guest: a disassembler, readelf, DKMS."""
-        newest = "newest" if self.kernel is NEWEST else ""
+        what = "newest" if self.kernel is NEWEST else ""
+        if self.kernel.user != OWN:
+            what = ARCHS[self.kernel.user].triplet
         for old in self.layer.out.glob("*.tap"):
             old.unlink()
-        self.layer.enter(self.log("built"), "built", VERSION, self.release, newest)
+        self.layer.enter(self.log("built"), "built", VERSION, self.release, what)
         results = []
         for path in sorted(self.layer.out.glob("*.tap")):
             test, lines = f"built:{path.stem}", path.read_text(errors="replace").splitlines()

@@ -17,7 +17,7 @@ from . import cache, parts, suites, verdict
 from .build import Layer, export_tree
 from .host import BUILD, TOP, Argument, Failure, remove, say, started, tail
 from .jobs import Job
-from .matrix import STOCK, Kernel
+from .matrix import ARCHS, OWN, STOCK, Kernel
 from .verdict import PASS, Result, Run
 
 PROGRAMS = {"autopkgtest": "autopkgtest", "qemu-img": "qemu-utils"}
@@ -42,13 +42,15 @@ def tests(control: str) -> dict[str, bool]:
     return found
 
 
-def build(kernel: Kernel, following: bool, job: Job) -> list[Result]:
-    """The packages into build/deb/SUITE; if FOLLOWING, those of the next version into next/."""
-    directory = BUILD / "deb" / kernel.suite
-    layer = Layer([cache.need(parts.root(kernel))], BUILD / "deb/layer" / kernel.suite)
+def build(kernel: Kernel, arch: str, following: bool, job: Job) -> list[Result]:
+    """The packages into build/deb/SUITE, or SUITE-ARCH if they are cross-built; if FOLLOWING, those
+    of the next version into next/."""
+    name = kernel.suite if arch == OWN else f"{kernel.suite}-{arch}"
+    directory = BUILD / "deb" / name
+    layer = Layer([cache.need(parts.root(kernel))], BUILD / "deb/layer" / name)
     layer.clear()
     export_tree(layer.out / "checkout.tar")
-    layer.enter(BUILD / "deb/log" / kernel.suite, "deb", *(["next"] if following else []))
+    layer.enter(BUILD / "deb/log" / name, "deb", arch, *(["next"] if following else []))
     remove(directory)
     (layer.out / "debs").rename(directory)
     remove(layer.path)
@@ -62,11 +64,11 @@ def machine(layer: Layer, source: pathlib.Path, console: pathlib.Path) -> list[A
     layer.enter(directory / "disk.log", "machine", parts.release_of(layer.roots[0]))
     # autopkgtest splits options of QEMU's at spaces, and adds -enable-kvm where it finds /dev/kvm
     command = directory / "qemu-system-x86_64"
-    options = ["-M", "q35", "-accel", "tcg", "-cpu", "max", "-serial", f"file:{console}", "-kernel",
-               f"{layer.out}/kernel", "-initrd", f"{layer.out}/initrd", "-append", APPEND]
+    options = ["-accel", "tcg", "-serial", f"file:{console}", "-kernel", f"{layer.out}/kernel",
+               "-initrd", f"{layer.out}/initrd", "-append", APPEND]
     command.write_text(
         '#!/bin/sh\nfor a; do shift; [ "$a" = -enable-kvm ] || set -- "$@" "$a"; done\n'
-        f'exec {shlex.join(parts.qemu())} "$@" {shlex.join(options)}\n')
+        f'exec {shlex.join(parts.qemu(ARCHS[OWN]))} "$@" {shlex.join(options)}\n')
     command.chmod(0o755)
     return ["qemu", f"--qemu-command={command}", "--cpus=2", "--ram-size=2048",
             "--timeout-reboot=600", layer.out / "disk"]
@@ -120,14 +122,18 @@ def judge(name: str, status: int, lines: list[str], kernel_log: list[str]) -> li
     return verdict.judge_skips(verdict.of_script(run, name), ())
 
 
-def plan(wanted: Sequence[str], check: bool) -> list[Job]:
+def plan(wanted: Sequence[str], check: bool, archs: Sequence[str] = (OWN,)) -> list[Job]:
     jobs = []
     control = (TOP / "debian/tests/control").read_text() if check else ""
     if unknown := set(wanted) - set(SUITES):
         raise Failure(f"packages are built for {' and '.join(SUITES)} only, not for {unknown}")
+    if unknown := set(archs) - set(ARCHS):
+        raise Failure(f"unknown architecture: {' '.join(unknown)} (there are: {' '.join(ARCHS)})")
     for kernel in (SUITES[suite] for suite in wanted):
-        first = Job(f"{kernel.suite} deb", functools.partial(build, kernel, check))
-        jobs += [first] + [
+        built = [Job(f"{kernel.suite} deb" + (f" {arch}" if arch != OWN else ""),
+                     functools.partial(build, kernel, arch, check)) for arch in archs]
+        first = built[0]
+        jobs += built + [
             Job(f"{kernel.suite} {name}", functools.partial(test, kernel, name, guest), (first,))
             for name, guest in tests(control).items()
         ]

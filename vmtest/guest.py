@@ -73,7 +73,8 @@ class Guest:
         # KCSAN finds races all over a kernel: those of the module are counted, none ends the guest.
         # TCG shares the machine with other programs: the watchdogs wait longer.
         warn = int(self.build.kernel.config != "race")
-        append = (f"console=ttyS0 panic=-1 oops=panic panic_on_warn={warn} log_buf_len=4M "
+        console = self.build.kernel.machine.console
+        append = (f"console={console} panic=-1 oops=panic panic_on_warn={warn} log_buf_len=4M "
                   "watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=120 rdinit=/init " + self.append)
         esp = self.dir / "esp"
         kernel, initrd = self.build.dir / "vmlinuz", self.dir / "initrd"
@@ -84,15 +85,32 @@ class Guest:
         (esp / "EFI/debian/grub.cfg").write_text(f"linux /vmlinuz {append}\ninitrd /initrd\nboot\n")
         return ["-drive", f"file=fat:{esp},format=raw,if=virtio,readonly=on"]
 
+    def ports(self) -> list[str]:
+        """The console, and ttyS1 to ttyS3."""
+        files = [f"file:{self.dir / name}" for name in ("console.log", "channel.log", "data.tar")]
+        files += ["mon:stdio"] if self.terminal else []
+        if not self.build.kernel.is_foreign:
+            return [word for port in files for word in ("-serial", port)]
+        # The machine has one port of its own. If that is no 8250, ttyS0 is a port that is not used.
+        own, *others = files
+        if self.build.kernel.machine.console != "ttyS0":
+            others.insert(0, "null")
+        words = ["-serial", own]
+        for n, port in enumerate(others):
+            kind, _, path = port.partition(":")
+            options = {"file": f"file,path={path}", "mon": "stdio,mux=on,signal=off"}.get(kind, kind)
+            kind, _, rest = options.partition(",")
+            words += ["-chardev", ",".join(filter(None, (kind, f"id=port{n}", rest))),
+                      "-device", f"pci-serial,chardev=port{n}"]
+        return words
+
     def command(self, start: list[str]) -> list[str]:
         # Shadow memory, and the detectors' own records
         memory = self.memory or (3072 if self.build.kernel.is_debug else 1536)
-        serial = [f"file:{self.dir / name}" for name in ("console.log", "channel.log", "data.tar")]
-        serial += ["mon:stdio"] if self.terminal else []
         return [
-            *parts.qemu(), "-M", "q35", "-accel", "tcg", "-cpu", "max", "-smp", str(self.cpus),
+            *parts.qemu(self.build.kernel.machine), "-accel", "tcg", "-smp", str(self.cpus),
             "-m", f"{memory}M", "-display", "none", "-nodefaults", "-no-user-config", "-no-reboot",
-            *(word for port in serial for word in ("-serial", port)), *start, *self.arguments,
+            *self.ports(), *start, *self.arguments,
         ]
 
     def run(self, heard: Callable[[str], None] = lambda line: None,

@@ -25,6 +25,8 @@ IGNORED: dict[str | tuple[str, ...], str] = {
     "module/compat/": "LINUX_VERSION_CODE,CONSTANT_COMPARISON",
     # The kernel's BIT() is not for programs
     "uapi/": "BIT_MACRO",
+    # Assembly, and variables that are registers
+    "userlib/arch/": "SPACING,LINE_SPACING",
     # posix_spawn(3) returns positive error numbers, and the kernel's macros are not there
     ("userlib/", "selftests/", "examples/", "bench/", "tools/"):
         "USE_NEGATIVE_ERRNO,ENOSYS,BIT_MACRO,VOLATILE,CAMELCASE,PREFER_DEFINED_ATTRIBUTE_MACRO,"

@@ -1,25 +1,65 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Reads matrix.toml (the kernels) and META (the version)."""
+"""Reads matrix.toml (the kernels, the architectures) and META (the version)."""
 
 from __future__ import annotations
 
 import dataclasses
 import tomllib
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from .host import HERE, TOP, Failure
+
+
+# The machine that runs the test bench
+OWN = "amd64"
+
+
+@dataclasses.dataclass(frozen=True)
+class Arch:
+    triplet: str
+    multiarch: str = ""
+    linux: str = ""
+    package: str = ""
+    qemu: tuple[str, ...] = ()
+    console: str = ""
+
+    @property
+    def directory(self) -> str:
+        """The name of its directory of libraries."""
+        return self.multiarch or self.triplet
 
 
 @dataclasses.dataclass(frozen=True)
 class Kernel:
     name: str
     suite: str
-    flavour: str = "amd64"
+    arch: str = OWN
+    userland: str = ""
+    flavour: str = ""
     config: str = ""
     patience: int = 1
     jobs: tuple[str, ...] = ()
     all: tuple[str, ...] = ()
     skips: Mapping[str, str] = dataclasses.field(default_factory=dict, hash=False)
+
+    @property
+    def image(self) -> str:
+        """The ending of the names of the kernel's packages."""
+        return self.flavour or self.arch
+
+    @property
+    def is_foreign(self) -> bool:
+        return self.arch != OWN
+
+    @property
+    def user(self) -> str:
+        """The architecture of the guest's programs."""
+        return self.userland or self.arch
+
+    @property
+    def machine(self) -> Arch:
+        return ARCHS[self.arch]
 
     @property
     def is_debug(self) -> bool:
@@ -31,20 +71,24 @@ class Kernel:
         return self.suite.removesuffix("-backports")
 
 
-def parse(text: str) -> list[Kernel]:
-    kernels = []
-    known = {field.name for field in dataclasses.fields(Kernel)}
-    for entry in tomllib.loads(text)["kernel"]:
-        if unknown := entry.keys() - known:
-            raise Failure(f"matrix.toml: {entry.get('name')}: unknown: {', '.join(sorted(unknown))}")
-        lists = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
-        kernels.append(Kernel(**lists))
-    return kernels
+def checked(entry: Mapping[str, Any], known: type, what: str) -> dict[str, Any]:
+    fields = {field.name for field in dataclasses.fields(known)}
+    if unknown := entry.keys() - fields:
+        raise Failure(f"matrix.toml: {what}: unknown: {', '.join(sorted(unknown))}")
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
 
 
-KERNELS = parse((HERE / "matrix.toml").read_text())
+def parse(text: str) -> tuple[list[Kernel], dict[str, Arch]]:
+    matrix = tomllib.loads(text)
+    archs = {name: Arch(**checked(entry, Arch, name)) for name, entry in matrix.get("arch", {}).items()}
+    return [Kernel(**checked(entry, Kernel, entry.get("name"))) for entry in matrix["kernel"]], archs
+
+
+KERNELS, ARCHS = parse((HERE / "matrix.toml").read_text())
+# What `make check` runs
+CHECKED = [kernel for kernel in KERNELS if kernel.jobs]
 # Those of META
-STOCK = [kernel for kernel in KERNELS if kernel.jobs]
+STOCK = [kernel for kernel in CHECKED if not kernel.is_foreign]
 NEWEST = STOCK[-1]
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Parts of the cache: a root for each suite and flavour, disks of programs, kselftest, QEMU, firmware."""
+"""Parts of the cache: a root for each suite and flavour, programs for foreign guests, disks of
+programs, kselftest, QEMU, firmware."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ import shutil
 
 from . import cache, host
 from .host import BUILD, Failure, bootstrap, logged, output, remove, retry
-from .matrix import Kernel
+from .matrix import ARCHS, OWN, Arch, Kernel
 
 # The emulator and kselftest are the same for all kernels. QEMU is not the machine's own: before
 # 8.1 a virtual CPU could go on with a stale translation of code that another had patched, and a
@@ -20,6 +21,11 @@ TOOLS_SUITE = "trixie"
 
 ROOT_PACKAGES = """dkms gcc g++ make libc6-dev kmod openssl xz-utils rsync binutils pkg-config
     busybox-static perl-base procps mount util-linux sparse libmnl-dev libjson-c-dev jq""".split()
+# Of the architecture that is built for, in a root for a foreign one
+FOREIGN_PACKAGES = "libc6-dev libmnl-dev libjson-c-dev".split()
+# The packages whose programs a guest has
+GUEST_PACKAGES = """bash dash coreutils grep sed findutils kmod perl-base procps mount util-linux
+    busybox-static libc-bin base-files base-passwd libmnl0 libjson-c5 jq bsdutils""".split()
 DOCUMENTS = [f"/usr/share/{d}/*" for d in ("doc", "man", "locale", "info")]
 # Drivers that no guest has; they are most of a root
 DRIVERS = "gpu net media infiniband scsi staging iio usb hwmon input".split()
@@ -62,24 +68,46 @@ def log_of(name: str) -> pathlib.Path:
     return BUILD / "log" / name
 
 
+# The headers of a foreign kernel, in a root. They depend on the foreign compiler in most releases,
+# so apt installs only what they need of the root's own architecture.
+HEADERS_HOOK = """--customize-hook=chroot "$1" sh -euc '
+    cd /tmp
+    headers=linux-headers-$(ls /boot | sed -n "s/^vmlinu[xz]-//p")
+    apt-get -q download "$headers:{arch}"
+    dpkg-deb -f "$headers"_*.deb Depends | grep -oE "linux-(headers|kbuild)-[^ ,]*" |
+        xargs apt-get -q install -y --no-install-recommends
+    dpkg-deb -x "$headers"_*.deb /
+    rm "$headers"_*.deb' """
+
+
 def make_root(kernel: Kernel, directory: pathlib.Path) -> None:
-    packages, sources = [f"linux-{what}-{kernel.flavour}" for what in ("image", "headers")], []
+    kernels = [f"linux-{what}-{kernel.image}" for what in ("image", "headers")]
+    others, options = list(ROOT_PACKAGES), excluded(ROOT_EXCLUDE)
+    foreign = [arch for arch in dict.fromkeys((kernel.arch, kernel.user)) if arch != OWN]
+    if kernel.is_foreign:
+        kernels = [f"linux-image-{kernel.image}:{kernel.arch}"]
+        options.append(HEADERS_HOOK.format(arch=kernel.arch))
+    if foreign:
+        others += [f"gcc-{ARCHS[arch].triplet}" for arch in foreign]
+        others += [f"{name}:{kernel.user}" for name in FOREIGN_PACKAGES]
+        options.append(f"--architectures={','.join((OWN, *foreign))}")
+    sources = []
     if kernel.suite != kernel.base:
         sources = [f"deb {host.mirror()} {kernel.suite} main"]
         # linux-base too, or apt takes the base's own, which is too old
-        packages = [f"{package}/{kernel.suite}" for package in ("linux-base", *packages)]
-    bootstrap(log_of(root_name(kernel)), directory, kernel.base, packages + ROOT_PACKAGES,
-              *excluded(ROOT_EXCLUDE), sources=sources)
-    release_of(directory, kernel.flavour)
+        kernels = [f"{package}/{kernel.suite}" for package in ("linux-base", *kernels)]
+    bootstrap(log_of(root_name(kernel)), directory, kernel.base, kernels + others, *options,
+              sources=sources)
+    release_of(directory, kernel.image)
 
 
 def root_name(kernel: Kernel) -> str:
-    return f"root-{kernel.suite}-{kernel.flavour}"
+    return f"root-{kernel.suite}-{kernel.image}" + (f"-{kernel.userland}" if kernel.userland else "")
 
 
-def release_of(root: pathlib.Path, flavour: str = "amd64") -> str:
+def release_of(root: pathlib.Path, flavour: str = OWN) -> str:
     """The kernel of a root, which must be Debian's stock one."""
-    releases = [path.name.removeprefix("vmlinuz-") for path in (root / "boot").glob("vmlinuz-*")]
+    releases = [re.sub("^vmlinu[xz]-", "", path.name) for path in (root / "boot").glob("vmlinu[xz]-*")]
     if len(releases) == 1:
         release = releases[0]
         stock = re.fullmatch(rf"[0-9][0-9.]*[0-9](-[0-9]+|\+[a-z0-9+]+)?-{flavour}", release)
@@ -91,9 +119,36 @@ def release_of(root: pathlib.Path, flavour: str = "amd64") -> str:
 
 def root(kernel: Kernel) -> cache.Part:
     return cache.Part(
-        root_name(kernel), f"the root of {kernel.suite}, {kernel.flavour} (about 90 s)",
+        root_name(kernel), f"the root of {kernel.suite}, {kernel.image} (about 90 s)",
         functools.partial(make_root, kernel),
-        (kernel.suite, kernel.base, kernel.flavour, ROOT_PACKAGES, ROOT_EXCLUDE),
+        (kernel.suite, kernel.base, kernel.image, kernel.user, ROOT_PACKAGES, ROOT_EXCLUDE,
+         FOREIGN_PACKAGES, HEADERS_HOOK),
+    )
+
+
+# Before bookworm's successor no package has these links
+USR_HOOK = ('--setup-hook=for d in bin lib sbin; do mkdir -p "$1/usr/$d" && '
+            '{ [ -e "$1/$d" ] || ln -s "usr/$d" "$1/$d"; }; done')
+
+
+# What kmod loads without being linked to it
+KMOD_LIBRARIES = ["liblzma5", "libzstd1"]
+
+
+def make_userland(suite: str, arch: str, directory: pathlib.Path) -> None:
+    # Only extracted: nothing of another architecture can run here
+    bootstrap(log_of(f"userland-{arch}"), directory, suite, GUEST_PACKAGES + KMOD_LIBRARIES,
+              f"--architectures={arch}", *excluded(DOCUMENTS), USR_HOOK, variant="extract")
+    for name in ("passwd", "group"):
+        shutil.copy(directory / f"usr/share/base-passwd/{name}.master", directory / "etc" / name)
+
+
+def userland(kernel: Kernel) -> cache.Part:
+    """The programs of a foreign guest."""
+    return cache.Part(
+        f"userland-{kernel.base}-{kernel.user}", f"programs of {kernel.base}, {kernel.user} (about 30 s)",
+        functools.partial(make_userland, kernel.base, kernel.user),
+        (kernel.base, kernel.user, GUEST_PACKAGES, KMOD_LIBRARIES, DOCUMENTS, USR_HOOK),
     )
 
 
@@ -167,29 +222,29 @@ def ksft() -> cache.Part:
                       (TOOLS_SUITE, KSFT_FILES, OBJTOOL_FILES))
 
 
-def make_qemu(directory: pathlib.Path) -> None:
-    bootstrap(log_of("qemu"), directory, TOOLS_SUITE, ["qemu-system-x86"], variant="extract")
-    if not (directory / "usr/bin/qemu-system-x86_64").is_file():
-        raise Failure("the package has no qemu-system-x86_64")
+def make_qemu(machine: Arch, directory: pathlib.Path) -> None:
+    bootstrap(log_of(machine.package), directory, TOOLS_SUITE, [machine.package], variant="extract")
+    if not (directory / "usr/bin" / machine.qemu[0]).is_file():
+        raise Failure(f"the package has no {machine.qemu[0]}")
 
 
-def qemu_part() -> cache.Part:
-    return cache.Part("qemu", f"qemu of {TOOLS_SUITE} (about 20 s)", make_qemu, (TOOLS_SUITE,))
+def qemu_part(machine: Arch) -> cache.Part:
+    return cache.Part(machine.package, f"{machine.package} of {TOOLS_SUITE} (about 20 s)",
+                      functools.partial(make_qemu, machine), (TOOLS_SUITE, machine.package))
 
 
 @functools.cache
-def qemu() -> list[str]:
+def qemu(machine: Arch) -> list[str]:
     """The emulator's command line. It runs on the libraries that it came with."""
     if own := os.environ.get("SPAWNCTL_QEMU"):
-        return [own]
-    usr = cache.need(qemu_part()) / "usr"
-    lib = usr / "lib/x86_64-linux-gnu"
-    os.environ["QEMU_MODULE_DIR"] = str(lib / "qemu")
-    command = [str(lib / "ld-linux-x86-64.so.2"), "--library-path",
-               f"{lib}:{lib}/pulseaudio:{usr}/lib", str(usr / "bin/qemu-system-x86_64"),
+        return [own, *machine.qemu[1:]]
+    usr = cache.need(qemu_part(machine)) / "usr"
+    lib = usr / f"lib/{ARCHS[OWN].triplet}"
+    command = ["env", f"QEMU_MODULE_DIR={lib / 'qemu'}", str(lib / "ld-linux-x86-64.so.2"), "--library-path",
+               f"{lib}:{lib}/pulseaudio:{usr}/lib", str(usr / "bin" / machine.qemu[0]),
                "-L", str(usr / "share/qemu"), "-L", str(usr / "share/seabios")]
     output([*command, "--version"])
-    return command
+    return [*command, *machine.qemu[1:]]
 
 
 def make_uefi(packages: list[str], directory: pathlib.Path) -> None:

@@ -218,6 +218,19 @@ def gate(build: Build, job: Job, options: Options) -> list[Result]:
     ]
 
 
+def latency(build: Build, job: Job, options: Options) -> list[Result]:
+    """How long the probes take with thousands of births pending, in instructions."""
+    guest = Guest(build, build.dir / "latency", {
+        "MODE": "command", "COMMAND": "cd /kselftest/spawnctl && ./latency_test", "TIMEOUT": 500,
+    }, 560, cpus=1, arguments=ALONE)
+    channel = guest.run()
+    results = [result for run in channel.runs for result in verdict.of_script(run, "latency")]
+    for run in channel.runs:
+        log_failures(build.kernel.name, run, results)
+        (guest.dir / "table").write_text("".join(f"{line}\n" for line in run.lines if "median" in line))
+    return results + verdict.of_guest(channel, guest.console(), "latency")
+
+
 def reported(name: str, results: Sequence[Result], pattern: str) -> Result:
     found = any(re.search(pattern, f"{result.kind} {result}") for result in results)
     return Result(PASS if found else FAIL, f"bench:{name}", f"a result like '{pattern}'")
@@ -360,6 +373,6 @@ def native(job: Job) -> list[Result]:
 
 
 KINDS = {"built": built, "selftests": selftests, "collection": collection, "programs": programs,
-         "gate": gate, "controls": controls, "detectors": detectors}
+         "gate": gate, "latency": latency, "controls": controls, "detectors": detectors}
 # Their guests have two processors
 RACES = ("selftests", "collection", "detectors")

@@ -347,6 +347,10 @@ class Selection(unittest.TestCase):
         self.assertEqual(matrix.find(["newest"]), [matrix.STOCK[-1]])
         with self.assertRaisesRegex(Failure, "unknown: colour"):
             matrix.parse('[[kernel]]\nname = "1"\nsuite = "s"\ncolour = "red"')
+        with self.assertRaisesRegex(Failure, "arm64: unknown: colour"):
+            matrix.parse('kernel = []\n[arch.arm64]\ncolour = "red"')
+        for kernel in matrix.KERNELS:
+            self.assertIn(kernel.arch, matrix.ARCHS)
 
 
 class Guests(unittest.TestCase):
@@ -383,6 +387,15 @@ class Guests(unittest.TestCase):
         script = "while echo '@T boot'; do sleep 0.1; done"
         _, seconds = self.run_guest(self.guest(limit=0.5), script)
         self.assertLess(seconds, 30)
+
+    def test_ports(self) -> None:
+        """ttyS1 is the channel on each machine."""
+        for name, nth in (("6.12", 1), ("7.3-arm64", 2), ("7.3-riscv64", 1)):
+            kernel, = matrix.find([name])
+            guest = Guest(mock.Mock(kernel=kernel), self.dir / name, {}, 60)
+            ports = [word for word in guest.ports() if word.startswith(("file", "null"))]
+            self.assertIn("console.log", ports[0])
+            self.assertIn("channel.log", ports[nth])
 
     def measure(self, text: str) -> list[Result]:
         guest = self.guest()
