@@ -84,8 +84,9 @@ all: userlib
 
 userlib: $(LIB_SO) $(O)/libspawnctl.so $(O)/libspawnctl.a $(PRELOAD_SO)
 
-ifeq ($(wildcard userlib/arch/$(ARCH_DIR)),)
-$(LIB_OBJ) $(PRELOAD_OBJ): ; $(error no trampoline for $(ARCH_DIR): see userlib/arch.h)
+ifeq ($(wildcard userlib/arch/$(ARCH_DIR)/syscall.h),)
+$(LIB_OBJ) $(PRELOAD_OBJ): ; $(error userlib/arch has no folder for $(or $(ARCH_DIR),the target of $(CC)): \
+	see "To add an architecture" in docs/internals.md)
 endif
 
 $(O)/%.o: userlib/%.c $(LIB_HDR)
