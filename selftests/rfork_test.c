@@ -4,6 +4,7 @@
  */
 #include "spawnctl_test.h"
 
+#include <execinfo.h>
 #include <pthread.h>
 #include <sched.h>
 #include <spawnctl/rfork.h>
@@ -305,6 +306,42 @@ static int lock_and_end(void *arg)
 }
 
 /* If the child ends with a robust mutex locked, the next thread gets it with EOWNERDEAD */
+static int frames;
+
+static void count_frames(int sig)
+{
+	void *addresses[64];
+
+	frames = backtrace(addresses, 64);
+}
+
+/* A handler that runs at the end of the wait can unwind the stack, as a profiler's does */
+TEST(handler_unwinds_from_the_wait)
+{
+	void *addresses[64];
+	int outside, status;
+	pid_t pid;
+
+	/* The first call loads a library */
+	outside = backtrace(addresses, 64);
+	signal(SIGUSR1, count_frames);
+	pid = rfork(RFSPAWN);
+	if (!pid) {
+		raw_syscall(SYS_kill, raw_syscall(SYS_getppid), SIGUSR1);
+		_exit(0);
+	}
+	ASSERT_LT(0, pid);
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+#if defined(__i386__)
+	/* There the return address is in a register that unwinders do not know */
+	EXPECT_LE(2, frames);
+#elif !defined(__arm__)
+	/* The handler, the frame of the signal, rfork() */
+	EXPECT_LE(outside + 3, frames);
+#endif
+	TH_LOG("%d frames, %d outside", frames, outside);
+}
+
 TEST(robust_mutexes)
 {
 	struct timespec soon;

@@ -71,14 +71,19 @@ static int open_device(void)
 static long raw_stat(int fd, const char *path, int flags, struct stat *st)
 {
 #if __SIZEOF_LONG__ == 4
-	/* libc's struct stat is not the kernel's */
-	struct statx stx;
-	long ret = raw_syscall(SYS_statx, fd, path, flags, STATX_BASIC_STATS, &stx);
+	/* The kernel's struct stat64, which libc's need not be. The members are those of i386 and arm */
+	struct {
+		unsigned long long dev;
+		unsigned int pad, ino, mode, nlink, uid, gid;
+		unsigned long long rdev;
+		unsigned long long rest[8];
+	} kernel;
+	long ret = raw_syscall(SYS_fstatat64, fd, path, &kernel, flags);
 
-	st->st_dev = makedev(stx.stx_dev_major, stx.stx_dev_minor);
-	st->st_ino = stx.stx_ino;
-	st->st_mode = stx.stx_mode;
-	st->st_rdev = makedev(stx.stx_rdev_major, stx.stx_rdev_minor);
+	st->st_dev = kernel.dev;
+	st->st_ino = kernel.ino;
+	st->st_mode = kernel.mode;
+	st->st_rdev = kernel.rdev;
 	return ret;
 #else
 	return raw_syscall(SYS_newfstatat, fd, path, st, flags);

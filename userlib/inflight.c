@@ -16,7 +16,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/futex.h>
-#include <linux/time_types.h>
 #include <pthread.h>
 #include <time.h>
 
@@ -46,9 +45,15 @@ static unsigned long self(void)
 	return (unsigned long)pthread_self();
 }
 
-static struct __kernel_timespec end_of_wait(void)
+/* As futex(2) takes it. On 32-bit architectures libc's struct timespec can have 64-bit times */
+struct futex_time {
+	long tv_sec;
+	long tv_nsec;
+};
+
+static struct futex_time end_of_wait(void)
 {
-	struct __kernel_timespec end;
+	struct futex_time end;
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
@@ -64,7 +69,7 @@ static struct __kernel_timespec end_of_wait(void)
 static void await_holder(void)
 {
 	unsigned int waits = 0, turn = __atomic_load_n(&turns, __ATOMIC_RELAXED);
-	struct __kernel_timespec end;
+	struct futex_time end;
 	long ret = 0;
 
 	while (__atomic_exchange_n(&state, AWAITED, __ATOMIC_ACQUIRE) != FREE) {
@@ -73,7 +78,7 @@ static void await_holder(void)
 		/* Interrupted by a signal, the wait goes on to the same end */
 		if (ret != -EINTR)
 			end = end_of_wait();
-		ret = raw_syscall(NR_FUTEX, &state, FUTEX_WAIT_BITSET_PRIVATE, AWAITED, &end,
+		ret = raw_syscall(SYS_futex, &state, FUTEX_WAIT_BITSET_PRIVATE, AWAITED, &end,
 				  NULL, FUTEX_BITSET_MATCH_ANY);
 		if (!ret || ret == -EAGAIN || ret == -EINTR)
 			continue;
@@ -121,7 +126,7 @@ void spawnctl_inflight_unlock(void)
 		return;
 	__atomic_store_n(&held_by_fork, false, __ATOMIC_RELAXED);
 	if (__atomic_exchange_n(&state, FREE, __ATOMIC_RELEASE) == AWAITED)
-		raw_syscall(NR_FUTEX, &state, FUTEX_WAKE_PRIVATE, 1);
+		raw_syscall(SYS_futex, &state, FUTEX_WAKE_PRIVATE, 1);
 }
 
 int spawnctl_inflight_add(int fd)

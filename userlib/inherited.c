@@ -19,7 +19,7 @@ static bool environment_read;
 /* @text up to @end as a decimal number; -1 if it is empty, too large, or has other characters */
 static int number(const char *text, const char *end)
 {
-	long value = 0;
+	long long value = 0;
 
 	if (text == end)
 		return -1;

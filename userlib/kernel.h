@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Parts of the kernel's interface that older kernel or libc headers lack, or that differ between
- * 32-bit and 64-bit architectures. The numbers here are the same on every architecture.
+ * 32-bit and 64-bit architectures. The numbers that are defined here are the same on every
+ * architecture.
  */
 #ifndef SPAWNCTL_KERNEL_H
 #define SPAWNCTL_KERNEL_H
@@ -41,14 +42,12 @@
 #define NR_SETRESUID	SYS_setresuid32
 #define NR_SETRESGID	SYS_setresgid32
 #define NR_MMAP		SYS_mmap2
-#define NR_FUTEX	422	/* futex_time64 */
 #else
 #define NR_GETUID	SYS_getuid
 #define NR_GETGID	SYS_getgid
 #define NR_SETRESUID	SYS_setresuid
 #define NR_SETRESGID	SYS_setresgid
 #define NR_MMAP		SYS_mmap
-#define NR_FUTEX	SYS_futex
 #endif
 
 /*

@@ -36,9 +36,9 @@ static bool cannot_unshare;
 
 /*
  * Return: @closed_from, raised if necessary so that the child's own table keeps the descriptor @fd.
- * That can be any int, because glibc's lists can contain unchecked numbers; hence the long.
+ * That can be any int, because glibc's lists can contain unchecked numbers; hence the long long.
  */
-static long raise_closed_from(long closed_from, long fd)
+static long long raise_closed_from(long long closed_from, long long fd)
 {
 	return fd >= closed_from ? fd + 1 : closed_from;
 }
@@ -57,7 +57,7 @@ static long raise_closed_from(long closed_from, long fd)
 static int shared_until(struct spawn *spawn)
 {
 	unsigned int effects = 0;
-	long closed_from = 0;
+	long long closed_from = 0;
 	int until = 0, i;
 
 	while (until < spawn->used &&

@@ -37,9 +37,9 @@ static int fail(struct spawn *spawn, enum spawnctl_step step, long error)
 }
 
 /* @name as a number; -1 if it is none (".", or another file system is mounted on /proc) */
-static long fd_number(const char *name)
+static long long fd_number(const char *name)
 {
-	long fd = 0;
+	long long fd = 0;
 
 	for (; *name; name++) {
 		if (*name < '0' || *name > '9' || fd > INT_MAX)
@@ -159,14 +159,15 @@ static int unshare_table(struct spawn *spawn)
 static long do_close(int fd)
 {
 	long ret = raw_syscall(SYS_close, fd);
-	struct rlimit limit;
+	/* The kernel's struct rlimit64; libc's struct rlimit is smaller on 32-bit architectures */
+	unsigned long long limit[2];
 
 	if (!ret)
 		return 0;
 	/* A descriptor that is not open is no error; one that is out of range is */
-	if (raw_syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit))
+	if (raw_syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, limit))
 		return ret;
-	return fd < 0 || (rlim_t)fd >= limit.rlim_cur ? ret : 0;
+	return fd < 0 || (unsigned int)fd >= limit[0] ? ret : 0;
 }
 
 static long do_open(const struct action *action)

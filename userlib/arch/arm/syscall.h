@@ -5,8 +5,8 @@
 #ifndef SPAWNCTL_ARCH_SYSCALL_H
 #define SPAWNCTL_ARCH_SYSCALL_H
 
-#ifndef __ARM_PCS_VFP
-#error "the trampolines need the registers of the hard-float ABI (armhf)"
+#if !defined(__ARM_PCS_VFP) || defined(__ARMEB__)
+#error "the trampolines are for little-endian arm with the hard-float ABI (armhf)"
 #endif
 
 #include <stdbool.h>

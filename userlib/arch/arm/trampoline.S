@@ -92,6 +92,7 @@ spawnctl_vfork:
 	movw	r3, #0x1001
 	str	r3, [sp]
 	str	r4, [sp, #24]
+	.cfi_rel_offset r4, 24
 	mov	r3, #0
 	mov	r4, sp
 	mov	r12, r12, ror #3
@@ -100,6 +101,7 @@ spawnctl_vfork:
 	mov	r12, r12, ror #19
 	orr	r10, r10, r10
 	ldr	r4, [sp, #24]
+	.cfi_restore r4
 	add	sp, sp, #32
 	.cfi_adjust_cfa_offset -32
 	cmp	r3, #0

@@ -47,11 +47,11 @@
 	vmov	s2, r0
 	ldr	r1, [sp, #16]
 	ldr	r2, [sp, #24]
+	.cfi_remember_state
+	.cfi_register r7, r12
 	ldr	r7, [sp]
 	ldr	lr, [sp, #RETURN_ADDRESS]
-	.cfi_remember_state
 	.cfi_restore lr
-	.cfi_register r7, r12
 	svc	#0
 	mov	r7, r12
 	.cfi_restore r7
@@ -91,8 +91,8 @@
 	tst	r3, #VFORK_CLOSE
 	beq	4f
 	vmov	r0, s2
-	mov	r7, #SYS_close
 	.cfi_register r7, r12
+	mov	r7, #SYS_close
 	svc	#0
 	mov	r7, r12
 	.cfi_restore r7

@@ -120,15 +120,16 @@ spawnctl_vfork:
 	add	$_GLOBAL_OFFSET_TABLE_ + (. - 1b), %edx
 	lea	spawnctl_vfork_clone@GOTOFF(%edx), %edx
 	movd	%ebx, %xmm0
+	/* Unwinders know only the general registers: a backtrace ends here */
+	.cfi_undefined ebx
 	mov	4(%esp), %ebx
-	.cfi_register ebx, xmm0
 	mov	(%esp), %ecx
 	movd	%ecx, %xmm1
 	mov	$SPAWN, %ecx
 	mov	$SYS_ioctl, %eax
 	add	$4, %esp
 	.cfi_adjust_cfa_offset -4
-	.cfi_register eip, xmm1
+	.cfi_undefined eip
 	int	$0x80
 	movd	%xmm0, %ebx
 	.cfi_restore ebx

@@ -13,6 +13,9 @@
  *	xmm2	what to do after the call (VFORK_*)
  *	xmm3	the signal mask
  *
+ * While ebx and the return address are in xmm registers, a backtrace ends here: unwinders know only
+ * the general registers.
+ *
  * A call that fails has made no child, so the frame is intact and the next backend can be tried.
  */
 #include <sys/syscall.h>
@@ -42,12 +45,12 @@
 	movd	%ecx, %xmm2
 	movq	CALL + 40(%esp), %xmm3
 	mov	CALL(%esp), %eax
+	.cfi_remember_state
+	.cfi_undefined ebx
+	.cfi_undefined eip
 	mov	CALL + 8(%esp), %ebx
 	mov	CALL + 16(%esp), %ecx
 	mov	CALL + 24(%esp), %edx
-	.cfi_remember_state
-	.cfi_register ebx, xmm0
-	.cfi_register eip, xmm1
 	int	$0x80
 	test	%eax, %eax
 	js	5f
@@ -80,8 +83,8 @@
 	 */
 	.cfi_restore_state
 	.cfi_remember_state
-	.cfi_register ebx, xmm0
-	.cfi_register eip, xmm1
+	.cfi_undefined ebx
+	.cfi_undefined eip
 3:	cmpl	$0, CALL + 48(%esp)
 	je	5f
 	movd	%xmm2, %ecx
@@ -108,7 +111,7 @@
 	/* The call failed or made no child: try the next backend */
 	.cfi_restore_state
 	.cfi_remember_state
-	.cfi_register ebx, xmm0
+	.cfi_undefined ebx
 5:	movd	%xmm0, %ebx
 	.cfi_restore ebx
 	lea	CALL(%esp), %ecx
