@@ -13,6 +13,23 @@
 
 #include "bench.h"
 
+/* A loop of two instructions; on x86, there is also a counter of them */
+#if defined(__x86_64__)
+#define COUNT_DOWN	"1: dec %0; jnz 1b"
+#define HAS_COUNTER
+#elif defined(__i386__)
+#define COUNT_DOWN	"1: dec %0; jnz 1b"
+#define HAS_COUNTER
+#elif defined(__aarch64__)
+#define COUNT_DOWN	"1: subs %0, %0, #1; b.ne 1b"
+#elif defined(__riscv)
+#define COUNT_DOWN	"1: addi %0, %0, -1; bnez %0, 1b"
+#elif defined(__arm__)
+#define COUNT_DOWN	"1: subs %0, %0, #1; bne 1b"
+#else
+#error "not written for this architecture"
+#endif
+
 enum clock clock_in_use = CLOCK_WALL;
 
 void die(const char *format, ...)
@@ -31,7 +48,7 @@ uint64_t now(void)
 {
 	struct timespec ts;
 
-#if defined(__x86_64__) || defined(__i386__)
+#ifdef HAS_COUNTER
 	if (clock_in_use == CLOCK_INSTRUCTIONS)
 		return __builtin_ia32_rdtsc();
 #endif
@@ -43,19 +60,6 @@ const char *unit(void)
 {
 	return clock_in_use == CLOCK_INSTRUCTIONS ? "instructions" : "ns";
 }
-
-/* A loop of two instructions */
-#if defined(__x86_64__) || defined(__i386__)
-#define COUNT_DOWN	"1: dec %0; jnz 1b"
-#elif defined(__aarch64__)
-#define COUNT_DOWN	"1: subs %0, %0, #1; b.ne 1b"
-#elif defined(__riscv)
-#define COUNT_DOWN	"1: addi %0, %0, -1; bnez %0, 1b"
-#elif defined(__arm__)
-#define COUNT_DOWN	"1: subs %0, %0, #1; bne 1b"
-#else
-#error "not written for this architecture"
-#endif
 
 /*
  * Checks that the clock counts 200,000 instructions as such. It repeats the check, because

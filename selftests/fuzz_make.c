@@ -381,7 +381,9 @@ static void step(struct step **at, long nr, long a, long b, long c, long d)
  */
 void make_script(struct maker *maker, struct call *call)
 {
-	static const struct __kernel_old_timespec naps[] = { { 0, 1 }, { 0, 200000 }, { 0, 2000000 } };
+	static const struct __kernel_old_timespec naps[] = {
+		{ 0, 1 }, { 0, 200000 }, { 0, 2000000 },
+	};
 	static const __u64 no_signals[3];
 	static const struct step end[] = { { .nr = SYS_exit_group } };
 	static struct spawnctl_clone plain = { .size = sizeof(plain) };

@@ -100,7 +100,7 @@ int main(void)
 #ifdef __NR_newfstatat
 #define STAT	SCMP_SYS(newfstatat)
 #else
-#define STAT	SCMP_SYS(statx)
+#define STAT	SCMP_SYS(fstatat64)
 #endif
 
 int main(void)

@@ -106,7 +106,7 @@ FIXTURE_VARIANT_ADD(trap, ioctl) { .nr = SYS_ioctl };
 #ifdef SYS_newfstatat
 FIXTURE_VARIANT_ADD(trap, newfstatat) { .nr = SYS_newfstatat };
 #else
-FIXTURE_VARIANT_ADD(trap, statx) { .nr = SYS_statx };
+FIXTURE_VARIANT_ADD(trap, fstatat64) { .nr = SYS_fstatat64 };
 #endif
 FIXTURE_VARIANT_ADD(trap, clone3) { .nr = SYS_clone3 };
 FIXTURE_VARIANT_ADD(trap, close_range) { .nr = 436 };

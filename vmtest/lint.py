@@ -25,8 +25,8 @@ IGNORED: dict[str | tuple[str, ...], str] = {
     "module/compat/": "LINUX_VERSION_CODE,CONSTANT_COMPARISON",
     # The kernel's BIT() is not for programs
     "uapi/": "BIT_MACRO",
-    # Assembly, and variables that are registers
-    "userlib/arch/": "SPACING,LINE_SPACING",
+    # Variables that are registers
+    "userlib/arch/": "LINE_SPACING",
     # posix_spawn(3) returns positive error numbers, and the kernel's macros are not there
     ("userlib/", "selftests/", "examples/", "bench/", "tools/"):
         "USE_NEGATIVE_ERRNO,ENOSYS,BIT_MACRO,VOLATILE,CAMELCASE,PREFER_DEFINED_ATTRIBUTE_MACRO,"
@@ -140,7 +140,7 @@ def checks(files: Sequence[str]) -> Iterator[tuple[str, str]]:
 
     WORK.mkdir(parents=True, exist_ok=True)
     # Not the assembler's macros, nor the code of programs that are tested as they are
-    c = chosen(r"\.[chS]$", r"/programs/|/vfork_macro\.h$")
+    c = chosen(r"\.[chS]$", r"/programs/|/(vfork_macro|protection)\.h$")
     texts, python = chosen("", r"^LICENSES/|\.svg$"), chosen(r"\.py$")
     scripts = [name for name in texts if grep("^#!/bin/(ba)?sh|^# shellcheck shell=", [name])]
     bench = chosen("^vmtest/")

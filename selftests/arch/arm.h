@@ -151,7 +151,7 @@ static inline long raw_ioctl_script(int fd, unsigned int command, void *arg, con
 	return r0;
 }
 
-/* Few instructions fault, so this compares. The compiler must not derive the result from the type */
+/* Compares, as few instructions fault. The compiler must not derive the result from the type */
 static inline void raw_touch_aligned(void *place)
 {
 	__asm__("" : "+r" (place));

@@ -26,7 +26,10 @@ long raw_syscall6(long nr, long a, long b, long c, long d, long e, long f)
 {
 	long ret;
 
-	/* The sixth argument is in ebp, which can be the frame pointer */
+	/*
+	 * The sixth argument is in ebp, which can be the frame pointer. As ebp is saved on the
+	 * stack, the call must not make a child that shares the stack.
+	 */
 	__asm__ volatile("pushl %[f]\n\t"
 			 "pushl %%ebp\n\t"
 			 "movl 4(%%esp), %%ebp\n\t"
