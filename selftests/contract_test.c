@@ -30,7 +30,9 @@ TEST_F(contract, efault_struct)
 
 	both_refuse(_metadata, self->fd, NULL, EFAULT, "struct at NULL");
 	both_refuse(_metadata, self->fd, end, EFAULT, "struct in an unmapped page");
+#if __SIZEOF_LONG__ == 8
 	both_refuse(_metadata, self->fd, (void *)(1UL << 63), EFAULT, "struct in the kernel");
+#endif
 	both_refuse(_metadata, self->fd, (void *)-8UL, EFAULT, "struct at the last address");
 	/* Only the first @cut bytes are mapped: from a part of @size to the whole struct. */
 	for (cut = 1; cut <= sizeof(*clone); cut++) {
@@ -96,7 +98,7 @@ TEST_F(contract, efault_pidfd)
 	both_refuse(_metadata, self->fd, clone, EFAULT, "pidfd in an unmapped page");
 	clone->pidfd = (uintptr_t)end - 2;
 	both_refuse(_metadata, self->fd, clone, EFAULT, "pidfd across a page end");
-	clone->pidfd = 1UL << 63;
+	clone->pidfd = 1ULL << 63;
 	both_refuse(_metadata, self->fd, clone, EFAULT, "pidfd in the kernel");
 	ASSERT_EQ(0, mprotect(self->page, self->page_size, PROT_READ));
 	clone->pidfd = (uintptr_t)self->page;

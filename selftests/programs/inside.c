@@ -137,7 +137,7 @@ static int act(char **argv)
 	else if (!strcmp(what, "SPAWN-on-duplicate"))
 		pid = ioctl(dup(device), SPAWNCTL_IOC_SPAWN, NULL);
 	else if (!strcmp(what, "SPAWN-on-64-bit-fd"))
-		pid = syscall(SYS_ioctl, device | 1L << 32, SPAWNCTL_IOC_SPAWN, NULL);
+		pid = syscall(SYS_ioctl, (long)(device | 1LL << 32), SPAWNCTL_IOC_SPAWN, NULL);
 	if (!pid)
 		_exit(0);
 	return pid > 0 ? ended(pid) : errno;

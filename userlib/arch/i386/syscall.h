@@ -14,11 +14,11 @@ long spawnctl_syscall6(long nr, long a, long b, long c, long d, long e, long f)
 	long ret;
 
 	/*
-	 * The sixth argument is in ebp, which can be the frame pointer. Only futex(2) has one. No
-	 * other call moves the stack pointer: a handler that unwinds the stack interrupts the
-	 * calls that unblock signals.
+	 * The sixth argument is in ebp, which can be the frame pointer. Only futex(2) and mmap2(2)
+	 * have one. No other call moves the stack pointer: a handler that unwinds the stack
+	 * interrupts the calls that unblock signals.
 	 */
-	if (__builtin_constant_p(f) && !f) {
+	if (nr != SYS_mmap2 && __builtin_constant_p(f) && !f) {
 		__asm__ volatile("int $0x80"
 				 : "=a" (ret)
 				 : "a" (nr), "b" (a), "c" (b), "d" (c), "S" (d), "D" (e)
