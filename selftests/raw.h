@@ -35,6 +35,8 @@
  *
  * ARCH_SA_RESTORER		The kernel's struct sigaction has the member.
  * ARCH_STATIC_CALLS		The kernel patches static calls into direct calls.
+ * ARCH_VFORK_UNWINDS		While vfork(2) waits, its return address is in a register that
+ *				unwinders know.
  * ARCH_SINGLE_STEP		The kernel has PTRACE_SINGLESTEP. shstk_test.c names what else is
  *				defined then.
  * ARCH_MINSIGSTKSZ,

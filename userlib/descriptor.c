@@ -71,7 +71,7 @@ static int open_device(void)
 static long raw_stat(int fd, const char *path, int flags, struct stat *st)
 {
 #if __SIZEOF_LONG__ == 4
-	/* The kernel's struct stat64, which libc's need not be. The members are those of i386 and arm */
+	/* The kernel's struct stat64, on i386 and arm; libc's can be another */
 	struct {
 		unsigned long long dev;
 		unsigned int pad, ino, mode, nlink, uid, gid;

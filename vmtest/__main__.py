@@ -297,7 +297,8 @@ def parse() -> argparse.Namespace:
     c = commands.add_parser("demo", help="show that signals do not disturb a spawn")
     c.add_argument("kernel", nargs="?", default=DEFAULT)
     c.set_defaults(action=demo, command=["/kselftest/spawnctl/demo"], build=True, seconds=300,
-                   without_module=False, divisor=DIVISOR, processors=2, alone=False, console=False, keep=False)
+                   without_module=False, divisor=DIVISOR, processors=2, alone=False, console=False,
+                   keep=False)
 
     c = commands.add_parser("secure-boot", parents=[common],
                             help="test the signed module under Secure Boot and lockdown")
