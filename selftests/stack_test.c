@@ -102,7 +102,8 @@ TEST_F(stack, library_uses_the_passed_stack)
 		status = wait_status(spawnctl_thread(self->fd, &clone, note_place, place));
 		EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 17);
 		EXPECT_LT(clone.stack, place->frame);
-		EXPECT_GT(clone.stack + clone.stack_size, place->frame);
+		/* On riscv64 the address of a frame is that of its upper end */
+		EXPECT_GE(clone.stack + clone.stack_size, place->frame);
 		EXPECT_EQ(1U, place->aligned)
 			TH_LOG("offset %u", offset);
 		/* The stack is used from its top; at most a frame or two are above this one */
