@@ -59,9 +59,12 @@ class Results:
             self.value[self.kernel(r), r["case"], r["contender"]] = r["value"]
 
     def kernel(self, record):
-        """The name in META that the release begins with, or the release if META lags behind"""
+        """
+        The name in META that the release begins with, or the release: META may lag behind, and
+        it names amd64's kernels only
+        """
         for k in self.kernels:
-            if record["kernel"].startswith(k + "."):
+            if record["kernel"].startswith(k + ".") and record["kernel"].endswith("-amd64"):
                 return k
         return record["kernel"]
 
