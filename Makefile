@@ -18,14 +18,10 @@ ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
 KDIR ?= /lib/modules/$(shell uname -r)/build
 O := build/userlib
 
-# As in the kernel's Makefile
+# As in the kernel's Makefile: overrides the environment, but not the command line
 ifneq ($(CROSS_COMPILE),)
-ifeq ($(origin CC),default)
-CC := $(CROSS_COMPILE)gcc
-endif
-ifeq ($(origin AR),default)
-AR := $(CROSS_COMPILE)ar
-endif
+CC = $(CROSS_COMPILE)gcc
+AR = $(CROSS_COMPILE)ar
 endif
 
 PKG_CONFIG ?= pkg-config
@@ -195,7 +191,8 @@ soak: COMMAND = check --soak $(chosen)
 programs: COMMAND = $@ $(call option,-k,$(K)) $(CASE)
 quick shell: COMMAND = $@ $(call option,-k,$(K))
 demo bench secure-boot: COMMAND = $@ $(K)
-deb: COMMAND = $@ $(call option,--arch,$(ARCH)) $(SUITE)
+# Not the variable of a kernel developer's environment
+deb: COMMAND = $@ $(if $(filter command,$(origin ARCH)),$(call option,--arch,$(ARCH))) $(SUITE)
 deb-check: COMMAND = $@ $(SUITE)
 lint: COMMAND = $@ $(FILES)
 fuzz-parsers: COMMAND = $@ $(TIME)

@@ -305,7 +305,6 @@ static int lock_and_end(void *arg)
 	return 7;
 }
 
-/* If the child ends with a robust mutex locked, the next thread gets it with EOWNERDEAD */
 static int frames;
 
 static void count_frames(int sig)
@@ -341,6 +340,7 @@ TEST(handler_unwinds_from_the_wait)
 	TH_LOG("%d frames, %d outside", frames, outside);
 }
 
+/* If the child ends with a robust mutex locked, the next thread gets it with EOWNERDEAD */
 TEST(robust_mutexes)
 {
 	struct timespec soon;

@@ -77,13 +77,23 @@ static long raw_stat(int fd, const char *path, int flags, struct stat *st)
 		unsigned int pad, ino, mode, nlink, uid, gid;
 		unsigned long long rdev;
 		unsigned long long rest[8];
-	} kernel;
-	long ret = raw_syscall(SYS_fstatat64, fd, path, &kernel, flags);
+	} old;
+	struct statx stx;
+	/* In libc's order: a filter may know no other */
+	long ret = raw_syscall(SYS_statx, fd, path, flags, STATX_BASIC_STATS, &stx);
 
-	st->st_dev = kernel.dev;
-	st->st_ino = kernel.ino;
-	st->st_mode = kernel.mode;
-	st->st_rdev = kernel.rdev;
+	if (ret == -ENOSYS) {
+		ret = raw_syscall(SYS_fstatat64, fd, path, &old, flags);
+		st->st_dev = old.dev;
+		st->st_ino = old.ino;
+		st->st_mode = old.mode;
+		st->st_rdev = old.rdev;
+	} else {
+		st->st_dev = makedev(stx.stx_dev_major, stx.stx_dev_minor);
+		st->st_ino = stx.stx_ino;
+		st->st_mode = stx.stx_mode;
+		st->st_rdev = makedev(stx.stx_rdev_major, stx.stx_rdev_minor);
+	}
 	return ret;
 #else
 	return raw_syscall(SYS_newfstatat, fd, path, st, flags);

@@ -160,7 +160,7 @@ def mutate(arguments: argparse.Namespace) -> bool:
 
 def packages(arguments: argparse.Namespace) -> bool:
     host.need(deb.PROGRAMS if arguments.check else None)
-    jobs = deb.plan(arguments.suite, arguments.check, arguments.arch.split())
+    jobs = deb.plan(arguments.suite, arguments.check, arguments.arch.split() or [matrix.OWN])
     lock("deb")
     return run(jobs, "deb", arguments.cpus, "")
 
@@ -328,6 +328,9 @@ def main() -> int:
     # The caller's umask would apply to files in guest images; its locale, to output that is parsed
     os.umask(0o022)
     os.environ["LC_ALL"] = "C"
+    # Of a developer who cross-builds kernels
+    for name in ("ARCH", "CROSS_COMPILE"):
+        os.environ.pop(name, None)
     try:
         status = arguments.action(arguments)
     except (Failure, OSError) as error:

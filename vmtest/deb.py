@@ -131,7 +131,7 @@ def plan(wanted: Sequence[str], check: bool, archs: Sequence[str] = (OWN,)) -> l
         raise Failure(f"unknown architecture: {' '.join(unknown)} (there are: {' '.join(ARCHS)})")
     for kernel in (SUITES[suite] for suite in wanted):
         built = [Job(f"{kernel.suite} deb" + (f" {arch}" if arch != OWN else ""),
-                     functools.partial(build, kernel, arch, check)) for arch in archs]
+                     functools.partial(build, kernel, arch, check)) for arch in dict.fromkeys(archs)]
         first = built[0]
         jobs += built + [
             Job(f"{kernel.suite} {name}", functools.partial(test, kernel, name, guest), (first,))

@@ -88,7 +88,7 @@ KERNELS, ARCHS = parse((HERE / "matrix.toml").read_text())
 # What `make check` runs
 CHECKED = [kernel for kernel in KERNELS if kernel.jobs]
 # Those of META
-STOCK = [kernel for kernel in CHECKED if not kernel.is_foreign]
+STOCK = [kernel for kernel in CHECKED if kernel.user == OWN]
 NEWEST = STOCK[-1]
 
 

@@ -70,13 +70,14 @@ def log_of(name: str) -> pathlib.Path:
 
 # The headers of a foreign kernel, in a root. They depend on the foreign compiler in most releases,
 # so apt installs only what they need of the root's own architecture.
-HEADERS_HOOK = """--customize-hook=chroot "$1" sh -euc '
+# dpkg-deb --extract could replace the link /lib by a directory.
+HEADERS_HOOK = """--customize-hook=chroot "$1" bash -euo pipefail -c '
     cd /tmp
     headers=linux-headers-$(ls /boot | sed -n "s/^vmlinu[xz]-//p")
     apt-get -q download "$headers:{arch}"
-    dpkg-deb -f "$headers"_*.deb Depends | grep -oE "linux-(headers|kbuild)-[^ ,]*" |
-        xargs apt-get -q install -y --no-install-recommends
-    dpkg-deb -x "$headers"_*.deb /
+    needs=$(dpkg-deb -f "$headers"_*.deb Depends | grep -oE "linux-(headers|kbuild)-[^ ,]*")
+    apt-get -q install -y --no-install-recommends $needs
+    dpkg-deb --fsys-tarfile "$headers"_*.deb | tar -x --keep-directory-symlink -C /
     rm "$headers"_*.deb' """
 
 
@@ -121,8 +122,10 @@ def root(kernel: Kernel) -> cache.Part:
     return cache.Part(
         root_name(kernel), f"the root of {kernel.suite}, {kernel.image} (about 90 s)",
         functools.partial(make_root, kernel),
-        (kernel.suite, kernel.base, kernel.image, kernel.user, ROOT_PACKAGES, ROOT_EXCLUDE,
-         FOREIGN_PACKAGES, HEADERS_HOOK),
+        (kernel.suite, kernel.base, kernel.image, kernel.arch, kernel.user, ARCHS[kernel.arch],
+         ARCHS[kernel.user], ROOT_PACKAGES, ROOT_EXCLUDE, FOREIGN_PACKAGES, HEADERS_HOOK)
+        if kernel.user != OWN else
+        (kernel.suite, kernel.base, kernel.image, ROOT_PACKAGES, ROOT_EXCLUDE),
     )
 
 
@@ -137,7 +140,7 @@ KMOD_LIBRARIES = ["liblzma5", "libzstd1"]
 
 def make_userland(suite: str, arch: str, directory: pathlib.Path) -> None:
     # Only extracted: nothing of another architecture can run here
-    bootstrap(log_of(f"userland-{arch}"), directory, suite, GUEST_PACKAGES + KMOD_LIBRARIES,
+    bootstrap(log_of(f"userland-{suite}-{arch}"), directory, suite, GUEST_PACKAGES + KMOD_LIBRARIES,
               f"--architectures={arch}", *excluded(DOCUMENTS), USR_HOOK, variant="extract")
     for name in ("passwd", "group"):
         shutil.copy(directory / f"usr/share/base-passwd/{name}.master", directory / "etc" / name)
@@ -236,7 +239,8 @@ def qemu_part(machine: Arch) -> cache.Part:
 @functools.cache
 def qemu(machine: Arch) -> list[str]:
     """The emulator's command line. It runs on the libraries that it came with."""
-    if own := os.environ.get("SPAWNCTL_QEMU"):
+    own = os.environ.get("SPAWNCTL_QEMU")
+    if own and machine == ARCHS[OWN]:
         return [own, *machine.qemu[1:]]
     usr = cache.need(qemu_part(machine)) / "usr"
     lib = usr / f"lib/{ARCHS[OWN].triplet}"

@@ -50,7 +50,7 @@ def short(program: str) -> str:
 
 def known_programs() -> list[str]:
     return sorted(path.name.removesuffix(".c") for path in (TOP / "selftests").glob("*_test.*")
-                  if path.suffix != ".h")
+                  if path.suffix != ".h" and path.stem != "latency_test")
 
 
 def select(programs: Sequence[str], patterns: Sequence[str]) -> list[str]:

@@ -18,7 +18,7 @@ long spawnctl_syscall6(long nr, long a, long b, long c, long d, long e, long f)
 	 * have one. No other call moves the stack pointer: a handler that unwinds the stack
 	 * interrupts the calls that unblock signals.
 	 */
-	if (nr != SYS_mmap2 && __builtin_constant_p(f) && !f) {
+	if (nr != SYS_futex && nr != SYS_mmap2) {
 		__asm__ volatile("int $0x80"
 				 : "=a" (ret)
 				 : "a" (nr), "b" (a), "c" (b), "d" (c), "S" (d), "D" (e)
