@@ -181,18 +181,6 @@ static inline int arch_is_call(const unsigned char *code)
 	return code[0] == 0xff && (code[1] & 0x38) == 0x10;
 }
 
-static inline int arch_is_return(const unsigned char *code)
-{
-	code = x86_opcode(code);
-	return code[0] == 0xc3 || code[0] == 0xc2;
-}
-
-/* The library's child jumps on every processor, and so does not check */
-static inline int arch_is_feature_check(const unsigned char *code)
-{
-	return 0;
-}
-
-#define ARCH_ANSWER_FEATURE_CHECK(state)	((void)(state))
+#include "x86.h"
 
 #endif /* SPAWNCTL_SELFTESTS_ARCH_H */
