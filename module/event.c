@@ -64,7 +64,7 @@ static int put_event(struct sk_buff *skb, const struct queued_event *queued, u64
 		return nla_put_u32(skb, SPAWNCTL_A_EVENT_ERRNO, event->error);
 	if (event->child && nla_put_u32(skb, SPAWNCTL_A_EVENT_CHILD, event->child))
 		return -EMSGSIZE;
-	if (event->command == SPAWNCTL_CMD_SPAWN)
+	if (event->command == SPAWNCTL_CMD_SPAWN && !(event->flags & SPAWNCTL_NO_WAIT))
 		return spawnctl_put_u64(skb, SPAWNCTL_A_EVENT_WAIT, event->wait);
 	return 0;
 }

@@ -93,8 +93,10 @@ static void check_abi(void)
 	BUILD_BUG_ON(offsetofend(struct spawnctl_clone, hold) !=
 		     SPAWNCTL_CLONE_SIZE_VER0);
 	BUILD_BUG_ON(sizeof(struct spawnctl_hold) != 2 * sizeof(u64));
-	BUILD_BUG_ON(sizeof(struct spawnctl_clone) != SPAWNCTL_CLONE_SIZE_VER0);
-	BUILD_BUG_ON(sizeof(struct spawnctl_clone) != 4 * sizeof(u32) + 9 * sizeof(u64));
+	BUILD_BUG_ON(offsetofend(struct spawnctl_clone, child_tid) !=
+		     SPAWNCTL_CLONE_SIZE_VER1);
+	BUILD_BUG_ON(sizeof(struct spawnctl_clone) != SPAWNCTL_CLONE_SIZE_VER1);
+	BUILD_BUG_ON(sizeof(struct spawnctl_clone) != 4 * sizeof(u32) + 10 * sizeof(u64));
 }
 
 /* Sets @copied once @copy holds the request */

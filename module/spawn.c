@@ -40,7 +40,19 @@ static int check_arg(const struct spawnctl_clone *arg, u32 known_flags)
 	    (arg->pidfd && !has(arg, SPAWNCTL_PIDFD)) ||
 	    (arg->cgroup && !has(arg, SPAWNCTL_CGROUP)) ||
 	    (arg->parent_tid && !has(arg, SPAWNCTL_PARENT_SETTID)) ||
-	    (arg->hold && !has(arg, SPAWNCTL_HOLD)))
+	    (arg->hold && !has(arg, SPAWNCTL_HOLD)) ||
+	    (arg->child_tid && !has(arg, SPAWNCTL_NO_WAIT)))
+		return -EINVAL;
+	/*
+	 * Without a stack of its own the child would overwrite frames that the caller uses, and
+	 * without @child_tid the caller would not know when the stack is free again. The futex
+	 * at an address that is not aligned would wake no task. The OOM killer spares a child of
+	 * vfork(2), but not this one: out of memory in the child's cgroup, it would kill the
+	 * child, for its parent's memory, and with it the parent, in whatever cgroup that is.
+	 */
+	if (has(arg, SPAWNCTL_NO_WAIT) &&
+	    (!arg->stack || !arg->child_tid || arg->child_tid % sizeof(__s32) ||
+	     has(arg, SPAWNCTL_HOLD) || has(arg, SPAWNCTL_CGROUP)))
 		return -EINVAL;
 	if (has(arg, SPAWNCTL_EXEC_MASK) && has(arg, SPAWNCTL_EXEC_KEEP_MASK))
 		return -EINVAL;
@@ -113,6 +125,12 @@ static void set_kargs(struct kernel_clone_args *kargs, const struct spawnctl_clo
 {
 	kargs->flags |= CLONE_CLEAR_SIGHAND;
 	kargs->exit_signal = arg->exit_signal;
+
+	if (has(arg, SPAWNCTL_NO_WAIT)) {
+		kargs->flags &= ~CLONE_VFORK;
+		kargs->flags |= CLONE_CHILD_CLEARTID;
+		kargs->child_tid = u64_to_user_ptr(arg->child_tid);
+	}
 
 	if (has(arg, SPAWNCTL_SHARE_FILES))
 		kargs->flags |= CLONE_FILES;
@@ -316,12 +334,13 @@ static void call_ends(struct file *file, unsigned int command, u32 flags, bool m
 {
 	u64 wait = 0;
 
-	if (made && command == SPAWNCTL_CMD_SPAWN) {
+	spawnctl_stats_call_ends(command, made);
+	if (made && command == SPAWNCTL_CMD_SPAWN && !(flags & SPAWNCTL_NO_WAIT)) {
 		if (likely(born->start_time))
 			wait = ktime_get_ns() - born->start_time;
 		trace_spawnctl_release(born->pid, wait);
+		spawnctl_stats_waited(wait);
 	}
-	spawnctl_stats_call_ends(command, made, wait);
 	if (made && unlikely(spawnctl_event_wanted()))
 		send_born(file, command, flags, born->pid, wait);
 }
@@ -355,6 +374,9 @@ static long make_child(struct file *file, unsigned int command, struct spawnctl_
 		return ret;
 	}
 	kargs.stack = top;
+	/* Where there are user shadow stacks, the size of the child's own one */
+	if (has(arg, SPAWNCTL_NO_WAIT))
+		kargs.stack_size = arg->stack_size;
 	set_kargs(&kargs, arg);
 
 	/*

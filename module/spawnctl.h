@@ -107,7 +107,8 @@ struct spawnctl_stats {
 int spawnctl_stats_init(void);
 void spawnctl_stats_exit(void);
 void spawnctl_stats_call_begins(void);
-void spawnctl_stats_call_ends(unsigned int command, bool made, u64 wait);
+void spawnctl_stats_call_ends(unsigned int command, bool made);
+void spawnctl_stats_waited(u64 wait);
 void spawnctl_stats_failed(int error);
 void spawnctl_stats_open_refused(void);
 void spawnctl_stats_get(struct spawnctl_stats *stats);

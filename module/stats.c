@@ -46,18 +46,24 @@ void spawnctl_stats_call_begins(void)
  * spawnctl_stats_call_ends() - the counterpart of spawnctl_stats_call_begins()
  * @command: SPAWN or FORK
  * @made: whether a child was made
- * @wait: how long SPAWN's caller has waited, in nanoseconds
  */
-void spawnctl_stats_call_ends(unsigned int command, bool made, u64 wait)
+void spawnctl_stats_call_ends(unsigned int command, bool made)
 {
 	this_cpu_dec(counts->in_flight);
 	if (!made)
 		return;
-	if (command == SPAWNCTL_CMD_FORK) {
+	if (command == SPAWNCTL_CMD_FORK)
 		this_cpu_inc(counts->forks);
-		return;
-	}
-	this_cpu_inc(counts->spawns);
+	else
+		this_cpu_inc(counts->spawns);
+}
+
+/**
+ * spawnctl_stats_waited() - count a wait of SPAWN's caller
+ * @wait: its length in nanoseconds
+ */
+void spawnctl_stats_waited(u64 wait)
+{
 	this_cpu_add(counts->wait_sum, wait);
 	this_cpu_inc(counts->waits[min(__fls(wait | 1), SPAWNCTL_WAIT_BUCKETS - 1UL)]);
 }

@@ -13,8 +13,9 @@
 #define CLONE_NEWTIME 0x00000080
 #endif
 
-#define ALL_FLAGS	(SPAWNCTL_HOLD | (SPAWNCTL_HOLD - 1))
-#define SPAWN_ONLY	(SPAWNCTL_EXEC_MASK | SPAWNCTL_EXEC_KEEP_MASK | SPAWNCTL_HOLD)
+#define ALL_FLAGS	(SPAWNCTL_NO_WAIT | (SPAWNCTL_NO_WAIT - 1))
+#define SPAWN_ONLY	(SPAWNCTL_EXEC_MASK | SPAWNCTL_EXEC_KEEP_MASK | SPAWNCTL_HOLD | \
+			 SPAWNCTL_NO_WAIT)
 
 /* The control: every refused call below differs from this one in one point only. */
 TEST_F(contract, plain_call_is_accepted)
@@ -129,9 +130,43 @@ TEST_F(contract, einval_flags)
 		EINVAL, "a flag of SPAWN only");
 	refused(_metadata, self->fd, SPAWNCTL_IOC_FORK, CLONE(.flags = SPAWNCTL_HOLD), EINVAL,
 		"a flag of SPAWN only");
+	refused(_metadata, self->fd, SPAWNCTL_IOC_FORK,
+		CLONE(.flags = SPAWNCTL_NO_WAIT, .stack = (uintptr_t)self->page,
+		      .stack_size = self->page_size, .child_tid = (uintptr_t)self->page),
+		EINVAL, "a flag of SPAWN only");
 	refused(_metadata, self->fd, SPAWNCTL_IOC_SPAWN,
 		CLONE(.flags = SPAWNCTL_EXEC_MASK | SPAWNCTL_EXEC_KEEP_MASK), EINVAL,
 		"two masks at exec");
+}
+
+TEST_F(contract, einval_no_wait)
+{
+	struct spawnctl_hold hold = { 0 };
+	const struct spawnctl_clone good = {
+		.size = sizeof(good), .flags = SPAWNCTL_NO_WAIT,
+		.stack = (uintptr_t)self->page, .stack_size = self->page_size,
+		.child_tid = (uintptr_t)self->page,
+	};
+	struct spawnctl_clone clone = good;
+
+	accepted(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, &clone, "NO_WAIT");
+	clone.stack = 0;
+	clone.stack_size = 0;
+	refused(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, &clone, EINVAL, "no stack");
+	clone = good;
+	clone.child_tid = 0;
+	refused(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, &clone, EINVAL, "no child_tid");
+	clone.child_tid = good.child_tid + 2;
+	refused(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, &clone, EINVAL, "not a multiple of 4");
+	clone = good;
+	clone.flags |= SPAWNCTL_HOLD;
+	clone.hold = (uintptr_t)&hold;
+	refused(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, &clone, EINVAL, "with HOLD");
+	clone = good;
+	clone.flags |= SPAWNCTL_CGROUP;
+	clone.cgroup = open("/sys/fs/cgroup", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	refused(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, &clone, EINVAL, "with CGROUP");
+	close(clone.cgroup);
 }
 
 TEST_F(contract, einval_member_without_flag)
@@ -146,6 +181,7 @@ TEST_F(contract, einval_member_without_flag)
 	both_refuse(_metadata, self->fd, CLONE(.parent_tid = (uintptr_t)&pidfd), EINVAL,
 		    "parent_tid");
 	both_refuse(_metadata, self->fd, CLONE(.hold = 8), EINVAL, "hold");
+	both_refuse(_metadata, self->fd, CLONE(.child_tid = 8), EINVAL, "child_tid");
 	both_refuse(_metadata, self->fd,
 		    CLONE(.flags = SPAWNCTL_PIDFD | SPAWNCTL_PARENT_SETTID,
 			  .pidfd = (uintptr_t)&pidfd, .parent_tid = (uintptr_t)&pidfd),

@@ -65,6 +65,10 @@ FIXTURE_VARIANT_ADD(contract, spawn_hold) {
 	.command = SPAWNCTL_IOC_SPAWN, .flags = SPAWNCTL_HOLD
 };
 
+FIXTURE_VARIANT_ADD(contract, spawn_no_wait) {
+	.command = SPAWNCTL_IOC_SPAWN, .flags = SPAWNCTL_NO_WAIT
+};
+
 FIXTURE_VARIANT_ADD(contract, spawn_all) {
 	.command = SPAWNCTL_IOC_SPAWN,
 	.flags = SPAWNCTL_PIDFD | SPAWNCTL_CGROUP | SPAWNCTL_NO_NEW_PRIVS |
@@ -232,6 +236,8 @@ struct room {
 	struct spawnctl_hold hold;
 	int pidfd;
 	int parent_tid;
+	int child_tid;
+	char stack[64];
 };
 
 static void fill(struct room *room, unsigned long command, unsigned int flags, int cgroup)
@@ -253,6 +259,11 @@ static void fill(struct room *room, unsigned long command, unsigned int flags, i
 		room->clone.parent_tid = (uintptr_t)&room->parent_tid;
 	if (flags & SPAWNCTL_HOLD)
 		room->clone.hold = (uintptr_t)&room->hold;
+	if (flags & SPAWNCTL_NO_WAIT) {
+		room->clone.stack = (uintptr_t)room->stack;
+		room->clone.stack_size = sizeof(room->stack);
+		room->clone.child_tid = (uintptr_t)&room->child_tid;
+	}
 	if (flags & SPAWNCTL_CGROUP)
 		room->clone.cgroup = cgroup;
 	if (flags & SPAWNCTL_EXEC_MASK)

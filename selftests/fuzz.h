@@ -22,9 +22,10 @@
 /* Above the highest possible process id. */
 #define NOBODY		0x3fffffff
 
-#define FUZZ_ALL_FLAGS	(SPAWNCTL_HOLD | (SPAWNCTL_HOLD - 1))
+#define FUZZ_ALL_FLAGS	(SPAWNCTL_NO_WAIT | (SPAWNCTL_NO_WAIT - 1))
 #define FUZZ_FORK_ONLY	SPAWNCTL_SET_TID
-#define FUZZ_SPAWN_ONLY	(SPAWNCTL_EXEC_MASK | SPAWNCTL_EXEC_KEEP_MASK | SPAWNCTL_HOLD)
+#define FUZZ_SPAWN_ONLY	(SPAWNCTL_EXEC_MASK | SPAWNCTL_EXEC_KEEP_MASK | SPAWNCTL_HOLD | \
+			 SPAWNCTL_NO_WAIT)
 #define FUZZ_COMMANDS	0xfU
 #define FUZZ_LIMITS	0x3fU
 
@@ -54,6 +55,7 @@ struct scratch {
 	int pidfd;
 	int parent_tid;
 	struct spawnctl_hold hold;
+	int child_tid;		/* a futex */
 };
 
 enum place {
@@ -157,6 +159,7 @@ struct rng seeded(__u64 seed, __u64 batch, __u64 stream);
 __u64 user_space(void);
 __u64 at_page(const struct maker *maker, unsigned int page);
 unsigned int struct_size(unsigned int command);
+unsigned int first_size(unsigned int command);
 int is_birth(unsigned int command);
 __u64 make_mask(struct rng *rng);
 void spoil_clone(struct maker *maker, struct spawnctl_clone *clone);

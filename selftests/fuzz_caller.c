@@ -179,6 +179,32 @@ static void judge(struct caller *caller, struct call *call, long ret, void *at,
 		complain(caller, "INFO reports wrong values", ret);
 }
 
+/*
+ * A child that nobody waits for uses the script and the stack until its word is 0. If another
+ * thread has changed the struct, it is not known whether the child is such a one: then the end of
+ * the child will do.
+ */
+static void await_child(struct caller *caller, const struct call *call, pid_t pid)
+{
+	struct scratch *scratch = (void *)(uintptr_t)at_page(&caller->maker, PAGE_SCRATCH);
+	int raced = call->place == PLACE_RACED, tries;
+
+	if (!raced && !(call->image.clone.flags & SPAWNCTL_NO_WAIT))
+		return;
+	for (tries = 0; READ_ONCE(scratch->child_tid); tries++) {
+		siginfo_t info = { 0 };
+
+		if (raced && (waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) ||
+			      info.si_pid == pid))
+			return;
+		if (tries == 60000) {
+			complain(caller, "child_tid is not cleared", pid);
+			return;
+		}
+		raw_sleep_us(1000);
+	}
+}
+
 static void make_one_call(struct caller *caller)
 {
 	struct scratch *scratch = (void *)(uintptr_t)at_page(&caller->maker, PAGE_SCRATCH);
@@ -198,6 +224,7 @@ static void make_one_call(struct caller *caller)
 		fd = caller->job->common->fd;
 	*scratch = (struct scratch){
 		.pidfd = -2, .parent_tid = -2, .hold.wanted = caller->index & 1,
+		.child_tid = -2,
 	};
 	at = place(caller, call);
 
@@ -215,6 +242,8 @@ static void make_one_call(struct caller *caller)
 	}
 	ret = raw_ioctl_script(fd, call->command, at, script);
 	kcov_after(&caller->kcov, call);
+	if (ret > 0 && is_birth(call->command))
+		await_child(caller, call, ret);
 	after = filtered(caller);
 	exact = exact && before == after;
 

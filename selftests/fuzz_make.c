@@ -56,6 +56,18 @@ unsigned int struct_size(unsigned int command)
 	}
 }
 
+unsigned int first_size(unsigned int command)
+{
+	switch (command) {
+	case SPAWNCTL_IOC_INFO:
+		return SPAWNCTL_INFO_SIZE_VER0;
+	case SPAWNCTL_IOC_LIMIT:
+		return SPAWNCTL_LIMIT_SIZE_VER0;
+	default:
+		return SPAWNCTL_CLONE_SIZE_VER0;
+	}
+}
+
 int is_birth(unsigned int command)
 {
 	return command == SPAWNCTL_IOC_SPAWN || command == SPAWNCTL_IOC_FORK;
@@ -226,7 +238,13 @@ static void make_clone(struct maker *maker, unsigned int command,
 	clone->sig_default = one_in(rng, 2) ? make_mask(rng) : 0;
 	if (one_in(rng, 4))
 		clone->sig_ignore = make_mask(rng) & ~clone->sig_default & ~UNBLOCKABLE;
-	if (one_in(rng, 2)) {
+	if (clone->flags & SPAWNCTL_NO_WAIT) {
+		clone->flags &= ~(SPAWNCTL_HOLD | SPAWNCTL_CGROUP);
+		clone->hold = 0;
+		clone->cgroup = 0;
+		clone->child_tid = (uintptr_t)&scratch->child_tid;
+	}
+	if (one_in(rng, 2) || clone->child_tid) {
 		clone->stack = at_page(maker, PAGE_STACK);
 		clone->stack_size = 2 * FUZZ_PAGE - below(rng, 32);
 	}
@@ -238,7 +256,7 @@ void spoil_clone(struct maker *maker, struct spawnctl_clone *clone)
 	struct rng *rng = &maker->rng;
 	unsigned int n;
 
-	switch (below(rng, 14)) {
+	switch (below(rng, 15)) {
 	case 0:
 	case 1:
 		clone->flags = make_flags(rng, FUZZ_ALL_FLAGS);
@@ -272,6 +290,9 @@ void spoil_clone(struct maker *maker, struct spawnctl_clone *clone)
 		break;
 	case 11:
 		clone->exit_signal = one_in(rng, 2) ? 60 + below(rng, 8) : rnd(rng);
+		break;
+	case 12:
+		clone->child_tid = make_pointer(maker);
 		break;
 	default:
 		for (n = below(rng, 8); n < 8; n++)
@@ -307,6 +328,10 @@ void tame_clone(const struct maker *maker, struct spawnctl_clone *clone)
 	clone->pidfd = harmless(maker, clone->pidfd);
 	clone->parent_tid = harmless(maker, clone->parent_tid);
 	clone->hold = harmless(maker, clone->hold);
+	/* The caller has to know when such a child has ended */
+	if ((clone->flags & SPAWNCTL_NO_WAIT) && clone->child_tid && !(clone->child_tid % 4))
+		clone->child_tid = at_page(maker, PAGE_SCRATCH) +
+				   offsetof(struct scratch, child_tid);
 	if (clone->stack && clone->stack_size && top > clone->stack &&
 	    harmless(maker, sp) != sp) {
 		clone->stack = NOWHERE | (clone->stack & 0xfff);
@@ -455,6 +480,13 @@ static void make_place(struct maker *maker, struct call *call)
 		call->image.size = make_size(rng, known);
 		if (call->image.size > known && call->image.size <= FUZZ_PAGE && one_in(rng, 2))
 			call->dirt = known + below(rng, call->image.size - known);
+		/* What the kernel takes for zero */
+		if (call->image.size >= first_size(call->command) && call->image.size < known)
+			memset((char *)&call->image + call->image.size, 0,
+			       known - call->image.size);
+		/* With a part of an address, a word elsewhere would be cleared */
+		if (is_birth(call->command) && call->image.size < known)
+			call->image.clone.flags &= ~SPAWNCTL_NO_WAIT;
 	}
 	if (one_in(rng, 8))
 		call->place = PLACE_RACED;

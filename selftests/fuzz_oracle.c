@@ -116,6 +116,7 @@ static int bad_clone(const struct call *call, const struct model *model)
 		{ SPAWNCTL_CGROUP, clone->cgroup },
 		{ SPAWNCTL_PARENT_SETTID, clone->parent_tid },
 		{ SPAWNCTL_HOLD, clone->hold },
+		{ SPAWNCTL_NO_WAIT, clone->child_tid },
 	};
 	unsigned int i;
 
@@ -124,6 +125,10 @@ static int bad_clone(const struct call *call, const struct model *model)
 	for (i = 0; i < ARRAY_SIZE(members); i++)
 		if (members[i].value && !(clone->flags & members[i].flag))
 			return EINVAL;
+	if ((clone->flags & SPAWNCTL_NO_WAIT) &&
+	    (!clone->stack || !clone->child_tid || clone->child_tid % 4 ||
+	     (clone->flags & (SPAWNCTL_HOLD | SPAWNCTL_CGROUP))))
+		return EINVAL;
 	if ((clone->flags & SPAWNCTL_EXEC_MASK) && (clone->flags & SPAWNCTL_EXEC_KEEP_MASK))
 		return EINVAL;
 	if ((clone->sig_ignore & UNBLOCKABLE) || (clone->sig_ignore & clone->sig_default))
@@ -211,7 +216,6 @@ static int bad_limit(const struct spawnctl_limit *limit, const struct model *mod
 struct outcome foretell(const struct call *call, const struct model *model,
 			const struct maker *maker)
 {
-	unsigned int known = struct_size(call->command);
 	__u32 size = call->image.size;
 	int error;
 
@@ -227,7 +231,7 @@ struct outcome foretell(const struct call *call, const struct model *model,
 	if ((call->place >= PLACE_NULL && call->place <= PLACE_HOLE) ||
 	    (call->place == PLACE_EDGE && call->cut < 4))
 		return must(EFAULT);
-	if (size < known)
+	if (size < first_size(call->command))
 		return must(EINVAL);
 	if (size > FUZZ_PAGE)
 		return must(E2BIG);
@@ -257,8 +261,8 @@ void learn(struct model *model, const struct call *call)
 		return;
 	if (limit->flags & SPAWNCTL_LIMIT_COMMANDS)
 		model->commands &= limit->commands | 1U << SPAWNCTL_CMD_INFO;
-	if (limit->flags & SPAWNCTL_LIMIT_FLAGS)
-		model->flags &= limit->clone_flags;
+	model->flags &= limit->flags & SPAWNCTL_LIMIT_FLAGS ? limit->clone_flags :
+							      ~SPAWNCTL_NO_WAIT;
 	if ((limit->flags & SPAWNCTL_LIMIT_CHILDREN) && limit->children < model->children)
 		model->children = limit->children;
 	model->in_force |= limit->flags & FUZZ_LIMITS & ~(SPAWNCTL_LIMIT_COMMANDS |

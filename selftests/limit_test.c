@@ -10,7 +10,7 @@
 
 #define COMMAND(name)	(1U << SPAWNCTL_CMD_##name)
 #define ALL_COMMANDS	(COMMAND(INFO) | COMMAND(SPAWN) | COMMAND(FORK) | COMMAND(LIMIT))
-#define ALL_FLAGS	(SPAWNCTL_HOLD | (SPAWNCTL_HOLD - 1U))
+#define ALL_FLAGS	(SPAWNCTL_NO_WAIT | (SPAWNCTL_NO_WAIT - 1U))
 
 static struct spawnctl_clone sigchld = { .size = sizeof(sigchld), .exit_signal = SIGCHLD };
 
@@ -121,6 +121,11 @@ TEST_F(contract, flags_cannot_be_regained)
 			clone->parent_tid = (uintptr_t)&number;
 		if (flag == SPAWNCTL_HOLD)
 			clone->hold = (uintptr_t)&hold;
+		if (flag == SPAWNCTL_NO_WAIT) {
+			clone->stack = (uintptr_t)self->page;
+			clone->stack_size = self->page_size;
+			clone->child_tid = (uintptr_t)self->page;
+		}
 		if (flag == SPAWNCTL_CGROUP)
 			clone->cgroup = open("/sys/fs/cgroup", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		ASSERT_EQ(0, limit(without, LIMIT(.flags = SPAWNCTL_LIMIT_FLAGS,
@@ -154,7 +159,9 @@ TEST_F(contract, flags_cannot_be_regained)
 		EXPECT_EQ(info.fork_flags & ~flag, info_of(without).fork_flags);
 		if (flag & info.spawn_flags)
 			refused(_metadata, without, SPAWNCTL_IOC_SPAWN,
-				CLONE(.flags = flag, .hold = clone->hold),
+				CLONE(.flags = flag, .hold = clone->hold, .stack = clone->stack,
+				      .stack_size = clone->stack_size,
+				      .child_tid = clone->child_tid),
 				EPERM, "a flag that cannot be given back");
 		/* Both serve a request without flags */
 		both_accept(_metadata, without, CLONE(), "no flag");

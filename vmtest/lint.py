@@ -43,7 +43,7 @@ OBSCURE = (
 # Flags can be combined in C++
 FLAGS = "#include <spawnctl/spawn.h>\n" + "".join(
     f"auto {a} = SPAWNCTL_{a} | SPAWNCTL_{b};\nunsigned int *{b} = &{a};\n" for a, b in (
-        ("PIDFD", "HOLD"), ("LIMIT_FLAGS", "LIMIT_RESET"), ("SPAWN_SETSID", "SPAWN_PIDFD")))
+        ("PIDFD", "NO_WAIT"), ("LIMIT_FLAGS", "LIMIT_RESET"), ("SPAWN_SETSID", "SPAWN_PIDFD")))
 
 
 def find(pattern: str, but: str = "^$") -> list[str]:

@@ -42,6 +42,16 @@ static uint64_t failures_of(const struct nl_stats *stats)
 	return all;
 }
 
+static uint64_t waits_of(const struct nl_stats *stats)
+{
+	uint64_t all = 0;
+	unsigned int i;
+
+	for (i = 0; i < SPAWNCTL_WAIT_BUCKETS; i++)
+		all += stats->waits[i];
+	return all;
+}
+
 static unsigned int width(void)
 {
 	const char *columns = getenv("COLUMNS");
@@ -114,10 +124,11 @@ static void print_text(const struct nl_stats *now, const struct nl_stats *before
 	print_number("opens refused", now->opens_refused,
 		     before ? &before->opens_refused : NULL, seconds);
 	print_number("in flight", now->in_flight, NULL, 0);
-	if (now->spawns) {
+	if (waits_of(now)) {
 		char text[16];
 
-		printf("%-16s %12s\n", "mean wait", duration(now->wait_sum / now->spawns, text));
+		printf("%-16s %12s\n", "mean wait",
+		       duration(now->wait_sum / waits_of(now), text));
 	}
 	print_waits(now);
 }

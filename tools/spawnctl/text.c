@@ -95,6 +95,7 @@ const char *flag_name(unsigned int i)
 	static const char * const names[] = {
 		"window_mask", "exec_mask", "pidfd", "cgroup", "share_files", "no_new_privs",
 		"autoreap", "set_tid", "exec_keep_mask", "parent_settid", "hold",
+		"no_wait",
 	};
 
 	return i < ARRAY_SIZE(names) ? names[i] : NULL;

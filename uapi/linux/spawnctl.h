@@ -41,6 +41,8 @@
  *    not 0 with SPAWNCTL_AUTOREAP; only one of @stack and @stack_size is set; the
  *    stack is too small to be aligned, or is not in user space; SIGKILL or
  *    SIGSTOP is in @sig_ignore; a signal is in both @sig_default and @sig_ignore;
+ *    SPAWNCTL_NO_WAIT is set without @stack, without @child_tid or together with
+ *    SPAWNCTL_HOLD or SPAWNCTL_CGROUP; @child_tid is not a multiple of 4;
  *    both SPAWNCTL_EXEC_MASK and SPAWNCTL_EXEC_KEEP_MASK are set; @pidfd and
  *    @parent_tid are given and are the same address; the caller has called
  *    unshare(CLONE_NEWTIME) (SPAWN only, on kernels before 6.2).
@@ -246,6 +248,10 @@ struct spawnctl_limit {
  *    caller's own mask at the time of the call (SPAWN only)
  *  - SPAWNCTL_PARENT_SETTID: @parent_tid is given
  *  - SPAWNCTL_HOLD: @hold is given (SPAWN only)
+ *  - SPAWNCTL_NO_WAIT: The call returns when the child has been made. It does not
+ *    sleep until the child has executed a program or ended: from then on the caller
+ *    and the child run at the same time, in the same memory. @stack and @child_tid
+ *    must be given, SPAWNCTL_HOLD and SPAWNCTL_CGROUP must not (SPAWN only)
  */
 #define SPAWNCTL_WINDOW_MASK	(1U << 0)
 #define SPAWNCTL_EXEC_MASK	(1U << 1)
@@ -258,6 +264,7 @@ struct spawnctl_limit {
 #define SPAWNCTL_EXEC_KEEP_MASK	(1U << 8)
 #define SPAWNCTL_PARENT_SETTID	(1U << 9)
 #define SPAWNCTL_HOLD		(1U << 10)
+#define SPAWNCTL_NO_WAIT	(1U << 11)
 
 /**
  * struct spawnctl_hold - keep signals blocked when SPAWN returns
@@ -311,10 +318,18 @@ struct spawnctl_hold {
  *	the child is made, the call fails with EFAULT. If it cannot be accessed
  *	later, for example because the child has unmapped it, no signal is kept
  *	blocked
+ * @child_tid: Address of an __s32 in the caller's memory, with SPAWNCTL_NO_WAIT. When
+ *	the child has executed a program or ended, the kernel stores 0 there and wakes
+ *	one task that waits there by futex(2), without FUTEX_PRIVATE_FLAG. From then on
+ *	the child does not use the caller's memory any more, and its stack can be used
+ *	for other things. The caller must store another value before the call. As with
+ *	CLONE_CHILD_CLEARTID of clone(2), nothing is stored if the address cannot be
+ *	written, or if no other task uses the memory by then
  *
  * SPAWN: the child shares the caller's memory, and the calling thread sleeps
- * until the child has executed a program or ended. Only SIGKILL ends the sleep
- * early. FORK: the child has a copy of the memory, as with fork(2).
+ * until the child has executed a program or ended, unless SPAWNCTL_NO_WAIT is set.
+ * Only SIGKILL ends the sleep early. FORK: the child has a copy of the memory, as
+ * with fork(2).
  *
  * SPAWN cannot be called through libc's ioctl(). On a stack of its own, the child
  * would return from ioctl() with no return address on the stack. On the caller's
@@ -374,8 +389,10 @@ struct spawnctl_clone {
 	__u32 exit_signal;
 	__aligned_u64 parent_tid;
 	__aligned_u64 hold;
+	__aligned_u64 child_tid;
 };
 
-#define SPAWNCTL_CLONE_SIZE_VER0	88
+#define SPAWNCTL_CLONE_SIZE_VER0	88	/* up to @hold */
+#define SPAWNCTL_CLONE_SIZE_VER1	96	/* up to @child_tid */
 
 #endif /* _UAPI_LINUX_SPAWNCTL_H */
