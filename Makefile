@@ -38,7 +38,7 @@ LIB_OBJ := $(patsubst userlib/%,$(O)/%.o,$(basename $(LIB_SRC)))
 # storage. A function of libc, or of a sanitizer's or profiler's runtime, would change
 # the caller's state or overrun the child's stack. So no flag may add a call: neither
 # for instrumentation nor in place of a loop or a copy.
-CHILD_OBJ := $(O)/spawn_child.o $(O)/request_child.o
+CHILD_OBJ := $(O)/spawn_child.o $(O)/step_child.o $(O)/request_child.o
 CHILD_WITHOUT = -p -pg --coverage -fcoverage% -ffat-lto% -fharden% -finstrument% -flto% -fprofile% \
 	-fsanitize% -fsplit-stack -fstack-check% -fstack-protector% -ftest-coverage \
 	-ftrivial-auto-var-init% -fxray%

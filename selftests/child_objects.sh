@@ -10,7 +10,7 @@ child_objects()
 {
 	objects_of=$1
 	shift
-	set -- spawn_child.o request_child.o "$@"
+	set -- spawn_child.o step_child.o request_child.o "$@"
 	for object in "$@"; do
 		${AR:-ar} p "$objects_of" "$object" >"$dir/$object" || return 1
 	done

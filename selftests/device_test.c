@@ -436,7 +436,7 @@ static int in_a_filter(int fd)
 		_exit(7);
 	if (pid < 0 || waitpid(pid, &status, 0) != pid || !is_exit(status, 7))
 		return 15;
-	/* closefrom needs SPAWNCTL_SHARE_FILES, which LIMIT must have left */
+	/* closefrom needs SPAWNCTL_SHARE_FILES, if LIMIT has left it */
 	spawnctl_file_actions_init(&actions);
 	spawnctl_file_actions_addclosefrom(actions, 3);
 	if (spawnctl_spawn(&pid, "/bin/true", actions, NULL, true_argv, environ) ||
@@ -492,6 +492,29 @@ static int run_with(int fd, char *what)
 		_exit(99);
 	}
 	return wait_status(pid);
+}
+
+/* Without SHARE_FILES a plain spawn has a copy of the table; one that needs the flag fails */
+TEST_F(device, share_files_is_taken_away)
+{
+	struct spawnctl_limit limit = {
+		.size = sizeof(limit),
+		.flags = SPAWNCTL_LIMIT_FLAGS,
+		.clone_flags = SPAWNCTL_FLAGS_OF_SPAWN & ~SPAWNCTL_SHARE_FILES,
+	};
+	spawnctl_file_actions_t *actions;
+	int fd = spawnctl_open();
+	pid_t pid;
+
+	ASSERT_EQ(0, spawnctl_narrow(fd, &limit));
+	ASSERT_EQ(0, spawnctl_attr_setdevice(self->attr, fd));
+	EXPECT_EQ(0, spawn_true(self->attr));
+	ASSERT_EQ(0, spawnctl_file_actions_init(&actions));
+	ASSERT_EQ(0, spawnctl_file_actions_addclosefrom(actions, 3));
+	EXPECT_EQ(EPERM, spawnctl_spawn(&pid, "/bin/true", actions, self->attr, true_argv,
+					environ));
+	spawnctl_file_actions_destroy(actions);
+	close(fd);
 }
 
 /* The library works under a filter that allows SPAWN on one descriptor and no other child. */

@@ -237,6 +237,18 @@ int main(void)
 	return 0;
 }
 
+#elif defined(spawnctl_attr_setuid_3_1)
+int main(void)
+{
+	struct spawnctl_result result = { .size = sizeof(result) };
+	char *argv[] = { "/bin/true", NULL }, *none[] = { NULL };
+
+	/* The directory need not be there */
+	if (!run_as(65534, 65534, argv, none, &result))
+		return status_of(result.pid);
+	return result.step != SPAWNCTL_STEP_ACTION;
+}
+
 #elif defined(guide_17)
 int main(void)
 {

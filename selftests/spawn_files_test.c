@@ -6,6 +6,7 @@
 #include "filter.h"
 #include "spawnctl_test.h"
 
+#include <pthread.h>
 #include <spawnctl/spawn.h>
 #include <stdlib.h>
 #include <sys/ptrace.h>
@@ -496,16 +497,66 @@ TEST_F(files, many_actions)
 	spawnctl_file_actions_destroy(actions);
 }
 
-/* Counts, as a tracer, the caller's system calls of a spawn, and the child's up to execve(2) */
-static int count_calls(FIXTURE_SELF(files) self, spawnctl_file_actions_t *actions)
+/* What a tracer sees of a spawn */
+struct seen {
+	int calls;	/* the caller's system calls, and the child's up to execve(2); or -1 */
+	int shared;	/* the child has the parent's descriptor table when it calls execve(2) */
+	int busy;	/* what the parent has just written cannot be executed then */
+};
+
+#define NEWER	77
+#define WRITTEN	"/tmp/spawn_files_written"
+
+static int ask[2], answer[2], writer;
+
+/* A thread of the tracee that is not traced: on request, opens one file and closes another */
+static void *open_and_close(void *arg)
+{
+	char c;
+
+	if (read(ask[0], &c, 1) != 1 || dup2(ask[0], NEWER) != NEWER || close(writer) ||
+	    write(answer[1], &c, 1) != 1)
+		_exit(1);
+	return NULL;
+}
+
+/* The child calls execve(2) now: looks what it has of its parent */
+static void look_at_child(pid_t child, struct seen *seen)
+{
+	char path[64], c = 0;
+	struct stat st;
+	pid_t pid;
+
+	if (write(ask[1], &c, 1) != 1 || read(answer[0], &c, 1) != 1)
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", child, NEWER);
+	seen->shared = !lstat(path, &st);
+	pid = fork();
+	if (!pid) {
+		execl(WRITTEN, "true", NULL);
+		_exit(errno == ETXTBSY ? 1 : 2);
+	}
+	seen->busy = WEXITSTATUS(wait_status(pid));
+}
+
+static struct seen trace_spawn(FIXTURE_SELF(files) self, spawnctl_file_actions_t *actions)
 {
 	const long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE |
 			     PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL;
+	int status, between = 0, marks = 0, entered[2] = { 0 };
+	struct seen seen = { .shared = -1, .busy = -1 };
 	char *argv[] = { "true", NULL };
-	int status, calls = 0, between = 0, marks = 0, entered[2] = { 0 };
-	pid_t tracee = fork(), pid;
+	pid_t tracee, pid;
+	pthread_t thread;
 
+	unlink(WRITTEN);
+	if (pipe2(ask, O_CLOEXEC) || pipe2(answer, O_CLOEXEC) ||
+	    copy_file("/bin/true", WRITTEN, 0755))
+		return (struct seen) { -1, -1, -1 };
+	writer = open(WRITTEN, O_WRONLY | O_CLOEXEC);
+	tracee = fork();
 	if (!tracee) {
+		pthread_create(&thread, NULL, open_and_close, NULL);
 		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
 		/* Not counted: the library opens its descriptor, and probes this kernel */
 		spawnctl_spawn(&pid, "/bin/true", actions, self->attr, argv, environ);
@@ -516,8 +567,9 @@ static int count_calls(FIXTURE_SELF(files) self, spawnctl_file_actions_t *action
 		raw_syscall(SYS_getuid);
 		_exit(0);
 	}
+	close(writer);
 	if (waitpid(tracee, &status, 0) != tracee || !WIFSTOPPED(status))
-		return -1;
+		return (struct seen) { -1, -1, -1 };
 	ptrace(PTRACE_SETOPTIONS, tracee, NULL, options);
 	ptrace(PTRACE_SYSCALL, tracee, NULL, NULL);
 	for (;;) {
@@ -542,7 +594,9 @@ static int count_calls(FIXTURE_SELF(files) self, spawnctl_file_actions_t *action
 				if (info.entry.nr == SYS_getuid)
 					between = !marks++;
 				else if (between || child)
-					calls++;
+					seen.calls++;
+				if (child && info.entry.nr == SYS_execve)
+					look_at_child(pid, &seen);
 			}
 		} else if (child && status >> 8 == (SIGTRAP | PTRACE_EVENT_EXEC << 8)) {
 			/* The new program's system calls do not count */
@@ -551,7 +605,14 @@ static int count_calls(FIXTURE_SELF(files) self, spawnctl_file_actions_t *action
 		}
 		ptrace(PTRACE_SYSCALL, pid, NULL, NULL);
 	}
-	return marks == 2 ? calls : -1;
+	close(ask[0]);
+	close(ask[1]);
+	close(answer[0]);
+	close(answer[1]);
+	unlink(WRITTEN);
+	if (marks != 2)
+		seen.calls = -1;
+	return seen;
 }
 
 TEST_F(files, system_calls)
@@ -563,10 +624,10 @@ TEST_F(files, system_calls)
 	unsigned int i;
 
 	spawnctl_file_actions_init(&actions);
-	plain = count_calls(self, NULL);
+	plain = trace_spawn(self, NULL).calls;
 	for (i = 0; i < ARRAY_SIZE(steps); i++)
 		ASSERT_EQ(0, add(actions, &steps[i]));
-	five = count_calls(self, actions);
+	five = trace_spawn(self, actions).calls;
 	TH_LOG("plain %d, with 5 actions %d", plain, five);
 	if (variant->backend == SPAWNCTL_BACKEND_DEVICE) {
 		EXPECT_EQ(2, plain);
@@ -575,6 +636,43 @@ TEST_F(files, system_calls)
 		EXPECT_EQ(plain + 5, five);
 	}
 	spawnctl_file_actions_destroy(actions);
+}
+
+/*
+ * A child without an action on its table has the parent's until execve(2), so it holds no file of
+ * another thread that is open for writing. The control has a copy, and keeps the file busy.
+ */
+TEST_F(files, table_is_not_copied)
+{
+	struct seen seen;
+
+	spawnctl_file_actions_t *chdir_only, *closes, *opens;
+	struct step close_one = { CLOSE, 13, 0 }, go = { CHDIR, 0, 1 };
+
+	ASSERT_EQ(0, spawnctl_file_actions_init(&chdir_only));
+	ASSERT_EQ(0, add(chdir_only, &go));
+	ASSERT_EQ(0, spawnctl_file_actions_init(&closes));
+	ASSERT_EQ(0, add(closes, &close_one));
+	ASSERT_EQ(0, spawnctl_file_actions_init(&opens));
+	ASSERT_EQ(0, spawnctl_file_actions_addopen(opens, 0, "/dev/null", O_RDONLY, 0));
+	ASSERT_EQ(0, spawnctl_file_actions_addclosefrom(opens, 3));
+	/* On older kernels a shared table could kill the parent, without memory in execve(2) */
+	seen = trace_spawn(self, NULL);
+	EXPECT_EQ(kernel_at_least(5, 16), seen.shared);
+	EXPECT_EQ(!kernel_at_least(5, 16), seen.busy);
+	seen = trace_spawn(self, chdir_only);
+	EXPECT_EQ(kernel_at_least(5, 16), seen.shared);
+	EXPECT_EQ(!kernel_at_least(5, 16), seen.busy);
+	seen = trace_spawn(self, closes);
+	EXPECT_EQ(0, seen.shared);
+	EXPECT_EQ(1, seen.busy);
+	/* It makes its own table late, and has closed the file by then */
+	seen = trace_spawn(self, opens);
+	EXPECT_EQ(0, seen.shared);
+	EXPECT_EQ(0, seen.busy);
+	spawnctl_file_actions_destroy(chdir_only);
+	spawnctl_file_actions_destroy(closes);
+	spawnctl_file_actions_destroy(opens);
 }
 
 #ifdef SYS_dup2

@@ -19,7 +19,7 @@ static bool valid_fd(int fd)
 	return fd >= 0 && (max < 0 || fd < max);
 }
 
-static char **path_of(struct action *action)
+char **spawnctl_action_path(struct action *action)
 {
 	switch (action->op) {
 	case ACTION_OPEN:
@@ -40,6 +40,8 @@ static int check(const struct action *action)
 		if (!action->open.path)
 			return EFAULT;
 		return valid_fd(action->open.fd) ? 0 : EBADF;
+	case ACTION_CALL:
+		return action->call.fn ? 0 : EFAULT;
 	case ACTION_DUP2:
 		return valid_fd(action->dup2.fd) && valid_fd(action->dup2.newfd) ? 0 : EBADF;
 	default:
@@ -74,7 +76,7 @@ int spawnctl_actions_append(struct spawnctl_file_actions *actions, const struct 
 {
 	int saved = errno, error = 0;
 	struct action own = *action;
-	char **path = path_of(&own);
+	char **path = spawnctl_action_path(&own);
 
 	if (path) {
 		*path = strdup(*path);
@@ -97,10 +99,12 @@ void spawnctl_actions_free(struct spawnctl_file_actions *actions)
 	int i;
 
 	for (i = 0; i < actions->used; i++) {
-		char **path = path_of(&actions->list[i]);
+		char **path = spawnctl_action_path(&actions->list[i]);
 
 		if (path)
 			free(*path);
+		if (actions->list[i].op == ACTION_CLOSEFROM_BUT)
+			free(actions->list[i].but.list);
 	}
 	free(actions->list);
 	*actions = (struct spawnctl_file_actions){ 0 };
@@ -165,4 +169,58 @@ int spawnctl_file_actions_addtcsetpgrp(spawnctl_file_actions_t *actions, int tcf
 {
 	return spawnctl_actions_add(actions, &(struct action){
 		.op = ACTION_TCSETPGRP, .fd = tcfd });
+}
+
+static int compare(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+int spawnctl_file_actions_addclosefrom_except(spawnctl_file_actions_t *actions, int from, size_t n,
+					      const int *keep)
+{
+	struct action action = { .op = ACTION_CLOSEFROM_BUT, .but.fd = from };
+	int error, saved = errno;
+	size_t i;
+
+	if (n > INT_MAX / sizeof(*keep))
+		return ENOMEM;
+	for (i = 0; i < n; i++)
+		if (!valid_fd(keep[i]))
+			return EBADF;
+	action.but.n = n;
+	action.but.list = malloc(n * sizeof(*keep) + 1);
+	errno = saved;
+	if (!action.but.list)
+		return ENOMEM;
+	memcpy(action.but.list, keep, n * sizeof(*keep));
+	qsort(action.but.list, n, sizeof(*keep), compare);
+	error = spawnctl_actions_add(actions, &action);
+	if (error)
+		free(action.but.list);
+	errno = saved;
+	return error;
+}
+
+int spawnctl_file_actions_addcloexecfrom(spawnctl_file_actions_t *actions, int from)
+{
+	return spawnctl_actions_add(actions, &(struct action){
+		.op = ACTION_CLOEXECFROM, .fd = from });
+}
+
+int spawnctl_file_actions_addctty(spawnctl_file_actions_t *actions, int fd)
+{
+	return spawnctl_actions_add(actions, &(struct action){ .op = ACTION_CTTY, .fd = fd });
+}
+
+int spawnctl_file_actions_addblocking(spawnctl_file_actions_t *actions, int fd)
+{
+	return spawnctl_actions_add(actions, &(struct action){ .op = ACTION_BLOCKING, .fd = fd });
+}
+
+int spawnctl_file_actions_addcall(spawnctl_file_actions_t *actions, int (*fn)(void *arg),
+				  void *arg)
+{
+	return spawnctl_actions_add(actions, &(struct action){
+		.op = ACTION_CALL, .call = { .fn = fn, .arg = arg } });
 }

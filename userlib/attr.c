@@ -15,7 +15,9 @@
 			 SPAWNCTL_SPAWN_USEVFORK | SPAWNCTL_SPAWN_SETSID | \
 			 SPAWNCTL_SPAWN_SETCGROUP | SPAWNCTL_SPAWN_SETSIGIGN | \
 			 SPAWNCTL_SPAWN_CLOEXEC_DEFAULT | SPAWNCTL_SPAWN_NO_NEW_PRIVS | \
-			 SPAWNCTL_SPAWN_AUTOREAP | SPAWNCTL_SPAWN_PIDFD)
+			 SPAWNCTL_SPAWN_AUTOREAP | SPAWNCTL_SPAWN_PIDFD | \
+			 SPAWNCTL_SPAWN_POLL | SPAWNCTL_SPAWN_SHELL | \
+			 SPAWNCTL_SPAWN_TRACEME | SPAWNCTL_SPAWN_STOP)
 
 static void set_sigset(sigset_t *set, unsigned long long mask)
 {
@@ -35,8 +37,17 @@ int spawnctl_attr_init(spawnctl_attr_t **attr)
 	return 0;
 }
 
+static void free_part(void *unused, void **part, size_t size)
+{
+	(void)unused;
+	(void)size;
+	free(*part);
+}
+
 int spawnctl_attr_destroy(spawnctl_attr_t *attr)
 {
+	if (attr)
+		spawnctl_attr_parts(attr, free_part, NULL);
 	free(attr);
 	return 0;
 }

@@ -136,6 +136,7 @@ long spawnctl_backend_begin(struct request *request)
 	request->tries = 0;
 	request->refusal = 0;
 	request->started = false;
+	request->clears_word = false;
 	request->passed_over = 0;
 	request->demanded = request->fd >= 0 || request->backend != SPAWNCTL_BACKEND_ANY;
 	if (request->fd >= 0 || !request->demanded)
@@ -155,20 +156,46 @@ long spawnctl_backend_begin(struct request *request)
 	return ret ? spawnctl_backend_next(request, ret) : 0;
 }
 
+/*
+ * Whether to try the same backend again, with less: LIMIT may have taken SHARE_FILES away from a
+ * descriptor that the program has been given, and an emulator (qemu-user) may have neither
+ * CLONE_FILES nor a child that runs beside its parent
+ */
+static bool ask_for_less(struct request *request, long error)
+{
+	__u32 *flags = &request->clone.flags;
+	bool limited = request->backend == SPAWNCTL_BACKEND_DEVICE && error == -EPERM &&
+		       !descriptor_is_ours(&request->descriptor);
+	bool emulated = request->backend == SPAWNCTL_BACKEND_CLONE && error == -EINVAL;
+
+	if ((limited || emulated) && request->may_copy_table && (*flags & SPAWNCTL_SHARE_FILES)) {
+		*flags &= ~SPAWNCTL_SHARE_FILES;
+		return true;
+	}
+	if (emulated && request_no_wait(request)) {
+		*flags &= ~SPAWNCTL_NO_WAIT;
+		return true;
+	}
+	return false;
+}
+
 long spawnctl_backend_make_child(struct request *request)
 {
 	long ret;
 
-	do {
+	for (;;) {
 		if (request->backend == SPAWNCTL_BACKEND_DEVICE)
 			ret = spawnctl_device_make_child(request);
 		else
 			ret = spawnctl_clone_make_child(request);
 		if (ret >= 0)
 			return ret;
+		if (ask_for_less(request, ret))
+			continue;
 		ret = spawnctl_backend_next(request, ret);
-	} while (!ret);
-	return ret;
+		if (ret)
+			return ret;
+	}
 }
 
 /* A negative errno if the backend refuses this caller regardless of the request, else 0 */

@@ -29,8 +29,10 @@ struct clone3_args {
 
 static unsigned long long clone_flags(const struct spawnctl_clone *clone)
 {
-	unsigned long long flags = CLONE_VM | CLONE_VFORK;
+	unsigned long long flags = CLONE_VM;
 
+	if (!(clone->flags & SPAWNCTL_NO_WAIT))
+		flags |= CLONE_VFORK;
 	if (clone->flags & SPAWNCTL_SHARE_FILES)
 		flags |= CLONE_FILES;
 	if (clone->flags & SPAWNCTL_PIDFD)
@@ -50,6 +52,10 @@ static long by_clone3(struct request *request)
 	};
 	long pid;
 
+	if (clone->flags & SPAWNCTL_NO_WAIT) {
+		args.flags |= CLONE_CHILD_CLEARTID;
+		args.child_tid = clone->child_tid;
+	}
 	if (clone->flags & SPAWNCTL_AUTOREAP)
 		args.flags |= CLONE_AUTOREAP;
 	if (clone->flags & SPAWNCTL_CGROUP) {

@@ -30,9 +30,12 @@ long spawnctl_device_take(struct request *request)
 
 static void set_clone(const struct request *request, struct spawnctl_clone *clone)
 {
-	clone->flags |= SPAWNCTL_PARENT_SETTID | SPAWNCTL_HOLD;
+	clone->flags |= SPAWNCTL_PARENT_SETTID;
 	clone->parent_tid = (unsigned long)&request->tid;
-	clone->hold = (unsigned long)&request->signals.hold;
+	if (!request_no_wait(request)) {
+		clone->flags |= SPAWNCTL_HOLD;
+		clone->hold = (unsigned long)&request->signals.hold;
+	}
 	if (!request->open_window) {
 		clone->flags |= SPAWNCTL_WINDOW_MASK;
 		clone->window_mask = SPAWNCTL_SIGSET_ALL;

@@ -8,6 +8,7 @@
 #define SPAWNCTL_KERNEL_H
 
 #include <linux/sched.h>
+#include <stdbool.h>
 #include <sys/syscall.h>
 
 #include "arch.h"
@@ -31,6 +32,9 @@
 #ifndef CLOSE_RANGE_UNSHARE
 #define CLOSE_RANGE_UNSHARE	(1U << 1)
 #endif
+#ifndef CLOSE_RANGE_CLOEXEC
+#define CLOSE_RANGE_CLOEXEC	(1U << 2)
+#endif
 
 /*
  * Of these system calls, the ones with the plain names have 16-bit ids, or 32-bit offsets or times,
@@ -41,14 +45,28 @@
 #define NR_GETGID	SYS_getgid32
 #define NR_SETRESUID	SYS_setresuid32
 #define NR_SETRESGID	SYS_setresgid32
+#define NR_SETGROUPS	SYS_setgroups32
 #define NR_MMAP		SYS_mmap2
 #else
 #define NR_GETUID	SYS_getuid
 #define NR_GETGID	SYS_getgid
 #define NR_SETRESUID	SYS_setresuid
 #define NR_SETRESGID	SYS_setresgid
+#define NR_SETGROUPS	SYS_setgroups
 #define NR_MMAP		SYS_mmap
 #endif
+
+#pragma GCC visibility push(hidden)
+
+/**
+ * spawnctl_kernel_at_least() - whether the kernel has this version, or a later one
+ *
+ * Reads it in the vDSO, and makes no system call: a filter may kill the process for uname(2). If
+ * there is no vDSO, the answer is no.
+ */
+bool spawnctl_kernel_at_least(unsigned int major, unsigned int minor);
+
+#pragma GCC visibility pop
 
 /*
  * Uses dup2(2), as libc does: a seccomp filter may refuse dup3(2). Newer architectures have only

@@ -26,6 +26,7 @@
  * @open_window: the child has the caller's mask from its first instruction on
  * @hold_all: signals stay blocked in the caller until spawnctl_signals_release(), unless the child
  *	clears @signals.hold.wanted (device only: with clone3 and clone they always stay blocked)
+ * @may_copy_table: with SPAWNCTL_SHARE_FILES in @clone.flags: a copy will do if that is refused
  * @fn: called by the child; its result is the exit status
  * @arg: argument of @fn
  * @descriptor: the descriptor of the device that is used; its fd is -1 if another backend is used
@@ -34,6 +35,7 @@
  * @refusal: the errno that the device returns to this caller regardless of the request, or 0
  * @passed_over: why the device is not used, a negative errno, or 0
  * @started: the child has run
+ * @clears_word: with clone(2) and SPAWNCTL_NO_WAIT: the kernel will clear @clone.child_tid
  * @tid: the child's process id, stored before the child runs (device only)
  * @signals: what is blocked in the caller, until spawnctl_signals_release()
  */
@@ -44,6 +46,7 @@ struct request {
 	bool transient;
 	bool open_window;
 	bool hold_all;
+	bool may_copy_table;
 	int (*fn)(void *arg);
 	void *arg;
 
@@ -53,6 +56,7 @@ struct request {
 	int refusal;
 	long passed_over;
 	bool started;
+	bool clears_word;
 	pid_t tid;
 	struct caller_signals signals;
 };
@@ -61,6 +65,12 @@ struct request {
 
 /** spawnctl_request_start() - first function of the child; its argument is the request */
 int spawnctl_request_start(void *request);
+
+/** request_no_wait() - whether the child runs beside its parent */
+static inline bool request_no_wait(const struct request *request)
+{
+	return request->clone.flags & SPAWNCTL_NO_WAIT;
+}
 
 /** spawnctl_request_end() - function of a child that exits at once */
 int spawnctl_request_end(void *arg);

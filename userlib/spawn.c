@@ -8,16 +8,21 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "backend.h"
 #include "kernel.h"
 #include "spawn_int.h"
 
+/* A spawn that waits would wait for ever, or has no place for the descriptor */
+#define START_FLAGS	(SPAWNCTL_SPAWN_POLL | SPAWNCTL_SPAWN_STOP)
 #define CS_PATH		"/bin:/usr/bin"		/* glibc's default if PATH is not set */
 #ifndef P_PIDFD
 #define P_PIDFD		3
 #endif
 
+/* For a function of the program */
+#define CALL_STACK	(64UL * 1024)
 #define MAX_ERRNO	4095
 #define CANARY		0x5ca1ab1e0ddba11ULL
 
@@ -44,28 +49,24 @@ static long long raise_closed_from(long long closed_from, long long fd)
 }
 
 /*
- * Whether the child may start with the parent's descriptor table, and later make its own without
- * the descriptors that are to be closed. This is allowed if no action that comes before the closing
- * can see the difference. An open action can see it, by a path through /proc/self/fd, and so can a
- * chdir action. Chdir actions at the start of the list are an exception: the child performs them
- * while it still has the parent's table. The exception does not apply if that table contains a
- * descriptor that was opened for this spawn: the pidfd or the device.
+ * Which descriptors the child's own table can be made without, because an action, or
+ * CLOEXEC_DEFAULT, is going to close them. No action before that can see the difference. An open
+ * action can see it, by a path through /proc/self/fd, and so can a chdir action.
  *
- * Return: the action before which the child has to make its own table, or -1. If there is one,
- * @spawn->closed_from and @spawn->closed_by are set.
+ * Return: false if an action can see the difference, or if the spawn does not close descriptors
+ * that it does not name. Else @spawn->closed_from and @spawn->closed_by are set.
  */
-static int shared_until(struct spawn *spawn)
+static bool set_closed(struct spawn *spawn, int from)
 {
 	unsigned int effects = 0;
 	long long closed_from = 0;
-	int until = 0, i;
+	int i;
 
-	while (until < spawn->used &&
-	       !(action_effects(&spawn->actions[until]) & ACTION_OWN_TABLE))
-		until++;
-	if (until && (spawn->pidfd_out || descriptor_is_transient(&spawn->request.descriptor)))
-		return -1;
-	for (i = until; i < spawn->used; i++) {
+	if (spawn->attr->exec_at)
+		closed_from = raise_closed_from(closed_from, spawn->attr->execfd);
+	if (spawn->attr->steps & STEP_BIT(LANDLOCK))
+		closed_from = raise_closed_from(closed_from, spawn->attr->landlock);
+	for (i = from; i < spawn->used; i++) {
 		const struct action *action = &spawn->actions[i];
 
 		effects = action_effects(action);
@@ -76,30 +77,78 @@ static int shared_until(struct spawn *spawn)
 			closed_from = raise_closed_from(closed_from, action->dup2.newfd);
 	}
 	if (effects & ACTION_TAKES_PATH)
-		return -1;
+		return false;
 	if (effects & ACTION_CLOSES_FROM) {
 		closed_from = raise_closed_from(closed_from, spawn->actions[i].fd - 1L);
 		if (spawn->actions[i].fd == closed_from)
 			spawn->closed_by = i;
 	} else if (!(spawn->attr->flags & SPAWNCTL_SPAWN_CLOEXEC_DEFAULT)) {
-		return -1;
+		return false;
 	}
 	spawn->closed_from = closed_from;
+	return true;
+}
+
+static bool has_action(const struct spawn *spawn, unsigned int effect)
+{
+	int i;
+
+	for (i = 0; i < spawn->used; i++)
+		if (action_effects(&spawn->actions[i]) & effect)
+			return true;
+	return false;
+}
+
+/* Whether the child calls close_range(2) anyway, for an action or for CLOEXEC_DEFAULT */
+static bool closes_range(const struct spawn *spawn)
+{
+	return (spawn->attr->flags & SPAWNCTL_SPAWN_CLOEXEC_DEFAULT) ||
+	       has_action(spawn, ACTION_CLOSES_RANGE);
+}
+
+/*
+ * For how long the child may use the parent's descriptor table. A copy holds files that other
+ * threads have open for writing, and until the child has closed them, execve(2) of such a file
+ * fails with ETXTBSY. So the copy is made as late as possible, or not at all.
+ *
+ * A child that has no action to perform on its table needs none: execve(2) itself makes a copy,
+ * just before it closes the close-on-exec descriptors. If it cannot, it kills the child by SIGSEGV,
+ * and before Linux 5.16 that would kill the parent too, which has the same memory. So the child
+ * starts with a copy there. Otherwise the child makes the copy by
+ * close_range(2), but only if the spawn calls that anyway: a filter may kill the process for it.
+ *
+ * Chdir actions at the start of the list are performed while the child still has the parent's
+ * table, unless that contains a descriptor that was opened for this spawn: the pidfd or the device.
+ *
+ * Return: the action before which the child has to make its own table; -1 to start with a copy
+ */
+static int shared_until(struct spawn *spawn)
+{
+	int until = 0;
+
+	/* A step before the actions opens a file */
+	if (spawnctl_arch_emulated() || (spawn->attr->steps & STEP_BIT(OOM_SCORE_ADJ)))
+		return -1;
+	while (until < spawn->used &&
+	       !(action_effects(&spawn->actions[until]) & ACTION_OWN_TABLE))
+		until++;
+	if (until && (spawn->pidfd_out || descriptor_is_transient(&spawn->request.descriptor)))
+		until = 0;
+	else if (until == spawn->used && !(spawn->attr->flags & SPAWNCTL_SPAWN_CLOEXEC_DEFAULT))
+		return spawnctl_kernel_at_least(5, 16) ? TABLE_OF_EXEC : -1;
+	if (!closes_range(spawn) || __atomic_load_n(&cannot_unshare, __ATOMIC_RELAXED))
+		return -1;
+	if (!set_closed(spawn, until))
+		spawn->closed_from = ~0U;
 	return until;
 }
 
 static void share_table(struct spawn *spawn)
 {
-	spawn->closed_by = -1;
 	spawn->unshare_at = shared_until(spawn);
-	if (spawn->unshare_at < 0)
-		return;
-	if (spawnctl_arch_emulated() || __atomic_load_n(&cannot_unshare, __ATOMIC_RELAXED)) {
-		spawn->closed_by = -1;
-		spawn->unshare_at = -1;
-		return;
-	}
-	spawn->request.clone.flags |= SPAWNCTL_SHARE_FILES;
+	spawn->request.may_copy_table = spawn->unshare_at == TABLE_OF_EXEC;
+	if (spawn->unshare_at >= 0)
+		spawn->request.clone.flags |= SPAWNCTL_SHARE_FILES;
 }
 
 /* The attributes that the backends implement */
@@ -126,11 +175,20 @@ static void set_attributes(struct spawnctl_clone *clone, const struct spawnctl_a
 	}
 }
 
-/* As set_spawn(), does not clear the struct first. Leaves @request.signals unchanged */
-static void set_request(struct spawn *spawn)
+/* As spawnctl_spawn_set(), does not clear the struct first. Leaves @request.signals unchanged */
+void spawnctl_spawn_request(struct spawn *spawn)
 {
 	struct request *request = &spawn->request;
 
+	spawn->cannot_unshare = false;
+	spawn->unshare_at = -1;
+	spawn->closed_by = -1;
+	spawn->pidfd = -1;
+	spawn->poll[0] = -1;
+	spawn->poll[1] = -1;
+	spawn->error = 0;
+	spawn->step = SPAWNCTL_STEP_NONE;
+	spawn->action = -1;
 	request->clone = (struct spawnctl_clone){
 		.size = sizeof(request->clone),
 		.exit_signal = SIGCHLD,
@@ -141,11 +199,14 @@ static void set_request(struct spawn *spawn)
 		request->clone.flags |= SPAWNCTL_PIDFD;
 		request->clone.pidfd = (unsigned long)&spawn->pidfd;
 	}
+	if (spawn->attr->steps & STEP_BIT(PDEATHSIG))
+		spawn->parent = raw_syscall(SYS_getpid);
 	request->backend = spawn->attr->backend;
 	request->fd = spawn->attr->fd;
 	request->transient = spawn->attr->transient;
 	request->open_window = false;
 	request->hold_all = true;
+	request->may_copy_table = false;
 	request->fn = spawnctl_spawn_child;
 	request->arg = spawn;
 }
@@ -195,6 +256,10 @@ static __attribute__((__noinline__)) long make_child(struct spawn *spawn)
 
 	spawn->request.clone.stack = (unsigned long)(frame + 2);
 	spawn->request.clone.stack_size = sizeof(frame) - 2 * sizeof(frame[0]);
+	if (spawn->stack) {
+		spawn->request.clone.stack = (unsigned long)spawn->stack;
+		spawn->request.clone.stack_size = CALL_STACK;
+	}
 	*canary = CANARY;
 	pid = spawnctl_backend_make_child(&spawn->request);
 	/* The child has overrun its stack, and has corrupted this thread's stack below it */
@@ -204,7 +269,7 @@ static __attribute__((__noinline__)) long make_child(struct spawn *spawn)
 }
 
 /* Bytes for the longest "DIRECTORY/NAME" that is tried */
-static size_t candidate_size(const struct spawn *spawn)
+size_t spawnctl_candidate_size(const struct spawn *spawn)
 {
 	const char *dir = spawn->search, *end;
 	long longest = 0;
@@ -220,37 +285,78 @@ static size_t candidate_size(const struct spawn *spawn)
 }
 
 /*
- * Map memory for a path that does not fit on the child's stack: 0 or an error number. No handler
- * of an asynchronous signal, libc's for cancellation included, runs in this thread from here until
- * the mapping is gone: a handler could jump out of the call and leak the mapping.
+ * Map what does not fit on the child's stack: a long path, the arguments of a shell, the stack of a
+ * function of the program. Return: 0 or an error number. No handler of an asynchronous signal,
+ * libc's for cancellation included, runs in this thread from here until the mapping is gone: a
+ * handler could jump out of the call and leak the mapping.
  */
-static int map_candidate(struct spawn *spawn)
+static int map_room(struct spawn *spawn)
 {
+	const bool calls = has_action(spawn, ACTION_CALLS);
+	size_t guard = 0, shell = 0;
 	long map;
 
 	spawn->mapped = NULL;
-	if (!spawn->search)
-		return 0;
-	spawn->candidate_size = candidate_size(spawn);
+	spawn->candidate = NULL;
+	spawn->shell = NULL;
+	spawn->stack = NULL;
+	spawn->candidate_size = spawn->search ? spawnctl_candidate_size(spawn) : 0;
 	if (spawn->candidate_size <= SPAWNCTL_CANDIDATE_SIZE)
+		spawn->candidate_size = 0;
+	if (spawn->attr->flags & SPAWNCTL_SPAWN_SHELL)
+		shell = spawnctl_shell_size(spawn);
+	if (!spawn->candidate_size && !shell && !calls)
 		return 0;
+	if (calls)
+		guard = sysconf(_SC_PAGESIZE);
+	spawn->mapped_size = spawn->candidate_size + shell + (calls ? guard + CALL_STACK : 0);
 	spawnctl_signals_hold(&spawn->request.signals, SPAWNCTL_SIGSET_HELD);
-	map = raw_syscall(NR_MMAP, NULL, spawn->candidate_size, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	map = raw_syscall(NR_MMAP, NULL, spawn->mapped_size, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (map < 0 && map >= -MAX_ERRNO)
 		return -map;
 	spawn->mapped = (char *)map;
+	if (calls) {
+		raw_syscall(SYS_mprotect, map, guard, PROT_NONE);
+		spawn->stack = spawn->mapped + guard;
+	}
+	map += calls ? guard + CALL_STACK : 0;
+	if (shell)
+		spawnctl_set_shell(spawn, (void *)map);
+	if (spawn->candidate_size)
+		spawn->candidate = (char *)map + shell;
 	return 0;
 }
 
-static void unmap_candidate(struct spawn *spawn)
+static void unmap_room(struct spawn *spawn)
 {
 	struct caller_signals *signals = &spawn->request.signals;
 
 	/* Unblock SIGSYS: the program may emulate munmap(2) */
 	if (signals->hold.wanted)
 		spawnctl_signals_narrow(signals, SPAWNCTL_SIGSET_HELD);
-	raw_syscall(SYS_munmap, spawn->mapped, spawn->candidate_size);
+	raw_syscall(SYS_munmap, spawn->mapped, spawn->mapped_size);
+}
+
+/* Bytes for the arguments of a shell that interprets the program: the shell, its path, the rest */
+size_t spawnctl_shell_size(const struct spawn *spawn)
+{
+	size_t n = 0;
+
+	while (spawn->argv && spawn->argv[n])
+		n++;
+	return (n + 3) * sizeof(*spawn->shell);
+}
+
+void spawnctl_set_shell(struct spawn *spawn, const char **room)
+{
+	size_t n = spawnctl_shell_size(spawn) / sizeof(*room) - 3, i;
+
+	/* The child sets the first two */
+	for (i = 1; i < n; i++)
+		room[i + 1] = spawn->argv[i];
+	room[n ? n + 1 : 2] = NULL;
+	spawn->shell = room;
 }
 
 /* No child was made */
@@ -262,12 +368,8 @@ static void fail(struct spawn *spawn, int error)
 }
 
 /* The process id and the pidfd are stored apart, because the child may store them */
-static void store_result(const struct spawn *spawn)
+void spawnctl_spawn_result_store(const struct spawn *spawn, struct spawnctl_result *result)
 {
-	struct spawnctl_result *result = spawn->result;
-
-	if (!result)
-		return;
 	result->error = spawn->error;
 	result->step = spawn->step;
 	result->action = spawn->action;
@@ -277,12 +379,7 @@ static long attempt(struct spawn *spawn)
 {
 	long pid;
 
-	spawn->cannot_unshare = false;
-	spawn->pidfd = -1;
-	spawn->error = 0;
-	spawn->step = SPAWNCTL_STEP_NONE;
-	spawn->action = -1;
-	set_request(spawn);
+	spawnctl_spawn_request(spawn);
 	pid = spawnctl_backend_begin(&spawn->request);
 	if (!pid) {
 		share_table(spawn);
@@ -328,15 +425,19 @@ int spawnctl_spawn_run(struct spawn *spawn)
 {
 	static const struct spawnctl_attr none = { .fd = -1 };
 	struct caller_signals *signals = &spawn->request.signals;
+	bool changes_ids;
 	int error;
 	long pid;
 
 	/* cppcheck-suppress ctuuninitvar; the members that are used have been set */
 	if (!spawn->attr)
 		spawn->attr = &none;
+	changes_ids = spawnctl_changes_ids(spawn->attr);
+	if (changes_ids)
+		spawnctl_dumpable_hold();
 	signals->hold.wanted = false;
 	signals->held = false;
-	error = map_candidate(spawn);
+	error = map_room(spawn);
 	if (error) {
 		spawn->request.backend = spawn->attr->backend;
 		spawn->request.passed_over = 0;
@@ -353,28 +454,33 @@ int spawnctl_spawn_run(struct spawn *spawn)
 			*spawn->pid_out = pid;
 	}
 	if (spawn->mapped)
-		unmap_candidate(spawn);
+		unmap_room(spawn);
 out:
-	store_result(spawn);
+	if (changes_ids)
+		spawnctl_dumpable_release();
+	if (spawn->result)
+		spawnctl_spawn_result_store(spawn, spawn->result);
 	spawnctl_signals_release(signals);
 	return spawn->error;
 }
 
 /* The directories to search: NULL if @file is a path, or no name at all */
-const char *spawnctl_search_path(const char *file)
+const char *spawnctl_search_path(const char *file, const struct spawnctl_attr *attr)
 {
 	const char *path;
 
 	if (!file || !*file || strchr(file, '/'))
 		return NULL;
+	if (attr && attr->search)
+		return attr->search;
 	path = getenv("PATH");
 	return path ? path : CS_PATH;
 }
 
 /* Does not clear the struct first, to save time: each member is set before it is read */
-static void set_spawn(struct spawn *spawn, const char *path, const char *search,
-		      const spawnctl_file_actions_t *actions, const spawnctl_attr_t *attr,
-		      char *const argv[], char *const envp[])
+void spawnctl_spawn_set(struct spawn *spawn, const char *path, const char *search,
+			const spawnctl_file_actions_t *actions, const spawnctl_attr_t *attr,
+			char *const argv[], char *const envp[])
 {
 	spawn->path = path;
 	spawn->search = search;
@@ -391,9 +497,9 @@ static int spawn_pid(pid_t *pid, const char *path, const char *search,
 {
 	struct spawn spawn;
 
-	if (attr && (attr->flags & SPAWNCTL_SPAWN_PIDFD))
+	if (attr && (attr->flags & (SPAWNCTL_SPAWN_PIDFD | START_FLAGS)))
 		return EINVAL;
-	set_spawn(&spawn, path, search, actions, attr, argv, envp);
+	spawnctl_spawn_set(&spawn, path, search, actions, attr, argv, envp);
 	spawn.pid_out = pid;
 	spawn.pidfd_out = NULL;
 	spawn.result = NULL;
@@ -408,9 +514,11 @@ static int spawn_result(struct spawnctl_result *result, const char *path, const 
 
 	if (result->size < SPAWNCTL_RESULT_SIZE_VER0)
 		return EINVAL;
+	if (attr && (attr->flags & START_FLAGS))
+		return EINVAL;
 	result->pid = -1;
 	result->pidfd = -1;
-	set_spawn(&spawn, path, search, actions, attr, argv, envp);
+	spawnctl_spawn_set(&spawn, path, search, actions, attr, argv, envp);
 	spawn.pid_out = &result->pid;
 	spawn.pidfd_out = attr && (attr->flags & SPAWNCTL_SPAWN_PIDFD) ? &result->pidfd : NULL;
 	spawn.result = result;
@@ -426,7 +534,7 @@ int spawnctl_spawn(pid_t *pid, const char *path, const spawnctl_file_actions_t *
 int spawnctl_spawnp(pid_t *pid, const char *file, const spawnctl_file_actions_t *actions,
 		    const spawnctl_attr_t *attr, char *const argv[], char *const envp[])
 {
-	return spawn_pid(pid, file, spawnctl_search_path(file), actions, attr, argv, envp);
+	return spawn_pid(pid, file, spawnctl_search_path(file, attr), actions, attr, argv, envp);
 }
 
 int spawnctl_spawn_result(struct spawnctl_result *result, const char *path,
@@ -440,7 +548,8 @@ int spawnctl_spawnp_result(struct spawnctl_result *result, const char *file,
 			   const spawnctl_file_actions_t *actions, const spawnctl_attr_t *attr,
 			   char *const argv[], char *const envp[])
 {
-	return spawn_result(result, file, spawnctl_search_path(file), actions, attr, argv, envp);
+	return spawn_result(result, file, spawnctl_search_path(file, attr), actions, attr, argv,
+			    envp);
 }
 
 int spawnctl_get_backend(const spawnctl_attr_t *attr, enum spawnctl_backend *backend)

@@ -27,13 +27,15 @@ struct dirent64_head {
 
 /*
  * The caller reads the failure in the shared memory, and reaps this child before a handler of the
- * calling thread runs
+ * calling thread runs. If the caller does not wait, it reads the failure when the kernel has
+ * cleared a word at the end of this child: hence the fence.
  */
 static int fail(struct spawn *spawn, enum spawnctl_step step, long error)
 {
 	spawn->step = step;
 	spawn->error = -error;
-	return 127;
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	return FAILED_STATUS;
 }
 
 /* @name as a number; -1 if it is none (".", or another file system is mounted on /proc) */
@@ -98,6 +100,45 @@ __attribute__((__noinline__)) long spawnctl_close_span(unsigned int from, unsign
 }
 
 /*
+ * The lowest descriptor from @from on that the child itself still needs, or ~0U: the pipe of a
+ * spawn that does not wait, the file to execute, the Landlock ruleset
+ */
+static unsigned int next_needed(const struct spawn *spawn, unsigned int from)
+{
+	const struct spawnctl_attr *attr = spawn->attr;
+	unsigned int best = ~0U;
+
+	/* -1 is the highest number of all */
+	if ((unsigned int)spawn->poll[1] >= from)
+		best = spawn->poll[1];
+	if (attr->exec_at && (unsigned int)attr->execfd >= from &&
+	    (unsigned int)attr->execfd < best)
+		best = attr->execfd;
+	if ((attr->steps & STEP_BIT(LANDLOCK)) && (unsigned int)attr->landlock >= from &&
+	    (unsigned int)attr->landlock < best)
+		best = attr->landlock;
+	return best;
+}
+
+/* As spawnctl_close_span(), but execve(2) closes what the child still needs */
+static long close_span(const struct spawn *spawn, unsigned int from, unsigned int to)
+{
+	unsigned int needed;
+
+	while ((needed = next_needed(spawn, from)) <= to && needed != ~0U) {
+		long ret = needed > from ? spawnctl_close_span(from, needed - 1) : 0;
+
+		if (ret)
+			return ret;
+		raw_syscall(SYS_fcntl, needed, F_SETFD, FD_CLOEXEC);
+		if (needed == to)
+			return 0;
+		from = needed + 1;
+	}
+	return spawnctl_close_span(from, to);
+}
+
+/*
  * Whether an action uses the file at @fd. The program has chosen that number without knowing that
  * the library has opened the device there.
  */
@@ -127,6 +168,43 @@ static void hide_device(const struct spawn *spawn)
 	if (spawn->used && descriptor_is_ours(device) &&
 	    (device->from == DESCRIPTOR_TRANSIENT || is_read(spawn, device->fd)))
 		raw_syscall(SYS_close, device->fd);
+}
+
+static bool is_named(const struct spawn *spawn, int fd)
+{
+	int i;
+
+	for (i = 0; i < spawn->used; i++) {
+		const struct action *action = &spawn->actions[i];
+		const unsigned int effects = action_effects(action);
+
+		if (!(effects & (ACTION_TAKES_PATH | ACTION_CLOSES_FROM)) && action->fd == fd)
+			return true;
+		if ((effects & ACTION_MAKES_FD) && action->open.fd == fd)
+			return true;
+		if ((effects & ACTION_MAKES_NEWFD) && action->dup2.newfd == fd)
+			return true;
+	}
+	return false;
+}
+
+/* Move the pipe to a number that no action names: the program does not know of it */
+static int move_pipe(struct spawn *spawn)
+{
+	long fd = spawn->poll[1], lowest = 0;
+
+	raw_syscall(SYS_close, spawn->poll[0]);
+	while (is_named(spawn, fd)) {
+		long moved = raw_syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, lowest);
+
+		if (moved < 0)
+			return fail(spawn, SPAWNCTL_STEP_CLONE, moved);
+		raw_syscall(SYS_close, fd);
+		fd = moved;
+		lowest = moved + 1;
+	}
+	spawn->poll[1] = fd;
+	return 0;
 }
 
 /*
@@ -198,6 +276,59 @@ static long do_dup2(int fd, int newfd)
 	return raw_syscall(SYS_fcntl, fd, F_SETFD, flags & ~FD_CLOEXEC);
 }
 
+/* Close all from @from on except those in the sorted list */
+static long do_closefrom_but(const struct spawn *spawn, const struct action *action)
+{
+	unsigned int from = action->but.fd;
+	int i;
+
+	for (i = 0; i < action->but.n; i++) {
+		const unsigned int kept = action->but.list[i];
+		long ret = 0;
+
+		if (kept < from)
+			continue;
+		if (kept > from)
+			ret = close_span(spawn, from, kept - 1);
+		if (ret)
+			return ret;
+		from = kept + 1;
+	}
+	return close_span(spawn, from, ~0U);
+}
+
+/* Before Linux 5.11 there is no CLOSE_RANGE_CLOEXEC */
+static long do_cloexecfrom(int from)
+{
+	unsigned long long limit[2];
+	long ret = raw_syscall(SYS_close_range, from, ~0U, CLOSE_RANGE_CLOEXEC);
+	unsigned int fd;
+
+	if (!ret)
+		return 0;
+	ret = raw_syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, limit);
+	for (fd = from; !ret && fd < limit[0]; fd++)
+		if (raw_syscall(SYS_fcntl, fd, F_SETFD, FD_CLOEXEC) == -EBADF)
+			continue;
+	return ret;
+}
+
+static long do_blocking(int fd)
+{
+	long flags = raw_syscall(SYS_fcntl, fd, F_GETFL);
+
+	if (flags < 0 || !(flags & O_NONBLOCK))
+		return flags < 0 ? flags : 0;
+	return raw_syscall(SYS_fcntl, fd, F_SETFL, flags & ~O_NONBLOCK);
+}
+
+static long do_call(const struct action *action)
+{
+	int error = action->call.fn(action->call.arg);
+
+	return error > 0 ? -error : error;
+}
+
 static long do_tcsetpgrp(int fd)
 {
 	pid_t pgrp = raw_syscall(SYS_getpgid, 0);
@@ -205,7 +336,7 @@ static long do_tcsetpgrp(int fd)
 	return raw_syscall(SYS_ioctl, fd, TIOCSPGRP, &pgrp);
 }
 
-static long do_action(const struct action *action)
+static long do_action(const struct spawn *spawn, const struct action *action)
 {
 	switch (action->op) {
 	case ACTION_CLOSE:
@@ -219,9 +350,19 @@ static long do_action(const struct action *action)
 	case ACTION_FCHDIR:
 		return raw_syscall(SYS_fchdir, action->fd);
 	case ACTION_CLOSEFROM:
-		return spawnctl_close_span(action->fd, ~0U);
+		return close_span(spawn, action->fd, ~0U);
 	case ACTION_TCSETPGRP:
 		return do_tcsetpgrp(action->fd);
+	case ACTION_CLOSEFROM_BUT:
+		return do_closefrom_but(spawn, action);
+	case ACTION_CLOEXECFROM:
+		return do_cloexecfrom(action->fd);
+	case ACTION_CTTY:
+		return raw_syscall(SYS_ioctl, action->fd, TIOCSCTTY, 0);
+	case ACTION_BLOCKING:
+		return do_blocking(action->fd);
+	case ACTION_CALL:
+		return do_call(action);
 	}
 	return -EINVAL;
 }
@@ -242,7 +383,7 @@ static int do_actions(struct spawn *spawn)
 		/* unshare_table() has performed this one */
 		if (i == spawn->closed_by)
 			continue;
-		error = do_action(&spawn->actions[i]);
+		error = do_action(spawn, &spawn->actions[i]);
 		if (error < 0) {
 			spawn->action = i;
 			return fail(spawn, SPAWNCTL_STEP_ACTION, error);
@@ -281,7 +422,7 @@ static int close_unnamed(struct spawn *spawn)
 		long error;
 
 		kept = next_made(spawn, from);
-		error = kept > from ? spawnctl_close_span(from, kept - (kept != ~0U)) : 0;
+		error = kept > from ? close_span(spawn, from, kept - (kept != ~0U)) : 0;
 		if (error < 0)
 			return fail(spawn, SPAWNCTL_STEP_CLOEXEC_DEFAULT, error);
 		from = kept + 1;
@@ -289,48 +430,15 @@ static int close_unnamed(struct spawn *spawn)
 	return 0;
 }
 
-static int set_attributes(struct spawn *spawn)
+static int do_steps(struct spawn *spawn, enum spawnctl_step first, enum spawnctl_step last)
 {
-	const struct spawnctl_attr *attr = spawn->attr;
-	const unsigned int sched = SPAWNCTL_SPAWN_SETSCHEDPARAM | SPAWNCTL_SPAWN_SETSCHEDULER;
-	long ret = 0;
+	enum spawnctl_step failed;
+	long ret;
 
-	if (!attr->flags)
+	if (!(spawn->attr->flags | spawn->attr->steps))
 		return 0;
-
-	if ((attr->flags & sched) == SPAWNCTL_SPAWN_SETSCHEDPARAM)
-		ret = raw_syscall(SYS_sched_setparam, 0, &attr->param);
-	else if (attr->flags & SPAWNCTL_SPAWN_SETSCHEDULER)
-		ret = raw_syscall(SYS_sched_setscheduler, 0, attr->policy, &attr->param);
-	if (ret < 0)
-		return fail(spawn, SPAWNCTL_STEP_SCHED, ret);
-
-	if (attr->flags & SPAWNCTL_SPAWN_SETSID)
-		ret = raw_syscall(SYS_setsid);
-	if (ret < 0)
-		return fail(spawn, SPAWNCTL_STEP_SETSID, ret);
-
-	if (attr->flags & SPAWNCTL_SPAWN_SETPGROUP)
-		ret = raw_syscall(SYS_setpgid, 0, attr->pgroup);
-	if (ret < 0)
-		return fail(spawn, SPAWNCTL_STEP_SETPGROUP, ret);
-
-	/* In glibc's order */
-	if (attr->flags & SPAWNCTL_SPAWN_RESETIDS) {
-		ret = raw_syscall(NR_SETRESUID, -1, raw_syscall(NR_GETUID), -1);
-		if (!ret)
-			ret = raw_syscall(NR_SETRESGID, -1, raw_syscall(NR_GETGID), -1);
-	}
-	if (ret < 0)
-		return fail(spawn, SPAWNCTL_STEP_RESETIDS, ret);
-
-	/* With the device, the child has no_new_privs from birth on */
-	if ((attr->flags & SPAWNCTL_SPAWN_NO_NEW_PRIVS) &&
-	    spawn->request.backend != SPAWNCTL_BACKEND_DEVICE)
-		ret = raw_syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1);
-	if (ret < 0)
-		return fail(spawn, SPAWNCTL_STEP_NO_NEW_PRIVS, ret);
-	return 0;
+	ret = spawnctl_steps(spawn, first, last, &failed);
+	return ret < 0 ? fail(spawn, failed, ret) : 0;
 }
 
 /*
@@ -340,7 +448,7 @@ static int set_attributes(struct spawn *spawn)
  */
 static void publish(struct spawn *spawn)
 {
-	if (spawn->request.backend != SPAWNCTL_BACKEND_DEVICE)
+	if (spawn->request.backend != SPAWNCTL_BACKEND_DEVICE || request_no_wait(&spawn->request))
 		return;
 	if (spawn->pid_out) {
 		spawn->old_pid = *spawn->pid_out;
@@ -355,7 +463,7 @@ static void publish(struct spawn *spawn)
 
 static void withdraw(struct spawn *spawn)
 {
-	if (spawn->request.backend != SPAWNCTL_BACKEND_DEVICE)
+	if (spawn->request.backend != SPAWNCTL_BACKEND_DEVICE || request_no_wait(&spawn->request))
 		return;
 	spawn->request.signals.hold.wanted = true;
 	if (spawn->pid_out)
@@ -366,7 +474,18 @@ static void withdraw(struct spawn *spawn)
 
 static long execute(const struct spawn *spawn, const char *path)
 {
-	return raw_syscall(SYS_execve, path, spawn->argv, spawn->envp);
+	long error;
+
+	if (spawn->attr->exec_at)
+		return raw_syscall(SYS_execveat, spawn->attr->execfd, path, spawn->argv,
+				   spawn->envp, AT_EMPTY_PATH);
+	error = raw_syscall(SYS_execve, path, spawn->argv, spawn->envp);
+	if (error == -ENOEXEC && spawn->shell) {
+		spawn->shell[0] = "/bin/sh";
+		spawn->shell[1] = path;
+		error = raw_syscall(SYS_execve, spawn->shell[0], spawn->shell, spawn->envp);
+	}
+	return error;
 }
 
 /* Errors after which the next directory is tried, as in glibc */
@@ -385,8 +504,8 @@ static __attribute__((__noinline__)) long search(const struct spawn *spawn)
 	bool denied = false;
 	size_t len, i;
 
-	if (spawn->mapped) {
-		candidate = spawn->mapped;
+	if (spawn->candidate) {
+		candidate = spawn->candidate;
 		size = spawn->candidate_size;
 	}
 	for (len = 0; spawn->path[len]; len++)
@@ -415,23 +534,54 @@ static __attribute__((__noinline__)) long search(const struct spawn *spawn)
 	}
 }
 
+/*
+ * With clone(2) the child itself has the word cleared: the register in which clone(2) takes the
+ * address is another one on each architecture
+ */
+static int set_word(struct spawn *spawn)
+{
+	struct request *request = &spawn->request;
+	long ret;
+
+	if (request->backend != SPAWNCTL_BACKEND_CLONE || !request_no_wait(request))
+		return 0;
+	ret = raw_syscall(SYS_set_tid_address, request->clone.child_tid);
+	if (ret < 0)
+		return fail(spawn, SPAWNCTL_STEP_CLONE, ret);
+	__atomic_store_n(&request->clears_word, true, __ATOMIC_RELAXED);
+	return 0;
+}
+
 int spawnctl_spawn_child(void *arg)
 {
 	struct spawn *spawn = arg;
 	long error;
 	int ret;
 
+	ret = set_word(spawn);
+	if (!ret && spawn->poll[1] >= 0)
+		ret = move_pipe(spawn);
+	if (ret)
+		return ret;
 	if (spawn->unshare_at < 0)
 		hide_device(spawn);
-	ret = set_attributes(spawn);
+	ret = do_steps(spawn, SPAWNCTL_STEP_SCHED, SPAWNCTL_STEP_NO_NEW_PRIVS);
 	if (!ret)
 		ret = do_actions(spawn);
 	if (!ret && (spawn->attr->flags & SPAWNCTL_SPAWN_CLOEXEC_DEFAULT))
 		ret = close_unnamed(spawn);
+	if (!ret)
+		ret = do_steps(spawn, SPAWNCTL_STEP_LANDLOCK, SPAWNCTL_STEP_STOP);
 	if (ret)
 		return ret;
 	publish(spawn);
 	spawnctl_request_before_exec(&spawn->request);
+	/* Last, as the filter can refuse each of the system calls above */
+	ret = do_steps(spawn, SPAWNCTL_STEP_SECCOMP, SPAWNCTL_STEP_SECCOMP);
+	if (ret) {
+		withdraw(spawn);
+		return ret;
+	}
 	error = spawn->search ? search(spawn) : execute(spawn, spawn->path);
 	withdraw(spawn);
 	return fail(spawn, SPAWNCTL_STEP_EXEC, error);

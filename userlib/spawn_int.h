@@ -6,8 +6,11 @@
 #define SPAWNCTL_SPAWN_INT_H
 
 #include <limits.h>
+#include <linux/filter.h>
 
 #include "request.h"
+
+#define MAX_NAMESPACES	8
 
 /*
  * Bytes for "DIRECTORY/NAME" on the child's stack. Longer paths are rare and are built in a
@@ -32,9 +35,17 @@ struct action {
 		ACTION_FCHDIR,
 		ACTION_CLOSEFROM,
 		ACTION_TCSETPGRP,
+
+		/* The library's own: far from the numbers that glibc may use for further ones */
+		ACTION_OWN = 0x10000,
+		ACTION_CLOSEFROM_BUT = ACTION_OWN,
+		ACTION_CLOEXECFROM,
+		ACTION_CTTY,
+		ACTION_BLOCKING,
+		ACTION_CALL,
 	} op;
 	union {
-		int fd;			/* all except open, dup2, chdir */
+		int fd;			/* all except open, dup2, chdir, closefrom_but, call */
 		struct {
 			int fd;
 			int newfd;
@@ -48,6 +59,15 @@ struct action {
 		struct {
 			char *path;
 		} chdir;
+		struct {
+			int fd;
+			int *list;	/* sorted */
+			int n;
+		} but;
+		struct {
+			int (*fn)(void *arg);
+			void *arg;
+		} call;
 	};
 };
 
@@ -67,10 +87,13 @@ enum {
 	 * library's descriptor there, and hide_device() closes it only in the child's own table
 	 */
 	ACTION_OWN_TABLE	= 1 << 5,
+	ACTION_CLOSES_RANGE	= 1 << 6,	/* calls close_range(2) */
+	ACTION_CALLS		= 1 << 7,	/* calls a function of the program */
 };
 
 _Static_assert(offsetof(struct action, fd) == offsetof(struct action, dup2.fd) &&
-	       offsetof(struct action, fd) == offsetof(struct action, open.fd), "@fd");
+	       offsetof(struct action, fd) == offsetof(struct action, open.fd) &&
+	       offsetof(struct action, fd) == offsetof(struct action, but.fd), "@fd");
 
 static inline unsigned int action_effects(const struct action *action)
 {
@@ -80,12 +103,24 @@ static inline unsigned int action_effects(const struct action *action)
 		[ACTION_OPEN] = ACTION_MAKES_FD | ACTION_TAKES_PATH | ACTION_OWN_TABLE,
 		[ACTION_CHDIR] = ACTION_TAKES_PATH,
 		[ACTION_FCHDIR] = ACTION_READS_FD | ACTION_OWN_TABLE,
-		[ACTION_CLOSEFROM] = ACTION_CLOSES_FROM | ACTION_OWN_TABLE,
+		[ACTION_CLOSEFROM] = ACTION_CLOSES_FROM | ACTION_CLOSES_RANGE | ACTION_OWN_TABLE,
 		[ACTION_TCSETPGRP] = ACTION_READS_FD | ACTION_OWN_TABLE,
 	};
+	/* Of those with ACTION_TAKES_PATH, a later closefrom action closes nothing in advance */
+	static const unsigned char own_effects[] = {
+		[ACTION_CLOSEFROM_BUT - ACTION_OWN] = ACTION_TAKES_PATH | ACTION_CLOSES_RANGE |
+						      ACTION_OWN_TABLE,
+		[ACTION_CLOEXECFROM - ACTION_OWN] = ACTION_TAKES_PATH | ACTION_CLOSES_RANGE |
+						    ACTION_OWN_TABLE,
+		[ACTION_CTTY - ACTION_OWN] = ACTION_READS_FD | ACTION_OWN_TABLE,
+		[ACTION_BLOCKING - ACTION_OWN] = ACTION_READS_FD | ACTION_OWN_TABLE,
+		[ACTION_CALL - ACTION_OWN] = ACTION_TAKES_PATH | ACTION_CALLS | ACTION_OWN_TABLE,
+	};
 
+	if (action->op >= ACTION_OWN && action->op - ACTION_OWN < (int)sizeof(own_effects))
+		return own_effects[action->op - ACTION_OWN];
 	/* A list of a newer glibc can contain actions that are not known here */
-	return action->op < sizeof(effects) ? effects[action->op] :
+	return (unsigned int)action->op < sizeof(effects) ? effects[action->op] :
 					      ACTION_OWN_TABLE | ACTION_TAKES_PATH;
 }
 
@@ -116,7 +151,56 @@ struct spawnctl_attr {
 	enum spawnctl_backend backend;
 	int fd;
 	bool transient;			/* do not keep the device open */
+
+	/*
+	 * What has a function of its own to set it, and whether it is set. The memory that is
+	 * pointed to belongs to the object.
+	 */
+	unsigned int steps;		/* STEP_BIT() */
+	int priority;
+	int ioprio;
+	int oom_score_adj;
+	int pdeathsig;
+	int umask;
+	unsigned int unshare;
+	unsigned int securebits;
+	unsigned long long ambient;
+	uid_t uid;
+	gid_t gid;
+	gid_t *groups;
+	size_t n_groups;
+	void *cpus;
+	size_t cpus_size;
+	struct rlimit_step *rlimits;
+	unsigned int n_rlimits;
+	unsigned int n_namespaces;
+	struct {
+		int fd;
+		int type;
+	} namespaces[MAX_NAMESPACES];
+	char *root;
+	int landlock;
+	struct sock_filter *filter;
+	unsigned short n_filter;
+	bool exec_at;
+	int execfd;
+	char *search;
 };
+
+struct rlimit_step {
+	unsigned int resource;
+	unsigned long long limit[2];	/* soft and hard, as the kernel's struct rlimit64 */
+};
+
+#define STEP_BIT(step)	(1U << SPAWNCTL_STEP_##step)
+
+/* Steps after which the memory must not be dumpable, see spawnctl_dumpable_hold() */
+#define STEPS_OF_IDS	(STEP_BIT(SETNS) | STEP_BIT(UNSHARE) | STEP_BIT(SECUREBITS) | \
+			 STEP_BIT(GID) | STEP_BIT(UID) | STEP_BIT(AMBIENT))
+
+/** spawnctl_attr_parts() - call @fn for each part of @attr that is memory of its own */
+void spawnctl_attr_parts(struct spawnctl_attr *attr,
+			 void (*fn)(void *arg, void **part, size_t size), void *arg);
 
 /* The kernel's 64 signals in a sigset_t of libc, which may be longer */
 static inline unsigned long long kernel_sigset(const sigset_t *set)
@@ -127,6 +211,11 @@ static inline unsigned long long kernel_sigset(const sigset_t *set)
 	return mask;
 }
 
+#define TABLE_OF_EXEC	INT_MAX
+
+/* Exit status of a child that has failed */
+#define FAILED_STATUS	127
+
 /** struct spawn - one spawn, in memory that the caller and the child share */
 struct spawn {
 	const char *path;
@@ -136,15 +225,21 @@ struct spawn {
 	const struct action *actions;
 	int used;
 	const struct spawnctl_attr *attr;
+	const char **shell;		/* room for the arguments of a shell, or NULL */
+	pid_t parent;			/* with pdeathsig: the caller's process id */
 	struct request request;
 
 	/*
-	 * For a search: the size of the longest path to try, and the mapping in which it is built
-	 * if that exceeds SPAWNCTL_CANDIDATE_SIZE. While the mapping exists SPAWNCTL_SIGSET_HELD
-	 * is blocked.
+	 * For a search: the size of the longest path to try, and where it is built, if that exceeds
+	 * SPAWNCTL_CANDIDATE_SIZE; or 0 and NULL
 	 */
 	size_t candidate_size;
+	char *candidate;
+	/* A stack for functions of the program, or NULL */
+	char *stack;
+	/* What is mapped for these, or NULL. While it is, SPAWNCTL_SIGSET_HELD is blocked */
 	char *mapped;
+	size_t mapped_size;
 
 	/*
 	 * Where the process id and the pidfd are stored, or NULL. @old_pid and @old_pidfd are
@@ -158,10 +253,12 @@ struct spawn {
 	/*
 	 * For a child that starts with the caller's descriptor table. The parent sets:
 	 * @unshare_at: the action before which the child makes its own table, @used for after the
-	 *	last one; -1: the child has its own table already (the child sets this, too)
+	 *	last one; -1: the child has its own table already (the child sets this, too);
+	 *	TABLE_OF_EXEC: none, as execve(2) makes it
 	 * @closed_by: the closefrom action that is not performed, because the child's own table
 	 *	is made without the same descriptors; -1: none
-	 * @closed_from: the child's own table is without the descriptors from this one on
+	 * @closed_from: the child's own table is without the descriptors from this one on; ~0U: it
+	 *	has all
 	 *
 	 * The child sets:
 	 * @cannot_unshare: close_range(2) cannot be used. The child's own table then has all
@@ -173,6 +270,12 @@ struct spawn {
 	bool cannot_unshare;
 	int pidfd;
 
+	/*
+	 * For a child that runs beside its parent, the ends of a pipe, or -1. The child keeps the
+	 * second one open until it executes the program
+	 */
+	int poll[2];
+
 	/* As in struct spawnctl_result, and where they are stored, or NULL */
 	struct spawnctl_result *result;
 	int error;
@@ -180,14 +283,66 @@ struct spawn {
 	int action;
 };
 
+/** spawnctl_action_path() - where an action has a path, or NULL */
+char **spawnctl_action_path(struct action *action);
+
 /** spawnctl_close_span() - close a range by close_range(2) or /proc: 0 or a negative errno */
 long spawnctl_close_span(unsigned int from, unsigned int to);
 
 /** spawnctl_spawn_child() - the child's steps; returns only on failure */
 int spawnctl_spawn_child(void *spawn);
 
+/**
+ * spawnctl_steps() - in the child: those of the steps from @first to @last that are requested
+ * @spawn: the spawn
+ * @first: the first step
+ * @last: the last one
+ * @failed: out: the step that has failed
+ *
+ * Return: 0 or a negative errno.
+ */
+long spawnctl_steps(const struct spawn *spawn, enum spawnctl_step first, enum spawnctl_step last,
+		    enum spawnctl_step *failed);
+
 /** spawnctl_search_path() - the PATH that spawnp searches for @file; NULL: none */
-const char *spawnctl_search_path(const char *file);
+const char *spawnctl_search_path(const char *file, const struct spawnctl_attr *attr);
+
+/** spawnctl_shell_size() - bytes for @spawn->shell */
+size_t spawnctl_shell_size(const struct spawn *spawn);
+
+/** spawnctl_set_shell() - set @spawn->shell to @room, and fill it in */
+void spawnctl_set_shell(struct spawn *spawn, const char **room);
+
+/**
+ * spawnctl_dumpable_hold() - a child is about to be made that changes its ids
+ *
+ * To be followed by spawnctl_dumpable_release(), when the child has left the memory.
+ */
+void spawnctl_dumpable_hold(void);
+void spawnctl_dumpable_release(void);
+
+/* The preload library makes the system calls that libc would make, and no others */
+static inline bool spawnctl_changes_ids(const struct spawnctl_attr *attr)
+{
+	return (attr->steps & STEPS_OF_IDS) ||
+	       ((attr->flags & SPAWNCTL_SPAWN_RESETIDS) && !attr->transient);
+}
+
+/* The parts of a spawn in the parent. spawnctl_spawn_run() is all of them */
+
+/** spawnctl_spawn_set() - set the members from @path to @attr */
+void spawnctl_spawn_set(struct spawn *spawn, const char *path, const char *search,
+			const spawnctl_file_actions_t *actions, const spawnctl_attr_t *attr,
+			char *const argv[], char *const envp[]);
+
+/** spawnctl_candidate_size() - bytes for the longest "DIRECTORY/NAME" that is tried */
+size_t spawnctl_candidate_size(const struct spawn *spawn);
+
+/** spawnctl_spawn_request() - set @spawn->request, for a child with a table of its own */
+void spawnctl_spawn_request(struct spawn *spawn);
+
+/** spawnctl_spawn_result_store() - store error, step and action of a spawn that has ended */
+void spawnctl_spawn_result_store(const struct spawn *spawn, struct spawnctl_result *result);
 
 /**
  * spawnctl_spawn_run() - perform a spawn

@@ -59,7 +59,7 @@ static int run(const char *name, bool search, bool pidfd, int *out, const char *
 	struct spawnctl_attr own;
 	struct spawn spawn = {
 		.path = path,
-		.search = search ? spawnctl_search_path(path) : NULL,
+		.search = search ? spawnctl_search_path(path, NULL) : NULL,
 		.argv = argv,
 		.envp = envp,
 		.actions = actions ? layout_actions(actions)->list : NULL,

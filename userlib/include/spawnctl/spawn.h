@@ -11,12 +11,14 @@
 #define SPAWNCTL_SPAWN_H
 
 #include <sched.h>
-#include <sys/select.h>	/* sigset_t, also in strict C11 */
+#include <sys/select.h>	/* sigset_t, struct timespec, also in strict C11 */
 #include <spawnctl.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+struct sock_fprog;	/* of <linux/filter.h> */
 
 /** spawnctl_file_actions_t - file actions, which the child performs in the order of the list */
 typedef struct spawnctl_file_actions spawnctl_file_actions_t;
@@ -63,28 +65,66 @@ enum spawnctl_backend {
 int spawnctl_get_backend(const spawnctl_attr_t *attr, enum spawnctl_backend *backend);
 
 /**
- * enum spawnctl_step - the step at which a spawn failed
+ * enum spawnctl_step - the steps of a spawn, in their order, and the step at which one failed
  * @SPAWNCTL_STEP_NONE: nothing has failed
  * @SPAWNCTL_STEP_CLONE: making the child, or its descriptor table
  * @SPAWNCTL_STEP_SCHED: SETSCHEDPARAM, SETSCHEDULER
+ * @SPAWNCTL_STEP_PRIORITY: spawnctl_attr_setpriority()
+ * @SPAWNCTL_STEP_AFFINITY: spawnctl_attr_setaffinity()
+ * @SPAWNCTL_STEP_IOPRIO: spawnctl_attr_setioprio()
+ * @SPAWNCTL_STEP_OOM_SCORE_ADJ: spawnctl_attr_setoomscoreadj()
+ * @SPAWNCTL_STEP_RLIMIT: spawnctl_attr_setrlimit()
  * @SPAWNCTL_STEP_SETSID: SETSID
  * @SPAWNCTL_STEP_SETPGROUP: SETPGROUP
+ * @SPAWNCTL_STEP_SETNS: spawnctl_attr_addnamespace()
+ * @SPAWNCTL_STEP_UNSHARE: spawnctl_attr_setunshare()
+ * @SPAWNCTL_STEP_CHROOT: spawnctl_attr_setchroot()
+ * @SPAWNCTL_STEP_UMASK: spawnctl_attr_setumask(); never fails
+ * @SPAWNCTL_STEP_SECUREBITS: spawnctl_attr_setsecurebits()
+ * @SPAWNCTL_STEP_GROUPS: spawnctl_attr_setgroups()
+ * @SPAWNCTL_STEP_GID: spawnctl_attr_setgid()
+ * @SPAWNCTL_STEP_UID: spawnctl_attr_setuid()
  * @SPAWNCTL_STEP_RESETIDS: RESETIDS
+ * @SPAWNCTL_STEP_AMBIENT: spawnctl_attr_setambient()
+ * @SPAWNCTL_STEP_PDEATHSIG: spawnctl_attr_setpdeathsig()
  * @SPAWNCTL_STEP_NO_NEW_PRIVS: NO_NEW_PRIVS
  * @SPAWNCTL_STEP_ACTION: a file action
  * @SPAWNCTL_STEP_CLOEXEC_DEFAULT: CLOEXEC_DEFAULT
- * @SPAWNCTL_STEP_EXEC: execve(2)
+ * @SPAWNCTL_STEP_LANDLOCK: spawnctl_attr_setlandlock()
+ * @SPAWNCTL_STEP_TRACEME: TRACEME
+ * @SPAWNCTL_STEP_STOP: STOP
+ * @SPAWNCTL_STEP_SECCOMP: spawnctl_attr_setseccomp()
+ * @SPAWNCTL_STEP_EXEC: execve(2) or execveat(2)
  */
 enum spawnctl_step {
 	SPAWNCTL_STEP_NONE,
 	SPAWNCTL_STEP_CLONE,
 	SPAWNCTL_STEP_SCHED,
+	SPAWNCTL_STEP_PRIORITY,
+	SPAWNCTL_STEP_AFFINITY,
+	SPAWNCTL_STEP_IOPRIO,
+	SPAWNCTL_STEP_OOM_SCORE_ADJ,
+	SPAWNCTL_STEP_RLIMIT,
 	SPAWNCTL_STEP_SETSID,
 	SPAWNCTL_STEP_SETPGROUP,
+	SPAWNCTL_STEP_SETNS,
+	SPAWNCTL_STEP_UNSHARE,
+	SPAWNCTL_STEP_CHROOT,
+	SPAWNCTL_STEP_UMASK,
+	SPAWNCTL_STEP_SECUREBITS,
+	SPAWNCTL_STEP_GROUPS,
+	SPAWNCTL_STEP_GID,
+	SPAWNCTL_STEP_UID,
 	SPAWNCTL_STEP_RESETIDS,
+	SPAWNCTL_STEP_AMBIENT,
+	SPAWNCTL_STEP_PDEATHSIG,
 	SPAWNCTL_STEP_NO_NEW_PRIVS,
 	SPAWNCTL_STEP_ACTION,
 	SPAWNCTL_STEP_CLOEXEC_DEFAULT,
+	SPAWNCTL_STEP_LANDLOCK,
+	SPAWNCTL_STEP_TRACEME,
+	SPAWNCTL_STEP_STOP,
+	SPAWNCTL_STEP_SECCOMP,
 	SPAWNCTL_STEP_EXEC,
 };
 
@@ -145,6 +185,13 @@ struct spawnctl_result {
  *    waited for; EOPNOTSUPP if the kernel has no CLONE_AUTOREAP
  *  - SPAWNCTL_SPAWN_PIDFD: a pidfd of the child is stored in struct spawnctl_result. A
  *    function without such a struct fails with EINVAL
+ *  - SPAWNCTL_SPAWN_POLL: spawnctl_start_fd() has a descriptor for poll(2). Only for a spawn
+ *    that does not wait; the others fail with EINVAL
+ *  - SPAWNCTL_SPAWN_SHELL: if the file's format is unknown (ENOEXEC), /bin/sh is executed with
+ *    the path and the arguments, as execvp(3) does
+ *  - SPAWNCTL_SPAWN_TRACEME: PTRACE_TRACEME, so the program stops when it is executed
+ *  - SPAWNCTL_SPAWN_STOP: the child stops before it executes the program, as by SIGSTOP. Only
+ *    for a spawn that does not wait; the others fail with EINVAL
  */
 #define SPAWNCTL_SPAWN_RESETIDS		0x01U
 #define SPAWNCTL_SPAWN_SETPGROUP	0x02U
@@ -160,6 +207,10 @@ struct spawnctl_result {
 #define SPAWNCTL_SPAWN_NO_NEW_PRIVS	0x40000U
 #define SPAWNCTL_SPAWN_AUTOREAP		0x80000U
 #define SPAWNCTL_SPAWN_PIDFD		0x100000U
+#define SPAWNCTL_SPAWN_POLL		0x200000U
+#define SPAWNCTL_SPAWN_SHELL		0x400000U
+#define SPAWNCTL_SPAWN_TRACEME		0x800000U
+#define SPAWNCTL_SPAWN_STOP		0x1000000U
 
 /**
  * spawnctl_spawn() - start a program, as posix_spawn(3)
@@ -220,6 +271,79 @@ int spawnctl_spawnp_result(struct spawnctl_result *result, const char *file,
 			   const spawnctl_file_actions_t *actions, const spawnctl_attr_t *attr,
 			   char *const argv[], char *const envp[]);
 
+/** spawnctl_start_t - a spawn that does not wait, until spawnctl_start_free() */
+typedef struct spawnctl_start spawnctl_start_t;
+
+/**
+ * spawnctl_spawn_start() - start a program without waiting until it is executed
+ * @start: out: the spawn under way; NULL on failure
+ * @path: as for spawnctl_spawn(), as are the other parameters
+ *
+ * Returns when the child has been made. The child performs its steps and execve(2) while the
+ * calling thread goes on; spawnctl_start_wait() then tells what has come of it. All parameters,
+ * and all that they refer to, are copied before the function returns, as is the descriptor
+ * table: the caller can change, free and close them at once.
+ *
+ * In addition to what spawnctl_spawn(3) says: the function may allocate memory, is not
+ * async-signal-safe, and must not be called in a child that shares its parent's memory. A child
+ * that has failed is not reaped before spawnctl_start_wait() reports the failure.
+ *
+ * Return: 0, or an error number: no child has been made. ENOMEM, EMFILE, ENFILE: there is no
+ * memory, or no descriptor for SPAWNCTL_SPAWN_POLL; E2BIG: arguments and environment take more
+ * than 256 MiB; or as spawnctl_spawn().
+ */
+int spawnctl_spawn_start(spawnctl_start_t **start, const char *path,
+			 const spawnctl_file_actions_t *actions, const spawnctl_attr_t *attr,
+			 char *const argv[], char *const envp[]);
+
+/** spawnctl_spawnp_start() - the same, with the program searched for in PATH (copied) */
+int spawnctl_spawnp_start(spawnctl_start_t **start, const char *file,
+			  const spawnctl_file_actions_t *actions, const spawnctl_attr_t *attr,
+			  char *const argv[], char *const envp[]);
+
+/**
+ * spawnctl_start_wait() - wait until the program is executed, or has failed
+ * @start: the spawn
+ * @timeout: how long to wait at most, on CLOCK_MONOTONIC; 0: do not wait; NULL: no limit
+ * @result: filled in if the function returns 0, as by spawnctl_spawn_result(): if @result->error
+ *	is 0, the program is executed, or the child was killed before, which waitpid(2) tells
+ *
+ * A child that has failed is reaped, as by spawnctl_spawn(). Any number of threads can wait, and
+ * each call has the same result. But one thread only should reap the child, and close the pidfd,
+ * which belongs to the caller from the first call on that returns it. Signal handlers do not
+ * end the wait, and it is not a cancellation point. Async-signal-safe.
+ *
+ * Return: 0: @result tells what has come of the spawn; ETIMEDOUT: that is not known yet;
+ * EINVAL: @timeout, or @result->size is below SPAWNCTL_RESULT_SIZE_VER0; ECHILD: @start belongs
+ * to the process from which this one has been forked.
+ */
+int spawnctl_start_wait(spawnctl_start_t *start, const struct timespec *timeout,
+			struct spawnctl_result *result);
+
+/** spawnctl_start_pid() - the child's process id, known at once; -1 as for ECHILD above */
+pid_t spawnctl_start_pid(const spawnctl_start_t *start);
+
+/**
+ * spawnctl_start_fd() - a descriptor for poll(2) and the like
+ *
+ * When it has POLLHUP, spawnctl_start_wait() returns 0, whatever the timeout. It has that as soon
+ * as the program is executed or the child has ended; or a little later, if another child was made
+ * meanwhile, other than by fork(3), and has not executed its program yet. It belongs to @start and
+ * is closed with it.
+ *
+ * Return: the descriptor, close-on-exec; -1 without SPAWNCTL_SPAWN_POLL, or as for ECHILD above.
+ */
+int spawnctl_start_fd(const spawnctl_start_t *start);
+
+/**
+ * spawnctl_start_free() - free a spawn, also before it has ended; NULL is allowed
+ *
+ * The child goes on. If spawnctl_start_wait() has not reported its failure, the caller has to
+ * reap it in any case: the exit status of a child that has failed is 127. Memory that the child
+ * uses is freed by a later call.
+ */
+void spawnctl_start_free(spawnctl_start_t *start);
+
 /** SPAWNCTL_SPAWN_STACK - maximum number of bytes of the caller's stack that a spawn uses */
 #define SPAWNCTL_SPAWN_STACK	3072
 
@@ -250,6 +374,37 @@ int spawnctl_file_actions_addfchdir(spawnctl_file_actions_t *actions, int fd);
 int spawnctl_file_actions_addclosefrom(spawnctl_file_actions_t *actions, int from);
 /** spawnctl_file_actions_addtcsetpgrp() - tcsetpgrp(3) to the child's process group */
 int spawnctl_file_actions_addtcsetpgrp(spawnctl_file_actions_t *actions, int tcfd);
+/**
+ * spawnctl_file_actions_addclosefrom_except() - close all descriptors from @from on, except @n in
+ * @keep (copied), in any order. Of those, ones that are not open are no error
+ */
+int spawnctl_file_actions_addclosefrom_except(spawnctl_file_actions_t *actions, int from, size_t n,
+					      const int *keep);
+/** spawnctl_file_actions_addcloexecfrom() - set FD_CLOEXEC on all descriptors from @from on */
+int spawnctl_file_actions_addcloexecfrom(spawnctl_file_actions_t *actions, int from);
+/** spawnctl_file_actions_addctty() - make @fd the controlling terminal; needs SETSID */
+int spawnctl_file_actions_addctty(spawnctl_file_actions_t *actions, int fd);
+/**
+ * spawnctl_file_actions_addblocking() - clear O_NONBLOCK of @fd. The flag belongs to the open
+ * file, so this affects all who have it open
+ */
+int spawnctl_file_actions_addblocking(spawnctl_file_actions_t *actions, int fd);
+/**
+ * spawnctl_file_actions_addcall() - call a function in the child
+ * @actions: the list
+ * @fn: returns 0, or an error number, with which the action fails
+ * @arg: argument of @fn, not copied
+ *
+ * The function runs on a stack of 64 KiB, in the memory of the caller, with all signals blocked.
+ * It must use only async-signal-safe functions. What it writes, errno included, it writes in the
+ * caller's memory. In a spawn that does not wait, the caller runs meanwhile: the function must
+ * use raw system calls only, and @arg must stay valid until spawnctl_start_wait() returns 0. A function
+ * that ends the child, or executes another program, ends the spawn: it has succeeded then, and
+ * waitpid(2) tells what has become of the child. A child that the function makes must be waited
+ * for by the function. EFAULT: @fn is NULL.
+ */
+int spawnctl_file_actions_addcall(spawnctl_file_actions_t *actions, int (*fn)(void *arg),
+				  void *arg);
 
 /*
  * Attributes. A value takes effect only if its flag is set. A setter returns EINVAL, or EBADF
@@ -295,6 +450,104 @@ int spawnctl_attr_getschedparam(const spawnctl_attr_t *attr, struct sched_param 
 /** spawnctl_attr_setcgroup() - descriptor of a cgroup v2 directory; EBADF: negative */
 int spawnctl_attr_setcgroup(spawnctl_attr_t *attr, int fd);
 int spawnctl_attr_getcgroup(const spawnctl_attr_t *attr, int *fd);
+
+/*
+ * Each of the following is a step of the child, and takes effect without a flag. The order of the
+ * steps is that of enum spawnctl_step. What the functions are given is copied. They return EINVAL,
+ * or EBADF for a descriptor, if the value can never be valid, or ENOMEM. There are no getters.
+ */
+
+/** spawnctl_attr_setpriority() - nice value, setpriority(2); EINVAL: not -20 to 19 */
+int spawnctl_attr_setpriority(spawnctl_attr_t *attr, int priority);
+/** spawnctl_attr_setaffinity() - a cpu_set_t, sched_setaffinity(2); EINVAL: none, or above 8 KiB */
+int spawnctl_attr_setaffinity(spawnctl_attr_t *attr, size_t size, const void *cpus);
+/** spawnctl_attr_setioprio() - ioprio_set(2): class << 13 | data; EINVAL: no such class */
+int spawnctl_attr_setioprio(spawnctl_attr_t *attr, int ioprio);
+/**
+ * spawnctl_attr_setoomscoreadj() - /proc/self/oom_score_adj; EINVAL: not -1000 to 1000. A
+ * spawn that does not wait fails with EINVAL, as the kernel would set the caller's too
+ */
+int spawnctl_attr_setoomscoreadj(spawnctl_attr_t *attr, int value);
+/**
+ * spawnctl_attr_setrlimit() - setrlimit(2), one call for each resource
+ *
+ * ~0ULL is no limit. EINVAL: an unknown resource, or @soft above @hard.
+ */
+int spawnctl_attr_setrlimit(spawnctl_attr_t *attr, int resource, unsigned long long soft,
+			    unsigned long long hard);
+/**
+ * spawnctl_attr_addnamespace() - setns(2), in the order of the calls
+ *
+ * EBADF: @fd is negative; E2BIG: more than 8. A time namespace cannot be joined by a child that
+ * shares the memory: the step fails with EUSERS.
+ */
+int spawnctl_attr_addnamespace(spawnctl_attr_t *attr, int fd, int type);
+/**
+ * spawnctl_attr_setunshare() - unshare(2), an OR of CLONE_NEW*
+ *
+ * EINVAL: none, or another flag. With CLONE_NEWPID and CLONE_NEWTIME, the program's children are in
+ * the new namespace. With CLONE_NEWUSER, the child has no ids in the namespace until its maps are
+ * written: start it by a spawn that does not wait, with SPAWNCTL_SPAWN_STOP, and write the maps
+ * when waitpid(2) reports that it has stopped. That needs privilege, because the child is not
+ * dumpable by then.
+ */
+int spawnctl_attr_setunshare(spawnctl_attr_t *attr, int flags);
+/** spawnctl_attr_setchroot() - chroot(2). The working directory stays: add a chdir action */
+int spawnctl_attr_setchroot(spawnctl_attr_t *attr, const char *path);
+/** spawnctl_attr_setumask() - umask(2); EINVAL: bits other than 0777 */
+int spawnctl_attr_setumask(spawnctl_attr_t *attr, mode_t mask);
+/** spawnctl_attr_setsecurebits() - PR_SET_SECUREBITS of prctl(2) */
+int spawnctl_attr_setsecurebits(spawnctl_attr_t *attr, unsigned int bits);
+/** spawnctl_attr_setgroups() - setgroups(2); EINVAL: more than 65,536 */
+int spawnctl_attr_setgroups(spawnctl_attr_t *attr, size_t n, const gid_t *groups);
+/**
+ * spawnctl_attr_setgid() - real, effective and saved group id; EINVAL: -1
+ *
+ * As the child shares the memory, the kernel makes the caller undumpable (PR_SET_DUMPABLE) when the
+ * child changes its ids. The library restores that when the child has executed the program or
+ * ended; for a spawn that does not wait, in the next call of spawnctl_start_wait() or
+ * spawnctl_spawn_start() after that.
+ */
+int spawnctl_attr_setgid(spawnctl_attr_t *attr, gid_t gid);
+/** spawnctl_attr_setuid() - the same for the user id */
+int spawnctl_attr_setuid(spawnctl_attr_t *attr, uid_t uid);
+/**
+ * spawnctl_attr_setambient() - ambient capabilities, a mask with bit n for capability n
+ *
+ * The program has them also if the user id has been changed. The step makes them inheritable, and
+ * fails with EPERM if the caller does not have them.
+ */
+int spawnctl_attr_setambient(spawnctl_attr_t *attr, unsigned long long capabilities);
+/**
+ * spawnctl_attr_setpdeathsig() - PR_SET_PDEATHSIG of prctl(2); EINVAL: not 1 to 64
+ *
+ * The kernel sends it when the thread that has called the spawn ends, also if its process goes on.
+ * ESRCH: the caller had ended before the step.
+ */
+int spawnctl_attr_setpdeathsig(spawnctl_attr_t *attr, int signal);
+/**
+ * spawnctl_attr_setlandlock() - landlock_restrict_self(2), by this descriptor of a ruleset
+ *
+ * Needs no_new_privs, or CAP_SYS_ADMIN. The ruleset also restricts the steps after it.
+ */
+int spawnctl_attr_setlandlock(spawnctl_attr_t *attr, int fd);
+/**
+ * spawnctl_attr_setseccomp() - a seccomp filter, the last step before execve(2)
+ *
+ * Needs no_new_privs, or CAP_SYS_ADMIN. The filter must allow execve(2), and exit_group(2) for
+ * a child that cannot execute the program. EINVAL: no instruction, or more than 4,096.
+ */
+int spawnctl_attr_setseccomp(spawnctl_attr_t *attr, const struct sock_fprog *program);
+/**
+ * spawnctl_attr_setexecfd() - execute by execveat(2), relative to a descriptor
+ *
+ * If the path of the spawn is "", the program is the file at @fd, else it is relative to the
+ * directory at @fd. No step closes @fd, except a close action. If the file is a script and @fd is
+ * close-on-exec, the kernel answers ENOENT, as the interpreter could not open it.
+ */
+int spawnctl_attr_setexecfd(spawnctl_attr_t *attr, int fd);
+/** spawnctl_attr_setpath() - what spawnctl_spawnp() searches, in place of the caller's PATH */
+int spawnctl_attr_setpath(spawnctl_attr_t *attr, const char *path);
 
 /**
  * spawnctl_attr_setbackend() - demand a backend

@@ -1,0 +1,635 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * spawnctl_spawn_start(): the call returns when the child has been made, the child does its steps
+ * from copies, and the caller learns later what has come of it.
+ */
+#include <dlfcn.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "filter.h"
+#include "spawn_fixture.h"
+
+#define FIFO	"/tmp/start_test_fifo"
+
+static const struct timespec at_once, minute = { .tv_sec = 60 };
+
+static char *nothing[] = { "true", NULL };
+
+/* A start whose child waits in its first action, until FIFO is opened for writing */
+static int start_held(FIXTURE_SELF(spawn) self, spawnctl_start_t **start, const char *path)
+{
+	unlink(FIFO);
+	if (mkfifo(FIFO, 0600) ||
+	    spawnctl_file_actions_addopen(self->actions, 3, FIFO, O_RDONLY, 0))
+		return -1;
+	return spawnctl_spawn_start(start, path, self->actions, self->attr, nothing, environ);
+}
+
+static void let_go(void)
+{
+	int fd = open(FIFO, O_WRONLY | O_CLOEXEC);
+
+	unlink(FIFO);
+	close(fd);
+}
+
+TEST_F(spawn, start_returns_before_exec)
+{
+	spawnctl_start_t *start;
+	pid_t pid;
+
+	ASSERT_EQ(0, start_held(self, &start, "/bin/true"));
+	pid = spawnctl_start_pid(start);
+	EXPECT_LT(0, pid);
+	EXPECT_EQ(0, waitpid(pid, NULL, WNOHANG));
+	EXPECT_EQ(ETIMEDOUT, spawnctl_start_wait(start, &at_once, &self->result));
+	EXPECT_EQ(ETIMEDOUT, spawnctl_start_wait(start, &(struct timespec){ 0, 20000000 },
+						 &self->result));
+	let_go();
+	EXPECT_EQ(0, spawnctl_start_wait(start, NULL, &self->result));
+	EXPECT_EQ(0, self->result.error);
+	EXPECT_EQ(pid, self->result.pid);
+	EXPECT_EQ(-1, self->result.pidfd);
+	/* Each further call has the same result */
+	self->result.pid = 0;
+	EXPECT_EQ(0, spawnctl_start_wait(start, &at_once, &self->result));
+	EXPECT_EQ(pid, self->result.pid);
+	spawnctl_start_free(start);
+	EXPECT_EQ(0, wait_status(pid));
+}
+
+TEST_F(spawn, start_reports_the_failed_step)
+{
+	spawnctl_start_t *start;
+
+	ASSERT_EQ(0, start_held(self, &start, "/none"));
+	let_go();
+	EXPECT_EQ(0, spawnctl_start_wait(start, NULL, &self->result));
+	EXPECT_EQ(ENOENT, self->result.error);
+	EXPECT_EQ(SPAWNCTL_STEP_EXEC, self->result.step);
+	EXPECT_EQ(-1, self->result.pid);
+	/* It has been reaped, once */
+	EXPECT_EQ(-1, waitpid(-1, NULL, WNOHANG));
+	EXPECT_EQ(0, spawnctl_start_wait(start, NULL, &self->result));
+	EXPECT_EQ(ENOENT, self->result.error);
+	spawnctl_start_free(start);
+
+	ASSERT_EQ(0, spawnctl_file_actions_addfchdir(self->actions, 99));
+	ASSERT_EQ(0, start_held(self, &start, "/bin/true"));
+	let_go();
+	EXPECT_EQ(0, spawnctl_start_wait(start, &minute, &self->result));
+	EXPECT_EQ(EBADF, self->result.error);
+	EXPECT_EQ(SPAWNCTL_STEP_ACTION, self->result.step);
+	EXPECT_EQ(1, self->result.action);
+	spawnctl_start_free(start);
+}
+
+/* All inputs may be changed as soon as the call has returned, descriptors included */
+TEST_F(spawn, start_copies_its_inputs)
+{
+	char path[] = "/bin/sh", directory[] = "/tmp", variable[] = "VALUE=right";
+	char script[] = "echo $VALUE $1 `pwd` `umask` >&4", word[] = "word";
+	char *argv[] = { "sh", "-c", script, "sh", word, NULL }, *envp[] = { variable, NULL };
+	char text[64] = "", fifo[] = FIFO;
+	spawnctl_file_actions_t *actions;
+	spawnctl_start_t *start;
+	int copy;
+	pid_t pid;
+
+	unlink(FIFO);
+	ASSERT_EQ(0, mkfifo(FIFO, 0600));
+	ASSERT_EQ(0, spawnctl_file_actions_init(&actions));
+	ASSERT_EQ(0, spawnctl_file_actions_addopen(actions, 3, fifo, O_RDONLY, 0));
+	copy = dup(self->report[1]);
+	ASSERT_EQ(0, spawnctl_file_actions_adddup2(actions, copy, 4));
+	ASSERT_EQ(0, spawnctl_file_actions_addchdir(actions, directory));
+	umask(0027);
+	ASSERT_EQ(0, spawnctl_spawn_start(&start, path, actions, self->attr, argv, envp));
+	spawnctl_file_actions_destroy(actions);
+	close(copy);
+	memset(path, 'x', sizeof(path));
+	memset(directory, 'x', sizeof(directory));
+	memset(variable, 'x', sizeof(variable));
+	memset(script, 'x', sizeof(script));
+	memset(word, 'x', sizeof(word));
+	memset(fifo, 'x', sizeof(fifo));
+	memset(argv, 0, sizeof(argv));
+	memset(envp, 0, sizeof(envp));
+	FLAGS(SPAWNCTL_SPAWN_SETSID);
+	umask(0077);
+	let_go();
+	pid = spawnctl_start_pid(start);
+	EXPECT_EQ(0, spawnctl_start_wait(start, NULL, &self->result));
+	EXPECT_EQ(0, self->result.error)
+		TH_LOG("%s", spawnctl_step_name(self->result.step));
+	EXPECT_EQ(0, wait_status(pid));
+	EXPECT_LT(0, read(self->report[0], text, sizeof(text) - 1));
+	EXPECT_EQ(0, strcmp(text, "right word /tmp 0027\n"));
+	spawnctl_start_free(start);
+}
+
+/* Arguments that do not fit into a usual mapping */
+TEST_F(spawn, start_with_many_arguments)
+{
+	char *argv[2002], *big = malloc(1000);
+	spawnctl_start_t *start;
+	int i;
+
+	memset(big, 'a', 999);
+	big[999] = '\0';
+	argv[0] = "true";
+	for (i = 1; i < 2001; i++)
+		argv[i] = big;
+	argv[2001] = NULL;
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, spawnctl_spawnp_start(&start, "true", NULL, self->attr, argv,
+						   environ));
+		EXPECT_EQ(0, spawnctl_start_wait(start, NULL, &self->result));
+		EXPECT_EQ(0, self->result.error);
+		spawnctl_start_free(start);
+		EXPECT_EQ(0, wait_status(self->result.pid));
+	}
+	free(big);
+}
+
+TEST_F(spawn, start_searches_path)
+{
+	spawnctl_start_t *start;
+
+	ASSERT_EQ(0, spawnctl_spawnp_start(&start, "true", NULL, self->attr, nothing, environ));
+	EXPECT_EQ(0, spawnctl_start_wait(start, NULL, &self->result));
+	EXPECT_EQ(0, self->result.error);
+	spawnctl_start_free(start);
+	EXPECT_EQ(0, wait_status(self->result.pid));
+	ASSERT_EQ(0, spawnctl_spawnp_start(&start, "no such program", NULL, self->attr, nothing,
+					   environ));
+	EXPECT_EQ(0, spawnctl_start_wait(start, NULL, &self->result));
+	EXPECT_EQ(ENOENT, self->result.error);
+	spawnctl_start_free(start);
+}
+
+TEST_F(spawn, start_is_pollable)
+{
+	struct pollfd poller = { .events = POLLIN };
+	spawnctl_start_t *start;
+
+	FLAGS(SPAWNCTL_SPAWN_POLL);
+	ASSERT_EQ(0, start_held(self, &start, "/bin/true"));
+	poller.fd = spawnctl_start_fd(start);
+	ASSERT_LE(0, poller.fd);
+	EXPECT_EQ(FD_CLOEXEC, fcntl(poller.fd, F_GETFD));
+	EXPECT_EQ(0, poll(&poller, 1, 20));
+	let_go();
+	EXPECT_EQ(1, poll(&poller, 1, 60000));
+	EXPECT_EQ(0, spawnctl_start_wait(start, &at_once, &self->result));
+	EXPECT_EQ(0, self->result.error);
+	spawnctl_start_free(start);
+	EXPECT_EQ(0, wait_status(self->result.pid));
+	EXPECT_EQ(EINVAL, spawnctl_spawn(NULL, "/bin/true", NULL, self->attr, nothing, environ));
+	EXPECT_EQ(EINVAL, spawnctl_spawn_result(&self->result, "/bin/true", NULL, self->attr,
+						nothing, environ));
+}
+
+/* Actions that name the numbers of the pipe do not reach it, and the program does not have it */
+TEST_F(spawn, start_hides_its_pipe)
+{
+	char *argv[] = { "sh", "-c", "echo /proc/self/fd/* >&9", NULL };
+	struct pollfd poller = { .events = POLLIN };
+	spawnctl_start_t *start;
+	char text[256] = "";
+	int fd;
+
+	ASSERT_EQ(0, spawnctl_file_actions_adddup2(self->actions, self->report[1], 9));
+	for (fd = 3; fd < 30; fd++)
+		if (fd != 9)
+			ASSERT_EQ(0, spawnctl_file_actions_adddup2(self->actions, 0, fd));
+	for (fd = 3; fd < 9; fd++)
+		ASSERT_EQ(0, spawnctl_file_actions_addclose(self->actions, fd));
+	ASSERT_EQ(0, spawnctl_file_actions_addclosefrom(self->actions, 10));
+	FLAGS(SPAWNCTL_SPAWN_POLL);
+	unlink(FIFO);
+	ASSERT_EQ(0, mkfifo(FIFO, 0600));
+	ASSERT_EQ(0, spawnctl_file_actions_addopen(self->actions, 8, FIFO, O_RDONLY, 0));
+	ASSERT_EQ(0, spawnctl_spawn_start(&start, "/bin/sh", self->actions, self->attr, argv,
+					  environ));
+	poller.fd = spawnctl_start_fd(start);
+	/* The child has closed the pipe if it has done so at all: it waits in its last action */
+	while (process_state(spawnctl_start_pid(start)) != 'S')
+		usleep(1000);
+	EXPECT_EQ(0, poll(&poller, 1, 20));
+	let_go();
+	EXPECT_EQ(1, poll(&poller, 1, 60000));
+	EXPECT_EQ(0, spawnctl_start_wait(start, &at_once, &self->result));
+	EXPECT_EQ(0, self->result.error);
+	EXPECT_EQ(0, wait_status(self->result.pid));
+	EXPECT_LT(0, read(self->report[0], text, sizeof(text) - 1));
+	for (fd = 3; fd < 40; fd++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+		/* The shell's own descriptor of the directory is above 9 or the lowest free one */
+		if (fd != 8 && fd != 9 && fd != 3 && fd != 10)
+			EXPECT_EQ(NULL, strstr(text, name)) TH_LOG("%s", text);
+	}
+	spawnctl_start_free(start);
+}
+
+TEST_F(spawn, start_closes_all_but_its_pipe)
+{
+	char *argv[] = { "sh", "-c", "exit 3", NULL };
+	struct pollfd poller = { .events = POLLIN };
+	spawnctl_start_t *start;
+
+	FLAGS(SPAWNCTL_SPAWN_POLL | SPAWNCTL_SPAWN_CLOEXEC_DEFAULT);
+	ASSERT_EQ(0, spawnctl_spawn_start(&start, "/bin/sh", NULL, self->attr, argv, environ));
+	poller.fd = spawnctl_start_fd(start);
+	EXPECT_EQ(1, poll(&poller, 1, 60000));
+	EXPECT_EQ(0, spawnctl_start_wait(start, &at_once, &self->result));
+	EXPECT_EQ(0, self->result.error);
+	EXPECT_TRUE(exited_with(self->result.pid, 3));
+	spawnctl_start_free(start);
+}
+
+static unsigned int mappings(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	unsigned int n = 0;
+	int c;
+
+	while ((c = getc(maps)) != EOF)
+		n += c == '\n';
+	fclose(maps);
+	return n;
+}
+
+/* A start that is freed early: the child goes on, and its memory is used again later */
+TEST_F(spawn, start_freed_early)
+{
+	spawnctl_start_t *start;
+	unsigned int before = 0, i;
+	pid_t pids[60];
+
+	for (i = 0; i < 2; i++) {
+		unsigned int k;
+		int fd;
+
+		spawnctl_file_actions_destroy(self->actions);
+		ASSERT_EQ(0, spawnctl_file_actions_init(&self->actions));
+		for (k = 0; k < ARRAY_SIZE(pids); k++) {
+			ASSERT_EQ(0, k ? spawnctl_spawn_start(&start, "/bin/true", self->actions,
+							      self->attr, nothing, environ) :
+					 start_held(self, &start, "/bin/true"));
+			pids[k] = spawnctl_start_pid(start);
+			spawnctl_start_free(start);
+		}
+		/* A writer for as long as some child may open it */
+		fd = open(FIFO, O_RDWR | O_CLOEXEC);
+		for (k = 0; k < ARRAY_SIZE(pids); k++)
+			EXPECT_EQ(0, wait_status(pids[k]));
+		close(fd);
+		unlink(FIFO);
+		if (!i)
+			before = mappings();
+	}
+	/* Each start looks at a few of those that were freed */
+	for (i = 0; i < 60; i++) {
+		ASSERT_EQ(0, spawnctl_spawn_start(&start, "/bin/true", NULL, self->attr, nothing,
+						  environ));
+		EXPECT_EQ(0, wait_status(spawnctl_start_pid(start)));
+		spawnctl_start_free(start);
+	}
+	EXPECT_GE(before, mappings());
+}
+
+/* Nothing is mapped or opened anew for each start */
+TEST_F(spawn, start_reuses_memory)
+{
+	spawnctl_start_t *start;
+	unsigned int before = 0, i;
+
+	FLAGS(SPAWNCTL_SPAWN_PIDFD);
+	for (i = 0; i < 50; i++) {
+		ASSERT_EQ(0, spawnctl_spawn_start(&start, i % 2 ? "/bin/true" : "/none", NULL,
+						  self->attr, nothing, environ));
+		EXPECT_EQ(0, spawnctl_start_wait(start, NULL, &self->result));
+		if (i % 2) {
+			EXPECT_LE(0, self->result.pidfd);
+			close(self->result.pidfd);
+			EXPECT_EQ(0, wait_status(self->result.pid));
+		} else {
+			EXPECT_EQ(-1, self->result.pidfd);
+		}
+		spawnctl_start_free(start);
+		if (i == 5)
+			before = mappings();
+	}
+	EXPECT_EQ(before, mappings());
+	/* The pidfd of a start whose outcome nobody has asked for */
+	ASSERT_EQ(0, spawnctl_spawn_start(&start, "/bin/true", NULL, self->attr, nothing, environ));
+	EXPECT_EQ(0, wait_status(spawnctl_start_pid(start)));
+	spawnctl_start_free(start);
+}
+
+TEST_F(spawn, start_child_killed_or_stopped)
+{
+	spawnctl_start_t *start;
+	int status;
+	pid_t pid;
+
+	ASSERT_EQ(0, start_held(self, &start, "/bin/true"));
+	pid = spawnctl_start_pid(start);
+	ASSERT_EQ(0, kill(pid, SIGSTOP));
+	while (process_state(pid) != 'T')
+		usleep(1000);
+	EXPECT_EQ(ETIMEDOUT, spawnctl_start_wait(start, &at_once, &self->result));
+	ASSERT_EQ(0, kill(pid, SIGKILL));
+	EXPECT_EQ(0, spawnctl_start_wait(start, &minute, &self->result));
+	EXPECT_EQ(0, self->result.error);
+	EXPECT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_TRUE(WIFSIGNALED(status));
+	spawnctl_start_free(start);
+	unlink(FIFO);
+}
+
+/* Killed before its first instruction, whether it could tell the kernel about the word or not */
+TEST_F_TIMEOUT(spawn, start_killed_at_birth, 120)
+{
+	unsigned int i, count = scaled(2000, 100, "children");
+	spawnctl_start_t *start;
+
+	for (i = 0; i < count; i++) {
+		ASSERT_EQ(0, spawnctl_spawn_start(&start, "/bin/true", NULL, self->attr, nothing,
+						  environ));
+		kill(spawnctl_start_pid(start), SIGKILL);
+		ASSERT_EQ(0, spawnctl_start_wait(start, &minute, &self->result));
+		wait_status(self->result.pid);
+		spawnctl_start_free(start);
+	}
+}
+
+/* In the child of a fork, the handle is another process's, and new starts work */
+TEST_F(spawn, start_and_fork)
+{
+	spawnctl_start_t *start, *own;
+	pid_t pid;
+
+	FLAGS(SPAWNCTL_SPAWN_POLL);
+	ASSERT_EQ(0, start_held(self, &start, "/bin/true"));
+	pid = fork();
+	if (!pid) {
+		if (spawnctl_start_wait(start, NULL, &self->result) != ECHILD ||
+		    spawnctl_start_pid(start) != -1 || spawnctl_start_fd(start) != -1)
+			_exit(1);
+		spawnctl_start_free(start);
+		if (spawnctl_spawn_start(&own, "/bin/true", NULL, self->attr, nothing, environ) ||
+		    spawnctl_start_wait(own, &minute, &self->result) || self->result.error)
+			_exit(2);
+		_exit(wait_status(self->result.pid));
+	}
+	EXPECT_EQ(0, wait_status(pid));
+	let_go();
+	EXPECT_EQ(0, spawnctl_start_wait(start, &minute, &self->result));
+	EXPECT_EQ(0, self->result.error);
+	spawnctl_start_free(start);
+	EXPECT_EQ(0, wait_status(self->result.pid));
+}
+
+/* The caller ends, executes another program or is killed while its child is in the window */
+TEST_F(spawn, start_outlives_its_caller)
+{
+	char *argv[] = { "sh", "-c", "echo alive >&9", NULL };
+	int way;
+
+	for (way = 0; way < 3; way++) {
+		spawnctl_start_t *start;
+		char text[8] = "";
+		pid_t pid;
+
+		spawnctl_file_actions_destroy(self->actions);
+		ASSERT_EQ(0, spawnctl_file_actions_init(&self->actions));
+		unlink(FIFO);
+		ASSERT_EQ(0, mkfifo(FIFO, 0600));
+		ASSERT_EQ(0, spawnctl_file_actions_adddup2(self->actions, self->report[1], 9));
+		ASSERT_EQ(0, spawnctl_file_actions_addopen(self->actions, 3, FIFO, O_RDONLY, 0));
+		pid = fork();
+		if (!pid) {
+			if (spawnctl_spawn_start(&start, "/bin/sh", self->actions, self->attr, argv,
+						 environ))
+				_exit(1);
+			if (way == 1)
+				execl("/bin/true", "true", NULL);
+			if (way == 2)
+				raise(SIGKILL);
+			_exit(0);
+		}
+		EXPECT_EQ(way == 2 ? SIGKILL : 0, wait_status(pid));
+		let_go();
+		EXPECT_EQ(6, read(self->report[0], text, sizeof(text) - 1));
+		EXPECT_EQ(0, strcmp(text, "alive\n"));
+	}
+}
+
+static void *wait_for_start(void *arg)
+{
+	struct spawnctl_result result = { .size = sizeof(result) };
+
+	return (void *)(long)(spawnctl_start_wait(arg, &minute, &result) || result.error != ENOENT);
+}
+
+TEST_F(spawn, start_threads_wait)
+{
+	pthread_t threads[8];
+	spawnctl_start_t *start;
+	unsigned int i;
+	void *wrong;
+
+	ASSERT_EQ(0, start_held(self, &start, "/none"));
+	for (i = 0; i < ARRAY_SIZE(threads); i++)
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, wait_for_start, start));
+	usleep(20000);
+	let_go();
+	for (i = 0; i < ARRAY_SIZE(threads); i++) {
+		pthread_join(threads[i], &wrong);
+		EXPECT_EQ(NULL, wrong);
+	}
+	spawnctl_start_free(start);
+}
+
+static bool stop_forking;
+
+/* Children that live on, with copies of all descriptors */
+static void *keep_forking(void *arg)
+{
+	const pid_t group = getpid();
+	int *left = arg;
+
+	while (!READ_ONCE(stop_forking) && (*left)--) {
+		pid_t pid = fork();
+
+		if (!pid) {
+			setpgid(0, group);
+			pause();
+			_exit(0);
+		}
+		usleep(500);
+	}
+	return NULL;
+}
+
+/* No child of a fork that another thread makes meanwhile has the pipe */
+TEST_F_TIMEOUT(spawn, start_pipe_beside_forks, 120)
+{
+	struct pollfd poller = { .events = POLLIN };
+	spawnctl_start_t *start;
+	pthread_t thread;
+	int left = 200, starts = 0;
+	pid_t pid;
+
+	FLAGS(SPAWNCTL_SPAWN_POLL);
+	ASSERT_EQ(0, own_group());
+	ASSERT_EQ(0, pthread_create(&thread, NULL, keep_forking, &left));
+	while (READ_ONCE(left) > 0) {
+		ASSERT_EQ(0, spawnctl_spawn_start(&start, "/bin/true", NULL, self->attr, nothing,
+						  environ));
+		poller.fd = spawnctl_start_fd(start);
+		ASSERT_EQ(1, poll(&poller, 1, 20000));
+		ASSERT_EQ(0, spawnctl_start_wait(start, &at_once, &self->result));
+		ASSERT_EQ(0, self->result.error);
+		spawnctl_start_free(start);
+		EXPECT_EQ(0, wait_status(self->result.pid));
+		starts++;
+	}
+	pthread_join(thread, NULL);
+	signal(SIGTERM, SIG_IGN);
+	kill(0, SIGTERM);
+	do {
+		pid = waitpid(-1, NULL, 0);
+	} while (pid > 0);
+	TH_LOG("%d starts", starts);
+}
+
+/* A child in another cgroup would expose its caller to the OOM killer there: the call waits */
+TEST_F(spawn, start_in_a_cgroup_waits)
+{
+	int cgroup = open("/sys/fs/cgroup", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	spawnctl_start_t *start;
+	int error;
+
+	ASSERT_EQ(0, spawnctl_attr_setcgroup(self->attr, cgroup));
+	FLAGS(SPAWNCTL_SPAWN_SETCGROUP);
+	error = spawnctl_spawn_start(&start, "/bin/true", NULL, self->attr, nothing, environ);
+	if (variant->backend == SPAWNCTL_BACKEND_CLONE) {
+		EXPECT_EQ(EOPNOTSUPP, error);
+	} else {
+		ASSERT_EQ(0, error);
+		EXPECT_EQ(0, spawnctl_start_wait(start, &at_once, &self->result));
+		EXPECT_EQ(0, self->result.error);
+		EXPECT_EQ(0, wait_status(spawnctl_start_pid(start)));
+		spawnctl_start_free(start);
+	}
+	close(cgroup);
+}
+
+/* If the program has reaped a child that has failed, no other is reaped in its place */
+TEST_F(spawn, start_reaped_by_the_program)
+{
+	spawnctl_start_t *start;
+
+	ASSERT_EQ(0, spawnctl_spawn_start(&start, "/none", NULL, self->attr, nothing, environ));
+	EXPECT_TRUE(exited_with(spawnctl_start_pid(start), 127));
+	EXPECT_EQ(0, spawnctl_start_wait(start, NULL, &self->result));
+	EXPECT_EQ(ENOENT, self->result.error);
+	spawnctl_start_free(start);
+	signal(SIGCHLD, SIG_IGN);
+	ASSERT_EQ(0, spawnctl_spawn_start(&start, "/none", NULL, self->attr, nothing, environ));
+	EXPECT_EQ(0, spawnctl_start_wait(start, NULL, &self->result));
+	EXPECT_EQ(ENOENT, self->result.error);
+	spawnctl_start_free(start);
+	signal(SIGCHLD, SIG_DFL);
+}
+
+/*
+ * dlclose(3) leaves the library where a child may run its code. A copy is loaded, as this program
+ * is linked to the library itself.
+ */
+TEST_F(spawn, start_and_dlclose)
+{
+	char path[] = "/tmp/start_testXXXXXX";
+	__typeof__(spawnctl_spawn_start) *start_it;
+	__typeof__(spawnctl_start_free) *free_it;
+	__typeof__(spawnctl_start_pid) *pid_of;
+	spawnctl_start_t *start;
+	Dl_info info;
+	void *library;
+	pid_t pid;
+
+	ASSERT_NE(0, dladdr((void *)spawnctl_open, &info));
+	close(mkstemp(path));
+	ASSERT_EQ(0, copy_file(info.dli_fname, path, 0600));
+	library = dlopen(path, RTLD_NOW);
+	ASSERT_NE(NULL, library)
+		TH_LOG("%s", dlerror());
+	start_it = (__typeof__(start_it))dlsym(library, "spawnctl_spawn_start");
+	free_it = (__typeof__(free_it))dlsym(library, "spawnctl_start_free");
+	pid_of = (__typeof__(pid_of))dlsym(library, "spawnctl_start_pid");
+	unlink(FIFO);
+	ASSERT_EQ(0, mkfifo(FIFO, 0600));
+	ASSERT_EQ(0, spawnctl_file_actions_addopen(self->actions, 3, FIFO, O_RDONLY, 0));
+	ASSERT_EQ(0, start_it(&start, "/bin/true", self->actions, NULL, nothing, environ));
+	pid = pid_of(start);
+	free_it(start);
+	ASSERT_EQ(0, dlclose(library));
+	let_go();
+	EXPECT_EQ(0, wait_status(pid));
+	unlink(path);
+	/* The copy's kept descriptor */
+	self->fds = open_fds();
+}
+
+TEST_F(spawn, start_without_resources)
+{
+	struct rlimit limit, none = { 0 };
+	spawnctl_start_t *start = (void *)1;
+
+	getrlimit(RLIMIT_AS, &limit);
+	none.rlim_max = limit.rlim_max;
+	setrlimit(RLIMIT_AS, &none);
+	EXPECT_EQ(ENOMEM, spawnctl_spawn_start(&start, "/bin/true", NULL, self->attr, nothing,
+					       environ));
+	setrlimit(RLIMIT_AS, &limit);
+	EXPECT_EQ(NULL, start);
+	getrlimit(RLIMIT_NOFILE, &limit);
+	none.rlim_max = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &none);
+	FLAGS(SPAWNCTL_SPAWN_POLL);
+	EXPECT_EQ(EMFILE, spawnctl_spawn_start(&start, "/bin/true", NULL, self->attr, nothing,
+					       environ));
+	setrlimit(RLIMIT_NOFILE, &limit);
+	EXPECT_EQ(NULL, start);
+}
+
+TEST_F(spawn, start_bad_input)
+{
+	const struct timespec bad[] = { { -1, 0 }, { 0, -1 }, { 0, 1000000000 } };
+	spawnctl_start_t *start;
+	unsigned int i;
+
+	ASSERT_EQ(0, spawnctl_spawn_start(&start, NULL, NULL, self->attr, NULL, NULL));
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		EXPECT_EQ(EINVAL, spawnctl_start_wait(start, &bad[i], &self->result));
+	self->result.size = SPAWNCTL_RESULT_SIZE_VER0 - 1;
+	EXPECT_EQ(EINVAL, spawnctl_start_wait(start, NULL, &self->result));
+	self->result.size = sizeof(self->result);
+	EXPECT_EQ(-1, spawnctl_start_fd(start));
+	EXPECT_EQ(0, spawnctl_start_wait(start, NULL, &self->result));
+	EXPECT_EQ(EFAULT, self->result.error);
+	spawnctl_start_free(start);
+	spawnctl_start_free(NULL);
+}
+
+TEST_HARNESS_MAIN

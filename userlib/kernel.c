@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The version of the kernel, as a note in the vDSO has it.
+ */
+#include <elf.h>
+#include <link.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+#include "kernel.h"
+
+typedef ElfW(Ehdr) header_t;
+typedef ElfW(Phdr) segment_t;
+typedef ElfW(Nhdr) note_t;
+
+/* As in <linux/version.h>, or 0 */
+static unsigned int version_in(const char *at, const char *end)
+{
+	while (at + sizeof(note_t) <= end) {
+		const note_t *note = (const void *)at;
+		const char *name = at + sizeof(*note);
+		const char *data = name + ((note->n_namesz + 3) & ~3U);
+
+		if (note->n_namesz == sizeof("Linux") && !strcmp(name, "Linux") && !note->n_type &&
+		    note->n_descsz == sizeof(unsigned int))
+			return *(const unsigned int *)data;
+		at = data + ((note->n_descsz + 3) & ~3U);
+	}
+	return 0;
+}
+
+static unsigned int version(void)
+{
+	const char *vdso = (const char *)getauxval(AT_SYSINFO_EHDR);
+	const header_t *header = (const void *)vdso;
+	const segment_t *segment;
+	unsigned int i, found = 0;
+
+	if (!vdso)
+		return 0;
+	segment = (const void *)(vdso + header->e_phoff);
+	for (i = 0; i < header->e_phnum && !found; i++)
+		if (segment[i].p_type == PT_NOTE)
+			found = version_in(vdso + segment[i].p_offset,
+					   vdso + segment[i].p_offset + segment[i].p_filesz);
+	return found;
+}
+
+bool spawnctl_kernel_at_least(unsigned int major, unsigned int minor)
+{
+	static unsigned int known;	/* atomic */
+	unsigned int code = __atomic_load_n(&known, __ATOMIC_RELAXED);
+
+	if (!code) {
+		/* 0.0.1 stands for "not known" */
+		code = version();
+		code = code ? code : 1;
+		__atomic_store_n(&known, code, __ATOMIC_RELAXED);
+	}
+	return code >= (major << 16 | minor << 8);
+}

@@ -1,0 +1,718 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * A spawn that does not wait: the child runs beside its caller, in the same memory. Its stack and
+ * copies of all that it reads are in a mapping of its own, which the parent must not use for
+ * anything else, nor unmap, before the kernel has cleared a word in it: when the child has
+ * executed its program, or has ended.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "backend.h"
+#include "inflight.h"
+#include "kernel.h"
+#include "spawn_int.h"
+
+#ifndef P_PIDFD
+#define P_PIDFD		3
+#endif
+#define NSEC_PER_SEC	1000000000L
+
+/*
+ * A mapping: a guard page, the child's stack, struct spawnctl_start, and the copies. Only what is
+ * used of it takes up memory.
+ */
+#define STACK_SIZE	(64UL * 1024)
+#define COPIES_SIZE	(128UL * 1024)
+#define COPIES_MAX	(256UL * 1024 * 1024)
+/* This many mappings of COPIES_SIZE are kept for the next spawns */
+#define POOL		32
+/* How many abandoned spawns are looked at, at a time */
+#define LOOK_AT		4
+/* How often to look at a child that cannot clear the word yet */
+#define POLL_NS		1000000L
+
+/* A mapping has other bytes here in the child of a fork, where the kernel has cleared it */
+#define MAGIC		0x73747274
+
+enum { UNREAPED, REAPING, REAPED };
+
+/**
+ * struct spawnctl_start - a spawn under way; the child's stack ends where it begins
+ * @word: 1 until the kernel stores 0, when the child has left the mapping; a futex
+ * @magic: MAGIC
+ * @size: bytes of copies that the mapping has room for
+ * @next: the next abandoned spawn
+ * @poll_fd: the end of a pipe that becomes readable when the other end, which only the child has,
+ *	is closed; or -1
+ * @waiters: how many threads sleep until @word is 0
+ * @reaped: whether a caller of spawnctl_start_wait() reaps the child, or has reaped it; atomic
+ * @pidfd_is_callers: spawnctl_start_wait() has reported the pidfd
+ * @holds_dumpable: spawnctl_dumpable_release() has to be called when the child has left; atomic
+ * @spawn: what the child executes
+ * @attr: copy of its attributes
+ * @copies: all other copies
+ */
+struct spawnctl_start {
+	int word;
+	unsigned int magic;
+	size_t size;
+	struct spawnctl_start *next;
+	int poll_fd;
+	int waiters;
+	int reaped;
+	bool pidfd_is_callers;
+	bool holds_dumpable;
+	struct spawn spawn;
+	struct spawnctl_attr attr;
+	char copies[] __attribute__((__aligned__(16)));
+};
+
+static struct spawnctl_start *pool[POOL];	/* unused mappings of COPIES_SIZE; atomic */
+/* Freed before the child had left the mapping; atomic */
+static struct spawnctl_start *abandoned;
+
+static size_t guard_size(void)
+{
+	return sysconf(_SC_PAGESIZE);
+}
+
+static struct spawnctl_start *map_start(size_t size)
+{
+	const size_t guard = guard_size(), length = guard + STACK_SIZE + size;
+	struct spawnctl_start *start;
+	char *map;
+
+	map = mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK,
+		   -1, 0);
+	if (map == MAP_FAILED)
+		return NULL;
+	/*
+	 * The child of a fork gets a mapping of zeros: there, no process is going to clear the
+	 * word, and what was under way belongs to the parent
+	 */
+	if (mprotect(map + guard, STACK_SIZE + size, PROT_READ | PROT_WRITE) ||
+	    madvise(map + guard, STACK_SIZE + size, MADV_WIPEONFORK)) {
+		munmap(map, length);
+		return NULL;
+	}
+	start = (struct spawnctl_start *)(map + guard + STACK_SIZE);
+	start->size = size;
+	return start;
+}
+
+static void unmap_start(struct spawnctl_start *start)
+{
+	const size_t guard = guard_size();
+
+	munmap((char *)start - STACK_SIZE - guard, guard + STACK_SIZE + start->size);
+}
+
+/* Whether the child has left the mapping */
+static bool is_left(struct spawnctl_start *start)
+{
+	if (__atomic_load_n(&start->word, __ATOMIC_ACQUIRE))
+		return false;
+	if (start->holds_dumpable &&
+	    __atomic_exchange_n(&start->holds_dumpable, false, __ATOMIC_RELAXED))
+		spawnctl_dumpable_release();
+	return true;
+}
+
+/*
+ * With clone(2), the child itself tells the kernel which word to clear. Until then it can end, if
+ * it is killed, and leave the word as it is.
+ */
+static bool has_died_early(struct spawnctl_start *start)
+{
+	struct request *request = &start->spawn.request;
+	siginfo_t info;
+	long ret;
+
+	if (request->backend != SPAWNCTL_BACKEND_CLONE ||
+	    __atomic_load_n(&request->clears_word, __ATOMIC_RELAXED))
+		return false;
+	info.si_pid = 0;
+	ret = raw_syscall(SYS_waitid, P_PID, request->tid, &info,
+			  WEXITED | WNOHANG | WNOWAIT | __WALL, NULL);
+	/* ECHILD: it has been reaped */
+	if (ret == -ECHILD || info.si_pid)
+		__atomic_store_n(&start->word, 0, __ATOMIC_RELEASE);
+	return is_left(start);
+}
+
+/* The mapping is not used any more */
+static void recycle(struct spawnctl_start *start)
+{
+	int i;
+
+	for (i = 0; i < POOL && start->size == COPIES_SIZE; i++) {
+		struct spawnctl_start *expected = NULL;
+
+		if (__atomic_compare_exchange_n(&pool[i], &expected, start, false,
+						__ATOMIC_RELEASE, __ATOMIC_RELAXED))
+			return;
+	}
+	unmap_start(start);
+}
+
+static void push_abandoned(struct spawnctl_start *first, struct spawnctl_start *last)
+{
+	last->next = __atomic_load_n(&abandoned, __ATOMIC_RELAXED);
+	while (!__atomic_compare_exchange_n(&abandoned, &last->next, first, false,
+					    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		;
+}
+
+/*
+ * Recycle abandoned mappings that have been left by now. Takes the whole list: no other thread has
+ * a pointer to a mapping in it then. Those that have been looked at go to its end.
+ */
+static void look_at_abandoned(void)
+{
+	struct spawnctl_start *start, *first, *last = NULL, **end = &first;
+	int looked = 0;
+
+	if (!__atomic_load_n(&abandoned, __ATOMIC_RELAXED))
+		return;
+	first = __atomic_exchange_n(&abandoned, NULL, __ATOMIC_ACQUIRE);
+	for (start = first; start && looked < LOOK_AT; looked++) {
+		struct spawnctl_start *next = start->next;
+
+		/* Else, in the child of a fork: how long the mapping is has been cleared, too */
+		if (start->size && (is_left(start) || has_died_early(start))) {
+			recycle(start);
+		} else if (start->size) {
+			*end = start;
+			end = &start->next;
+			last = start;
+		}
+		start = next;
+	}
+	*end = NULL;
+	if (start) {
+		struct spawnctl_start *tail = start;
+
+		while (tail->next)
+			tail = tail->next;
+		tail->next = first;
+		push_abandoned(start, last ? last : tail);
+	} else if (first) {
+		push_abandoned(first, last);
+	}
+}
+
+static struct spawnctl_start *take(size_t size)
+{
+	struct spawnctl_start *start;
+	int i;
+
+	for (i = 0; i < POOL && size == COPIES_SIZE; i++) {
+		if (!__atomic_load_n(&pool[i], __ATOMIC_RELAXED))
+			continue;
+		start = __atomic_exchange_n(&pool[i], NULL, __ATOMIC_ACQUIRE);
+		if (start) {
+			start->size = size;
+			return start;
+		}
+	}
+	return map_start(size);
+}
+
+/* Where the next copy goes. @full: one did not fit */
+struct copier {
+	char *at;
+	char *end;
+	bool full;
+};
+
+static void *reserve(struct copier *to, size_t size)
+{
+	char *place = (char *)(((unsigned long)to->at + 7) & ~7UL);
+
+	if (to->full || place > to->end || size > (size_t)(to->end - place)) {
+		to->full = true;
+		return NULL;
+	}
+	to->at = place + size;
+	return place;
+}
+
+static char *copy_string(struct copier *to, const char *string)
+{
+	char *copy = to->at, *end;
+
+	if (!string || to->full)
+		return NULL;
+	/* One pass: another thread may change the string, or the environment, at any time */
+	end = memccpy(copy, string, 0, to->end - to->at);
+	if (!end) {
+		to->full = true;
+		return NULL;
+	}
+	to->at = end;
+	return copy;
+}
+
+static char *const *copy_list(struct copier *to, char *const list[])
+{
+	size_t n = 0, i;
+	char **copy;
+
+	if (!list)
+		return NULL;
+	while (list[n])
+		n++;
+	copy = reserve(to, (n + 1) * sizeof(*copy));
+	if (!copy)
+		return NULL;
+	/* The list can have become shorter since it was counted */
+	for (i = 0; i < n && list[i]; i++)
+		copy[i] = copy_string(to, list[i]);
+	copy[i] = NULL;
+	return copy;
+}
+
+/* A part of the attributes, for spawnctl_attr_parts() */
+static void copy_part(void *to, void **part, size_t size)
+{
+	void *copy = size ? reserve(to, size) : NULL;
+
+	if (copy)
+		memcpy(copy, *part, size);
+	*part = copy;
+}
+
+static void copy_list_of(struct copier *to, struct action *action)
+{
+	int *copy = reserve(to, action->but.n * sizeof(*copy));
+
+	if (copy)
+		memcpy(copy, action->but.list, action->but.n * sizeof(*copy));
+	action->but.list = copy;
+}
+
+static void copy_actions(struct copier *to, struct spawn *spawn)
+{
+	struct action *copy = reserve(to, spawn->used * sizeof(*copy));
+	int i;
+
+	if (!copy)
+		return;
+	for (i = 0; i < spawn->used; i++) {
+		char **path;
+
+		copy[i] = spawn->actions[i];
+		path = spawnctl_action_path(&copy[i]);
+		if (path)
+			*path = copy_string(to, *path);
+		if (copy[i].op == ACTION_CLOSEFROM_BUT)
+			copy_list_of(to, &copy[i]);
+	}
+	spawn->actions = copy;
+}
+
+/* Copies what @from refers to. Return: false if that does not fit */
+static bool copy_inputs(struct spawnctl_start *start, const struct spawn *from)
+{
+	struct copier to = { .at = start->copies };
+	struct spawn *spawn = &start->spawn;
+
+	to.end = (char *)start + start->size;
+	*spawn = *from;
+	start->attr = from->attr ? *from->attr : (struct spawnctl_attr){ .fd = -1 };
+	spawn->attr = &start->attr;
+	spawnctl_attr_parts(&start->attr, copy_part, &to);
+	spawn->path = copy_string(&to, from->path);
+	spawn->search = copy_string(&to, from->search);
+	spawn->argv = copy_list(&to, from->argv);
+	spawn->envp = copy_list(&to, from->envp);
+	if (spawn->used)
+		copy_actions(&to, spawn);
+	if (spawn->search && !to.full) {
+		spawn->candidate_size = spawnctl_candidate_size(spawn);
+		spawn->candidate = reserve(&to, spawn->candidate_size);
+	}
+	if (start->attr.flags & SPAWNCTL_SPAWN_SHELL) {
+		const char **shell = reserve(&to, to.full ? 0 : spawnctl_shell_size(spawn));
+
+		if (shell)
+			spawnctl_set_shell(spawn, shell);
+	}
+	return !to.full;
+}
+
+static struct spawnctl_start *take_with_copies(const struct spawn *from, int *error)
+{
+	size_t size;
+
+	for (size = COPIES_SIZE; size <= COPIES_MAX; size *= 2) {
+		struct spawnctl_start *start = take(size);
+
+		if (!start) {
+			*error = ENOMEM;
+			return NULL;
+		}
+		if (copy_inputs(start, from))
+			return start;
+		recycle(start);
+	}
+	*error = E2BIG;
+	return NULL;
+}
+
+/*
+ * The child alone is to have the writing end. No fork of another thread copies it, as forks wait
+ * for the lock. Signals are blocked, so that this thread does not fork in a handler.
+ */
+static long open_pipe(struct spawnctl_start *start, bool *locked)
+{
+	int ends[2];
+	long ret;
+
+	spawnctl_signals_hold(&start->spawn.request.signals, SPAWNCTL_SIGSET_HELD);
+	*locked = spawnctl_inflight_lock(false);
+	ret = raw_syscall(SYS_pipe2, ends, O_CLOEXEC);
+	if (ret < 0)
+		return ret;
+	start->poll_fd = ends[0];
+	start->spawn.poll[0] = ends[0];
+	start->spawn.poll[1] = ends[1];
+	return 0;
+}
+
+static long make_child(struct spawnctl_start *start)
+{
+	struct spawn *spawn = &start->spawn;
+	struct request *request = &spawn->request;
+	int writer = spawn->poll[1];
+	long pid;
+
+	request->hold_all = false;
+	request->clone.stack = (unsigned long)start - STACK_SIZE;
+	request->clone.stack_size = STACK_SIZE;
+	/*
+	 * valgrind has no child that shares the memory beside its parent. And while such a child is
+	 * in another cgroup, the parent could be killed when that cgroup is out of memory, see
+	 * check_arg() of the module.
+	 */
+	if (!spawnctl_arch_emulated() && !(request->clone.flags & SPAWNCTL_CGROUP)) {
+		request->clone.flags |= SPAWNCTL_NO_WAIT;
+		request->clone.child_tid = (unsigned long)&start->word;
+	}
+	__atomic_store_n(&start->word, 1, __ATOMIC_RELAXED);
+	pid = spawnctl_backend_begin(request);
+	if (!pid)
+		pid = spawnctl_backend_make_child(request);
+	if (pid > 0)
+		request->tid = pid;
+	/* The caller has waited */
+	if (pid < 0 || !request_no_wait(request))
+		__atomic_store_n(&start->word, 0, __ATOMIC_RELAXED);
+	if (writer >= 0)
+		raw_syscall(SYS_close, writer);
+	return pid;
+}
+
+/* In the program already, if it can load libraries */
+void *dlopen(const char *file, int mode) __attribute__((__weak__));
+int dladdr(const void *address, Dl_info *info) __attribute__((__weak__));
+
+/* A child may execute this library's code for as long as it likes: dlclose(3) must not unmap it */
+static void stay_loaded(void)
+{
+	static bool stays;	/* atomic */
+	Dl_info info;
+
+	if (__atomic_load_n(&stays, __ATOMIC_RELAXED))
+		return;
+	if (dlopen && dladdr && dladdr(&pool, &info) && info.dli_fname)
+		dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+	__atomic_store_n(&stays, true, __ATOMIC_RELAXED);
+}
+
+static int start_spawn(spawnctl_start_t **out, const char *path, const char *search,
+		       const spawnctl_file_actions_t *actions, const spawnctl_attr_t *attr,
+		       char *const argv[], char *const envp[])
+{
+	int error = 0, saved = errno;
+	struct spawnctl_start *start;
+	bool locked = false;
+	struct spawn from = { 0 };
+	long ret = 0;
+
+	*out = NULL;
+	/* Without vfork(2)'s wait, the kernel sets it for all processes that share the memory */
+	if (attr && (attr->steps & STEP_BIT(OOM_SCORE_ADJ)))
+		return EINVAL;
+	stay_loaded();
+	look_at_abandoned();
+	spawnctl_spawn_set(&from, path, search, actions, attr, argv, envp);
+	start = take_with_copies(&from, &error);
+	errno = saved;
+	if (!start)
+		return error;
+	if (start->spawn.attr->flags & SPAWNCTL_SPAWN_PIDFD)
+		start->spawn.pidfd_out = &start->spawn.pidfd;
+	start->magic = MAGIC;
+	start->poll_fd = -1;
+	start->waiters = 0;
+	start->reaped = UNREAPED;
+	start->pidfd_is_callers = false;
+	start->holds_dumpable = spawnctl_changes_ids(start->spawn.attr);
+	if (start->holds_dumpable)
+		spawnctl_dumpable_hold();
+	spawnctl_spawn_request(&start->spawn);
+	if (start->spawn.attr->flags & SPAWNCTL_SPAWN_POLL)
+		ret = open_pipe(start, &locked);
+	if (!ret)
+		ret = make_child(start);
+	if (locked)
+		spawnctl_inflight_unlock();
+	if (ret < 0 && start->poll_fd >= 0)
+		raw_syscall(SYS_close, start->poll_fd);
+	spawnctl_signals_release(&start->spawn.request.signals);
+	if (ret < 0) {
+		__atomic_store_n(&start->word, 0, __ATOMIC_RELAXED);
+		is_left(start);
+		recycle(start);
+		errno = saved;
+		return -ret;
+	}
+	*out = start;
+	return 0;
+}
+
+int spawnctl_spawn_start(spawnctl_start_t **start, const char *path,
+			 const spawnctl_file_actions_t *actions, const spawnctl_attr_t *attr,
+			 char *const argv[], char *const envp[])
+{
+	return start_spawn(start, path, NULL, actions, attr, argv, envp);
+}
+
+int spawnctl_spawnp_start(spawnctl_start_t **start, const char *file,
+			  const spawnctl_file_actions_t *actions, const spawnctl_attr_t *attr,
+			  char *const argv[], char *const envp[])
+{
+	return start_spawn(start, file, spawnctl_search_path(file, attr), actions, attr, argv,
+			   envp);
+}
+
+/* As futex(2) takes it. On 32-bit architectures libc's struct timespec can have 64-bit times */
+struct futex_time {
+	long tv_sec;
+	long tv_nsec;
+};
+
+static struct futex_time time_after(const struct timespec *timeout)
+{
+	struct timespec now;
+	long long seconds;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	/* 34 years, if that is more: there is room for it on each architecture */
+	seconds = timeout->tv_sec < INT_MAX / 2 ? timeout->tv_sec : INT_MAX / 2;
+	seconds += now.tv_sec;
+	now.tv_nsec += timeout->tv_nsec;
+	if (now.tv_nsec >= NSEC_PER_SEC) {
+		now.tv_nsec -= NSEC_PER_SEC;
+		seconds++;
+	}
+	if (seconds > INT_MAX)
+		seconds = INT_MAX;
+	return (struct futex_time){ seconds, now.tv_nsec };
+}
+
+static bool is_before(const struct futex_time *a, const struct futex_time *b)
+{
+	return a->tv_sec < b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec < b->tv_nsec);
+}
+
+static bool is_past(const struct futex_time *end)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec > end->tv_sec ||
+	       (now.tv_sec == end->tv_sec && now.tv_nsec >= end->tv_nsec);
+}
+
+/*
+ * Sleep until @start is left, or until @end (NULL: for ever). Return: false at @end. The kernel
+ * wakes one thread only, which wakes the others. If that thread does not get to it, because a
+ * handler leaves it by siglongjmp(3), the others look again after a second.
+ */
+static bool sleep_until(struct spawnctl_start *start, const struct futex_time *end)
+{
+	const bool alone = __atomic_add_fetch(&start->waiters, 1, __ATOMIC_SEQ_CST) == 1;
+	const struct timespec second = { 1, 0 };
+	long ret;
+
+	do {
+		struct futex_time soon;
+
+		if (!alone)
+			soon = time_after(&second);
+		if (!alone && end && is_before(end, &soon))
+			soon = *end;
+		/* The kernel wakes a futex that is not private */
+		ret = raw_syscall(SYS_futex, &start->word, FUTEX_WAIT_BITSET, 1,
+				  alone ? end : &soon, NULL, FUTEX_BITSET_MATCH_ANY);
+	} while (!is_left(start) && !(ret == -ETIMEDOUT && end && is_past(end)));
+	if (__atomic_sub_fetch(&start->waiters, 1, __ATOMIC_SEQ_CST) && is_left(start))
+		raw_syscall(SYS_futex, &start->word, FUTEX_WAKE, INT_MAX);
+	return is_left(start);
+}
+
+static bool await_word(struct spawnctl_start *start, const struct timespec *timeout)
+{
+	const struct timespec a_moment = { 0, POLL_NS };
+	struct futex_time end, soon;
+
+	if (is_left(start))
+		return true;
+	if (timeout) {
+		if (!timeout->tv_sec && !timeout->tv_nsec)
+			return has_died_early(start);
+		end = time_after(timeout);
+	}
+	while (start->spawn.request.backend == SPAWNCTL_BACKEND_CLONE &&
+	       !__atomic_load_n(&start->spawn.request.clears_word, __ATOMIC_RELAXED)) {
+		if (has_died_early(start))
+			return true;
+		if (timeout && is_past(&end))
+			return false;
+		soon = time_after(&a_moment);
+		if (sleep_until(start, &soon))
+			return true;
+	}
+	return sleep_until(start, timeout ? &end : NULL);
+}
+
+/*
+ * The child has closed the pipe. In execve(2) since Linux 6.12, that comes before the word, and so it
+ * does at the end of a child that could not have the word cleared
+ */
+static bool has_closed_pipe(const struct spawnctl_start *start)
+{
+	struct pollfd poller = { .fd = start->poll_fd };
+	struct futex_time none = { 0, 0 };
+
+	return start->poll_fd >= 0 &&
+	       raw_syscall(SYS_ppoll, &poller, 1, &none, NULL, 8) == 1 &&
+	       (poller.revents & POLLHUP);
+}
+
+/*
+ * Whether the child, which has failed, is reaped, be it by another thread. It becomes a zombie soon
+ * after it has left the mapping. If the program has reaped it, another child can have its process
+ * id by now: without a pidfd, only a zombie with the status of a failure is reaped.
+ */
+static bool is_reaped(const struct spawnctl_start *start)
+{
+	const struct spawn *spawn = &start->spawn;
+	siginfo_t info;
+	long ret;
+
+	info.si_pid = 0;
+	if (spawn->pidfd >= 0) {
+		ret = raw_syscall(SYS_waitid, P_PIDFD, spawn->pidfd, &info,
+				  WEXITED | WNOHANG | __WALL, NULL);
+		if (!ret || ret == -ECHILD)
+			return info.si_pid || ret;
+	}
+	ret = raw_syscall(SYS_waitid, P_PID, spawn->request.tid, &info,
+			  WEXITED | WNOHANG | WNOWAIT | __WALL, NULL);
+	if (ret == -ECHILD)
+		return true;
+	if (!info.si_pid || info.si_code != CLD_EXITED || info.si_status != FAILED_STATUS)
+		return false;
+	raw_syscall(SYS_wait4, spawn->request.tid, NULL, WNOHANG | __WALL, NULL);
+	return true;
+}
+
+/* Reaps the child, which has failed, once. It is given up after a tenth of a second */
+static void reap(struct spawnctl_start *start)
+{
+	struct futex_time nap = { 0, POLL_NS };
+	int tries;
+
+	for (tries = 0; tries < 100; tries++) {
+		int expected = UNREAPED;
+
+		if (__atomic_load_n(&start->reaped, __ATOMIC_ACQUIRE) == REAPED)
+			return;
+		if (__atomic_compare_exchange_n(&start->reaped, &expected, REAPING, false,
+						__ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+			bool reaped = is_reaped(start);
+
+			if (reaped && start->spawn.pidfd >= 0)
+				raw_syscall(SYS_close, start->spawn.pidfd);
+			__atomic_store_n(&start->reaped, reaped ? REAPED : UNREAPED,
+					 __ATOMIC_RELEASE);
+			if (reaped)
+				return;
+		}
+		raw_syscall(SYS_nanosleep, &nap, NULL);
+	}
+}
+
+int spawnctl_start_wait(spawnctl_start_t *start, const struct timespec *timeout,
+			struct spawnctl_result *result)
+{
+	const struct spawn *spawn = &start->spawn;
+
+	if (result->size < SPAWNCTL_RESULT_SIZE_VER0)
+		return EINVAL;
+	if (timeout && (timeout->tv_sec < 0 || timeout->tv_nsec < 0 ||
+			timeout->tv_nsec >= NSEC_PER_SEC))
+		return EINVAL;
+	if (start->magic != MAGIC)
+		return ECHILD;
+	if (!await_word(start, timeout) && !(has_closed_pipe(start) && await_word(start, NULL)))
+		return ETIMEDOUT;
+	if (spawn->error)
+		reap(start);
+	spawnctl_spawn_result_store(spawn, result);
+	result->pid = spawn->error ? -1 : spawn->request.tid;
+	result->pidfd = spawn->error ? -1 : spawn->pidfd;
+	if (!spawn->error)
+		__atomic_store_n(&start->pidfd_is_callers, true, __ATOMIC_RELAXED);
+	return 0;
+}
+
+pid_t spawnctl_start_pid(const spawnctl_start_t *start)
+{
+	return start->magic == MAGIC ? start->spawn.request.tid : -1;
+}
+
+int spawnctl_start_fd(const spawnctl_start_t *start)
+{
+	return start->magic == MAGIC ? start->poll_fd : -1;
+}
+
+void spawnctl_start_free(spawnctl_start_t *start)
+{
+	/* In the child of a fork, there is nothing to free but addresses */
+	if (!start || start->magic != MAGIC)
+		return;
+	if (start->poll_fd >= 0)
+		raw_syscall(SYS_close, start->poll_fd);
+	if (start->spawn.pidfd >= 0 && !start->pidfd_is_callers && start->reaped != REAPED)
+		raw_syscall(SYS_close, start->spawn.pidfd);
+	start->magic = 0;
+	if (is_left(start) || has_died_early(start))
+		recycle(start);
+	else
+		push_abandoned(start, start);
+}
