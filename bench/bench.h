@@ -70,4 +70,10 @@ uint64_t measure(const struct contender *who, const struct job *job);
 void run_threads(void);
 void run_faults(void);
 
+/* start.c */
+void run_start(void);
+void run_start_rate(void);
+void run_start_cold(void);
+void run_text_busy(void);
+
 #endif

@@ -7,6 +7,10 @@
  *   CASE         one case: noop dynamic typical filtered rss-MIB fds-NUMBER
  *   threads      spawns per second by 1, 4 and 16 threads
  *   faults       how long page faults of 64 other threads take during spawns
+ *   start        how long a spawn that does not wait holds its caller, and until it is done
+ *   start-rate   how many programs one thread starts so
+ *   start-cold   the same of a program that is not in the page cache
+ *   text-busy    how often ETXTBSY meets 8 threads that each write a program and start it
  *   other-NAME   the CPU time of an unrelated fork and exec, recorded as case other-NAME
  *   busy WHO     spawn until killed, by contender WHO
  *   trace WHO    some spawns between trace_begin() and trace_end(), for breakdown.py
@@ -337,6 +341,17 @@ static void in_a_process(const char *name)
 			run_threads();
 		else if (!strcmp(name, "faults"))
 			run_faults();
+#ifdef __GLIBC__
+		else if (!strcmp(name, "start")) {
+			go_first();
+			run_start();
+		} else if (!strcmp(name, "start-rate"))
+			run_start_rate();
+		else if (!strcmp(name, "start-cold"))
+			run_start_cold();
+		else if (!strcmp(name, "text-busy"))
+			run_text_busy();
+#endif
 		else if (!strncmp(name, "other-", 6))
 			run_other(name);
 		else

@@ -49,7 +49,7 @@ INSTRUCTIONS = """
     done
     modprobe spawnctl &&
     sysctl -q fs.nr_open=1048576 &&
-    ./bench -i all && ./bench-musl -i noop dynamic typical filtered rss-1 rss-4096"""
+    ./bench -i all start && ./bench-musl -i noop dynamic typical filtered rss-1 rss-4096"""
 # The pause lets boot-time activity end, which would add gigabytes of trace
 TRACE = f"""
     modprobe spawnctl && cd /bench && sleep 15 &&
@@ -101,7 +101,7 @@ def python(build: Build) -> list[Result]:
 
 
 def wall(build: Build) -> list[Result]:
-    command = "modprobe spawnctl && cd /bench && ./bench threads faults"
+    command = "modprobe spawnctl && cd /bench && ./bench threads faults start-rate text-busy"
     return measure(in_guest(build, "wall", 600, command, memory=3072))
 
 
