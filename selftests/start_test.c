@@ -274,25 +274,29 @@ TEST_F(spawn, start_freed_early)
 	unsigned int before = 0, i;
 	pid_t pids[60];
 
+	unlink(FIFO);
+	ASSERT_EQ(0, mkfifo(FIFO, 0600));
+	ASSERT_EQ(0, spawnctl_file_actions_addopen(self->actions, 3, FIFO, O_RDONLY, 0));
 	for (i = 0; i < 2; i++) {
 		unsigned int k;
 		int fd;
 
-		spawnctl_file_actions_destroy(self->actions);
-		ASSERT_EQ(0, spawnctl_file_actions_init(&self->actions));
 		for (k = 0; k < ARRAY_SIZE(pids); k++) {
-			ASSERT_EQ(0, k ? spawnctl_spawn_start(&start, "/bin/true", self->actions,
-							      self->attr, nothing, environ) :
-					 start_held(self, &start, "/bin/true"));
+			char script[16], *argv[] = { "sh", "-c", script, NULL };
+
+			/* All wait at a time, each with its own arguments on its own mapping */
+			snprintf(script, sizeof(script), "exit %u", k);
+			ASSERT_EQ(0, spawnctl_spawn_start(&start, "/bin/sh", self->actions,
+							  self->attr, argv, environ));
+			memset(script, 'x', sizeof(script));
 			pids[k] = spawnctl_start_pid(start);
 			spawnctl_start_free(start);
 		}
 		/* A writer for as long as some child may open it */
 		fd = open(FIFO, O_RDWR | O_CLOEXEC);
 		for (k = 0; k < ARRAY_SIZE(pids); k++)
-			EXPECT_EQ(0, wait_status(pids[k]));
+			EXPECT_TRUE(exited_with(pids[k], k));
 		close(fd);
-		unlink(FIFO);
 		if (!i)
 			before = mappings();
 	}
@@ -304,6 +308,25 @@ TEST_F(spawn, start_freed_early)
 		spawnctl_start_free(start);
 	}
 	EXPECT_GE(before, mappings());
+	unlink(FIFO);
+}
+
+/* The caller's mask is its own again, and the program has it; handlers do not run in the child */
+TEST_F(spawn, start_and_the_mask)
+{
+	char *argv[] = { "sed", "-n", "s/^SigBlk:[[:space:]]*//p", "/proc/self/status", NULL };
+	spawnctl_start_t *start;
+	char text[32] = "";
+
+	raw_sigprocmask(SIG_SETMASK, SIGBIT(SIGUSR1) | SIGBIT(40), NULL);
+	ASSERT_EQ(0, spawnctl_file_actions_adddup2(self->actions, self->report[1], 1));
+	ASSERT_EQ(0, spawnctl_spawnp_start(&start, "sed", self->actions, self->attr, argv,
+					   environ));
+	EXPECT_EQ(SIGBIT(SIGUSR1) | SIGBIT(40), current_mask());
+	EXPECT_EQ(0, wait_status(spawnctl_start_pid(start)));
+	EXPECT_LT(0, read(self->report[0], text, sizeof(text) - 1));
+	EXPECT_EQ(SIGBIT(SIGUSR1) | SIGBIT(40), strtoull(text, NULL, 16));
+	spawnctl_start_free(start);
 }
 
 /* Nothing is mapped or opened anew for each start */

@@ -183,6 +183,8 @@ int spawnctl_file_actions_addclosefrom_except(spawnctl_file_actions_t *actions, 
 	int error, saved = errno;
 	size_t i;
 
+	if (n && !keep)
+		return EFAULT;
 	if (n > INT_MAX / sizeof(*keep))
 		return ENOMEM;
 	for (i = 0; i < n; i++)
@@ -193,7 +195,8 @@ int spawnctl_file_actions_addclosefrom_except(spawnctl_file_actions_t *actions, 
 	errno = saved;
 	if (!action.but.list)
 		return ENOMEM;
-	memcpy(action.but.list, keep, n * sizeof(*keep));
+	if (n)
+		memcpy(action.but.list, keep, n * sizeof(*keep));
 	qsort(action.but.list, n, sizeof(*keep), compare);
 	error = spawnctl_actions_add(actions, &action);
 	if (error)

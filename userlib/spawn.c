@@ -322,7 +322,7 @@ static int map_room(struct spawn *spawn)
 	}
 	map += calls ? guard + CALL_STACK : 0;
 	if (shell)
-		spawnctl_set_shell(spawn, (void *)map);
+		spawnctl_set_shell(spawn, (void *)map, shell);
 	if (spawn->candidate_size)
 		spawn->candidate = (char *)map + shell;
 	return 0;
@@ -348,14 +348,15 @@ size_t spawnctl_shell_size(const struct spawn *spawn)
 	return (n + 3) * sizeof(*spawn->shell);
 }
 
-void spawnctl_set_shell(struct spawn *spawn, const char **room)
+void spawnctl_set_shell(struct spawn *spawn, const char **room, size_t size)
 {
-	size_t n = spawnctl_shell_size(spawn) / sizeof(*room) - 3, i;
+	size_t most = size / sizeof(*room) - 3, i = 1;
 
-	/* The child sets the first two */
-	for (i = 1; i < n; i++)
-		room[i + 1] = spawn->argv[i];
-	room[n ? n + 1 : 2] = NULL;
+	/* The child sets the first two. The list can have changed since it was counted */
+	if (spawn->argv && spawn->argv[0])
+		for (; i < most && spawn->argv[i]; i++)
+			room[i + 1] = spawn->argv[i];
+	room[i + 1] = NULL;
 	spawn->shell = room;
 }
 
@@ -425,16 +426,12 @@ int spawnctl_spawn_run(struct spawn *spawn)
 {
 	static const struct spawnctl_attr none = { .fd = -1 };
 	struct caller_signals *signals = &spawn->request.signals;
-	bool changes_ids;
 	int error;
 	long pid;
 
 	/* cppcheck-suppress ctuuninitvar; the members that are used have been set */
 	if (!spawn->attr)
 		spawn->attr = &none;
-	changes_ids = spawnctl_changes_ids(spawn->attr);
-	if (changes_ids)
-		spawnctl_dumpable_hold();
 	signals->hold.wanted = false;
 	signals->held = false;
 	error = map_room(spawn);
@@ -456,8 +453,6 @@ int spawnctl_spawn_run(struct spawn *spawn)
 	if (spawn->mapped)
 		unmap_room(spawn);
 out:
-	if (changes_ids)
-		spawnctl_dumpable_release();
 	if (spawn->result)
 		spawnctl_spawn_result_store(spawn, spawn->result);
 	spawnctl_signals_release(signals);

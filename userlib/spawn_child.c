@@ -51,8 +51,11 @@ static long long fd_number(const char *name)
 	return fd;
 }
 
-/* Close the descriptors that one pass over the directory finds. Return: how many, or -errno */
-static long close_listed(int dir, unsigned int from, unsigned int to)
+/*
+ * Close the descriptors that one pass over the directory finds, or set FD_CLOEXEC. Return: how many,
+ * or -errno
+ */
+static long close_listed(int dir, unsigned int from, unsigned int to, bool at_exec)
 {
 	char buffer[256] __attribute__((__aligned__(8)));
 	long n, closed = 0;
@@ -67,7 +70,10 @@ static long close_listed(int dir, unsigned int from, unsigned int to)
 
 			if (fd < 0 || fd == dir || fd < from || fd > to)
 				continue;
-			raw_syscall(SYS_close, fd);
+			if (at_exec)
+				raw_syscall(SYS_fcntl, fd, F_SETFD, FD_CLOEXEC);
+			else
+				raw_syscall(SYS_close, fd);
 			closed++;
 		}
 	}
@@ -93,7 +99,7 @@ __attribute__((__noinline__)) long spawnctl_close_span(unsigned int from, unsign
 	if (dir < 0)
 		return ret;
 	do {
-		ret = close_listed(dir, from, to);
+		ret = close_listed(dir, from, to, false);
 	} while (ret > 0);
 	raw_syscall(SYS_close, dir);
 	return ret;
@@ -234,7 +240,7 @@ static int unshare_table(struct spawn *spawn)
 	return 0;
 }
 
-static long do_close(int fd)
+static long do_close(const struct spawn *spawn, int fd)
 {
 	long ret = raw_syscall(SYS_close, fd);
 	/* The kernel's struct rlimit64; libc's struct rlimit is smaller on 32-bit architectures */
@@ -243,6 +249,8 @@ static long do_close(int fd)
 	if (!ret)
 		return 0;
 	/* A descriptor that is not open is no error; one that is out of range is */
+	if (fd >= 0 && (spawn->attr->steps & STEP_BIT(RLIMIT)))
+		return 0;
 	if (raw_syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, limit))
 		return ret;
 	return fd < 0 || (unsigned int)fd >= limit[0] ? ret : 0;
@@ -298,19 +306,19 @@ static long do_closefrom_but(const struct spawn *spawn, const struct action *act
 }
 
 /* Before Linux 5.11 there is no CLOSE_RANGE_CLOEXEC */
-static long do_cloexecfrom(int from)
+static long do_cloexecfrom(unsigned int from)
 {
-	unsigned long long limit[2];
-	long ret = raw_syscall(SYS_close_range, from, ~0U, CLOSE_RANGE_CLOEXEC);
-	unsigned int fd;
+	long ret = raw_syscall(SYS_close_range, from, ~0U, CLOSE_RANGE_CLOEXEC), dir;
 
 	if (!ret)
 		return 0;
-	ret = raw_syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, limit);
-	for (fd = from; !ret && fd < limit[0]; fd++)
-		if (raw_syscall(SYS_fcntl, fd, F_SETFD, FD_CLOEXEC) == -EBADF)
-			continue;
-	return ret;
+	dir = raw_syscall(SYS_openat, AT_FDCWD, "/proc/self/fd",
+			  O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return dir;
+	ret = close_listed(dir, from, ~0U, true);
+	raw_syscall(SYS_close, dir);
+	return ret < 0 ? ret : 0;
 }
 
 static long do_blocking(int fd)
@@ -340,7 +348,7 @@ static long do_action(const struct spawn *spawn, const struct action *action)
 {
 	switch (action->op) {
 	case ACTION_CLOSE:
-		return do_close(action->fd);
+		return do_close(spawn, action->fd);
 	case ACTION_DUP2:
 		return do_dup2(action->dup2.fd, action->dup2.newfd);
 	case ACTION_OPEN:

@@ -194,10 +194,6 @@ struct rlimit_step {
 
 #define STEP_BIT(step)	(1U << SPAWNCTL_STEP_##step)
 
-/* Steps after which the memory must not be dumpable, see spawnctl_dumpable_hold() */
-#define STEPS_OF_IDS	(STEP_BIT(SETNS) | STEP_BIT(UNSHARE) | STEP_BIT(SECUREBITS) | \
-			 STEP_BIT(GID) | STEP_BIT(UID) | STEP_BIT(AMBIENT))
-
 /** spawnctl_attr_parts() - call @fn for each part of @attr that is memory of its own */
 void spawnctl_attr_parts(struct spawnctl_attr *attr,
 			 void (*fn)(void *arg, void **part, size_t size), void *arg);
@@ -310,23 +306,8 @@ const char *spawnctl_search_path(const char *file, const struct spawnctl_attr *a
 /** spawnctl_shell_size() - bytes for @spawn->shell */
 size_t spawnctl_shell_size(const struct spawn *spawn);
 
-/** spawnctl_set_shell() - set @spawn->shell to @room, and fill it in */
-void spawnctl_set_shell(struct spawn *spawn, const char **room);
-
-/**
- * spawnctl_dumpable_hold() - a child is about to be made that changes its ids
- *
- * To be followed by spawnctl_dumpable_release(), when the child has left the memory.
- */
-void spawnctl_dumpable_hold(void);
-void spawnctl_dumpable_release(void);
-
-/* The preload library makes the system calls that libc would make, and no others */
-static inline bool spawnctl_changes_ids(const struct spawnctl_attr *attr)
-{
-	return (attr->steps & STEPS_OF_IDS) ||
-	       ((attr->flags & SPAWNCTL_SPAWN_RESETIDS) && !attr->transient);
-}
+/** spawnctl_set_shell() - set @spawn->shell to @room, of @size bytes, and fill it in */
+void spawnctl_set_shell(struct spawn *spawn, const char **room, size_t size);
 
 /* The parts of a spawn in the parent. spawnctl_spawn_run() is all of them */
 

@@ -58,7 +58,6 @@ enum { UNREAPED, REAPING, REAPED };
  * @waiters: how many threads sleep until @word is 0
  * @reaped: whether a caller of spawnctl_start_wait() reaps the child, or has reaped it; atomic
  * @pidfd_is_callers: spawnctl_start_wait() has reported the pidfd
- * @holds_dumpable: spawnctl_dumpable_release() has to be called when the child has left; atomic
  * @spawn: what the child executes
  * @attr: copy of its attributes
  * @copies: all other copies
@@ -72,7 +71,6 @@ struct spawnctl_start {
 	int waiters;
 	int reaped;
 	bool pidfd_is_callers;
-	bool holds_dumpable;
 	struct spawn spawn;
 	struct spawnctl_attr attr;
 	char copies[] __attribute__((__aligned__(16)));
@@ -119,14 +117,9 @@ static void unmap_start(struct spawnctl_start *start)
 }
 
 /* Whether the child has left the mapping */
-static bool is_left(struct spawnctl_start *start)
+static bool is_left(const struct spawnctl_start *start)
 {
-	if (__atomic_load_n(&start->word, __ATOMIC_ACQUIRE))
-		return false;
-	if (start->holds_dumpable &&
-	    __atomic_exchange_n(&start->holds_dumpable, false, __ATOMIC_RELAXED))
-		spawnctl_dumpable_release();
-	return true;
+	return !__atomic_load_n(&start->word, __ATOMIC_ACQUIRE);
 }
 
 /*
@@ -143,8 +136,13 @@ static bool has_died_early(struct spawnctl_start *start)
 	    __atomic_load_n(&request->clears_word, __ATOMIC_RELAXED))
 		return false;
 	info.si_pid = 0;
-	ret = raw_syscall(SYS_waitid, P_PID, request->tid, &info,
-			  WEXITED | WNOHANG | WNOWAIT | __WALL, NULL);
+	ret = -EINVAL;
+	if (start->spawn.pidfd >= 0)
+		ret = raw_syscall(SYS_waitid, P_PIDFD, start->spawn.pidfd, &info,
+				  WEXITED | WNOHANG | WNOWAIT | __WALL, NULL);
+	if (ret && ret != -ECHILD)
+		ret = raw_syscall(SYS_waitid, P_PID, request->tid, &info,
+				  WEXITED | WNOHANG | WNOWAIT | __WALL, NULL);
 	/* ECHILD: it has been reaped */
 	if (ret == -ECHILD || info.si_pid)
 		__atomic_store_n(&start->word, 0, __ATOMIC_RELEASE);
@@ -344,10 +342,11 @@ static bool copy_inputs(struct spawnctl_start *start, const struct spawn *from)
 		spawn->candidate = reserve(&to, spawn->candidate_size);
 	}
 	if (start->attr.flags & SPAWNCTL_SPAWN_SHELL) {
-		const char **shell = reserve(&to, to.full ? 0 : spawnctl_shell_size(spawn));
+		const size_t size = to.full ? 0 : spawnctl_shell_size(spawn);
+		const char **shell = reserve(&to, size);
 
 		if (shell)
-			spawnctl_set_shell(spawn, shell);
+			spawnctl_set_shell(spawn, shell, size);
 	}
 	return !to.full;
 }
@@ -469,9 +468,6 @@ static int start_spawn(spawnctl_start_t **out, const char *path, const char *sea
 	start->waiters = 0;
 	start->reaped = UNREAPED;
 	start->pidfd_is_callers = false;
-	start->holds_dumpable = spawnctl_changes_ids(start->spawn.attr);
-	if (start->holds_dumpable)
-		spawnctl_dumpable_hold();
 	spawnctl_spawn_request(&start->spawn);
 	if (start->spawn.attr->flags & SPAWNCTL_SPAWN_POLL)
 		ret = open_pipe(start, &locked);
@@ -483,8 +479,6 @@ static int start_spawn(spawnctl_start_t **out, const char *path, const char *sea
 		raw_syscall(SYS_close, start->poll_fd);
 	spawnctl_signals_release(&start->spawn.request.signals);
 	if (ret < 0) {
-		__atomic_store_n(&start->word, 0, __ATOMIC_RELAXED);
-		is_left(start);
 		recycle(start);
 		errno = saved;
 		return -ret;

@@ -71,13 +71,12 @@ static long join_namespaces(const struct spawnctl_attr *attr)
 
 static long set_uid(const struct spawnctl_attr *attr)
 {
-	/* Without this, a change from the superuser drops what set_ambient() needs */
-	if (attr->steps & STEP_BIT(AMBIENT)) {
-		long ret = raw_syscall(SYS_prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0);
-
-		if (ret)
-			return ret;
-	}
+	/*
+	 * Without this, a change from the superuser drops what set_ambient() needs. If securebits
+	 * forbid it, they can make it needless, too: set_ambient() will find out
+	 */
+	if (attr->steps & STEP_BIT(AMBIENT))
+		raw_syscall(SYS_prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0);
 	return raw_syscall(NR_SETRESUID, attr->uid, attr->uid, attr->uid);
 }
 
@@ -101,12 +100,12 @@ static long set_ambient(unsigned long long set)
 	ret = raw_syscall(SYS_capget, &header, data);
 	if (ret)
 		return ret;
+	/* Those of the caller that a change of ids has kept do not become effective for the actions */
 	data[0].inheritable |= set;
 	data[1].inheritable |= set >> 32;
-	/* A change of the user id has cleared these */
-	data[0].effective |= data[0].permitted;
-	data[1].effective |= data[1].permitted;
 	ret = raw_syscall(SYS_capset, &header, data);
+	if (!ret)
+		ret = raw_syscall(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	for (cap = 0; cap < 64 && !ret; cap++)
 		if (set & 1ULL << cap)
 			ret = raw_syscall(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0,

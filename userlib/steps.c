@@ -67,6 +67,8 @@ int spawnctl_attr_setaffinity(spawnctl_attr_t *attr, size_t size, const void *cp
 {
 	int error;
 
+	if (!cpus)
+		return EFAULT;
 	if (!size || size > MAX_CPUS_SIZE)
 		return EINVAL;
 	error = replace(&attr->cpus, cpus, size);
@@ -175,6 +177,8 @@ int spawnctl_attr_setgroups(spawnctl_attr_t *attr, size_t n, const gid_t *groups
 
 	if (n > MAX_GROUPS)
 		return EINVAL;
+	if (n && !groups)
+		return EFAULT;
 	error = replace((void **)&attr->groups, groups, n * sizeof(*groups));
 	if (error)
 		return error;
@@ -231,6 +235,8 @@ int spawnctl_attr_setseccomp(spawnctl_attr_t *attr, const struct sock_fprog *pro
 {
 	int error;
 
+	if (!program || !program->filter)
+		return EFAULT;
 	if (!program->len || program->len > MAX_FILTER)
 		return EINVAL;
 	error = replace((void **)&attr->filter, program->filter,

@@ -400,8 +400,8 @@ int spawnctl_file_actions_addblocking(spawnctl_file_actions_t *actions, int fd);
  * caller's memory. In a spawn that does not wait, the caller runs meanwhile: the function must
  * use raw system calls only, and @arg must stay valid until spawnctl_start_wait() returns 0. A function
  * that ends the child, or executes another program, ends the spawn: it has succeeded then, and
- * waitpid(2) tells what has become of the child. A child that the function makes must be waited
- * for by the function. EFAULT: @fn is NULL.
+ * waitpid(2) tells what has become of the child. The function must return or end the child, and
+ * must wait for the children that it makes: no longjmp(3), no exception. EFAULT: @fn is NULL.
  */
 int spawnctl_file_actions_addcall(spawnctl_file_actions_t *actions, int (*fn)(void *arg),
 				  void *arg);
@@ -454,7 +454,8 @@ int spawnctl_attr_getcgroup(const spawnctl_attr_t *attr, int *fd);
 /*
  * Each of the following is a step of the child, and takes effect without a flag. The order of the
  * steps is that of enum spawnctl_step. What the functions are given is copied. They return EINVAL,
- * or EBADF for a descriptor, if the value can never be valid, or ENOMEM. There are no getters.
+ * or EBADF for a descriptor, if the value can never be valid, EFAULT for NULL, or ENOMEM. There are
+ * no getters.
  */
 
 /** spawnctl_attr_setpriority() - nice value, setpriority(2); EINVAL: not -20 to 19 */
@@ -485,8 +486,8 @@ int spawnctl_attr_addnamespace(spawnctl_attr_t *attr, int fd, int type);
 /**
  * spawnctl_attr_setunshare() - unshare(2), an OR of CLONE_NEW*
  *
- * EINVAL: none, or another flag. With CLONE_NEWPID and CLONE_NEWTIME, the program's children are in
- * the new namespace. With CLONE_NEWUSER, the child has no ids in the namespace until its maps are
+ * EINVAL: none, or another flag. With CLONE_NEWPID, the program's children are in the new
+ * namespace; with CLONE_NEWTIME too, and on newer kernels (6.12) the program itself. With CLONE_NEWUSER, the child has no ids in the namespace until its maps are
  * written: start it by a spawn that does not wait, with SPAWNCTL_SPAWN_STOP, and write the maps
  * when waitpid(2) reports that it has stopped. That needs privilege, because the child is not
  * dumpable by then.
@@ -504,9 +505,7 @@ int spawnctl_attr_setgroups(spawnctl_attr_t *attr, size_t n, const gid_t *groups
  * spawnctl_attr_setgid() - real, effective and saved group id; EINVAL: -1
  *
  * As the child shares the memory, the kernel makes the caller undumpable (PR_SET_DUMPABLE) when the
- * child changes its ids. The library restores that when the child has executed the program or
- * ended; for a spawn that does not wait, in the next call of spawnctl_start_wait() or
- * spawnctl_spawn_start() after that.
+ * child changes its ids, see spawnctl_attr_setuid(3).
  */
 int spawnctl_attr_setgid(spawnctl_attr_t *attr, gid_t gid);
 /** spawnctl_attr_setuid() - the same for the user id */
@@ -514,8 +513,8 @@ int spawnctl_attr_setuid(spawnctl_attr_t *attr, uid_t uid);
 /**
  * spawnctl_attr_setambient() - ambient capabilities, a mask with bit n for capability n
  *
- * The program has them also if the user id has been changed. The step makes them inheritable, and
- * fails with EPERM if the caller does not have them.
+ * The program has these and no others, also if the user id has been changed. The step makes them
+ * inheritable, and fails with EPERM if the caller does not have them.
  */
 int spawnctl_attr_setambient(spawnctl_attr_t *attr, unsigned long long capabilities);
 /**
