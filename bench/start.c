@@ -30,6 +30,7 @@ extern char **environ;
 static const enum spawnctl_backend backends[] = {
 	SPAWNCTL_BACKEND_DEVICE, SPAWNCTL_BACKEND_CLONE3, SPAWNCTL_BACKEND_CLONE
 };
+
 static const char * const names[] = { "device", "clone3", "clone" };
 
 static const struct contender *contender(const char *name, const struct job *job)

@@ -52,8 +52,8 @@ static long long fd_number(const char *name)
 }
 
 /*
- * Close the descriptors that one pass over the directory finds, or set FD_CLOEXEC. Return: how many,
- * or -errno
+ * Close the descriptors that one pass over the directory finds, or set FD_CLOEXEC (@at_exec).
+ * Return: how many, or -errno
  */
 static long close_listed(int dir, unsigned int from, unsigned int to, bool at_exec)
 {

@@ -424,8 +424,8 @@ static long make_child(struct spawnctl_start *start)
 }
 
 /* In the program already, if it can load libraries */
-void *dlopen(const char *file, int mode) __attribute__((__weak__));
-int dladdr(const void *address, Dl_info *info) __attribute__((__weak__));
+__typeof__(dlopen) dlopen __attribute__((__weak__));
+__typeof__(dladdr) dladdr __attribute__((__weak__));
 
 /* A child may execute this library's code for as long as it likes: dlclose(3) must not unmap it */
 static void stay_loaded(void)
@@ -594,8 +594,8 @@ static bool await_word(struct spawnctl_start *start, const struct timespec *time
 }
 
 /*
- * The child has closed the pipe. In execve(2) since Linux 6.12, that comes before the word, and so it
- * does at the end of a child that could not have the word cleared
+ * The child has closed the pipe. In execve(2) since Linux 6.12, that comes before the word, and at
+ * the end of a child that could not have the word cleared, too
  */
 static bool has_closed_pipe(const struct spawnctl_start *start)
 {

@@ -100,7 +100,7 @@ static long set_ambient(unsigned long long set)
 	ret = raw_syscall(SYS_capget, &header, data);
 	if (ret)
 		return ret;
-	/* Those of the caller that a change of ids has kept do not become effective for the actions */
+	/* What a change of ids has kept permitted does not become effective, for the actions */
 	data[0].inheritable |= set;
 	data[1].inheritable |= set >> 32;
 	ret = raw_syscall(SYS_capset, &header, data);

@@ -398,9 +398,9 @@ int spawnctl_file_actions_addblocking(spawnctl_file_actions_t *actions, int fd);
  * The function runs on a stack of 64 KiB, in the memory of the caller, with all signals blocked.
  * It must use only async-signal-safe functions. What it writes, errno included, it writes in the
  * caller's memory. In a spawn that does not wait, the caller runs meanwhile: the function must
- * use raw system calls only, and @arg must stay valid until spawnctl_start_wait() returns 0. A function
- * that ends the child, or executes another program, ends the spawn: it has succeeded then, and
- * waitpid(2) tells what has become of the child. The function must return or end the child, and
+ * use raw system calls only, and @arg must stay valid until spawnctl_start_wait() returns 0. A
+ * function that ends the child, or executes another program, ends the spawn: it has succeeded then,
+ * and waitpid(2) tells what has become of the child. The function must return or end the child, and
  * must wait for the children that it makes: no longjmp(3), no exception. EFAULT: @fn is NULL.
  */
 int spawnctl_file_actions_addcall(spawnctl_file_actions_t *actions, int (*fn)(void *arg),
@@ -487,10 +487,10 @@ int spawnctl_attr_addnamespace(spawnctl_attr_t *attr, int fd, int type);
  * spawnctl_attr_setunshare() - unshare(2), an OR of CLONE_NEW*
  *
  * EINVAL: none, or another flag. With CLONE_NEWPID, the program's children are in the new
- * namespace; with CLONE_NEWTIME too, and on newer kernels (6.12) the program itself. With CLONE_NEWUSER, the child has no ids in the namespace until its maps are
- * written: start it by a spawn that does not wait, with SPAWNCTL_SPAWN_STOP, and write the maps
- * when waitpid(2) reports that it has stopped. That needs privilege, because the child is not
- * dumpable by then.
+ * namespace; with CLONE_NEWTIME too, and on newer kernels (6.12) the program itself. With
+ * CLONE_NEWUSER, the child has no ids in the namespace until its maps are written: start it by a
+ * spawn that does not wait, with SPAWNCTL_SPAWN_STOP, and write the maps when waitpid(2) reports
+ * that it has stopped. That needs privilege, because the child is not dumpable by then.
  */
 int spawnctl_attr_setunshare(spawnctl_attr_t *attr, int flags);
 /** spawnctl_attr_setchroot() - chroot(2). The working directory stays: add a chdir action */
