@@ -44,11 +44,12 @@ static int check_arg(const struct spawnctl_clone *arg, u32 known_flags)
 	    (arg->child_tid && !has(arg, SPAWNCTL_NO_WAIT)))
 		return -EINVAL;
 	/*
-	 * Without a stack of its own the child would overwrite frames that the caller uses, and
-	 * without @child_tid the caller would not know when the stack is free again. The futex
-	 * at an address that is not aligned would wake no task. The OOM killer spares a child of
-	 * vfork(2), but not this one: out of memory in the child's cgroup, it would kill the
-	 * child, for its parent's memory, and with it the parent, in whatever cgroup that is.
+	 * SPAWNCTL_NO_WAIT needs a stack, or the child would overwrite frames that the caller
+	 * uses. It needs @child_tid, or the caller would not know when the stack is free again. A
+	 * futex at an address that is not aligned would wake no task. SPAWNCTL_HOLD applies to the
+	 * end of the wait. SPAWNCTL_CGROUP would expose the parent to the OOM killer of the
+	 * child's cgroup: it spares a child of vfork(2), but counts the parent's memory as that of
+	 * this child, and kills all processes that share that memory, in any cgroup.
 	 */
 	if (has(arg, SPAWNCTL_NO_WAIT) &&
 	    (!arg->stack || !arg->child_tid || arg->child_tid % sizeof(__s32) ||
@@ -374,7 +375,7 @@ static long make_child(struct file *file, unsigned int command, struct spawnctl_
 		return ret;
 	}
 	kargs.stack = top;
-	/* Where there are user shadow stacks, the size of the child's own one */
+	/* The size of the child's shadow stack, on architectures that have user shadow stacks */
 	if (has(arg, SPAWNCTL_NO_WAIT))
 		kargs.stack_size = arg->stack_size;
 	set_kargs(&kargs, arg);

@@ -127,7 +127,8 @@ TEST_F(no_wait, control_waits)
 	pid = spawnctl_thread(self->fd, &self->clone, read_then_end, self->room);
 	ASSERT_LT(0, pid);
 	EXPECT_EQ(1, self->room->word);
-	EXPECT_EQ(pid, waitpid(pid, NULL, WNOHANG));
+	EXPECT_EQ(~UNBLOCKABLE, READ_ONCE(self->room->mask));
+	EXPECT_TRUE(exited_with(pid, 7));
 }
 
 /* A failed execve(2) leaves the word. The program, which still runs, has the exec mask. */

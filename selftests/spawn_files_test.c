@@ -666,7 +666,7 @@ TEST_F(files, table_is_not_copied)
 	seen = trace_spawn(self, closes);
 	EXPECT_EQ(0, seen.shared);
 	EXPECT_EQ(1, seen.busy);
-	/* It makes its own table late, and has closed the file by then */
+	/* It has closed the file by then */
 	seen = trace_spawn(self, opens);
 	EXPECT_EQ(0, seen.shared);
 	EXPECT_EQ(0, seen.busy);

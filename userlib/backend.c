@@ -157,9 +157,9 @@ long spawnctl_backend_begin(struct request *request)
 }
 
 /*
- * Whether to try the same backend again, with less: LIMIT may have taken SHARE_FILES away from a
- * descriptor that the program has been given, and an emulator (qemu-user) may have neither
- * CLONE_FILES nor a child that runs beside its parent
+ * Remove a flag that the backend may have refused. Return: whether to try the same backend again.
+ * LIMIT may have removed SHARE_FILES from a descriptor that the library has not opened itself. An
+ * emulator (qemu-user) may support neither CLONE_FILES nor a child that runs beside its parent.
  */
 static bool ask_for_less(struct request *request, long error)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The version of the kernel, as a note in the vDSO has it.
+ * The version of the kernel, from a note in the vDSO.
  */
 #include <elf.h>
 #include <link.h>
@@ -13,7 +13,7 @@ typedef ElfW(Ehdr) header_t;
 typedef ElfW(Phdr) segment_t;
 typedef ElfW(Nhdr) note_t;
 
-/* As in <linux/version.h>, or 0 */
+/* Encoded as LINUX_VERSION_CODE of <linux/version.h>; 0: not found */
 static unsigned int version_in(const char *at, const char *end)
 {
 	while (at + sizeof(note_t) <= end) {

@@ -61,8 +61,8 @@
 /**
  * spawnctl_kernel_at_least() - whether the kernel has this version, or a later one
  *
- * Reads it in the vDSO, and makes no system call: a filter may kill the process for uname(2). If
- * there is no vDSO, the answer is no.
+ * Reads the version in the vDSO, and makes no system call: a filter may kill the process for
+ * uname(2). Without a vDSO, the version is unknown, and the function returns false.
  */
 bool spawnctl_kernel_at_least(unsigned int major, unsigned int minor);
 

@@ -26,7 +26,7 @@
  * @open_window: the child has the caller's mask from its first instruction on
  * @hold_all: signals stay blocked in the caller until spawnctl_signals_release(), unless the child
  *	clears @signals.hold.wanted (device only: with clone3 and clone they always stay blocked)
- * @may_copy_table: with SPAWNCTL_SHARE_FILES in @clone.flags: a copy will do if that is refused
+ * @may_copy_table: if SPAWNCTL_SHARE_FILES in @clone.flags is refused, try again without it
  * @fn: called by the child; its result is the exit status
  * @arg: argument of @fn
  * @descriptor: the descriptor of the device that is used; its fd is -1 if another backend is used

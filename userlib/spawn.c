@@ -14,7 +14,7 @@
 #include "kernel.h"
 #include "spawn_int.h"
 
-/* A spawn that waits would wait for ever, or has no place for the descriptor */
+/* A spawn that waits has no place for the descriptor, and would wait for a stopped child */
 #define START_FLAGS	(SPAWNCTL_SPAWN_POLL | SPAWNCTL_SPAWN_STOP)
 #define CS_PATH		"/bin:/usr/bin"		/* glibc's default if PATH is not set */
 #ifndef P_PIDFD
@@ -99,34 +99,31 @@ static bool has_action(const struct spawn *spawn, unsigned int effect)
 	return false;
 }
 
-/* Whether the child calls close_range(2) anyway, for an action or for CLOEXEC_DEFAULT */
-static bool closes_range(const struct spawn *spawn)
-{
-	return (spawn->attr->flags & SPAWNCTL_SPAWN_CLOEXEC_DEFAULT) ||
-	       has_action(spawn, ACTION_CLOSES_RANGE);
-}
-
 /*
- * For how long the child may use the parent's descriptor table. A copy holds files that other
- * threads have open for writing, and until the child has closed them, execve(2) of such a file
- * fails with ETXTBSY. So the copy is made as late as possible, or not at all.
+ * For how long the child may use the parent's descriptor table. A copy also refers to files that
+ * other threads have open for writing. Until the child has closed them, execve(2) of such a file
+ * fails with ETXTBSY. So the copy is made as late as possible.
  *
- * A child that has no action to perform on its table needs none: execve(2) itself makes a copy,
- * just before it closes the close-on-exec descriptors. If it cannot, it kills the child by SIGSEGV,
- * and before Linux 5.16 that would kill the parent too, which has the same memory. So the child
- * starts with a copy there. Otherwise the child makes the copy by
- * close_range(2), but only if the spawn calls that anyway: a filter may kill the process for it.
+ * If no action needs a table of the child's own, execve(2) makes the copy, just before it closes
+ * the close-on-exec descriptors. If there is no memory for the copy, the kernel kills the child by
+ * SIGSEGV. Before Linux 5.16 this would also kill the parent, because they share the memory, so
+ * there the child starts with a copy.
+ *
+ * If an action needs a table of the child's own, and set_closed() finds what that can be without, the
+ * child makes it by close_range(2). Otherwise the child starts with a copy: the copy could also be
+ * made later by close_range(2), but a filter may kill the process for that call.
  *
  * Chdir actions at the start of the list are performed while the child still has the parent's
  * table, unless that contains a descriptor that was opened for this spawn: the pidfd or the device.
  *
- * Return: the action before which the child has to make its own table; -1 to start with a copy
+ * Return: the action before which the child has to make its own table, TABLE_OF_EXEC if execve(2)
+ * makes it, or -1 to start with a copy
  */
 static int shared_until(struct spawn *spawn)
 {
 	int until = 0;
 
-	/* A step before the actions opens a file */
+	/* The step OOM_SCORE_ADJ opens a file before the actions */
 	if (spawnctl_arch_emulated() || (spawn->attr->steps & STEP_BIT(OOM_SCORE_ADJ)))
 		return -1;
 	while (until < spawn->used &&
@@ -136,10 +133,8 @@ static int shared_until(struct spawn *spawn)
 		until = 0;
 	else if (until == spawn->used && !(spawn->attr->flags & SPAWNCTL_SPAWN_CLOEXEC_DEFAULT))
 		return spawnctl_kernel_at_least(5, 16) ? TABLE_OF_EXEC : -1;
-	if (!closes_range(spawn) || __atomic_load_n(&cannot_unshare, __ATOMIC_RELAXED))
+	if (__atomic_load_n(&cannot_unshare, __ATOMIC_RELAXED) || !set_closed(spawn, until))
 		return -1;
-	if (!set_closed(spawn, until))
-		spawn->closed_from = ~0U;
 	return until;
 }
 
@@ -175,7 +170,7 @@ static void set_attributes(struct spawnctl_clone *clone, const struct spawnctl_a
 	}
 }
 
-/* As spawnctl_spawn_set(), does not clear the struct first. Leaves @request.signals unchanged */
+/* Like spawnctl_spawn_set(), does not clear the struct first. Leaves @request.signals unchanged */
 void spawnctl_spawn_request(struct spawn *spawn)
 {
 	struct request *request = &spawn->request;
@@ -286,9 +281,9 @@ size_t spawnctl_candidate_size(const struct spawn *spawn)
 
 /*
  * Map what does not fit on the child's stack: a long path, the arguments of a shell, the stack of a
- * function of the program. Return: 0 or an error number. No handler of an asynchronous signal,
- * libc's for cancellation included, runs in this thread from here until the mapping is gone: a
- * handler could jump out of the call and leak the mapping.
+ * function of the program. Asynchronous signals, libc's for cancellation included, are blocked in
+ * this thread until the mapping is gone: a handler could jump out of the call and leak the mapping.
+ * Return: 0 or an error number.
  */
 static int map_room(struct spawn *spawn)
 {
@@ -338,7 +333,7 @@ static void unmap_room(struct spawn *spawn)
 	raw_syscall(SYS_munmap, spawn->mapped, spawn->mapped_size);
 }
 
-/* Bytes for the arguments of a shell that interprets the program: the shell, its path, the rest */
+/* Bytes for the arguments of /bin/sh: its name, the path of the program, @argv from 1 on, NULL */
 size_t spawnctl_shell_size(const struct spawn *spawn)
 {
 	size_t n = 0;
@@ -352,7 +347,7 @@ void spawnctl_set_shell(struct spawn *spawn, const char **room, size_t size)
 {
 	size_t most = size / sizeof(*room) - 3, i = 1;
 
-	/* The child sets the first two. The list can have changed since it was counted */
+	/* The child sets the first two. @argv can have changed since it was counted */
 	if (spawn->argv && spawn->argv[0])
 		for (; i < most && spawn->argv[i]; i++)
 			room[i + 1] = spawn->argv[i];
@@ -368,7 +363,7 @@ static void fail(struct spawn *spawn, int error)
 	spawn->action = -1;
 }
 
-/* The process id and the pidfd are stored apart, because the child may store them */
+/* The caller stores process id and pidfd, because the child may have stored them already */
 void spawnctl_spawn_result_store(const struct spawn *spawn, struct spawnctl_result *result)
 {
 	result->error = spawn->error;

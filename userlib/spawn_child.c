@@ -27,8 +27,8 @@ struct dirent64_head {
 
 /*
  * The caller reads the failure in the shared memory, and reaps this child before a handler of the
- * calling thread runs. If the caller does not wait, it reads the failure when the kernel has
- * cleared a word at the end of this child: hence the fence.
+ * calling thread runs. In a spawn that does not wait, the caller reads the failure after the kernel
+ * has cleared a word, when this child ends. The fence orders these stores before the kernel's.
  */
 static int fail(struct spawn *spawn, enum spawnctl_step step, long error)
 {
@@ -52,8 +52,8 @@ static long long fd_number(const char *name)
 }
 
 /*
- * Close the descriptors that one pass over the directory finds, or set FD_CLOEXEC (@at_exec).
- * Return: how many, or -errno
+ * Close the descriptors that one pass over the directory finds or, with @at_exec, set FD_CLOEXEC on
+ * them. Return: how many there were, or -errno
  */
 static long close_listed(int dir, unsigned int from, unsigned int to, bool at_exec)
 {
@@ -106,15 +106,15 @@ __attribute__((__noinline__)) long spawnctl_close_span(unsigned int from, unsign
 }
 
 /*
- * The lowest descriptor from @from on that the child itself still needs, or ~0U: the pipe of a
- * spawn that does not wait, the file to execute, the Landlock ruleset
+ * The lowest descriptor from @from on that the child itself needs until exec: the pipe of a spawn
+ * that does not wait, the file to execute, or the Landlock ruleset. ~0U: none
  */
 static unsigned int next_needed(const struct spawn *spawn, unsigned int from)
 {
 	const struct spawnctl_attr *attr = spawn->attr;
 	unsigned int best = ~0U;
 
-	/* -1 is the highest number of all */
+	/* -1 (no pipe) becomes ~0U */
 	if ((unsigned int)spawn->poll[1] >= from)
 		best = spawn->poll[1];
 	if (attr->exec_at && (unsigned int)attr->execfd >= from &&
@@ -126,7 +126,7 @@ static unsigned int next_needed(const struct spawn *spawn, unsigned int from)
 	return best;
 }
 
-/* As spawnctl_close_span(), but execve(2) closes what the child still needs */
+/* Like spawnctl_close_span(), but make descriptors that the child needs close-on-exec instead */
 static long close_span(const struct spawn *spawn, unsigned int from, unsigned int to)
 {
 	unsigned int needed;
@@ -194,7 +194,7 @@ static bool is_named(const struct spawn *spawn, int fd)
 	return false;
 }
 
-/* Move the pipe to a number that no action names: the program does not know of it */
+/* Move the pipe to a number that no action names: the program does not know the pipe's number */
 static int move_pipe(struct spawn *spawn)
 {
 	long fd = spawn->poll[1], lowest = 0;
@@ -248,7 +248,10 @@ static long do_close(const struct spawn *spawn, int fd)
 
 	if (!ret)
 		return 0;
-	/* A descriptor that is not open is no error; one that is out of range is */
+	/*
+	 * A descriptor that is not open is no error; one above RLIMIT_NOFILE is. The step RLIMIT
+	 * may have lowered that limit, so it is not checked then
+	 */
 	if (fd >= 0 && (spawn->attr->steps & STEP_BIT(RLIMIT)))
 		return 0;
 	if (raw_syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, limit))
@@ -284,7 +287,7 @@ static long do_dup2(int fd, int newfd)
 	return raw_syscall(SYS_fcntl, fd, F_SETFD, flags & ~FD_CLOEXEC);
 }
 
-/* Close all from @from on except those in the sorted list */
+/* Close all descriptors from @action->but.fd on, except those in the sorted list */
 static long do_closefrom_but(const struct spawn *spawn, const struct action *action)
 {
 	unsigned int from = action->but.fd;
@@ -305,7 +308,7 @@ static long do_closefrom_but(const struct spawn *spawn, const struct action *act
 	return close_span(spawn, from, ~0U);
 }
 
-/* Before Linux 5.11 there is no CLOSE_RANGE_CLOEXEC */
+/* Uses /proc where close_range(2) fails: there is no CLOSE_RANGE_CLOEXEC before Linux 5.11 */
 static long do_cloexecfrom(unsigned int from)
 {
 	long ret = raw_syscall(SYS_close_range, from, ~0U, CLOSE_RANGE_CLOEXEC), dir;
@@ -543,8 +546,9 @@ static __attribute__((__noinline__)) long search(const struct spawn *spawn)
 }
 
 /*
- * With clone(2) the child itself has the word cleared: the register in which clone(2) takes the
- * address is another one on each architecture
+ * With clone(2), the child calls set_tid_address(2), so that the kernel will clear the word. The
+ * parent does not pass the address to clone(2), because the order of the arguments of clone(2)
+ * differs between architectures.
  */
 static int set_word(struct spawn *spawn)
 {
@@ -584,7 +588,7 @@ int spawnctl_spawn_child(void *arg)
 		return ret;
 	publish(spawn);
 	spawnctl_request_before_exec(&spawn->request);
-	/* Last, as the filter can refuse each of the system calls above */
+	/* Last, because the filter can refuse the system calls above */
 	ret = do_steps(spawn, SPAWNCTL_STEP_SECCOMP, SPAWNCTL_STEP_SECCOMP);
 	if (ret) {
 		withdraw(spawn);

@@ -87,8 +87,7 @@ enum {
 	 * library's descriptor there, and hide_device() closes it only in the child's own table
 	 */
 	ACTION_OWN_TABLE	= 1 << 5,
-	ACTION_CLOSES_RANGE	= 1 << 6,	/* calls close_range(2) */
-	ACTION_CALLS		= 1 << 7,	/* calls a function of the program */
+	ACTION_CALLS		= 1 << 6,	/* calls a function of the program */
 };
 
 _Static_assert(offsetof(struct action, fd) == offsetof(struct action, dup2.fd) &&
@@ -103,15 +102,13 @@ static inline unsigned int action_effects(const struct action *action)
 		[ACTION_OPEN] = ACTION_MAKES_FD | ACTION_TAKES_PATH | ACTION_OWN_TABLE,
 		[ACTION_CHDIR] = ACTION_TAKES_PATH,
 		[ACTION_FCHDIR] = ACTION_READS_FD | ACTION_OWN_TABLE,
-		[ACTION_CLOSEFROM] = ACTION_CLOSES_FROM | ACTION_CLOSES_RANGE | ACTION_OWN_TABLE,
+		[ACTION_CLOSEFROM] = ACTION_CLOSES_FROM | ACTION_OWN_TABLE,
 		[ACTION_TCSETPGRP] = ACTION_READS_FD | ACTION_OWN_TABLE,
 	};
-	/* Of those with ACTION_TAKES_PATH, a later closefrom action closes nothing in advance */
+	/* ACTION_TAKES_PATH also for actions that could detect what set_closed() leaves out */
 	static const unsigned char own_effects[] = {
-		[ACTION_CLOSEFROM_BUT - ACTION_OWN] = ACTION_TAKES_PATH | ACTION_CLOSES_RANGE |
-						      ACTION_OWN_TABLE,
-		[ACTION_CLOEXECFROM - ACTION_OWN] = ACTION_TAKES_PATH | ACTION_CLOSES_RANGE |
-						    ACTION_OWN_TABLE,
+		[ACTION_CLOSEFROM_BUT - ACTION_OWN] = ACTION_TAKES_PATH | ACTION_OWN_TABLE,
+		[ACTION_CLOEXECFROM - ACTION_OWN] = ACTION_TAKES_PATH | ACTION_OWN_TABLE,
 		[ACTION_CTTY - ACTION_OWN] = ACTION_READS_FD | ACTION_OWN_TABLE,
 		[ACTION_BLOCKING - ACTION_OWN] = ACTION_READS_FD | ACTION_OWN_TABLE,
 		[ACTION_CALL - ACTION_OWN] = ACTION_TAKES_PATH | ACTION_CALLS | ACTION_OWN_TABLE,
@@ -153,8 +150,8 @@ struct spawnctl_attr {
 	bool transient;			/* do not keep the device open */
 
 	/*
-	 * What has a function of its own to set it, and whether it is set. The memory that is
-	 * pointed to belongs to the object.
+	 * Attributes that need no flag: @steps and @exec_at tell which are set. The pointers are to
+	 * memory that belongs to this object.
 	 */
 	unsigned int steps;		/* STEP_BIT() */
 	int priority;
@@ -194,7 +191,7 @@ struct rlimit_step {
 
 #define STEP_BIT(step)	(1U << SPAWNCTL_STEP_##step)
 
-/** spawnctl_attr_parts() - call @fn for each part of @attr that is memory of its own */
+/** spawnctl_attr_parts() - call @fn for each pointer in @attr, and the size of its memory */
 void spawnctl_attr_parts(struct spawnctl_attr *attr,
 			 void (*fn)(void *arg, void **part, size_t size), void *arg);
 
@@ -253,8 +250,7 @@ struct spawn {
 	 *	TABLE_OF_EXEC: none, as execve(2) makes it
 	 * @closed_by: the closefrom action that is not performed, because the child's own table
 	 *	is made without the same descriptors; -1: none
-	 * @closed_from: the child's own table is without the descriptors from this one on; ~0U: it
-	 *	has all
+	 * @closed_from: the child's own table is without the descriptors from this one on
 	 *
 	 * The child sets:
 	 * @cannot_unshare: close_range(2) cannot be used. The child's own table then has all

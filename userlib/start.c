@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * A spawn that does not wait: the child runs beside its caller, in the same memory. Its stack and
- * copies of all that it reads are in a mapping of its own, which the parent must not use for
- * anything else, nor unmap, before the kernel has cleared a word in it: when the child has
- * executed its program, or has ended.
+ * copies of all that it reads are in a mapping of its own. The kernel clears a word in this mapping
+ * when the child has executed its program or has ended. Before that, the parent must neither unmap
+ * the mapping nor use it for anything else.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -29,34 +29,36 @@
 #define NSEC_PER_SEC	1000000000L
 
 /*
- * A mapping: a guard page, the child's stack, struct spawnctl_start, and the copies. Only what is
- * used of it takes up memory.
+ * A mapping: a guard page, the child's stack, struct spawnctl_start, and the copies. Only the pages
+ * that are used take up memory. COPIES_SIZE and COPIES_MAX include the struct.
  */
 #define STACK_SIZE	(64UL * 1024)
 #define COPIES_SIZE	(128UL * 1024)
 #define COPIES_MAX	(256UL * 1024 * 1024)
 /* This many mappings of COPIES_SIZE are kept for the next spawns */
 #define POOL		32
-/* How many abandoned spawns are looked at, at a time */
+/* At most this many abandoned spawns are checked per call */
 #define LOOK_AT		4
-/* How often to look at a child that cannot clear the word yet */
+/* Interval of the checks where the kernel does not wake a waiter: an early death, a zombie */
 #define POLL_NS		1000000L
 
-/* A mapping has other bytes here in the child of a fork, where the kernel has cleared it */
+/* The value of @magic. In the child of a fork it is 0, because the kernel has zeroed the mapping */
 #define MAGIC		0x73747274
 
 enum { UNREAPED, REAPING, REAPED };
 
 /**
  * struct spawnctl_start - a spawn under way; the child's stack ends where it begins
- * @word: 1 until the kernel stores 0, when the child has left the mapping; a futex
- * @magic: MAGIC
- * @size: bytes of copies that the mapping has room for
+ * @word: a futex; 1 until the kernel stores 0 because the child has left the mapping. This library
+ *	stores 0 if the kernel cannot: see has_died_early() and make_child()
+ * @magic: MAGIC; 0 after spawnctl_start_free() and in the child of a fork
+ * @size: bytes from the start of this struct to the end of the mapping
  * @next: the next abandoned spawn
- * @poll_fd: the end of a pipe that becomes readable when the other end, which only the child has,
- *	is closed; or -1
+ * @poll_fd: the reading end of a pipe, or -1. poll(2) reports POLLHUP for it when the other end,
+ *	which only the child has, is closed
  * @waiters: how many threads sleep until @word is 0
- * @reaped: whether a caller of spawnctl_start_wait() reaps the child, or has reaped it; atomic
+ * @reaped: UNREAPED, REAPING while a thread in spawnctl_start_wait() tries to reap the child, or
+ *	REAPED; atomic
  * @pidfd_is_callers: spawnctl_start_wait() has reported the pidfd
  * @spawn: what the child executes
  * @attr: copy of its attributes
@@ -96,8 +98,8 @@ static struct spawnctl_start *map_start(size_t size)
 	if (map == MAP_FAILED)
 		return NULL;
 	/*
-	 * The child of a fork gets a mapping of zeros: there, no process is going to clear the
-	 * word, and what was under way belongs to the parent
+	 * The child of a fork gets a mapping of zeros: a spawn under way belongs to the parent, and
+	 * the kernel clears the word in the parent's memory only
 	 */
 	if (mprotect(map + guard, STACK_SIZE + size, PROT_READ | PROT_WRITE) ||
 	    madvise(map + guard, STACK_SIZE + size, MADV_WIPEONFORK)) {
@@ -123,8 +125,9 @@ static bool is_left(const struct spawnctl_start *start)
 }
 
 /*
- * With clone(2), the child itself tells the kernel which word to clear. Until then it can end, if
- * it is killed, and leave the word as it is.
+ * With clone(2), the child itself passes the address of the word to the kernel, see set_word(). If
+ * it is killed before that, the word stays 1. This function finds such a child and clears the word.
+ * Return: whether the child has left the mapping.
  */
 static bool has_died_early(struct spawnctl_start *start)
 {
@@ -143,13 +146,13 @@ static bool has_died_early(struct spawnctl_start *start)
 	if (ret && ret != -ECHILD)
 		ret = raw_syscall(SYS_waitid, P_PID, request->tid, &info,
 				  WEXITED | WNOHANG | WNOWAIT | __WALL, NULL);
-	/* ECHILD: it has been reaped */
+	/* ECHILD: the child has been reaped already */
 	if (ret == -ECHILD || info.si_pid)
 		__atomic_store_n(&start->word, 0, __ATOMIC_RELEASE);
 	return is_left(start);
 }
 
-/* The mapping is not used any more */
+/* Put an unused mapping into the pool, or unmap it */
 static void recycle(struct spawnctl_start *start)
 {
 	int i;
@@ -173,8 +176,8 @@ static void push_abandoned(struct spawnctl_start *first, struct spawnctl_start *
 }
 
 /*
- * Recycle abandoned mappings that have been left by now. Takes the whole list: no other thread has
- * a pointer to a mapping in it then. Those that have been looked at go to its end.
+ * Recycle abandoned mappings whose child has left them. Takes the whole list, so that no other
+ * thread has a pointer to a mapping in it. Mappings that are still in use go to the list's end.
  */
 static void look_at_abandoned(void)
 {
@@ -187,7 +190,7 @@ static void look_at_abandoned(void)
 	for (start = first; start && looked < LOOK_AT; looked++) {
 		struct spawnctl_start *next = start->next;
 
-		/* Else, in the child of a fork: how long the mapping is has been cleared, too */
+		/* In the child of a fork the size is 0, so the mapping cannot be unmapped */
 		if (start->size && (is_left(start) || has_died_early(start))) {
 			recycle(start);
 		} else if (start->size) {
@@ -227,7 +230,7 @@ static struct spawnctl_start *take(size_t size)
 	return map_start(size);
 }
 
-/* Where the next copy goes. @full: one did not fit */
+/* Copies go to @at and after it, up to @end. @full: a copy did not fit */
 struct copier {
 	char *at;
 	char *end;
@@ -320,7 +323,7 @@ static void copy_actions(struct copier *to, struct spawn *spawn)
 	spawn->actions = copy;
 }
 
-/* Copies what @from refers to. Return: false if that does not fit */
+/* Copy @from and all that it points to. Return: false if the mapping is too small */
 static bool copy_inputs(struct spawnctl_start *start, const struct spawn *from)
 {
 	struct copier to = { .at = start->copies };
@@ -371,8 +374,8 @@ static struct spawnctl_start *take_with_copies(const struct spawn *from, int *er
 }
 
 /*
- * The child alone is to have the writing end. No fork of another thread copies it, as forks wait
- * for the lock. Signals are blocked, so that this thread does not fork in a handler.
+ * Only the child must keep the writing end. The lock makes forks of other threads wait, so that
+ * they do not copy it. Signals are blocked, so that this thread does not fork in a handler.
  */
 static long open_pipe(struct spawnctl_start *start, bool *locked)
 {
@@ -401,9 +404,9 @@ static long make_child(struct spawnctl_start *start)
 	request->clone.stack = (unsigned long)start - STACK_SIZE;
 	request->clone.stack_size = STACK_SIZE;
 	/*
-	 * valgrind has no child that shares the memory beside its parent. And while such a child is
-	 * in another cgroup, the parent could be killed when that cgroup is out of memory, see
-	 * check_arg() of the module.
+	 * valgrind does not support a child that runs beside its parent in the same memory. If such
+	 * a child is in another cgroup, and that cgroup is out of memory, the kernel can kill the
+	 * parent, see check_arg() of the module.
 	 */
 	if (!spawnctl_arch_emulated() && !(request->clone.flags & SPAWNCTL_CGROUP)) {
 		request->clone.flags |= SPAWNCTL_NO_WAIT;
@@ -415,7 +418,7 @@ static long make_child(struct spawnctl_start *start)
 		pid = spawnctl_backend_make_child(request);
 	if (pid > 0)
 		request->tid = pid;
-	/* The caller has waited */
+	/* No child, or a child that has executed its program or ended before the call returned */
 	if (pid < 0 || !request_no_wait(request))
 		__atomic_store_n(&start->word, 0, __ATOMIC_RELAXED);
 	if (writer >= 0)
@@ -423,11 +426,11 @@ static long make_child(struct spawnctl_start *start)
 	return pid;
 }
 
-/* In the program already, if it can load libraries */
+/* NULL in a program that cannot load libraries */
 __typeof__(dlopen) dlopen __attribute__((__weak__));
 __typeof__(dladdr) dladdr __attribute__((__weak__));
 
-/* A child may execute this library's code for as long as it likes: dlclose(3) must not unmap it */
+/* Keep dlclose(3) from unmapping code that a child may still execute, for any length of time */
 static void stay_loaded(void)
 {
 	static bool stays;	/* atomic */
@@ -451,7 +454,7 @@ static int start_spawn(spawnctl_start_t **out, const char *path, const char *sea
 	long ret = 0;
 
 	*out = NULL;
-	/* Without vfork(2)'s wait, the kernel sets it for all processes that share the memory */
+	/* Without vfork(2), the kernel sets it in all processes that share the memory */
 	if (attr && (attr->steps & STEP_BIT(OOM_SCORE_ADJ)))
 		return EINVAL;
 	stay_loaded();
@@ -514,7 +517,7 @@ static struct futex_time time_after(const struct timespec *timeout)
 	long long seconds;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	/* 34 years, if that is more: there is room for it on each architecture */
+	/* Limited to 34 years, so that the sum fits into a 32-bit long */
 	seconds = timeout->tv_sec < INT_MAX / 2 ? timeout->tv_sec : INT_MAX / 2;
 	seconds += now.tv_sec;
 	now.tv_nsec += timeout->tv_nsec;
@@ -543,25 +546,23 @@ static bool is_past(const struct futex_time *end)
 
 /*
  * Sleep until @start is left, or until @end (NULL: for ever). Return: false at @end. The kernel
- * wakes one thread only, which wakes the others. If that thread does not get to it, because a
- * handler leaves it by siglongjmp(3), the others look again after a second.
+ * wakes one thread, which wakes the others. A handler can leave that thread by siglongjmp(3) before
+ * it does so: hence each thread also looks by itself, each second.
  */
 static bool sleep_until(struct spawnctl_start *start, const struct futex_time *end)
 {
-	const bool alone = __atomic_add_fetch(&start->waiters, 1, __ATOMIC_SEQ_CST) == 1;
 	const struct timespec second = { 1, 0 };
 	long ret;
 
+	__atomic_add_fetch(&start->waiters, 1, __ATOMIC_SEQ_CST);
 	do {
-		struct futex_time soon;
+		struct futex_time soon = time_after(&second);
 
-		if (!alone)
-			soon = time_after(&second);
-		if (!alone && end && is_before(end, &soon))
+		if (end && is_before(end, &soon))
 			soon = *end;
 		/* The kernel wakes a futex that is not private */
-		ret = raw_syscall(SYS_futex, &start->word, FUTEX_WAIT_BITSET, 1,
-				  alone ? end : &soon, NULL, FUTEX_BITSET_MATCH_ANY);
+		ret = raw_syscall(SYS_futex, &start->word, FUTEX_WAIT_BITSET, 1, &soon, NULL,
+				  FUTEX_BITSET_MATCH_ANY);
 	} while (!is_left(start) && !(ret == -ETIMEDOUT && end && is_past(end)));
 	if (__atomic_sub_fetch(&start->waiters, 1, __ATOMIC_SEQ_CST) && is_left(start))
 		raw_syscall(SYS_futex, &start->word, FUTEX_WAKE, INT_MAX);
@@ -594,8 +595,9 @@ static bool await_word(struct spawnctl_start *start, const struct timespec *time
 }
 
 /*
- * The child has closed the pipe. In execve(2) since Linux 6.12, that comes before the word, and at
- * the end of a child that could not have the word cleared, too
+ * Whether the child has closed the pipe. The pipe can be closed while the word is still 1:
+ * execve(2) of Linux 6.12 closes descriptors before it leaves the memory, and for a child that was
+ * killed before set_word() the kernel never clears the word.
  */
 static bool has_closed_pipe(const struct spawnctl_start *start)
 {
@@ -608,9 +610,10 @@ static bool has_closed_pipe(const struct spawnctl_start *start)
 }
 
 /*
- * Whether the child, which has failed, is reaped, be it by another thread. It becomes a zombie soon
- * after it has left the mapping. If the program has reaped it, another child can have its process
- * id by now: without a pidfd, only a zombie with the status of a failure is reaped.
+ * Reap a child that has failed. Return: whether it has been reaped, by this call or by another
+ * thread. The child becomes a zombie soon after it has left the mapping. If the program has reaped
+ * it already, another child can have the same process id. So without a pidfd, only a zombie with
+ * the exit status of a failure is reaped.
  */
 static bool is_reaped(const struct spawnctl_start *start)
 {
@@ -635,7 +638,7 @@ static bool is_reaped(const struct spawnctl_start *start)
 	return true;
 }
 
-/* Reaps the child, which has failed, once. It is given up after a tenth of a second */
+/* Reap a child that has failed, unless a thread has done so. Give up after a tenth of a second */
 static void reap(struct spawnctl_start *start)
 {
 	struct futex_time nap = { 0, POLL_NS };
@@ -697,7 +700,7 @@ int spawnctl_start_fd(const spawnctl_start_t *start)
 
 void spawnctl_start_free(spawnctl_start_t *start)
 {
-	/* In the child of a fork, there is nothing to free but addresses */
+	/* In the child of a fork the mapping is zeroed, and its size is unknown: it stays mapped */
 	if (!start || start->magic != MAGIC)
 		return;
 	if (start->poll_fd >= 0)

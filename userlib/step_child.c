@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The child's steps other than file actions, each an ordinary system call. Runs in the parent's
+ * The child's steps other than file actions: one or more system calls each. Runs in the parent's
  * memory, as spawn_child.c does. Compiled with CHILD_CFLAGS, see the Makefile.
  */
 #define _GNU_SOURCE
@@ -27,7 +27,7 @@ static long set_sched(const struct spawnctl_attr *attr)
 	return raw_syscall(SYS_sched_setparam, 0, &attr->param);
 }
 
-/* The descriptor is in the child's own table: shared_until() has seen to that */
+/* Opens a descriptor: with this step, shared_until() gives the child its own table from birth on */
 static long set_oom_score_adj(int value)
 {
 	unsigned int rest = value < 0 ? -value : value;
@@ -72,8 +72,9 @@ static long join_namespaces(const struct spawnctl_attr *attr)
 static long set_uid(const struct spawnctl_attr *attr)
 {
 	/*
-	 * Without this, a change from the superuser drops what set_ambient() needs. If securebits
-	 * forbid it, they can make it needless, too: set_ambient() will find out
+	 * Without PR_SET_KEEPCAPS, a change from uid 0 to another one drops the permitted
+	 * capabilities that set_ambient() needs. A failure is ignored: securebits that forbid
+	 * PR_SET_KEEPCAPS can also make it unnecessary. Otherwise set_ambient() fails
 	 */
 	if (attr->steps & STEP_BIT(AMBIENT))
 		raw_syscall(SYS_prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0);
@@ -100,7 +101,7 @@ static long set_ambient(unsigned long long set)
 	ret = raw_syscall(SYS_capget, &header, data);
 	if (ret)
 		return ret;
-	/* What a change of ids has kept permitted does not become effective, for the actions */
+	/* The effective set is left as it is: the actions do not get capabilities back */
 	data[0].inheritable |= set;
 	data[1].inheritable |= set >> 32;
 	ret = raw_syscall(SYS_capset, &header, data);
@@ -114,8 +115,9 @@ static long set_ambient(unsigned long long set)
 }
 
 /*
- * If the parent has ended already, the kernel sends no signal, so the child ends itself. In a pid
- * namespace that does not contain the parent, getppid(2) returns 0 in any case.
+ * If the parent process has ended already, the kernel sends no signal, so the step fails. This is
+ * not detected in a pid namespace that does not contain the parent: there, getppid(2) returns 0
+ * while the parent runs, too.
  */
 static long set_pdeathsig(const struct spawn *spawn)
 {
@@ -199,7 +201,7 @@ static long do_step(const struct spawn *spawn, enum spawnctl_step step)
 	}
 }
 
-/* The steps that flags request, and those that are set by functions of their own */
+/* STEP_BIT() of all requested steps: those of @attr->steps, and those that flags request */
 static unsigned int steps_of(const struct spawnctl_attr *attr)
 {
 	const unsigned int flags = attr->flags;
@@ -222,7 +224,7 @@ static unsigned int steps_of(const struct spawnctl_attr *attr)
 	return steps;
 }
 
-/* The numbers of the steps are their order */
+/* The steps are done in the order of their numbers */
 long spawnctl_steps(const struct spawn *spawn, enum spawnctl_step first, enum spawnctl_step last,
 		    enum spawnctl_step *failed)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Attributes that are steps of the child, and take effect when they are set.
+ * Setters of the attributes that are steps of the child. They need no flag.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -24,7 +24,7 @@
 #define MAX_FILTER	4096		/* BPF_MAXINSNS */
 #define LAST_CAP	63
 
-/* Replace *@part by a copy of @size bytes. Leaves errno unchanged, as all functions here */
+/* Replace *@part by a copy of @size bytes. All functions of this file leave errno unchanged */
 static int replace(void **part, const void *from, size_t size)
 {
 	int saved = errno;
@@ -189,7 +189,7 @@ int spawnctl_attr_setgroups(spawnctl_attr_t *attr, size_t n, const gid_t *groups
 
 int spawnctl_attr_setgid(spawnctl_attr_t *attr, gid_t gid)
 {
-	/* The kernel takes -1 for "do not change" */
+	/* For setresgid(2), -1 means "do not change" */
 	if (gid == (gid_t)-1)
 		return EINVAL;
 	attr->gid = gid;

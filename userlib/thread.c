@@ -82,7 +82,7 @@ pid_t spawnctl_thread(int fd, const struct spawnctl_clone *clone,
 	}
 
 	if (!own.stack && !own.stack_size) {
-		/* It would not be known when the child has left the stack */
+		/* This function could not unmap the stack: the child uses it after the return */
 		if (own.flags & SPAWNCTL_NO_WAIT)
 			return spawnctl_error(-EINVAL);
 		guard = sysconf(_SC_PAGESIZE);

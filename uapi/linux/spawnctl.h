@@ -248,10 +248,10 @@ struct spawnctl_limit {
  *    caller's own mask at the time of the call (SPAWN only)
  *  - SPAWNCTL_PARENT_SETTID: @parent_tid is given
  *  - SPAWNCTL_HOLD: @hold is given (SPAWN only)
- *  - SPAWNCTL_NO_WAIT: The call returns when the child has been made. It does not
- *    sleep until the child has executed a program or ended: from then on the caller
- *    and the child run at the same time, in the same memory. @stack and @child_tid
- *    must be given, SPAWNCTL_HOLD and SPAWNCTL_CGROUP must not (SPAWN only)
+ *  - SPAWNCTL_NO_WAIT: the call returns when the child has been made, and does not
+ *    sleep until the child has executed a program or ended. The caller and the child
+ *    run at the same time, in the same memory. @stack and @child_tid must be given;
+ *    SPAWNCTL_HOLD and SPAWNCTL_CGROUP must not be set (SPAWN only)
  */
 #define SPAWNCTL_WINDOW_MASK	(1U << 0)
 #define SPAWNCTL_EXEC_MASK	(1U << 1)
@@ -319,16 +319,16 @@ struct spawnctl_hold {
  *	later, for example because the child has unmapped it, no signal is kept
  *	blocked
  * @child_tid: Address of an __s32 in the caller's memory, with SPAWNCTL_NO_WAIT. When
- *	the child has executed a program or ended, the kernel stores 0 there and wakes
- *	one task that waits there by futex(2), without FUTEX_PRIVATE_FLAG. From then on
- *	the child does not use the caller's memory any more, and its stack can be used
- *	for other things. The caller must store another value before the call. As with
- *	CLONE_CHILD_CLEARTID of clone(2), nothing is stored if the address cannot be
- *	written, or if no other task uses the memory by then
+ *	the child has executed a program or ended, the kernel stores 0 at this address
+ *	and wakes one task that waits for it by futex(2), without FUTEX_PRIVATE_FLAG.
+ *	After the store the child does not access the caller's memory any more, so the
+ *	child's stack can be reused. The caller must store a value other than 0 before
+ *	the call. As with CLONE_CHILD_CLEARTID of clone(2), nothing is stored if the
+ *	address cannot be written, or if no other task uses the memory at that time
  *
- * SPAWN: the child shares the caller's memory, and the calling thread sleeps
- * until the child has executed a program or ended, unless SPAWNCTL_NO_WAIT is set.
- * Only SIGKILL ends the sleep early. FORK: the child has a copy of the memory, as
+ * SPAWN: the child shares the caller's memory. Unless SPAWNCTL_NO_WAIT is set, the
+ * calling thread sleeps until the child has executed a program or ended, and only
+ * SIGKILL ends the sleep early. FORK: the child has a copy of the memory, as
  * with fork(2).
  *
  * SPAWN cannot be called through libc's ioctl(). On a stack of its own, the child

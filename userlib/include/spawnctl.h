@@ -84,14 +84,14 @@ int spawnctl_narrow(int fd, const struct spawnctl_limit *limit);
 
 /**
  * SPAWNCTL_FLAGS_OF_SPAWN - flags that the library itself needs for a spawn. It uses
- *	SHARE_FILES if no action needs a descriptor table of the child's own, for closefrom
- *	and for SPAWNCTL_SPAWN_CLOEXEC_DEFAULT
+ *	SHARE_FILES if no action needs a descriptor table of the child's own, and for
+ *	closefrom actions and SPAWNCTL_SPAWN_CLOEXEC_DEFAULT
  */
 #define SPAWNCTL_FLAGS_OF_SPAWN \
 	(SPAWNCTL_WINDOW_MASK | SPAWNCTL_EXEC_MASK | SPAWNCTL_EXEC_KEEP_MASK | \
 	 SPAWNCTL_PARENT_SETTID | SPAWNCTL_HOLD | SPAWNCTL_SHARE_FILES)
 
-/** SPAWNCTL_FLAGS_OF_START - the same for a spawn that does not wait */
+/** SPAWNCTL_FLAGS_OF_START - flags that the library itself needs for a spawn that does not wait */
 #define SPAWNCTL_FLAGS_OF_START \
 	(SPAWNCTL_WINDOW_MASK | SPAWNCTL_EXEC_MASK | SPAWNCTL_EXEC_KEEP_MASK | \
 	 SPAWNCTL_PARENT_SETTID | SPAWNCTL_NO_WAIT)
@@ -114,10 +114,10 @@ int spawnctl_narrow(int fd, const struct spawnctl_limit *limit);
  * executed a program or exited, and is not canceled meanwhile. Async-signal-safe if a
  * stack is given.
  *
- * With SPAWNCTL_NO_WAIT the calling thread continues at once, and a stack must be given
- * (otherwise EINVAL). The child then runs beside the thread whose thread-local storage it
- * uses, so it must use raw system calls only: spawnctl_spawn_start() in
- * <spawnctl/spawn.h> does all this.
+ * With SPAWNCTL_NO_WAIT the call returns when the child has been made. @clone must then
+ * have a stack and @child_tid (otherwise EINVAL). The child uses the thread-local storage
+ * of the calling thread, which runs at the same time, so @fn must use raw system calls
+ * only. To start a program, use spawnctl_spawn_start() in <spawnctl/spawn.h> instead.
  *
  * Return: the child's process id, or -1 with errno; ENOMEM: no memory for a stack. The
  * caller must wait for the child, as for any other.

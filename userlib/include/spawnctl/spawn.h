@@ -185,13 +185,14 @@ struct spawnctl_result {
  *    waited for; EOPNOTSUPP if the kernel has no CLONE_AUTOREAP
  *  - SPAWNCTL_SPAWN_PIDFD: a pidfd of the child is stored in struct spawnctl_result. A
  *    function without such a struct fails with EINVAL
- *  - SPAWNCTL_SPAWN_POLL: spawnctl_start_fd() has a descriptor for poll(2). Only for a spawn
- *    that does not wait; the others fail with EINVAL
+ *  - SPAWNCTL_SPAWN_POLL: spawnctl_start_fd() returns a descriptor for poll(2). Only for a
+ *    spawn that does not wait; one that waits fails with EINVAL
  *  - SPAWNCTL_SPAWN_SHELL: if the file's format is unknown (ENOEXEC), /bin/sh is executed with
- *    the path and the arguments, as execvp(3) does
- *  - SPAWNCTL_SPAWN_TRACEME: PTRACE_TRACEME, so the program stops when it is executed
- *  - SPAWNCTL_SPAWN_STOP: the child stops before it executes the program, as by SIGSTOP. Only
- *    for a spawn that does not wait; the others fail with EINVAL
+ *    the path and the arguments, as by execvp(3). No effect with spawnctl_attr_setexecfd()
+ *  - SPAWNCTL_SPAWN_TRACEME: the calling thread traces the child (PTRACE_TRACEME), which stops
+ *    when it executes the program
+ *  - SPAWNCTL_SPAWN_STOP: the child sends itself SIGSTOP before it executes the program. Only
+ *    for a spawn that does not wait; one that waits fails with EINVAL
  */
 #define SPAWNCTL_SPAWN_RESETIDS		0x01U
 #define SPAWNCTL_SPAWN_SETPGROUP	0x02U
@@ -234,7 +235,8 @@ struct spawnctl_result {
  *
  * Return: 0, or an error number: that of the ioctl, listed in <linux/spawnctl.h>, or of
  * clone(2); that of the failed step, which spawnctl_spawn_result() reports; or that of
- * execve(2). If the file's format is unknown, the error is ENOEXEC, and no shell is tried.
+ * execve(2). If the file's format is unknown, the error is ENOEXEC, and no shell is tried
+ * unless SPAWNCTL_SPAWN_SHELL is set.
  */
 int spawnctl_spawn(pid_t *pid, const char *path, const spawnctl_file_actions_t *actions,
 		   const spawnctl_attr_t *attr, char *const argv[], char *const envp[]);
@@ -242,11 +244,13 @@ int spawnctl_spawn(pid_t *pid, const char *path, const spawnctl_file_actions_t *
 /**
  * spawnctl_spawnp() - the same, with the program searched for in PATH
  *
- * PATH is the caller's or, if that is not set, /bin:/usr/bin, as in glibc. If a name without
+ * PATH is that of spawnctl_attr_setpath(), else the caller's or, if that is not set,
+ * /bin:/usr/bin, as in glibc. If a name without
  * a slash is longer than NAME_MAX, the error is ENAMETOOLONG. A directory of PATH_MAX bytes or
  * more is skipped. If the longest "DIRECTORY/NAME" to try takes more than 256 bytes, with its
  * null byte, memory is mapped for the duration of the call, and the calling thread handles
- * no asynchronous signal until it returns; ENOMEM: there is no memory for the mapping.
+ * no asynchronous signal until it returns; ENOMEM: there is no memory for the mapping. The
+ * same applies, without a search too, to SPAWNCTL_SPAWN_SHELL and to addcall actions.
  */
 int spawnctl_spawnp(pid_t *pid, const char *file, const spawnctl_file_actions_t *actions,
 		    const spawnctl_attr_t *attr, char *const argv[], char *const envp[]);
@@ -280,17 +284,18 @@ typedef struct spawnctl_start spawnctl_start_t;
  * @path: as for spawnctl_spawn(), as are the other parameters
  *
  * Returns when the child has been made. The child performs its steps and execve(2) while the
- * calling thread goes on; spawnctl_start_wait() then tells what has come of it. All parameters,
- * and all that they refer to, are copied before the function returns, as is the descriptor
- * table: the caller can change, free and close them at once.
+ * calling thread continues; spawnctl_start_wait() reports the outcome. The parameters and what
+ * they point to are copied before the function returns, except what the argument of an addcall
+ * action points to. The child has a copy of the descriptor table. So the caller can change, free
+ * and close all of these when the function has returned.
  *
  * In addition to what spawnctl_spawn(3) says: the function may allocate memory, is not
- * async-signal-safe, and must not be called in a child that shares its parent's memory. A child
- * that has failed is not reaped before spawnctl_start_wait() reports the failure.
+ * async-signal-safe, and must not be called in a child that shares its parent's memory. The
+ * library reaps a child that has failed in spawnctl_start_wait(), not earlier.
  *
- * Return: 0, or an error number: no child has been made. ENOMEM, EMFILE, ENFILE: there is no
- * memory, or no descriptor for SPAWNCTL_SPAWN_POLL; E2BIG: arguments and environment take more
- * than 256 MiB; or as spawnctl_spawn().
+ * Return: 0, or an error number if no child has been made. ENOMEM: there is no memory; EMFILE,
+ * ENFILE: there is no descriptor for SPAWNCTL_SPAWN_POLL; E2BIG: the copies take more than
+ * 256 MiB; EINVAL: spawnctl_attr_setoomscoreadj() has been called; or as spawnctl_spawn().
  */
 int spawnctl_spawn_start(spawnctl_start_t **start, const char *path,
 			 const spawnctl_file_actions_t *actions, const spawnctl_attr_t *attr,
@@ -304,43 +309,45 @@ int spawnctl_spawnp_start(spawnctl_start_t **start, const char *file,
 /**
  * spawnctl_start_wait() - wait until the program is executed, or has failed
  * @start: the spawn
- * @timeout: how long to wait at most, on CLOCK_MONOTONIC; 0: do not wait; NULL: no limit
- * @result: filled in if the function returns 0, as by spawnctl_spawn_result(): if @result->error
- *	is 0, the program is executed, or the child was killed before, which waitpid(2) tells
+ * @timeout: maximum time to wait, on CLOCK_MONOTONIC; 0: do not wait; NULL: no limit
+ * @result: filled in if the function returns 0, as by spawnctl_spawn_result(). If @result->error
+ *	is 0, the child has executed the program, or was killed before; waitpid(2) reports which
  *
- * A child that has failed is reaped, as by spawnctl_spawn(). Any number of threads can wait, and
- * each call has the same result. But one thread only should reap the child, and close the pidfd,
- * which belongs to the caller from the first call on that returns it. Signal handlers do not
- * end the wait, and it is not a cancellation point. Async-signal-safe.
+ * A child that has failed is reaped, as by spawnctl_spawn(), unless it takes more than 0.1 s to
+ * end. Any number of threads can wait, and each call has the same result. Only one thread should
+ * reap a child that has executed the program, and close the pidfd. The pidfd belongs to the caller
+ * when a call has returned it. Signal handlers do not end the wait. The function is not a
+ * cancellation point, and is async-signal-safe.
  *
- * Return: 0: @result tells what has come of the spawn; ETIMEDOUT: that is not known yet;
- * EINVAL: @timeout, or @result->size is below SPAWNCTL_RESULT_SIZE_VER0; ECHILD: @start belongs
- * to the process from which this one has been forked.
+ * Return: 0: @result has the outcome of the spawn; ETIMEDOUT: the outcome is not known yet;
+ * EINVAL: @timeout is not valid, or @result->size is below SPAWNCTL_RESULT_SIZE_VER0; ECHILD:
+ * @start belongs to the process from which this one has been forked.
  */
 int spawnctl_start_wait(spawnctl_start_t *start, const struct timespec *timeout,
 			struct spawnctl_result *result);
 
-/** spawnctl_start_pid() - the child's process id, known at once; -1 as for ECHILD above */
+/** spawnctl_start_pid() - the child's process id; -1 where spawnctl_start_wait() returns ECHILD */
 pid_t spawnctl_start_pid(const spawnctl_start_t *start);
 
 /**
  * spawnctl_start_fd() - a descriptor for poll(2) and the like
  *
- * When it has POLLHUP, spawnctl_start_wait() returns 0, whatever the timeout. It has that as soon
- * as the program is executed or the child has ended; or a little later, if another child was made
- * meanwhile, other than by fork(3), and has not executed its program yet. It belongs to @start and
- * is closed with it.
+ * When poll(2) reports POLLHUP, spawnctl_start_wait() returns 0, regardless of its timeout.
+ * poll(2) reports POLLHUP when the program is executed or the child has ended. This is delayed
+ * while a child that was made meanwhile, other than by fork(3), has not executed its program. The
+ * descriptor belongs to @start, and spawnctl_start_free() closes it.
  *
- * Return: the descriptor, close-on-exec; -1 without SPAWNCTL_SPAWN_POLL, or as for ECHILD above.
+ * Return: the descriptor, close-on-exec; -1 without SPAWNCTL_SPAWN_POLL, or where
+ * spawnctl_start_wait() returns ECHILD.
  */
 int spawnctl_start_fd(const spawnctl_start_t *start);
 
 /**
- * spawnctl_start_free() - free a spawn, also before it has ended; NULL is allowed
+ * spawnctl_start_free() - free @start, also while the child still uses it; NULL is allowed
  *
- * The child goes on. If spawnctl_start_wait() has not reported its failure, the caller has to
- * reap it in any case: the exit status of a child that has failed is 127. Memory that the child
- * uses is freed by a later call.
+ * The child continues. If spawnctl_start_wait() has not reported that the child has failed, the
+ * caller has to reap the child. The exit status of a child that has failed is 127. If the child
+ * still uses memory of @start, a later call of spawnctl_spawn_start() frees or reuses it.
  */
 void spawnctl_start_free(spawnctl_start_t *start);
 
@@ -375,8 +382,8 @@ int spawnctl_file_actions_addclosefrom(spawnctl_file_actions_t *actions, int fro
 /** spawnctl_file_actions_addtcsetpgrp() - tcsetpgrp(3) to the child's process group */
 int spawnctl_file_actions_addtcsetpgrp(spawnctl_file_actions_t *actions, int tcfd);
 /**
- * spawnctl_file_actions_addclosefrom_except() - close all descriptors from @from on, except @n in
- * @keep (copied), in any order. Of those, ones that are not open are no error
+ * spawnctl_file_actions_addclosefrom_except() - close all descriptors from @from on, except the
+ * @n descriptors in @keep (copied, in any order). It is no error if one in @keep is not open
  */
 int spawnctl_file_actions_addclosefrom_except(spawnctl_file_actions_t *actions, int from, size_t n,
 					      const int *keep);
@@ -385,23 +392,24 @@ int spawnctl_file_actions_addcloexecfrom(spawnctl_file_actions_t *actions, int f
 /** spawnctl_file_actions_addctty() - make @fd the controlling terminal; needs SETSID */
 int spawnctl_file_actions_addctty(spawnctl_file_actions_t *actions, int fd);
 /**
- * spawnctl_file_actions_addblocking() - clear O_NONBLOCK of @fd. The flag belongs to the open
- * file, so this affects all who have it open
+ * spawnctl_file_actions_addblocking() - clear O_NONBLOCK of @fd. The flag belongs to the open file
+ * description, so this affects all processes that share it
  */
 int spawnctl_file_actions_addblocking(spawnctl_file_actions_t *actions, int fd);
 /**
  * spawnctl_file_actions_addcall() - call a function in the child
  * @actions: the list
- * @fn: returns 0, or an error number, with which the action fails
+ * @fn: returns 0, or the error number with which the action fails
  * @arg: argument of @fn, not copied
  *
- * The function runs on a stack of 64 KiB, in the memory of the caller, with all signals blocked.
- * It must use only async-signal-safe functions. What it writes, errno included, it writes in the
- * caller's memory. In a spawn that does not wait, the caller runs meanwhile: the function must
- * use raw system calls only, and @arg must stay valid until spawnctl_start_wait() returns 0. A
- * function that ends the child, or executes another program, ends the spawn: it has succeeded then,
- * and waitpid(2) tells what has become of the child. The function must return or end the child, and
- * must wait for the children that it makes: no longjmp(3), no exception. EFAULT: @fn is NULL.
+ * @fn runs on a stack of 64 KiB, in the memory of the caller, with all signals blocked (with the
+ * clone3 backend, all except the synchronous ones). @fn must use only async-signal-safe functions.
+ * What it writes, errno included, is written to the caller's memory. In a spawn that does not wait,
+ * the caller runs at the same time: @fn must use raw system calls only, and what @arg points to
+ * must stay valid until spawnctl_start_wait() returns 0. If @fn ends the child or executes another
+ * program, the spawn has succeeded, and waitpid(2) reports how the child ended. @fn must return or
+ * end the child, and not leave by longjmp(3) or an exception. If @fn makes a child, it must wait
+ * for that child. EFAULT: @fn is NULL.
  */
 int spawnctl_file_actions_addcall(spawnctl_file_actions_t *actions, int (*fn)(void *arg),
 				  void *arg);
@@ -452,48 +460,48 @@ int spawnctl_attr_setcgroup(spawnctl_attr_t *attr, int fd);
 int spawnctl_attr_getcgroup(const spawnctl_attr_t *attr, int *fd);
 
 /*
- * Each of the following is a step of the child, and takes effect without a flag. The order of the
- * steps is that of enum spawnctl_step. What the functions are given is copied. They return EINVAL,
- * or EBADF for a descriptor, if the value can never be valid, EFAULT for NULL, or ENOMEM. There are
- * no getters.
+ * Each of the following belongs to a step of the child, and takes effect without a flag. The order
+ * of the steps is that of enum spawnctl_step. Strings and arrays are copied; descriptors are not,
+ * and must be open when the child is made. The functions return EINVAL, or EBADF for a descriptor,
+ * if the value can never be valid, EFAULT for NULL, or ENOMEM. There are no getters.
  */
 
 /** spawnctl_attr_setpriority() - nice value, setpriority(2); EINVAL: not -20 to 19 */
 int spawnctl_attr_setpriority(spawnctl_attr_t *attr, int priority);
-/** spawnctl_attr_setaffinity() - a cpu_set_t, sched_setaffinity(2); EINVAL: none, or above 8 KiB */
+/** spawnctl_attr_setaffinity() - sched_setaffinity(2); EINVAL: @size is 0 or above 8 KiB */
 int spawnctl_attr_setaffinity(spawnctl_attr_t *attr, size_t size, const void *cpus);
 /** spawnctl_attr_setioprio() - ioprio_set(2): class << 13 | data; EINVAL: no such class */
 int spawnctl_attr_setioprio(spawnctl_attr_t *attr, int ioprio);
 /**
  * spawnctl_attr_setoomscoreadj() - /proc/self/oom_score_adj; EINVAL: not -1000 to 1000. A
- * spawn that does not wait fails with EINVAL, as the kernel would set the caller's too
+ * spawn that does not wait fails with EINVAL: the kernel would change the caller's value, too
  */
 int spawnctl_attr_setoomscoreadj(spawnctl_attr_t *attr, int value);
 /**
- * spawnctl_attr_setrlimit() - setrlimit(2), one call for each resource
+ * spawnctl_attr_setrlimit() - setrlimit(2); call this function once for each resource
  *
- * ~0ULL is no limit. EINVAL: an unknown resource, or @soft above @hard.
+ * ~0ULL means no limit. EINVAL: an unknown resource, or @soft above @hard.
  */
 int spawnctl_attr_setrlimit(spawnctl_attr_t *attr, int resource, unsigned long long soft,
 			    unsigned long long hard);
 /**
  * spawnctl_attr_addnamespace() - setns(2), in the order of the calls
  *
- * EBADF: @fd is negative; E2BIG: more than 8. A time namespace cannot be joined by a child that
- * shares the memory: the step fails with EUSERS.
+ * EBADF: @fd is negative; E2BIG: more than 8 namespaces. A child that shares the memory cannot
+ * join a time namespace: the step fails with EUSERS.
  */
 int spawnctl_attr_addnamespace(spawnctl_attr_t *attr, int fd, int type);
 /**
  * spawnctl_attr_setunshare() - unshare(2), an OR of CLONE_NEW*
  *
- * EINVAL: none, or another flag. With CLONE_NEWPID, the program's children are in the new
- * namespace; with CLONE_NEWTIME too, and on newer kernels (6.12) the program itself. With
- * CLONE_NEWUSER, the child has no ids in the namespace until its maps are written: start it by a
- * spawn that does not wait, with SPAWNCTL_SPAWN_STOP, and write the maps when waitpid(2) reports
- * that it has stopped. That needs privilege, because the child is not dumpable by then.
+ * EINVAL: no flag, or one that is not CLONE_NEW*. With CLONE_NEWPID and CLONE_NEWTIME, the
+ * program's children are in the new namespace; since Linux 6.2, with CLONE_NEWTIME the program
+ * itself is, too. With CLONE_NEWUSER, the child has no ids in the namespace until its maps are
+ * written, see user_namespaces(7). To write them, start the child by spawnctl_spawn_start() with
+ * SPAWNCTL_SPAWN_STOP, and wait until waitpid(2) reports that it has stopped.
  */
 int spawnctl_attr_setunshare(spawnctl_attr_t *attr, int flags);
-/** spawnctl_attr_setchroot() - chroot(2). The working directory stays: add a chdir action */
+/** spawnctl_attr_setchroot() - chroot(2), which leaves the working directory: add a chdir action */
 int spawnctl_attr_setchroot(spawnctl_attr_t *attr, const char *path);
 /** spawnctl_attr_setumask() - umask(2); EINVAL: bits other than 0777 */
 int spawnctl_attr_setumask(spawnctl_attr_t *attr, mode_t mask);
@@ -504,28 +512,29 @@ int spawnctl_attr_setgroups(spawnctl_attr_t *attr, size_t n, const gid_t *groups
 /**
  * spawnctl_attr_setgid() - real, effective and saved group id; EINVAL: -1
  *
- * As the child shares the memory, the kernel makes the caller undumpable (PR_SET_DUMPABLE) when the
- * child changes its ids, see spawnctl_attr_setuid(3).
+ * When the child changes its ids, the kernel makes the caller non-dumpable (PR_SET_DUMPABLE),
+ * because both have the same memory, see spawnctl_attr_setuid(3).
  */
 int spawnctl_attr_setgid(spawnctl_attr_t *attr, gid_t gid);
-/** spawnctl_attr_setuid() - the same for the user id */
+/** spawnctl_attr_setuid() - as spawnctl_attr_setgid(), for the user ids */
 int spawnctl_attr_setuid(spawnctl_attr_t *attr, uid_t uid);
 /**
  * spawnctl_attr_setambient() - ambient capabilities, a mask with bit n for capability n
  *
- * The program has these and no others, also if the user id has been changed. The step makes them
- * inheritable, and fails with EPERM if the caller does not have them.
+ * The program has these and no other ambient capabilities, also if spawnctl_attr_setuid() changes
+ * the user id. The step makes them inheritable, and fails with EPERM if one is not in the caller's
+ * permitted set.
  */
 int spawnctl_attr_setambient(spawnctl_attr_t *attr, unsigned long long capabilities);
 /**
  * spawnctl_attr_setpdeathsig() - PR_SET_PDEATHSIG of prctl(2); EINVAL: not 1 to 64
  *
- * The kernel sends it when the thread that has called the spawn ends, also if its process goes on.
- * ESRCH: the caller had ended before the step.
+ * The kernel sends the signal when the thread that has called the spawn ends, even if its process
+ * continues. The step fails with ESRCH if the calling process has ended already.
  */
 int spawnctl_attr_setpdeathsig(spawnctl_attr_t *attr, int signal);
 /**
- * spawnctl_attr_setlandlock() - landlock_restrict_self(2), by this descriptor of a ruleset
+ * spawnctl_attr_setlandlock() - landlock_restrict_self(2), with @fd as the ruleset
  *
  * Needs no_new_privs, or CAP_SYS_ADMIN. The ruleset also restricts the steps after it.
  */
@@ -533,19 +542,21 @@ int spawnctl_attr_setlandlock(spawnctl_attr_t *attr, int fd);
 /**
  * spawnctl_attr_setseccomp() - a seccomp filter, the last step before execve(2)
  *
- * Needs no_new_privs, or CAP_SYS_ADMIN. The filter must allow execve(2), and exit_group(2) for
- * a child that cannot execute the program. EINVAL: no instruction, or more than 4,096.
+ * Needs no_new_privs, or CAP_SYS_ADMIN. The filter must allow execve(2), or execveat(2) with
+ * spawnctl_attr_setexecfd(), and exit_group(2) for a child that cannot execute the program.
+ * EINVAL: no instruction, or more than 4,096.
  */
 int spawnctl_attr_setseccomp(spawnctl_attr_t *attr, const struct sock_fprog *program);
 /**
  * spawnctl_attr_setexecfd() - execute by execveat(2), relative to a descriptor
  *
- * If the path of the spawn is "", the program is the file at @fd, else it is relative to the
- * directory at @fd. No step closes @fd, except a close action. If the file is a script and @fd is
- * close-on-exec, the kernel answers ENOENT, as the interpreter could not open it.
+ * If the path of the spawn is "", the program is the file at @fd; otherwise the path is relative to
+ * the directory at @fd. SPAWNCTL_SPAWN_CLOEXEC_DEFAULT and closefrom actions make @fd close-on-exec
+ * instead of closing it; other actions can close or replace it. If the file is a script and @fd is
+ * close-on-exec, execveat(2) fails with ENOENT, because the interpreter could not open the script.
  */
 int spawnctl_attr_setexecfd(spawnctl_attr_t *attr, int fd);
-/** spawnctl_attr_setpath() - what spawnctl_spawnp() searches, in place of the caller's PATH */
+/** spawnctl_attr_setpath() - what spawnctl_spawnp() and the like search instead of PATH */
 int spawnctl_attr_setpath(spawnctl_attr_t *attr, const char *path);
 
 /**
