@@ -13,7 +13,7 @@ typedef ElfW(Ehdr) header_t;
 typedef ElfW(Phdr) segment_t;
 typedef ElfW(Nhdr) note_t;
 
-/* Encoded as LINUX_VERSION_CODE of <linux/version.h>; 0: not found */
+/* Encoded as in <linux/version.h>; 0: not found */
 static unsigned int version_in(const char *at, const char *end)
 {
 	while (at + sizeof(note_t) <= end) {

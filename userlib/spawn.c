@@ -109,9 +109,9 @@ static bool has_action(const struct spawn *spawn, unsigned int effect)
  * SIGSEGV. Before Linux 5.16 this would also kill the parent, because they share the memory, so
  * there the child starts with a copy.
  *
- * If an action needs a table of the child's own, and set_closed() finds what that can be without, the
- * child makes it by close_range(2). Otherwise the child starts with a copy: the copy could also be
- * made later by close_range(2), but a filter may kill the process for that call.
+ * If an action needs a table of the child's own, and set_closed() finds which descriptors that can
+ * be without, the child makes it by close_range(2). Otherwise the child starts with a copy.
+ * close_range(2) could also make the copy later, but a filter may kill the process for that call.
  *
  * Chdir actions at the start of the list are performed while the child still has the parent's
  * table, unless that contains a descriptor that was opened for this spawn: the pidfd or the device.
