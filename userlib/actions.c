@@ -224,6 +224,10 @@ int spawnctl_file_actions_addblocking(spawnctl_file_actions_t *actions, int fd)
 int spawnctl_file_actions_addcall(spawnctl_file_actions_t *actions, int (*fn)(void *arg),
 				  void *arg)
 {
-	return spawnctl_actions_add(actions, &(struct action){
+	int error = spawnctl_actions_add(actions, &(struct action){
 		.op = ACTION_CALL, .call = { .fn = fn, .arg = arg } });
+
+	if (!error)
+		actions->calls = true;
+	return error;
 }

@@ -89,14 +89,17 @@ static bool set_closed(struct spawn *spawn, int from)
 	return true;
 }
 
-static bool has_action(const struct spawn *spawn, unsigned int effect)
+/* Return: TABLE_OF_EXEC if execve(2) may make the copy on this kernel, else -1 */
+static int table_of_exec(void)
 {
-	int i;
+	static int known;	/* 0: not yet; atomic */
+	int ret = __atomic_load_n(&known, __ATOMIC_RELAXED);
 
-	for (i = 0; i < spawn->used; i++)
-		if (action_effects(&spawn->actions[i]) & effect)
-			return true;
-	return false;
+	if (!ret) {
+		ret = spawnctl_kernel_at_least(5, 16) ? TABLE_OF_EXEC : -1;
+		__atomic_store_n(&known, ret, __ATOMIC_RELAXED);
+	}
+	return ret;
 }
 
 /*
@@ -124,7 +127,10 @@ static int shared_until(struct spawn *spawn)
 	int until = 0;
 
 	/* The step OOM_SCORE_ADJ opens a file before the actions */
-	if (spawnctl_arch_emulated() || (spawn->attr->steps & STEP_BIT(OOM_SCORE_ADJ)))
+	if (spawn->attr->steps & STEP_BIT(OOM_SCORE_ADJ))
+		return -1;
+	/* An emulator does not have the device, and may not have such a child */
+	if (spawn->request.backend != SPAWNCTL_BACKEND_DEVICE && spawnctl_arch_emulated())
 		return -1;
 	while (until < spawn->used &&
 	       !(action_effects(&spawn->actions[until]) & ACTION_OWN_TABLE))
@@ -132,7 +138,7 @@ static int shared_until(struct spawn *spawn)
 	if (until && (spawn->pidfd_out || descriptor_is_transient(&spawn->request.descriptor)))
 		until = 0;
 	else if (until == spawn->used && !(spawn->attr->flags & SPAWNCTL_SPAWN_CLOEXEC_DEFAULT))
-		return spawnctl_kernel_at_least(5, 16) ? TABLE_OF_EXEC : -1;
+		return table_of_exec();
 	if (__atomic_load_n(&cannot_unshare, __ATOMIC_RELAXED) || !set_closed(spawn, until))
 		return -1;
 	return until;
@@ -171,7 +177,7 @@ static void set_attributes(struct spawnctl_clone *clone, const struct spawnctl_a
 }
 
 /* Like spawnctl_spawn_set(), does not clear the struct first. Leaves @request.signals unchanged */
-void spawnctl_spawn_request(struct spawn *spawn)
+static inline __attribute__((__always_inline__)) void set_request(struct spawn *spawn)
 {
 	struct request *request = &spawn->request;
 
@@ -204,6 +210,11 @@ void spawnctl_spawn_request(struct spawn *spawn)
 	request->may_copy_table = false;
 	request->fn = spawnctl_spawn_child;
 	request->arg = spawn;
+}
+
+void spawnctl_spawn_request(struct spawn *spawn)
+{
+	set_request(spawn);
 }
 
 /* Reap the child by its pidfd. Return: false if it has to be waited for by its process id. */
@@ -287,7 +298,7 @@ size_t spawnctl_candidate_size(const struct spawn *spawn)
  */
 static int map_room(struct spawn *spawn)
 {
-	const bool calls = has_action(spawn, ACTION_CALLS);
+	const bool calls = spawn->calls;
 	size_t guard = 0, shell = 0;
 	long map;
 
@@ -375,7 +386,7 @@ static long attempt(struct spawn *spawn)
 {
 	long pid;
 
-	spawnctl_spawn_request(spawn);
+	set_request(spawn);
 	pid = spawnctl_backend_begin(&spawn->request);
 	if (!pid) {
 		share_table(spawn);
@@ -478,6 +489,7 @@ void spawnctl_spawn_set(struct spawn *spawn, const char *path, const char *searc
 	spawn->envp = envp;
 	spawn->actions = actions ? actions->list : NULL;
 	spawn->used = actions ? actions->used : 0;
+	spawn->calls = actions && actions->calls;
 	spawn->attr = attr;
 }
 

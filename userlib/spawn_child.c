@@ -441,14 +441,17 @@ static int close_unnamed(struct spawn *spawn)
 	return 0;
 }
 
-static int do_steps(struct spawn *spawn, enum spawnctl_step first, enum spawnctl_step last)
+/* The steps that come before the file actions; the others come after them */
+#define BEFORE_ACTIONS	(STEP_BIT(ACTION) - 1)
+
+static int do_steps(struct spawn *spawn, unsigned int steps)
 {
 	enum spawnctl_step failed;
 	long ret;
 
-	if (!(spawn->attr->flags | spawn->attr->steps))
+	if (!steps)
 		return 0;
-	ret = spawnctl_steps(spawn, first, last, &failed);
+	ret = spawnctl_steps(spawn, steps, &failed);
 	return ret < 0 ? fail(spawn, failed, ret) : 0;
 }
 
@@ -567,6 +570,7 @@ static int set_word(struct spawn *spawn)
 int spawnctl_spawn_child(void *arg)
 {
 	struct spawn *spawn = arg;
+	unsigned int steps;
 	long error;
 	int ret;
 
@@ -577,19 +581,20 @@ int spawnctl_spawn_child(void *arg)
 		return ret;
 	if (spawn->unshare_at < 0)
 		hide_device(spawn);
-	ret = do_steps(spawn, SPAWNCTL_STEP_SCHED, SPAWNCTL_STEP_NO_NEW_PRIVS);
+	steps = (spawn->attr->flags | spawn->attr->steps) ? spawnctl_steps_of(spawn->attr) : 0;
+	ret = do_steps(spawn, steps & BEFORE_ACTIONS);
 	if (!ret)
 		ret = do_actions(spawn);
 	if (!ret && (spawn->attr->flags & SPAWNCTL_SPAWN_CLOEXEC_DEFAULT))
 		ret = close_unnamed(spawn);
 	if (!ret)
-		ret = do_steps(spawn, SPAWNCTL_STEP_LANDLOCK, SPAWNCTL_STEP_STOP);
+		ret = do_steps(spawn, steps & ~BEFORE_ACTIONS & ~STEP_BIT(SECCOMP));
 	if (ret)
 		return ret;
 	publish(spawn);
 	spawnctl_request_before_exec(&spawn->request);
 	/* Last, because the filter can refuse the system calls above */
-	ret = do_steps(spawn, SPAWNCTL_STEP_SECCOMP, SPAWNCTL_STEP_SECCOMP);
+	ret = do_steps(spawn, steps & STEP_BIT(SECCOMP));
 	if (ret) {
 		withdraw(spawn);
 		return ret;

@@ -87,7 +87,6 @@ enum {
 	 * library's descriptor there, and hide_device() closes it only in the child's own table
 	 */
 	ACTION_OWN_TABLE	= 1 << 5,
-	ACTION_CALLS		= 1 << 6,	/* calls a function of the program */
 };
 
 _Static_assert(offsetof(struct action, fd) == offsetof(struct action, dup2.fd) &&
@@ -111,14 +110,15 @@ static inline unsigned int action_effects(const struct action *action)
 		[ACTION_CLOEXECFROM - ACTION_OWN] = ACTION_TAKES_PATH | ACTION_OWN_TABLE,
 		[ACTION_CTTY - ACTION_OWN] = ACTION_READS_FD | ACTION_OWN_TABLE,
 		[ACTION_BLOCKING - ACTION_OWN] = ACTION_READS_FD | ACTION_OWN_TABLE,
-		[ACTION_CALL - ACTION_OWN] = ACTION_TAKES_PATH | ACTION_CALLS | ACTION_OWN_TABLE,
+		[ACTION_CALL - ACTION_OWN] = ACTION_TAKES_PATH | ACTION_OWN_TABLE,
 	};
 
+	if ((unsigned int)action->op < sizeof(effects))
+		return effects[action->op];
 	if (action->op >= ACTION_OWN && action->op - ACTION_OWN < (int)sizeof(own_effects))
 		return own_effects[action->op - ACTION_OWN];
 	/* A list of a newer glibc can contain actions that are not known here */
-	return (unsigned int)action->op < sizeof(effects) ? effects[action->op] :
-					      ACTION_OWN_TABLE | ACTION_TAKES_PATH;
+	return ACTION_OWN_TABLE | ACTION_TAKES_PATH;
 }
 
 /** struct spawnctl_file_actions - a list of actions, laid out as the first members of glibc's */
@@ -126,6 +126,7 @@ struct spawnctl_file_actions {
 	int allocated;
 	int used;
 	struct action *list;
+	bool calls;		/* has an ACTION_CALL; glibc's lists do not have this member */
 };
 
 /*
@@ -217,6 +218,7 @@ struct spawn {
 	char *const *envp;
 	const struct action *actions;
 	int used;
+	bool calls;			/* an action calls a function of the program */
 	const struct spawnctl_attr *attr;
 	const char **shell;		/* room for the arguments of a shell, or NULL */
 	pid_t parent;			/* with pdeathsig: the caller's process id */
@@ -284,17 +286,18 @@ long spawnctl_close_span(unsigned int from, unsigned int to);
 /** spawnctl_spawn_child() - the child's steps; returns only on failure */
 int spawnctl_spawn_child(void *spawn);
 
+/* In the child: the steps of @attr, other than those that each spawn has, as STEP_BIT() */
+unsigned int spawnctl_steps_of(const struct spawnctl_attr *attr);
+
 /**
- * spawnctl_steps() - in the child: those of the steps from @first to @last that are requested
+ * spawnctl_steps() - in the child: perform steps, in the order of their numbers
  * @spawn: the spawn
- * @first: the first step
- * @last: the last one
+ * @steps: the steps, as STEP_BIT()
  * @failed: out: the step that has failed
  *
  * Return: 0 or a negative errno.
  */
-long spawnctl_steps(const struct spawn *spawn, enum spawnctl_step first, enum spawnctl_step last,
-		    enum spawnctl_step *failed);
+long spawnctl_steps(const struct spawn *spawn, unsigned int steps, enum spawnctl_step *failed);
 
 /** spawnctl_search_path() - the PATH that spawnp searches for @file; NULL: none */
 const char *spawnctl_search_path(const char *file, const struct spawnctl_attr *attr);

@@ -202,7 +202,7 @@ static long do_step(const struct spawn *spawn, enum spawnctl_step step)
 }
 
 /* STEP_BIT() of all requested steps: those of @attr->steps, and those that flags request */
-static unsigned int steps_of(const struct spawnctl_attr *attr)
+unsigned int spawnctl_steps_of(const struct spawnctl_attr *attr)
 {
 	const unsigned int flags = attr->flags;
 	unsigned int steps = attr->steps;
@@ -224,17 +224,14 @@ static unsigned int steps_of(const struct spawnctl_attr *attr)
 	return steps;
 }
 
-/* The steps are done in the order of their numbers */
-long spawnctl_steps(const struct spawn *spawn, enum spawnctl_step first, enum spawnctl_step last,
-		    enum spawnctl_step *failed)
+long spawnctl_steps(const struct spawn *spawn, unsigned int steps, enum spawnctl_step *failed)
 {
-	unsigned int steps = steps_of(spawn->attr);
 	int step;
 
-	for (step = first; step <= (int)last; step++) {
+	for (step = 0; steps; step++, steps >>= 1) {
 		long ret;
 
-		if (!(steps & 1U << step))
+		if (!(steps & 1))
 			continue;
 		ret = do_step(spawn, step);
 		if (ret < 0) {
