@@ -12,6 +12,8 @@
 
 #define ARRAY_SIZE(x)	(sizeof(x) / sizeof((x)[0]))
 
+#define WARM_UP		5	/* rounds */
+
 /* What a spawn requests in addition to the program */
 enum shape {
 	SHAPE_PLAIN	= 1,	/* nothing */
@@ -58,12 +60,18 @@ const char *unit(void);
 void check_clock(void);
 void record(const char *what, const char *who, const char *metric, double value,
 	    const char *unit, unsigned int repetitions);
+/* Sorts the values, too */
+double median_of(double *value, unsigned int n);
 void sort_sample(struct sample *sample);
 void record_sample(const char *what, const char *who, const char *metric, struct sample *sample);
 void die(const char *format, ...) __attribute__((__format__(printf, 1, 2), __noreturn__));
 
 /* main.c */
 extern char *noop[2];
+/* NULL: not on this system */
+const struct contender *find(const char *name, const struct job *job);
+/* As find(), but ends the program */
+const struct contender *find_or_die(const char *name, const struct job *job);
 uint64_t measure(const struct contender *who, const struct job *job);
 
 /* contention.c */

@@ -64,13 +64,6 @@ static double spawn_round(unsigned int threads)
 	return sum * 1e9 / (now() - start);
 }
 
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 void run_threads(void)
 {
 	static const unsigned int counts[] = { 1, 4, 16 };
@@ -86,11 +79,11 @@ void run_threads(void)
 				rate[i][round] = who->prepare(&job) ? spawn_round(counts[n]) : 0;
 			}
 		for (i = 0; i < contender_count; i++) {
-			qsort(rate[i], ROUNDS, sizeof(rate[i][0]), compare);
+			double median = median_of(rate[i], ROUNDS);
+
 			if (rate[i][0])
-				record(name, contenders[i].name, "spawns_per_second",
-				       (rate[i][(ROUNDS - 1) / 2] + rate[i][ROUNDS / 2]) / 2, "1/s",
-				       ROUNDS);
+				record(name, contenders[i].name, "spawns_per_second", median,
+				       "1/s", ROUNDS);
 		}
 	}
 }

@@ -42,7 +42,6 @@
 
 #include "bench.h"
 
-#define WARM_UP		5
 #define MOST		300
 #define FEWEST		3
 /* Total for one contender in one case; slower contenders are repeated less often */
@@ -273,20 +272,29 @@ static void run_other(const char *name)
 	record(name, fork_exec->name, "cpu_time", (double)sum / (OTHERS / 2), unit(), OTHERS);
 }
 
-static const struct contender *find(const char *name, const struct job *job)
+const struct contender *find(const char *name, const struct job *job)
 {
 	unsigned int i;
 
 	for (i = 0; i < contender_count; i++)
 		if (!strcmp(contenders[i].name, name) && contenders[i].prepare(job))
 			return &contenders[i];
-	die("no %s here", name);
+	return NULL;
+}
+
+const struct contender *find_or_die(const char *name, const struct job *job)
+{
+	const struct contender *who = find(name, job);
+
+	if (!who)
+		die("no %s here", name);
+	return who;
 }
 
 static void run_busy(const char *name)
 {
 	struct job job = { .shape = SHAPE_PLAIN, .argv = noop, .device = -1 };
-	const struct contender *who = find(name, &job);
+	const struct contender *who = find_or_die(name, &job);
 
 	for (;;)
 		measure(who, &job);
@@ -306,7 +314,7 @@ __attribute__((__noinline__)) void trace_end(void)
 static void run_trace(const char *name)
 {
 	struct job job = { .shape = SHAPE_PLAIN, .argv = noop, .device = -1 };
-	const struct contender *who = find(name, &job);
+	const struct contender *who = find_or_die(name, &job);
 	unsigned int i;
 	pid_t pid;
 

@@ -92,6 +92,19 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+static int compare_doubles(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+double median_of(double *value, unsigned int n)
+{
+	qsort(value, n, sizeof(*value), compare_doubles);
+	return (value[(n - 1) / 2] + value[n / 2]) / 2;
+}
+
 void sort_sample(struct sample *sample)
 {
 	qsort(sample->value, sample->count, sizeof(sample->value[0]), compare);

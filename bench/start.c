@@ -27,21 +27,17 @@
 
 extern char **environ;
 
-static const enum spawnctl_backend backends[] = {
-	SPAWNCTL_BACKEND_DEVICE, SPAWNCTL_BACKEND_CLONE3, SPAWNCTL_BACKEND_CLONE
+static struct way {
+	const char *name;
+	enum spawnctl_backend backend;
+	spawnctl_attr_t *attr;	/* NULL: not on this system */
+	struct sample returned, done;
+	double rate[RATE_ROUNDS];
+} ways[] = {
+	{ .name = "device", .backend = SPAWNCTL_BACKEND_DEVICE },
+	{ .name = "clone3", .backend = SPAWNCTL_BACKEND_CLONE3 },
+	{ .name = "clone", .backend = SPAWNCTL_BACKEND_CLONE },
 };
-
-static const char * const names[] = { "device", "clone3", "clone" };
-
-static const struct contender *contender(const char *name, const struct job *job)
-{
-	unsigned int i;
-
-	for (i = 0; i < contender_count; i++)
-		if (!strcmp(contenders[i].name, name) && contenders[i].prepare(job))
-			return &contenders[i];
-	return NULL;
-}
 
 static spawnctl_attr_t *attr_of(enum spawnctl_backend backend)
 {
@@ -80,11 +76,20 @@ static void finish(spawnctl_start_t *under_way)
 		die("the child's status is %#x", status);
 }
 
-static void hold_caller(const spawnctl_attr_t *attr, struct sample *returned, struct sample *done)
+static void prepare_ways(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(ways); i++)
+		ways[i].attr = attr_of(ways[i].backend);
+}
+
+static void hold_caller(const spawnctl_attr_t *attr, const char *path, struct sample *returned,
+			struct sample *done)
 {
 	struct spawnctl_result result = { .size = sizeof(result) };
 	uint64_t begin = now();
-	spawnctl_start_t *under_way = start(attr, noop[0]);
+	spawnctl_start_t *under_way = start(attr, path);
 
 	returned->value[returned->count++] = now() - begin;
 	if (spawnctl_start_wait(under_way, NULL, &result))
@@ -95,32 +100,33 @@ static void hold_caller(const spawnctl_attr_t *attr, struct sample *returned, st
 
 void run_start(void)
 {
-	static struct sample returned[ARRAY_SIZE(backends)], done[ARRAY_SIZE(backends)], bare;
 	const struct job job = { .shape = SHAPE_PLAIN, .argv = noop, .device = -1 };
-	const struct contender *vfork = contender("vfork", &job);
-	spawnctl_attr_t *attrs[ARRAY_SIZE(backends)];
+	const struct contender *vfork = find_or_die("vfork", &job);
+	static struct sample bare;
 	unsigned int i, round;
 
-	for (i = 0; i < ARRAY_SIZE(backends); i++)
-		attrs[i] = attr_of(backends[i]);
-	for (round = 0; round < REPEAT + 5; round++) {
-		bare.value[bare.count++] = measure(vfork, &job);
-		for (i = 0; i < ARRAY_SIZE(backends); i++)
-			if (attrs[i])
-				hold_caller(attrs[i], &returned[i], &done[i]);
-		if (round == 4) {
-			memset(returned, 0, sizeof(returned));
-			memset(done, 0, sizeof(done));
+	prepare_ways();
+	for (round = 0; round < WARM_UP + REPEAT; round++) {
+		if (round == WARM_UP)
 			bare.count = 0;
+		bare.value[bare.count++] = measure(vfork, &job);
+		for (i = 0; i < ARRAY_SIZE(ways); i++) {
+			if (!ways[i].attr)
+				continue;
+			if (round == WARM_UP) {
+				ways[i].returned.count = 0;
+				ways[i].done.count = 0;
+			}
+			hold_caller(ways[i].attr, noop[0], &ways[i].returned, &ways[i].done);
 		}
 	}
 	record_sample("start-return", "vfork", "call_to_return", &bare);
 	record_sample("start-done", "vfork", "call_to_return", &bare);
-	for (i = 0; i < ARRAY_SIZE(backends); i++) {
-		if (!attrs[i])
+	for (i = 0; i < ARRAY_SIZE(ways); i++) {
+		if (!ways[i].attr)
 			continue;
-		record_sample("start-return", names[i], "call_to_return", &returned[i]);
-		record_sample("start-done", names[i], "call_to_exec", &done[i]);
+		record_sample("start-return", ways[i].name, "call_to_return", &ways[i].returned);
+		record_sample("start-done", ways[i].name, "call_to_exec", &ways[i].done);
 	}
 }
 
@@ -154,48 +160,38 @@ static double rate_of_vfork(const struct contender *who, const struct job *job)
 	return n * 1e9 / (now() - begin);
 }
 
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 static void record_rate(const char *who, double *rate)
 {
-	qsort(rate, RATE_ROUNDS, sizeof(*rate), compare);
-	record("start-rate", who, "spawns_per_second",
-	       (rate[(RATE_ROUNDS - 1) / 2] + rate[RATE_ROUNDS / 2]) / 2, "1/s", RATE_ROUNDS);
+	record("start-rate", who, "spawns_per_second", median_of(rate, RATE_ROUNDS), "1/s",
+	       RATE_ROUNDS);
 }
 
 void run_start_rate(void)
 {
-	static double rate[ARRAY_SIZE(backends)][RATE_ROUNDS], bare[RATE_ROUNDS];
 	const struct job job = { .shape = SHAPE_PLAIN, .argv = noop, .device = -1 };
-	const struct contender *vfork = contender("vfork", &job);
-	spawnctl_attr_t *attrs[ARRAY_SIZE(backends)];
+	const struct contender *vfork = find_or_die("vfork", &job);
+	double bare[RATE_ROUNDS];
 	unsigned int i, round;
 
-	for (i = 0; i < ARRAY_SIZE(backends); i++)
-		attrs[i] = attr_of(backends[i]);
+	prepare_ways();
 	for (round = 0; round < RATE_ROUNDS; round++) {
 		bare[round] = rate_of_vfork(vfork, &job);
-		for (i = 0; i < ARRAY_SIZE(backends); i++)
-			if (attrs[i])
-				rate[i][round] = rate_of(attrs[i]);
+		for (i = 0; i < ARRAY_SIZE(ways); i++)
+			if (ways[i].attr)
+				ways[i].rate[round] = rate_of(ways[i].attr);
 	}
 	record_rate("vfork", bare);
-	for (i = 0; i < ARRAY_SIZE(backends); i++)
-		if (attrs[i])
-			record_rate(names[i], rate[i]);
+	for (i = 0; i < ARRAY_SIZE(ways); i++)
+		if (ways[i].attr)
+			record_rate(ways[i].name, ways[i].rate);
 }
 
 /* A program that no page of is cached, as after drop_caches. The file system must be on a disk */
 void run_start_cold(void)
 {
-	static struct sample warm, cold, done;
+	static struct sample returned[2], done[2];
 	spawnctl_attr_t *attr = attr_of(SPAWNCTL_BACKEND_ANY);
-	unsigned int round;
+	unsigned int round, again;
 	char path[4096];
 	int fd;
 
@@ -210,23 +206,13 @@ void run_start_cold(void)
 		if (fd < 0 || posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED))
 			die("%s: %s", path, strerror(errno));
 		close(fd);
-		for (int again = 0; again < 2; again++) {
-			struct spawnctl_result result = { .size = sizeof(result) };
-			struct sample *sample = again ? &warm : &cold;
-			uint64_t begin = now();
-			spawnctl_start_t *under_way = start(attr, path);
-
-			sample->value[sample->count++] = now() - begin;
-			spawnctl_start_wait(under_way, NULL, &result);
-			if (!again)
-				done.value[done.count++] = now() - begin;
-			finish(under_way);
-		}
+		for (again = 0; again < 2; again++)
+			hold_caller(attr, path, &returned[again], &done[again]);
 	}
 	unlink(path);
-	record_sample("start-cached", "library", "call_to_return", &warm);
-	record_sample("start-uncached", "library", "call_to_return", &cold);
-	record_sample("start-uncached-done", "library", "call_to_exec", &done);
+	record_sample("start-cached", "library", "call_to_return", &returned[1]);
+	record_sample("start-uncached", "library", "call_to_return", &returned[0]);
+	record_sample("start-uncached-done", "library", "call_to_exec", &done[0]);
 }
 
 struct writer {
@@ -280,7 +266,7 @@ void run_text_busy(void)
 	close(fd);
 	for (i = 0; i < 2 * ARRAY_SIZE(whose); i++) {
 		const struct job *job = i % 2 ? &closing : &plain;
-		const struct contender *who = contender(whose[i / 2], job);
+		const struct contender *who = find(whose[i / 2], job);
 		struct writer writers[WRITERS] = { 0 };
 		unsigned int busy = 0;
 

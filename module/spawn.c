@@ -131,6 +131,8 @@ static void set_kargs(struct kernel_clone_args *kargs, const struct spawnctl_clo
 		kargs->flags &= ~CLONE_VFORK;
 		kargs->flags |= CLONE_CHILD_CLEARTID;
 		kargs->child_tid = u64_to_user_ptr(arg->child_tid);
+		/* The size of the child's shadow stack, on architectures with such stacks */
+		kargs->stack_size = arg->stack_size;
 	}
 
 	if (has(arg, SPAWNCTL_SHARE_FILES))
@@ -375,9 +377,6 @@ static long make_child(struct file *file, unsigned int command, struct spawnctl_
 		return ret;
 	}
 	kargs.stack = top;
-	/* The size of the child's shadow stack, on architectures that have user shadow stacks */
-	if (has(arg, SPAWNCTL_NO_WAIT))
-		kargs.stack_size = arg->stack_size;
 	set_kargs(&kargs, arg);
 
 	/*

@@ -55,6 +55,20 @@ FIXTURE_SETUP(no_wait)
 	use_room(&self->clone, self->room);
 }
 
+/* The program gets a pipe, of which @reader receives the other end, and blocks all signals */
+static int report_to(FIXTURE_SELF(no_wait) self, int *reader)
+{
+	int report[2];
+
+	if (pipe(report))
+		return -1;
+	*reader = report[0];
+	self->room->report = report[1];
+	self->clone.flags |= SPAWNCTL_EXEC_MASK;
+	self->clone.exec_mask = ~0ULL;
+	return 0;
+}
+
 FIXTURE_TEARDOWN(no_wait)
 {
 	EXPECT_EQ(0, exec_pending(self->fd));
@@ -134,15 +148,12 @@ TEST_F(no_wait, control_waits)
 /* A failed execve(2) leaves the word. The program, which still runs, has the exec mask. */
 TEST_F(no_wait, word_is_cleared_at_exec)
 {
-	int report[2];
+	int report;
 	char byte;
 	pid_t pid;
 
-	ASSERT_EQ(0, pipe(report));
-	self->room->report = report[1];
-	self->clone.flags |= SPAWNCTL_EXEC_MASK;
+	ASSERT_EQ(0, report_to(self, &report));
 	self->clone.window_mask = SIGBIT(SIGUSR1);
-	self->clone.exec_mask = ~0ULL;
 	pid = spawnctl_thread(self->fd, &self->clone, read_then_exec, self->room);
 	ASSERT_LT(0, pid);
 	EXPECT_EQ(1, exec_pending(self->fd));
@@ -151,7 +162,7 @@ TEST_F(no_wait, word_is_cleared_at_exec)
 	EXPECT_EQ(ENOENT, self->room->error);
 	EXPECT_EQ(1, self->room->word_after_error);
 	/* "linger" writes this if all signals are blocked */
-	EXPECT_EQ(1, read(report[0], &byte, 1));
+	EXPECT_EQ(1, read(report, &byte, 1));
 	EXPECT_EQ(0, waitpid(pid, NULL, WNOHANG));
 	kill(pid, SIGKILL);
 	EXPECT_EQ(pid, waitpid(pid, NULL, 0));
@@ -195,14 +206,11 @@ TEST_F(no_wait, callers_mask_is_restored)
 static void leave_child(FIXTURE_SELF(no_wait) self, struct __test_metadata *_metadata, int way)
 {
 	char * const argv[] = { "program", "nothing", "0", NULL };
-	int report[2];
+	int report;
 	char byte;
 	pid_t pid;
 
-	ASSERT_EQ(0, pipe(report));
-	self->room->report = report[1];
-	self->clone.flags |= SPAWNCTL_EXEC_MASK;
-	self->clone.exec_mask = ~0ULL;
+	ASSERT_EQ(0, report_to(self, &report));
 	pid = fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
@@ -217,7 +225,7 @@ static void leave_child(FIXTURE_SELF(no_wait) self, struct __test_metadata *_met
 	/* The memory is the child's alone by now */
 	ASSERT_LT(0, self->room->tid);
 	ASSERT_EQ(0, let_go(self->pipe[1]));
-	EXPECT_EQ(1, read(report[0], &byte, 1));
+	EXPECT_EQ(1, read(report, &byte, 1));
 	EXPECT_EQ(ENOENT, self->room->error);
 	EXPECT_EQ(0, kill(self->room->tid, SIGKILL));
 }

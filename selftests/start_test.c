@@ -6,12 +6,10 @@
 #include <dlfcn.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 
-#include "filter.h"
 #include "spawn_fixture.h"
 
 #define FIFO	"/tmp/start_test_fifo"
@@ -20,12 +18,19 @@ static const struct timespec at_once, minute = { .tv_sec = 60 };
 
 static char *nothing[] = { "true", NULL };
 
+/* Adds an action that opens FIFO at @fd, in which the child waits for let_go() */
+static int wait_for_fifo(spawnctl_file_actions_t *actions, int fd)
+{
+	unlink(FIFO);
+	if (mkfifo(FIFO, 0600))
+		return -1;
+	return spawnctl_file_actions_addopen(actions, fd, FIFO, O_RDONLY, 0);
+}
+
 /* A start whose child waits in its first action, until FIFO is opened for writing */
 static int start_held(FIXTURE_SELF(spawn) self, spawnctl_start_t **start, const char *path)
 {
-	unlink(FIFO);
-	if (mkfifo(FIFO, 0600) ||
-	    spawnctl_file_actions_addopen(self->actions, 3, FIFO, O_RDONLY, 0))
+	if (wait_for_fifo(self->actions, 3))
 		return -1;
 	return spawnctl_spawn_start(start, path, self->actions, self->attr, nothing, environ);
 }
@@ -212,9 +217,7 @@ TEST_F(spawn, start_hides_its_pipe)
 		ASSERT_EQ(0, spawnctl_file_actions_addclose(self->actions, fd));
 	ASSERT_EQ(0, spawnctl_file_actions_addclosefrom(self->actions, 10));
 	FLAGS(SPAWNCTL_SPAWN_POLL);
-	unlink(FIFO);
-	ASSERT_EQ(0, mkfifo(FIFO, 0600));
-	ASSERT_EQ(0, spawnctl_file_actions_addopen(self->actions, 8, FIFO, O_RDONLY, 0));
+	ASSERT_EQ(0, wait_for_fifo(self->actions, 8));
 	ASSERT_EQ(0, spawnctl_spawn_start(&start, "/bin/sh", self->actions, self->attr, argv,
 					  environ));
 	poller.fd = spawnctl_start_fd(start);
@@ -274,9 +277,7 @@ TEST_F(spawn, start_freed_early)
 	unsigned int before = 0, i;
 	pid_t pids[60];
 
-	unlink(FIFO);
-	ASSERT_EQ(0, mkfifo(FIFO, 0600));
-	ASSERT_EQ(0, spawnctl_file_actions_addopen(self->actions, 3, FIFO, O_RDONLY, 0));
+	ASSERT_EQ(0, wait_for_fifo(self->actions, 3));
 	for (i = 0; i < 2; i++) {
 		unsigned int k;
 		int fd;
@@ -435,10 +436,8 @@ TEST_F(spawn, start_outlives_its_caller)
 
 		spawnctl_file_actions_destroy(self->actions);
 		ASSERT_EQ(0, spawnctl_file_actions_init(&self->actions));
-		unlink(FIFO);
-		ASSERT_EQ(0, mkfifo(FIFO, 0600));
 		ASSERT_EQ(0, spawnctl_file_actions_adddup2(self->actions, self->report[1], 9));
-		ASSERT_EQ(0, spawnctl_file_actions_addopen(self->actions, 3, FIFO, O_RDONLY, 0));
+		ASSERT_EQ(0, wait_for_fifo(self->actions, 3));
 		pid = fork();
 		if (!pid) {
 			if (spawnctl_spawn_start(&start, "/bin/sh", self->actions, self->attr, argv,
@@ -600,9 +599,7 @@ TEST_F(spawn, start_and_dlclose)
 	start_it = (__typeof__(start_it))dlsym(library, "spawnctl_spawn_start");
 	free_it = (__typeof__(free_it))dlsym(library, "spawnctl_start_free");
 	pid_of = (__typeof__(pid_of))dlsym(library, "spawnctl_start_pid");
-	unlink(FIFO);
-	ASSERT_EQ(0, mkfifo(FIFO, 0600));
-	ASSERT_EQ(0, spawnctl_file_actions_addopen(self->actions, 3, FIFO, O_RDONLY, 0));
+	ASSERT_EQ(0, wait_for_fifo(self->actions, 3));
 	ASSERT_EQ(0, start_it(&start, "/bin/true", self->actions, NULL, nothing, environ));
 	pid = pid_of(start);
 	free_it(start);

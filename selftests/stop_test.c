@@ -73,6 +73,27 @@ static int is_program(pid_t pid)
 	return ret > 10 && !strcmp(text + strlen(text) + 1, "nothing");
 }
 
+/* The only child of thread @tid: posix_spawn() does not return its pid while it hangs */
+static pid_t find_child(pid_t tid)
+{
+	char path[64], text[32] = "";
+	int fd, i;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", tid);
+	for (i = 0; i < 5000; i++) {
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			return -1;
+		if (read(fd, text, sizeof(text) - 1) > 0) {
+			close(fd);
+			return atoi(text);
+		}
+		close(fd);
+		raw_sleep_us(1000);
+	}
+	return -1;
+}
+
 static int open_fifo_then_exec(void *arg)
 {
 	struct spawner *spawner = arg;

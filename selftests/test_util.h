@@ -216,27 +216,6 @@ static inline char process_state(pid_t pid)
 	return end && end[1] ? end[2] : '?';
 }
 
-/* The only child of thread @tid: its id, before the call that makes it returns */
-static inline pid_t find_child(pid_t tid)
-{
-	char path[64], text[32] = "";
-	int fd, i;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/children", tid);
-	for (i = 0; i < 5000; i++) {
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd < 0)
-			return -1;
-		if (read(fd, text, sizeof(text) - 1) > 0) {
-			close(fd);
-			return atoi(text);
-		}
-		close(fd);
-		usleep(1000);
-	}
-	return -1;
-}
-
 /* How many references to the module there are, or -1 */
 static inline int module_references(void)
 {

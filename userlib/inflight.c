@@ -17,12 +17,10 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
-#include <time.h>
 
 #include "inflight.h"
 #include "kernel.h"
 
-#define NSEC_PER_SEC	1000000000L
 #define WAIT_NS		20000000L
 /* How many waits until a thread gives up. A large process takes a second to fork */
 #define WAITS_FOR_OPEN	100
@@ -45,30 +43,10 @@ static unsigned long self(void)
 	return (unsigned long)pthread_self();
 }
 
-/* As futex(2) takes it. On 32-bit architectures libc's struct timespec can have 64-bit times */
-struct futex_time {
-	long tv_sec;
-	long tv_nsec;
-};
-
-static struct futex_time end_of_wait(void)
-{
-	struct futex_time end;
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	end.tv_sec = now.tv_sec;
-	end.tv_nsec = now.tv_nsec + WAIT_NS;
-	if (end.tv_nsec >= NSEC_PER_SEC) {
-		end.tv_nsec -= NSEC_PER_SEC;
-		end.tv_sec++;
-	}
-	return end;
-}
-
 static void await_holder(void)
 {
 	unsigned int waits = 0, turn = __atomic_load_n(&turns, __ATOMIC_RELAXED);
+	const struct timespec wait = { 0, WAIT_NS };
 	struct futex_time end;
 	long ret = 0;
 
@@ -77,7 +55,7 @@ static void await_holder(void)
 
 		/* Interrupted by a signal, the wait goes on to the same end */
 		if (ret != -EINTR)
-			end = end_of_wait();
+			end = spawnctl_time_after(&wait);
 		ret = raw_syscall(SYS_futex, &state, FUTEX_WAIT_BITSET_PRIVATE, AWAITED, &end,
 				  NULL, FUTEX_BITSET_MATCH_ANY);
 		if (!ret || ret == -EAGAIN || ret == -EINTR)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The version of the kernel, from a note in the vDSO.
+ * The version of the kernel, from a note in the vDSO, and times as futex(2) takes them.
  */
 #include <elf.h>
+#include <limits.h>
 #include <link.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -58,4 +59,23 @@ bool spawnctl_kernel_at_least(unsigned int major, unsigned int minor)
 		__atomic_store_n(&known, code, __ATOMIC_RELAXED);
 	}
 	return code >= (major << 16 | minor << 8);
+}
+
+struct futex_time spawnctl_time_after(const struct timespec *timeout)
+{
+	struct timespec now;
+	long long seconds;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	/* Limited to 34 years, so that the sum fits into a 32-bit long */
+	seconds = timeout->tv_sec < INT_MAX / 2 ? timeout->tv_sec : INT_MAX / 2;
+	seconds += now.tv_sec;
+	now.tv_nsec += timeout->tv_nsec;
+	if (now.tv_nsec >= NSEC_PER_SEC) {
+		now.tv_nsec -= NSEC_PER_SEC;
+		seconds++;
+	}
+	if (seconds > INT_MAX)
+		seconds = INT_MAX;
+	return (struct futex_time){ seconds, now.tv_nsec };
 }

@@ -10,6 +10,8 @@
 #include <linux/sched.h>
 #include <stdbool.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
 
 #include "arch.h"
 
@@ -35,6 +37,17 @@
 #ifndef CLOSE_RANGE_CLOEXEC
 #define CLOSE_RANGE_CLOEXEC	(1U << 2)
 #endif
+#ifndef P_PIDFD
+#define P_PIDFD			3
+#endif
+
+#define NSEC_PER_SEC		1000000000L
+
+/* As futex(2) takes it. On 32-bit architectures libc's struct timespec can have 64-bit times */
+struct futex_time {
+	long tv_sec;
+	long tv_nsec;
+};
 
 /*
  * Of these system calls, the ones with the plain names have 16-bit ids, or 32-bit offsets or times,
@@ -65,6 +78,9 @@
  * uname(2). Without a vDSO, the version is unknown, and the function returns false.
  */
 bool spawnctl_kernel_at_least(unsigned int major, unsigned int minor);
+
+/** spawnctl_time_after() - the time of CLOCK_MONOTONIC after @timeout, or the last that fits */
+struct futex_time spawnctl_time_after(const struct timespec *timeout);
 
 #pragma GCC visibility pop
 

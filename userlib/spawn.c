@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "backend.h"
@@ -17,12 +16,6 @@
 /* A spawn that waits has no place for the descriptor, and would wait for a stopped child */
 #define START_FLAGS	(SPAWNCTL_SPAWN_POLL | SPAWNCTL_SPAWN_STOP)
 #define CS_PATH		"/bin:/usr/bin"		/* glibc's default if PATH is not set */
-#ifndef P_PIDFD
-#define P_PIDFD		3
-#endif
-
-/* For a function of the program */
-#define CALL_STACK	(64UL * 1024)
 #define MAX_ERRNO	4095
 #define CANARY		0x5ca1ab1e0ddba11ULL
 
@@ -136,8 +129,8 @@ static int shared_until(struct spawn *spawn)
 	       !(action_effects(&spawn->actions[until]) & ACTION_OWN_TABLE))
 		until++;
 	if (until && (spawn->pidfd_out || descriptor_is_transient(&spawn->request.descriptor)))
-		until = 0;
-	else if (until == spawn->used && !(spawn->attr->flags & SPAWNCTL_SPAWN_CLOEXEC_DEFAULT))
+		return -1;
+	if (until == spawn->used && !(spawn->attr->flags & SPAWNCTL_SPAWN_CLOEXEC_DEFAULT))
 		return table_of_exec();
 	if (__atomic_load_n(&cannot_unshare, __ATOMIC_RELAXED) || !set_closed(spawn, until))
 		return -1;

@@ -12,6 +12,9 @@
 
 #define MAX_NAMESPACES	8
 
+/* Bytes of stack for a function of the program */
+#define CALL_STACK	(64UL * 1024)
+
 /*
  * Bytes for "DIRECTORY/NAME" on the child's stack. Longer paths are rare and are built in a
  * mapping, because the caller may run on the small stack of a signal handler.

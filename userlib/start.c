@@ -14,8 +14,6 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "backend.h"
@@ -23,16 +21,11 @@
 #include "kernel.h"
 #include "spawn_int.h"
 
-#ifndef P_PIDFD
-#define P_PIDFD		3
-#endif
-#define NSEC_PER_SEC	1000000000L
-
 /*
  * A mapping: a guard page, the child's stack, struct spawnctl_start, and the copies. Only the pages
  * that are used take up memory. COPIES_SIZE and COPIES_MAX include the struct.
  */
-#define STACK_SIZE	(64UL * 1024)
+#define STACK_SIZE	CALL_STACK
 #define COPIES_SIZE	(128UL * 1024)
 #define COPIES_MAX	(256UL * 1024 * 1024)
 /* This many mappings of COPIES_SIZE are kept for the next spawns */
@@ -505,31 +498,6 @@ int spawnctl_spawnp_start(spawnctl_start_t **start, const char *file,
 			   envp);
 }
 
-/* As futex(2) takes it. On 32-bit architectures libc's struct timespec can have 64-bit times */
-struct futex_time {
-	long tv_sec;
-	long tv_nsec;
-};
-
-static struct futex_time time_after(const struct timespec *timeout)
-{
-	struct timespec now;
-	long long seconds;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	/* Limited to 34 years, so that the sum fits into a 32-bit long */
-	seconds = timeout->tv_sec < INT_MAX / 2 ? timeout->tv_sec : INT_MAX / 2;
-	seconds += now.tv_sec;
-	now.tv_nsec += timeout->tv_nsec;
-	if (now.tv_nsec >= NSEC_PER_SEC) {
-		now.tv_nsec -= NSEC_PER_SEC;
-		seconds++;
-	}
-	if (seconds > INT_MAX)
-		seconds = INT_MAX;
-	return (struct futex_time){ seconds, now.tv_nsec };
-}
-
 static bool is_before(const struct futex_time *a, const struct futex_time *b)
 {
 	return a->tv_sec < b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec < b->tv_nsec);
@@ -537,11 +505,10 @@ static bool is_before(const struct futex_time *a, const struct futex_time *b)
 
 static bool is_past(const struct futex_time *end)
 {
-	struct timespec now;
+	const struct timespec none = { 0, 0 };
+	struct futex_time now = spawnctl_time_after(&none);
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec > end->tv_sec ||
-	       (now.tv_sec == end->tv_sec && now.tv_nsec >= end->tv_nsec);
+	return !is_before(&now, end);
 }
 
 /*
@@ -556,7 +523,7 @@ static bool sleep_until(struct spawnctl_start *start, const struct futex_time *e
 
 	__atomic_add_fetch(&start->waiters, 1, __ATOMIC_SEQ_CST);
 	do {
-		struct futex_time soon = time_after(&second);
+		struct futex_time soon = spawnctl_time_after(&second);
 
 		if (end && is_before(end, &soon))
 			soon = *end;
@@ -579,7 +546,7 @@ static bool await_word(struct spawnctl_start *start, const struct timespec *time
 	if (timeout) {
 		if (!timeout->tv_sec && !timeout->tv_nsec)
 			return has_died_early(start);
-		end = time_after(timeout);
+		end = spawnctl_time_after(timeout);
 	}
 	while (start->spawn.request.backend == SPAWNCTL_BACKEND_CLONE &&
 	       !__atomic_load_n(&start->spawn.request.clears_word, __ATOMIC_RELAXED)) {
@@ -587,7 +554,7 @@ static bool await_word(struct spawnctl_start *start, const struct timespec *time
 			return true;
 		if (timeout && is_past(&end))
 			return false;
-		soon = time_after(&a_moment);
+		soon = spawnctl_time_after(&a_moment);
 		if (sleep_until(start, &soon))
 			return true;
 	}

@@ -32,24 +32,19 @@ const char usage_stats[] =
 
 enum output { TEXT, JSON, OPENMETRICS };
 
-static uint64_t failures_of(const struct nl_stats *stats)
+static uint64_t sum_of(const uint64_t *counts, unsigned int n)
 {
 	uint64_t all = 0;
 	unsigned int i;
 
-	for (i = 0; i <= NL_LAST_ERRNO; i++)
-		all += stats->failures[i];
+	for (i = 0; i < n; i++)
+		all += counts[i];
 	return all;
 }
 
-static uint64_t waits_of(const struct nl_stats *stats)
+static uint64_t failures_of(const struct nl_stats *stats)
 {
-	uint64_t all = 0;
-	unsigned int i;
-
-	for (i = 0; i < SPAWNCTL_WAIT_BUCKETS; i++)
-		all += stats->waits[i];
-	return all;
+	return sum_of(stats->failures, ARRAY_SIZE(stats->failures));
 }
 
 static unsigned int width(void)
@@ -112,6 +107,7 @@ static void print_number(const char *title, uint64_t now, const uint64_t *before
 static void print_text(const struct nl_stats *now, const struct nl_stats *before, double seconds)
 {
 	uint64_t failures = failures_of(now), failed = before ? failures_of(before) : 0;
+	uint64_t waits = sum_of(now->waits, ARRAY_SIZE(now->waits));
 	unsigned int i;
 
 	print_number("spawns", now->spawns, before ? &before->spawns : NULL, seconds);
@@ -124,11 +120,10 @@ static void print_text(const struct nl_stats *now, const struct nl_stats *before
 	print_number("opens refused", now->opens_refused,
 		     before ? &before->opens_refused : NULL, seconds);
 	print_number("in flight", now->in_flight, NULL, 0);
-	if (waits_of(now)) {
+	if (waits) {
 		char text[16];
 
-		printf("%-16s %12s\n", "mean wait",
-		       duration(now->wait_sum / waits_of(now), text));
+		printf("%-16s %12s\n", "mean wait", duration(now->wait_sum / waits, text));
 	}
 	print_waits(now);
 }
