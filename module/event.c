@@ -72,9 +72,10 @@ static int put_event(struct sk_buff *skb, const struct queued_event *queued, u64
 /*
  * Returns true, "do not send", if a listener's socket was opened without CAP_NET_ADMIN in
  * the initial user namespace. The kernel's check when a socket joins the group is not
- * enough: a socket can join before the group exists (see register_without_listeners()), and in
- * another network namespace the check requires the capability only in the user namespace
- * that owns that network namespace.
+ * enough. A socket can join before the group exists (see register_without_listeners()). And a
+ * socket in another network namespace, which can receive events of the initial one by
+ * NETLINK_LISTEN_ALL_NSID, joins with the capability in the user namespace that owns its network
+ * namespace.
  */
 static int may_not_listen(struct sock *sk, struct sk_buff *skb, void *data)
 {

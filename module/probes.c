@@ -16,8 +16,8 @@
  *
  * The probes run for every fork, exec and exit on the machine. So each begins with one
  * cheap test for pending births. They run with preemption disabled on most kernels,
- * including PREEMPT_RT. So they do not allocate, do not call kfree(), and take no lock that
- * can sleep: raw spinlocks and, without PREEMPT_RT, the child's siglock. A spare is a birth
+ * including PREEMPT_RT. So they do not allocate and do not call kfree(). The only locks that
+ * they take are raw spinlocks and, without PREEMPT_RT, the child's siglock. A spare is a birth
  * that is out of use and kept for reuse, so that usually a spawn does not allocate.
  */
 #include <linux/binfmts.h>
@@ -249,10 +249,11 @@ unsigned int spawnctl_probes_exec_pending(void)
 }
 
 /*
- * No other task uses this sighand, and the child does not run yet: no other writer. __no_kcsan: on
- * PREEMPT_RT a concurrent sender reads the handlers by plain loads.
+ * The sighand is not shared with another task, and the child does not run yet, so no other task
+ * writes the actions. On PREEMPT_RT a concurrent sender reads them by plain loads, hence
+ * __no_kcsan.
  */
-static __no_kcsan void set_handlers(struct task_struct *child, u64 signals, __sighandler_t handler)
+static __no_kcsan void set_actions(struct task_struct *child, u64 signals, __sighandler_t handler)
 {
 	struct sighand_struct *sighand = rcu_dereference_protected(child->sighand, true);
 
@@ -265,12 +266,12 @@ static __no_kcsan void set_handlers(struct task_struct *child, u64 signals, __si
 }
 
 /*
- * @task is current or a child that has not run yet, so no other task writes its mask. Without
- * the siglock, a task that sends a signal at this moment sees the old mask or the new one. If
- * it sees the old mask, and so only queues a signal that @task no longer blocks, @task finds
- * the signal when it next recalculates its pending signals under the siglock: in
- * schedule_tail() after probe_fork(), because of TIF_SIGPENDING after probe_exec(). The data
- * race is harmless, so KCSAN must not report it.
+ * @task is current or a child that has not run yet, so no other task writes its mask.
+ * probe_exec(), and set_signals() on PREEMPT_RT, call this without the siglock: a concurrent
+ * sender sees the old mask or the new one. set_signals() only adds signals in this way. After
+ * probe_exec(), a sender that sees the old mask may only queue a signal that @task no longer
+ * blocks. As probe_exec() sets TIF_SIGPENDING, @task finds that signal before it returns to user
+ * space. The data race is harmless, so KCSAN must not report it.
  */
 static __no_kcsan void set_blocked(struct task_struct *task, u64 mask)
 {
@@ -285,9 +286,10 @@ static __no_kcsan void set_blocked(struct task_struct *task, u64 mask)
  * of the stores would suffice: on weakly ordered architectures the sender's loads can be
  * reordered (docs/litmus/).
  *
- * On PREEMPT_RT the siglock can sleep. There only the handlers are set here, and the mask keeps
- * every signal that it has. The child narrows it itself, under the siglock and before its first
- * instruction in user space: the flag makes it look for signals and, as it can have no handler,
+ * On PREEMPT_RT the siglock can sleep, so it is not taken. There the actions are set, and signals
+ * are only added to the mask. If the mask must be narrowed, the child does that itself, under
+ * the siglock and before its first instruction in user space: TIF_NOTIFY_SIGNAL makes it call
+ * get_signal(), which finds no function to run, because CLONE_CLEAR_SIGHAND has reset them all, and
  * restore_saved_sigmask() follows. Until then a tracer sees the wide mask in /proc/PID/status.
  */
 static void set_signals(struct task_struct *child, const struct spawnctl_signals *signals)
@@ -297,8 +299,8 @@ static void set_signals(struct task_struct *child, const struct spawnctl_signals
 	u64 wide;
 
 	if (IS_ENABLED(CONFIG_PREEMPT_RT)) {
-		set_handlers(child, signals->sig_default, SIG_DFL);
-		set_handlers(child, signals->sig_ignore, SIG_IGN);
+		set_actions(child, signals->sig_default, SIG_DFL);
+		set_actions(child, signals->sig_ignore, SIG_IGN);
 		wide = child->blocked.sig[0] | signals->mask;
 		set_blocked(child, wide);
 		if (wide != signals->mask) {
@@ -308,8 +310,8 @@ static void set_signals(struct task_struct *child, const struct spawnctl_signals
 		return;
 	}
 	spin_lock_irqsave(siglock, flags);
-	set_handlers(child, signals->sig_default, SIG_DFL);
-	set_handlers(child, signals->sig_ignore, SIG_IGN);
+	set_actions(child, signals->sig_default, SIG_DFL);
+	set_actions(child, signals->sig_ignore, SIG_IGN);
 	set_blocked(child, signals->mask);
 	spin_unlock_irqrestore(siglock, flags);
 }
@@ -320,9 +322,10 @@ static void set_signals(struct task_struct *child, const struct spawnctl_signals
  * the parent. So no signal that the child is to block, reset or ignore has had an effect
  * on it, except those that block() leaves out.
  *
- * set_signals() removes from the child's mask the signals that only the caller's widened
- * mask blocked. If one of them is pending, the child finds it under the siglock before its
- * first instruction, and its new action applies: SIG_DFL or SIG_IGN.
+ * The signals that only the caller's widened mask blocked are removed from the child's mask,
+ * by set_signals() or, on PREEMPT_RT, by the child. If one of them is pending, the child
+ * finds it under the siglock before its first instruction, and its new action applies:
+ * SIG_DFL or SIG_IGN.
  * Setting the mask adds only the signals that block() left out. If such a signal was sent
  * earlier, it has been dropped, because the child ignores it. (In a child of an init
  * process, the default action of a signal at SIG_DFL has occurred.)
@@ -398,9 +401,10 @@ static void probe_exec(void *data, struct task_struct *task, pid_t old_pid,
 	 */
 	if (birth->start_time == task->start_time) {
 		/*
-		 * A sender that sees the new mask and an old handler, a function that exec has
-		 * reset, only queues its signal. Pending signals are rechecked before the
-		 * program's first instruction.
+		 * exec has reset caught signals to SIG_DFL. A sender that sees the new mask, but
+		 * still the function that was the old action, queues its signal: it neither
+		 * drops the signal nor kills the process. Pending signals are rechecked before
+		 * the program's first instruction.
 		 */
 		set_blocked(task, mask);
 		set_tsk_thread_flag(task, TIF_SIGPENDING);

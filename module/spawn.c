@@ -278,8 +278,9 @@ static bool keep_blocked(struct spawnctl_hold __user *hold, u64 mask,
  * child starts with this wider mask, and the probe narrows it.
  *
  * The caller's mask is never narrowed before the call. A pending signal that the caller
- * blocks would become deliverable, copy_process() would return -ERESTARTNOINTR, and the
- * call would be restarted forever.
+ * blocks would become deliverable, and copy_process() would return -ERESTARTNOINTR. As the
+ * caller's mask would then be restored, the signal would stay pending, and each restart of
+ * the call would fail in the same way.
  *
  * Before this function is called, spawnctl_birth_add() has added a birth. When this
  * function returns, the fork probe has used the birth, or the birth has been dropped.
@@ -299,8 +300,8 @@ static noinline pid_t spawnctl_clone_call(const struct spawnctl_signals *signals
 	 * A tracepoint skips its probes if cpu_online() is false for the current
 	 * CPU. It skips them wrongly if the task is preempted between reading its
 	 * CPU number and this check, and is moved because that CPU goes offline.
-	 * The child then keeps the widened mask and ignores the signals that the
-	 * caller ignores.
+	 * The child then keeps the widened mask, has neither @sig_default nor
+	 * @sig_ignore applied, and gets no exec mask.
 	 */
 	missed = spawnctl_birth_cancel();
 	if (missed && child > 0)

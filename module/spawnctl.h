@@ -50,8 +50,9 @@ struct spawnctl_signals {
  * @pid: process id in the initial pid namespace
  *
  * Both stay 0 if no child was made, or if the fork probe was skipped (see
- * spawnctl_clone_call()). In the second case spawnctl_clone is not traced, the caller's wait is
- * reported as 0, and the child's id is 0 in spawnctl_release and missing from the event.
+ * spawnctl_clone_call()). In the second case the tracepoint spawnctl_clone is not hit, the caller's
+ * wait is reported as 0, and the child's id is 0 in the tracepoint spawnctl_release and missing
+ * from the event.
  */
 struct spawnctl_born {
 	u64 start_time;
@@ -116,7 +117,8 @@ void spawnctl_stats_get(struct spawnctl_stats *stats);
 /**
  * struct spawnctl_event - what listeners receive about one call
  * @command: SPAWN or FORK
- * @flags: flags of the call, including those that LIMIT forces, if @has_flags
+ * @flags: if @has_flags, flags of the call; with those that LIMIT forces, unless the call
+ *	failed before they were added
  * @has_flags: false if the call failed before its struct was copied
  * @error: the errno, 0 if a child was made
  * @child: process id in the initial pid namespace, 0 if not known

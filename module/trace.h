@@ -40,8 +40,8 @@ TRACE_EVENT(spawnctl_clone,
 );
 
 /*
- * SPAWN's caller resumes: the child has executed a program or ended, or SIGKILL has ended the
- * caller's wait. Unrelated to the library's spawnctl_signals_release()
+ * SPAWN's caller resumes: the child has executed a program or ended, or the caller is being
+ * killed. Unrelated to the library's spawnctl_signals_release()
  */
 TRACE_EVENT(spawnctl_release,
 	TP_PROTO(pid_t child, u64 wait),

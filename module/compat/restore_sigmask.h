@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Architectures with TIF_RESTORE_SIGMASK have the flag among those of the thread; on the others
- * it is a field of struct task_struct. The kernel has functions for current only, and needs no
- * others.
+ * it is a field of struct task_struct. The kernel can clear and test it for any task, but
+ * set_restore_sigmask() sets it for current only.
  *
  * Linux 5.11 ("entry: Add support for TIF_NOTIFY_SIGNAL") added the flag that makes a task pass
  * through get_signal() without a pending signal; 5.10.162 has it too.

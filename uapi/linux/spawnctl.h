@@ -27,9 +27,9 @@
  * no_new_privs, see SPAWNCTL_NO_NEW_PRIVS. INFO that fails with EFAULT may have
  * written a part of its struct.
  *
- * The checks that depend only on the caller, the descriptor and the command come
- * before the struct is read. So with an invalid struct a caller can find out
- * whether it would get EACCES or EPERM.
+ * Whether the caller may use the command on this descriptor is checked before the
+ * struct is read. So with an invalid struct a caller can find out whether it would
+ * get EACCES or EPERM. EDQUOT is checked after the struct.
  *
  * The errors of all commands are:
  *
@@ -105,11 +105,13 @@ enum {
  * @abi: Out: SPAWNCTL_ABI of the module
  * @commands: Out: commands that the module has and this descriptor allows, as
  *	bits (1 << SPAWNCTL_CMD_*)
- * @refusal: Out: the errno with which every SPAWN and FORK by this caller on this
- *	descriptor fails, regardless of the request: 0 (none), EACCES (a seccomp
- *	filter), EPERM (LIMIT has taken both commands away, or the caller is a
- *	kernel thread or a worker thread such as io_uring's) or EDQUOT (all children
- *	that LIMIT allows have been made, or are reserved by calls in progress)
+ * @refusal: Out: an errno if no SPAWN or FORK by this caller on this descriptor can
+ *	succeed now, regardless of the request, otherwise 0. EACCES (a seccomp filter)
+ *	and EPERM (LIMIT has taken both commands away, or the caller is a kernel
+ *	thread or a worker thread such as io_uring's): every call fails with this
+ *	errno. EDQUOT (all children that LIMIT allows have been made, or are
+ *	reserved by calls in progress): a call can also fail with the errno of a
+ *	check that comes first
  * @spawn_flags: Out: flags that this descriptor allows, of those that SPAWN
  *	supports on this kernel
  * @fork_flags: Out: the same for FORK
@@ -197,11 +199,13 @@ struct spawnctl_info {
  * call. That number includes, unlike @children of struct spawnctl_info, the children
  * that calls in progress have reserved.
  *
- * If @commands is not given, the commands of the first version of this interface
- * (up to SPAWNCTL_CMD_LIMIT) stay as they are, but those of later versions are
- * taken away. The same applies to @clone_flags and the flags up to SPAWNCTL_HOLD.
- * Otherwise a program that narrows a descriptor would leave commands and flags
- * allowed that it does not know.
+ * If @commands is not given, the commands up to SPAWNCTL_CMD_LIMIT stay as they are, and
+ * all others are taken away. If @clone_flags is not given, the flags up to SPAWNCTL_HOLD
+ * stay as they are, and all others are taken away. Otherwise a program that narrows a
+ * descriptor would leave commands and flags of later versions allowed that it does not
+ * know. SPAWNCTL_NO_WAIT is taken away for another reason: a task whose filter denies
+ * threads must not run at the same time as a child in its memory, unless LIMIT names the
+ * flag.
  *
  * A call that is already making its child is not stopped, but that child counts
  * against the new number. If a child of SPAWN calls LIMIT before its parent has
@@ -248,8 +252,8 @@ struct spawnctl_limit {
  *    caller's own mask at the time of the call (SPAWN only)
  *  - SPAWNCTL_PARENT_SETTID: @parent_tid is given
  *  - SPAWNCTL_HOLD: @hold is given (SPAWN only)
- *  - SPAWNCTL_NO_WAIT: the call returns when the child has been made, and does not
- *    sleep until the child has executed a program or ended. The caller and the child
+ *  - SPAWNCTL_NO_WAIT: the call returns as soon as the child has been made, without
+ *    waiting for it to execute a program or end. The caller and the child
  *    run at the same time, in the same memory. @stack and @child_tid must be given;
  *    SPAWNCTL_HOLD and SPAWNCTL_CGROUP must not be set (SPAWN only)
  */
@@ -327,9 +331,9 @@ struct spawnctl_hold {
  *	address cannot be written, or if no other task uses the memory at that time
  *
  * SPAWN: the child shares the caller's memory. Unless SPAWNCTL_NO_WAIT is set, the
- * calling thread sleeps until the child has executed a program or ended, and only
- * SIGKILL ends the sleep early. FORK: the child has a copy of the memory, as
- * with fork(2).
+ * calling thread sleeps until the child has executed a program or ended. The sleep ends
+ * early only if the caller's process is ended, by a signal or exit_group(2), or if another
+ * of its threads calls execve(2). FORK: the child has a copy of the memory, as with fork(2).
  *
  * SPAWN cannot be called through libc's ioctl(). On a stack of its own, the child
  * would return from ioctl() with no return address on the stack. On the caller's
@@ -371,9 +375,9 @@ struct spawnctl_hold {
  * Until the kernel has set the child's mask, the signals of this exception are
  * unblocked in the child too. If one of them is sent to the child in that time, the
  * kernel drops it. A child of an init process is different: the default action of a
- * signal at SIG_DFL occurs, which can end the child. If another thread changes the
- * action of such a signal during the call, the new action can occur in the child. If
- * the new action is a handler, the default action can occur instead.
+ * signal at SIG_DFL occurs, which can end the child. In every process, if another thread
+ * changes the action of a signal of this exception during the call, the new action can
+ * occur in the child. If the new action is a handler, the default action can occur instead.
  */
 struct spawnctl_clone {
 	__u32 size;

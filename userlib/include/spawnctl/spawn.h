@@ -264,7 +264,8 @@ int spawnctl_spawnp(pid_t *pid, const char *file, const spawnctl_file_actions_t 
  * @path: as for spawnctl_spawn(), as are the other parameters
  *
  * Return: as spawnctl_spawn(); EINVAL also if @result->size is below
- * SPAWNCTL_RESULT_SIZE_VER0. Then there is no child, and @result is unchanged.
+ * SPAWNCTL_RESULT_SIZE_VER0, or SPAWNCTL_SPAWN_POLL or SPAWNCTL_SPAWN_STOP is set. Then there is
+ * no child, and @result is unchanged.
  */
 int spawnctl_spawn_result(struct spawnctl_result *result, const char *path,
 			  const spawnctl_file_actions_t *actions, const spawnctl_attr_t *attr,
