@@ -190,12 +190,15 @@ static pid_t start_tracee(int fd, int (*run)(int fd))
 
 	if (pid)
 		return pid;
-	/* Once untraced, so that the dynamic linker has nothing to resolve later */
+	/*
+	 * Once untraced, so that the dynamic linker has nothing to resolve later: on i386 it jumps
+	 * to the function by a ret
+	 */
 	if (run(fd) != 4 || waitpid(-1, NULL, 0) < 0)
 		_exit(1);
 	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
 	raise(SIGSTOP);
-	_exit(run(fd) == 4 ? 17 : 1);
+	return raw_syscall(SYS_exit_group, run(fd) == 4 ? 17 : 1);
 }
 
 /* The kind of the instruction at @pc */
