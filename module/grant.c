@@ -25,9 +25,9 @@ MODULE_PARM_DESC(allow_filtered,
 #define ALL_COMMANDS	(BIT(SPAWNCTL_CMD_INFO) | BIT(SPAWNCTL_CMD_SPAWN) | \
 			 BIT(SPAWNCTL_CMD_FORK) | BIT(SPAWNCTL_CMD_LIMIT))
 #define IN_FORCE	(SPAWNCTL_LIMIT_NO_NEW_PRIVS | SPAWNCTL_LIMIT_RESET | \
-			 SPAWNCTL_LIMIT_FILTERED)
+			 SPAWNCTL_LIMIT_FILTERED | SPAWNCTL_LIMIT_KILL)
 #define ALL_LIMITS	(SPAWNCTL_LIMIT_COMMANDS | SPAWNCTL_LIMIT_FLAGS | \
-			 SPAWNCTL_LIMIT_CHILDREN | IN_FORCE)
+			 SPAWNCTL_LIMIT_CHILDREN | SPAWNCTL_LIMIT_LIVE | IN_FORCE)
 
 /*
  * LIMIT without SPAWNCTL_LIMIT_COMMANDS leaves at most FIRST_COMMANDS allowed; without
@@ -49,6 +49,8 @@ MODULE_PARM_DESC(allow_filtered,
  * @flags: allowed flags of SPAWN and FORK
  * @in_force: the flags SPAWNCTL_LIMIT_* that take no value and are set
  * @children: how many more children may be made, including those of calls in progress
+ * @most_live: how many children of @job may be alive at a time
+ * @job: the children that were made since @most_live was set or SPAWNCTL_LIMIT_KILL came in force
  * @id: number of this open file, as in INFO and events
  * @under_way: reservations: calls in progress, each of which may still use up one of
  *	@children. A child is subtracted from @children when the call has ended and
@@ -60,6 +62,8 @@ struct spawnctl_grant {
 	u32 flags;
 	u32 in_force;
 	u64 children;
+	u64 most_live;
+	struct spawnctl_job job;
 	u64 under_way;
 	u64 id;
 };
@@ -124,6 +128,7 @@ int spawnctl_grant_open(struct file *file)
 		.commands	= ALL_COMMANDS,
 		.flags		= ALL_FLAGS,
 		.children	= SPAWNCTL_NO_LIMIT,
+		.most_live	= SPAWNCTL_NO_LIMIT,
 		.id		= atomic64_inc_return(&last_id),
 	};
 	spin_lock_init(&grant->lock);
@@ -131,9 +136,13 @@ int spawnctl_grant_open(struct file *file)
 	return 0;
 }
 
+/* The last close: no call is in progress, because each holds a reference to the file */
 int spawnctl_grant_release(struct inode *inode, struct file *file)
 {
-	kfree(grant_of(file));
+	struct spawnctl_grant *grant = grant_of(file);
+
+	spawnctl_job_end(&grant->job, grant->in_force & SPAWNCTL_LIMIT_KILL);
+	kfree(grant);
 	return 0;
 }
 
@@ -171,18 +180,26 @@ int spawnctl_grant_refusal(struct file *file, unsigned int command)
 	return refusal(READ_ONCE(grant->commands), in_force, command);
 }
 
+static bool has_job(const struct spawnctl_grant *grant)
+{
+	return grant->most_live != SPAWNCTL_NO_LIMIT || (grant->in_force & SPAWNCTL_LIMIT_KILL);
+}
+
 /**
  * spawnctl_grant_reserve() - reserve one child, if the request is allowed
  * @file: the open file of the call
  * @command: the command
  * @clone: the request; what LIMIT forces is added to it
+ * @job: set to the job to which the child is to belong, or to NULL
  *
  * Rechecks the caller: copying the struct may have waited for a long time in a page fault
  * (userfaultfd), while a filter was installed or LIMIT took the command away.
  *
- * Return: 0, and spawnctl_grant_settle() must be called; or -EACCES, -EPERM or -EDQUOT.
+ * Return: 0, and spawnctl_grant_settle() must be called; or -EACCES, -EPERM, -EDQUOT or
+ * -EAGAIN.
  */
-int spawnctl_grant_reserve(struct file *file, unsigned int command, struct spawnctl_clone *clone)
+int spawnctl_grant_reserve(struct file *file, unsigned int command, struct spawnctl_clone *clone,
+			   struct spawnctl_job **job)
 {
 	struct spawnctl_grant *grant = grant_of(file);
 	int ret;
@@ -197,8 +214,14 @@ int spawnctl_grant_reserve(struct file *file, unsigned int command, struct spawn
 		ret = -EPERM;
 	else if (grant->under_way >= grant->children)
 		ret = -EDQUOT;
-	else
-		grant->under_way++;
+	else if (atomic_read(&grant->job.live) >= grant->most_live)
+		ret = -EAGAIN;
+	if (ret)
+		goto out;
+	grant->under_way++;
+	*job = has_job(grant) ? &grant->job : NULL;
+	if (*job)
+		atomic_inc(&grant->job.live);
 	if (grant->in_force & SPAWNCTL_LIMIT_NO_NEW_PRIVS)
 		clone->flags |= SPAWNCTL_NO_NEW_PRIVS;
 	if (grant->in_force & SPAWNCTL_LIMIT_RESET)
@@ -211,18 +234,27 @@ out:
 /**
  * spawnctl_grant_settle() - end a reservation of spawnctl_grant_reserve()
  * @file: the open file
+ * @job: the job that spawnctl_grant_reserve() has chosen
  * @made: whether a child was made, even if it has ended
  */
-void spawnctl_grant_settle(struct file *file, bool made)
+void spawnctl_grant_settle(struct file *file, struct spawnctl_job *job, bool made)
 {
 	struct spawnctl_grant *grant = grant_of(file);
 
+	if (job && !made)
+		atomic_dec(&job->live);
 	spin_lock(&grant->lock);
 	grant->under_way--;
 	/* @children can be 0: LIMIT may set it below the number of calls in progress */
 	if (made && grant->children && grant->children != SPAWNCTL_NO_LIMIT)
 		grant->children--;
 	spin_unlock(&grant->lock);
+}
+
+/** spawnctl_grant_kills() - whether the children of the job are killed at the last close */
+bool spawnctl_grant_kills(struct file *file)
+{
+	return READ_ONCE(grant_of(file)->in_force) & SPAWNCTL_LIMIT_KILL;
 }
 
 /**
@@ -243,6 +275,8 @@ void spawnctl_grant_info(struct file *file, struct spawnctl_info *info)
 	info->spawn_flags &= grant->flags;
 	info->fork_flags &= grant->flags;
 	info->limits = grant->in_force;
+	info->live = atomic_read(&grant->job.live);
+	info->most_live = grant->most_live;
 	info->children = grant->children;
 	if (info->children != SPAWNCTL_NO_LIMIT)
 		info->children -= min(grant->under_way, grant->children);
@@ -258,6 +292,8 @@ void spawnctl_grant_info(struct file *file, struct spawnctl_info *info)
 		info->refusal = EPERM;
 	if (!info->refusal && !info->children)
 		info->refusal = EDQUOT;
+	if (!info->refusal && info->live >= info->most_live)
+		info->refusal = EAGAIN;
 }
 
 u64 spawnctl_grant_id(struct file *file)
@@ -276,7 +312,8 @@ static int check_limit(const struct spawnctl_limit *limit)
 		return -EINVAL;
 	if ((limit->commands && !(limit->flags & SPAWNCTL_LIMIT_COMMANDS)) ||
 	    (limit->clone_flags && !(limit->flags & SPAWNCTL_LIMIT_FLAGS)) ||
-	    (limit->children && !(limit->flags & SPAWNCTL_LIMIT_CHILDREN)))
+	    (limit->children && !(limit->flags & SPAWNCTL_LIMIT_CHILDREN)) ||
+	    (limit->live && !(limit->flags & SPAWNCTL_LIMIT_LIVE)))
 		return -EINVAL;
 	if ((limit->commands & ~ALL_COMMANDS) || (limit->clone_flags & ~ALL_FLAGS))
 		return -EINVAL;
@@ -291,10 +328,17 @@ long spawnctl_ioctl_limit(struct file *file, void *arg)
 	struct spawnctl_grant *grant = grant_of(file);
 	const struct spawnctl_limit *limit = arg;
 	u32 commands = FIRST_COMMANDS, flags = FIRST_FLAGS;
+	u32 in_force = limit->flags & IN_FORCE;
 	int ret = check_limit(limit);
 
 	if (ret)
 		return ret;
+	/*
+	 * Otherwise a program that has gained privileges could be killed by a caller that may not
+	 * send it a signal.
+	 */
+	if (in_force & SPAWNCTL_LIMIT_KILL)
+		in_force |= SPAWNCTL_LIMIT_NO_NEW_PRIVS;
 	if (limit->flags & SPAWNCTL_LIMIT_COMMANDS)
 		commands = limit->commands | BIT(SPAWNCTL_CMD_INFO);
 	if (limit->flags & SPAWNCTL_LIMIT_FLAGS)
@@ -309,8 +353,10 @@ long spawnctl_ioctl_limit(struct file *file, void *arg)
 	grant->flags &= flags;
 	if (limit->flags & SPAWNCTL_LIMIT_CHILDREN)
 		grant->children = min_t(u64, grant->children, limit->children);
+	if (limit->flags & SPAWNCTL_LIMIT_LIVE)
+		grant->most_live = min_t(u64, grant->most_live, limit->live);
 	/* After the commands; pairs with smp_load_acquire() in spawnctl_grant_refusal() */
-	smp_store_release(&grant->in_force, grant->in_force | (limit->flags & IN_FORCE));
+	smp_store_release(&grant->in_force, grant->in_force | in_force);
 out:
 	spin_unlock(&grant->lock);
 	return ret;

@@ -84,12 +84,16 @@ static void check_abi(void)
 	/* The VER0 sizes never change, and the structs have no holes */
 	BUILD_BUG_ON(offsetofend(struct spawnctl_info, id) !=
 		     SPAWNCTL_INFO_SIZE_VER0);
-	BUILD_BUG_ON(sizeof(struct spawnctl_info) != SPAWNCTL_INFO_SIZE_VER0);
-	BUILD_BUG_ON(sizeof(struct spawnctl_info) != 8 * sizeof(u32) + 3 * sizeof(u64));
+	BUILD_BUG_ON(offsetofend(struct spawnctl_info, most_live) !=
+		     SPAWNCTL_INFO_SIZE_VER1);
+	BUILD_BUG_ON(sizeof(struct spawnctl_info) != SPAWNCTL_INFO_SIZE_VER1);
+	BUILD_BUG_ON(sizeof(struct spawnctl_info) != 8 * sizeof(u32) + 5 * sizeof(u64));
 	BUILD_BUG_ON(offsetofend(struct spawnctl_limit, children) !=
 		     SPAWNCTL_LIMIT_SIZE_VER0);
-	BUILD_BUG_ON(sizeof(struct spawnctl_limit) != SPAWNCTL_LIMIT_SIZE_VER0);
-	BUILD_BUG_ON(sizeof(struct spawnctl_limit) != 4 * sizeof(u32) + sizeof(u64));
+	BUILD_BUG_ON(offsetofend(struct spawnctl_limit, live) !=
+		     SPAWNCTL_LIMIT_SIZE_VER1);
+	BUILD_BUG_ON(sizeof(struct spawnctl_limit) != SPAWNCTL_LIMIT_SIZE_VER1);
+	BUILD_BUG_ON(sizeof(struct spawnctl_limit) != 4 * sizeof(u32) + 2 * sizeof(u64));
 	BUILD_BUG_ON(offsetofend(struct spawnctl_clone, hold) !=
 		     SPAWNCTL_CLONE_SIZE_VER0);
 	BUILD_BUG_ON(sizeof(struct spawnctl_hold) != 2 * sizeof(u64));

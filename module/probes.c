@@ -5,13 +5,16 @@
  *   fork  runs in the parent, after the child is complete and before it is woken;
  *         sets the child's signal dispositions and mask
  *   exec  runs in the child, after the new image is in place; sets the exec mask
- *   exit  runs in the child; drops the exec mask of a child that ends without an exec
+ *   exit  runs in the child; drops the exec mask of a child that ends without an exec, and
+ *         removes a child that ends from its job
  *
  * A birth is the record of how one child is to be prepared. spawnctl_birth_add() adds
  * it to the table under the parent's key, and the fork probe removes it. If the birth has
- * an exec mask, the fork probe adds it again under the child's key. It then belongs to the
- * child, until the exec or exit probe drops it. A birth with an exec mask holds a
- * reference to the module. A task that dies in the kernel (an oops) leaves its birth in the
+ * an exec mask or a job, the fork probe adds it again under the child's key. It then belongs
+ * to the child. Its exec mask is dropped by the exec or exit probe, and its job by the exit
+ * probe or at the last close of the open file; when it has neither, it is out of use. A birth
+ * with an exec mask holds a reference to the module. One with a job does not need it: its
+ * open file holds the module. A task that dies in the kernel (an oops) leaves its birth in the
  * table. So a birth is never on the caller's stack, which is freed when the task dies.
  *
  * The probes run for every fork, exec and exit on the machine. So each begins with one
@@ -53,13 +56,14 @@ struct bucket {
 static struct bucket table[1 << TABLE_BITS];
 
 static atomic_t fork_pending = ATOMIC_INIT(0);	/* births that wait for the fork probe */
-static atomic_t exec_pending = ATOMIC_INIT(0);	/* births that wait for the exec or exit probe */
+static atomic_t exec_pending = ATOMIC_INIT(0);	/* births whose exec mask is pending */
+static atomic_t in_jobs = ATOMIC_INIT(0);	/* births of children that belong to a job */
 
 /**
  * struct spawnctl_birth - how the probes are to prepare one child
  * @node: entry in a chain of a bucket or, out of use, in the list of spares of @home
  * @key: the address of the parent's task_struct until the child exists, then
- *	exec_key() of the child, which stays the same when a thread that is not
+ *	child_key() of the child, which stays the same when a thread that is not
  *	the leader calls execve(2)
  * @home: the bucket of the parent, to whose list of spares the birth goes after use
  * @start_time: start_time of the task that @key stands for. It detects a stale
@@ -68,6 +72,10 @@ static atomic_t exec_pending = ATOMIC_INIT(0);	/* births that wait for the exec 
  * @signals: signal state for the child
  * @command: SPAWN or FORK
  * @flags: flags of the call
+ * @job: the job to which the child is to belong, or belongs; NULL: none. Once the birth is
+ *	under the child's key, the lock of the bucket protects this member, and @job is valid
+ *	as long as it is not NULL
+ * @pid: the child's process id in the initial pid namespace, once the child exists
  * @born: on the caller's stack; the fork probe fills it in
  * @rcu: for kfree_rcu(), as a probe must not call kfree()
  */
@@ -79,6 +87,8 @@ struct spawnctl_birth {
 	struct spawnctl_signals signals;
 	unsigned int command;
 	u32 flags;
+	pid_t pid;
+	struct spawnctl_job *job;
 	struct spawnctl_born *born;
 	struct rcu_head rcu;
 };
@@ -100,7 +110,7 @@ static struct hlist_head *chain_of(struct bucket *bucket, const void *key)
  * task_struct. Otherwise a stale birth, whose key is the address of a dead parent's
  * task_struct, could match a signal_struct that has reused this address.
  */
-static const void *exec_key(const struct task_struct *task)
+static const void *child_key(const struct task_struct *task)
 {
 	return (const char *)task->signal + 1;
 }
@@ -112,21 +122,15 @@ static void table_add(struct bucket *bucket, struct spawnctl_birth *birth, const
 	hlist_add_head(&birth->node, chain_of(bucket, key));
 }
 
-static struct spawnctl_birth *table_take(const void *key)
+static struct spawnctl_birth *table_find(struct bucket *bucket, const void *key)
 {
-	struct bucket *bucket = bucket_of(key);
-	struct spawnctl_birth *birth, *found = NULL;
+	struct spawnctl_birth *birth;
 
-	raw_spin_lock(&bucket->lock);
-	hlist_for_each_entry(birth, chain_of(bucket, key), node) {
-		if (birth->key == key) {
-			hlist_del(&birth->node);
-			found = birth;
-			break;
-		}
-	}
-	raw_spin_unlock(&bucket->lock);
-	return found;
+	lockdep_assert_held(&bucket->lock);
+	hlist_for_each_entry(birth, chain_of(bucket, key), node)
+		if (birth->key == key)
+			return birth;
+	return NULL;
 }
 
 /* Keeps a birth that is no longer in the table as a spare, or frees it */
@@ -165,6 +169,7 @@ static struct spawnctl_birth *take_spare(struct bucket *bucket)
  * @signals: signal state for the child
  * @command: SPAWN or FORK, for the tracepoint
  * @flags: flags of the call, for the tracepoint
+ * @job: the job to which the child is to belong, or NULL. The caller has counted the child in it
  * @born: filled in by the fork probe; unchanged if that does not run
  *
  * spawnctl_birth_cancel() must be called after the call that makes the child.
@@ -172,7 +177,7 @@ static struct spawnctl_birth *take_spare(struct bucket *bucket)
  * Return: 0 or -ENOMEM.
  */
 int spawnctl_birth_add(const struct spawnctl_signals *signals, unsigned int command,
-		       u32 flags, struct spawnctl_born *born)
+		       u32 flags, struct spawnctl_job *job, struct spawnctl_born *born)
 {
 	struct bucket *bucket = bucket_of(current);
 	struct spawnctl_birth *birth;
@@ -192,6 +197,7 @@ int spawnctl_birth_add(const struct spawnctl_signals *signals, unsigned int comm
 	birth->signals = *signals;
 	birth->command = command;
 	birth->flags = flags;
+	birth->job = job;
 	birth->born = born;
 	table_add(bucket, birth, current);
 	raw_spin_unlock(&bucket->lock);
@@ -210,8 +216,14 @@ static void drop_birth(struct spawnctl_birth *birth)
 
 static struct spawnctl_birth *take_birth(struct task_struct *parent)
 {
-	struct spawnctl_birth *birth = table_take(parent);
+	struct bucket *bucket = bucket_of(parent);
+	struct spawnctl_birth *birth;
 
+	raw_spin_lock(&bucket->lock);
+	birth = table_find(bucket, parent);
+	if (birth)
+		hlist_del(&birth->node);
+	raw_spin_unlock(&bucket->lock);
 	if (!birth)
 		return NULL;
 	atomic_dec(&fork_pending);
@@ -351,40 +363,71 @@ static void probe_fork(void *data, struct task_struct *parent, struct task_struc
 	birth->born->start_time = child->start_time;
 	birth->born->pid = child->pid;
 
-	if (!birth->signals.has_exec_mask) {
+	if (!birth->signals.has_exec_mask && !birth->job) {
 		put_birth(birth);
 		return;
 	}
-	bucket = bucket_of(exec_key(child));
+	bucket = bucket_of(child_key(child));
 	birth->start_time = child->start_time;
+	birth->pid = child->pid;
 	raw_spin_lock(&bucket->lock);
-	table_add(bucket, birth, exec_key(child));
+	table_add(bucket, birth, child_key(child));
 	raw_spin_unlock(&bucket->lock);
-	atomic_inc(&exec_pending);
+	/* The child does not run yet, and the caller holds the open file of the job */
+	if (birth->signals.has_exec_mask)
+		atomic_inc(&exec_pending);
+	if (birth->job)
+		atomic_inc(&in_jobs);
 }
 
-/* Removes the birth of @task's process from the table, if it has one */
-static struct spawnctl_birth *take_exec_birth(struct task_struct *task)
+/*
+ * Takes @birth out of its job. The lock keeps the job allocated: the last close of its open file
+ * takes the lock of each bucket that has a birth of the job, before it frees the job. Once the
+ * count is 0, the job can be freed.
+ */
+static void leave_job(struct bucket *bucket, struct spawnctl_birth *birth)
 {
-	struct spawnctl_birth *birth = table_take(exec_key(task));
+	struct spawnctl_job *job = birth->job;
 
-	if (birth)
-		atomic_dec(&exec_pending);
-	return birth;
+	lockdep_assert_held(&bucket->lock);
+	if (!job)
+		return;
+	birth->job = NULL;
+	atomic_dec(&in_jobs);
+	atomic_dec(&job->live);
+}
+
+static void drop_exec_mask(void)
+{
+	atomic_dec(&exec_pending);
+	/* Module text still runs after this, but unloading waits for running probes */
+	module_put(THIS_MODULE);
 }
 
 static void probe_exec(void *data, struct task_struct *task, pid_t old_pid,
 		       struct linux_binprm *bprm)
 {
 	struct spawnctl_birth *birth;
-	u64 mask;
+	struct bucket *bucket;
+	u64 mask, start_time;
+	bool in_job;
 
 	if (likely(!atomic_read(&exec_pending)))
 		return;
-	birth = take_exec_birth(task);
-	if (!birth)
+	bucket = bucket_of(child_key(task));
+	raw_spin_lock(&bucket->lock);
+	birth = table_find(bucket, child_key(task));
+	if (!birth || !birth->signals.has_exec_mask) {
+		raw_spin_unlock(&bucket->lock);
 		return;
+	}
+	birth->signals.has_exec_mask = false;
 	mask = birth->signals.exec_mask;
+	start_time = birth->start_time;
+	in_job = birth->job;
+	if (!in_job)
+		hlist_del(&birth->node);
+	raw_spin_unlock(&bucket->lock);
 
 	/*
 	 * If the program gains privileges, an LSM may just have cleared the mask
@@ -399,7 +442,7 @@ static void probe_exec(void *data, struct task_struct *task, pid_t old_pid,
 	 * the leader has called execve(2), they are equal, because by now it has
 	 * taken over the leader's start_time.
 	 */
-	if (birth->start_time == task->start_time) {
+	if (start_time == task->start_time) {
 		/*
 		 * exec has reset caught signals to SIG_DFL. A sender that sees the new mask, but
 		 * still the function that was the old action, queues its signal: it neither
@@ -410,26 +453,102 @@ static void probe_exec(void *data, struct task_struct *task, pid_t old_pid,
 		set_tsk_thread_flag(task, TIF_SIGPENDING);
 	}
 
-	put_birth(birth);
-	module_put(THIS_MODULE);
+	if (!in_job)
+		put_birth(birth);
+	drop_exec_mask();
 }
 
 static void probe_exit(EXIT_PROBE_ARGS)
 {
 	struct spawnctl_birth *birth;
+	struct bucket *bucket;
 
-	if (likely(!atomic_read(&exec_pending)))
+	if (likely(!atomic_read(&exec_pending) && !atomic_read(&in_jobs)))
 		return;
-	/* Another thread of the process can still call execve(2) */
+	/* Another thread of the process still runs, and can call execve(2) */
 	if (atomic_read(&task->signal->live))
 		return;
-	birth = take_exec_birth(task);
+	bucket = bucket_of(child_key(task));
+	raw_spin_lock(&bucket->lock);
+	birth = table_find(bucket, child_key(task));
+	if (birth) {
+		hlist_del(&birth->node);
+		leave_job(bucket, birth);
+	}
+	raw_spin_unlock(&bucket->lock);
 	if (!birth)
 		return;
 
+	if (birth->signals.has_exec_mask)
+		drop_exec_mask();
 	put_birth(birth);
-	/* Module text still runs after this, but unloading waits for running probes */
-	module_put(THIS_MODULE);
+}
+
+/*
+ * Takes a birth of @job out of it, and stores which child it was. Returns false if @chain has no
+ * birth of @job.
+ */
+static bool take_from_job(struct bucket *bucket, struct hlist_head *chain,
+			  struct spawnctl_job *job, struct spawnctl_born *child)
+{
+	struct spawnctl_birth *birth;
+	bool found, in_use = false;
+
+	raw_spin_lock(&bucket->lock);
+	hlist_for_each_entry(birth, chain, node)
+		if (birth->job == job)
+			break;
+	found = birth;
+	if (found) {
+		child->start_time = birth->start_time;
+		child->pid = birth->pid;
+		leave_job(bucket, birth);
+		/* The exec or exit probe drops the exec mask */
+		in_use = birth->signals.has_exec_mask;
+		if (!in_use)
+			hlist_del(&birth->node);
+	}
+	raw_spin_unlock(&bucket->lock);
+	if (found && !in_use)
+		put_birth(birth);
+	return found;
+}
+
+/* The start time tells the child from a later process with its id */
+static void kill_child(const struct spawnctl_born *child)
+{
+	struct task_struct *task;
+	struct pid *pid;
+
+	rcu_read_lock();
+	pid = find_pid_ns(child->pid, &init_pid_ns);
+	task = pid_task(pid, PIDTYPE_TGID);
+	if (task && task->start_time == child->start_time)
+		kill_pid(pid, SIGKILL, 1);
+	rcu_read_unlock();
+}
+
+/**
+ * spawnctl_job_end() - the open file of a job has been closed
+ * @job: the job, to which no child is added any more
+ * @kill: whether the children of the job that are alive are killed
+ *
+ * When this function returns, no probe uses @job, so that it can be freed.
+ */
+void spawnctl_job_end(struct spawnctl_job *job, bool kill)
+{
+	struct spawnctl_born child;
+	struct bucket *bucket;
+	int i, j;
+
+	for (i = 0; i < ARRAY_SIZE(table) && atomic_read(&job->live); i++) {
+		bucket = &table[i];
+		for (j = 0; j < ARRAY_SIZE(bucket->births); j++)
+			while (take_from_job(bucket, &bucket->births[j], job, &child))
+				if (kill)
+					kill_child(&child);
+		cond_resched();
+	}
 }
 
 static struct {

@@ -349,6 +349,23 @@ static void call_ends(struct file *file, unsigned int command, u32 flags, bool m
 		send_born(file, command, flags, born->pid, wait);
 }
 
+/*
+ * Kills a child that the fork probe has not added to its job, so that it cannot outlive the job.
+ * Another thread may have reaped the child: then its id is unused, or that of another process.
+ */
+static void kill_missed(pid_t child)
+{
+	struct task_struct *task;
+	struct pid *pid;
+
+	rcu_read_lock();
+	pid = find_vpid(child);
+	task = pid_task(pid, PIDTYPE_TGID);
+	if (task && same_thread_group(rcu_dereference(task->real_parent), current))
+		kill_pid(pid, SIGKILL, 1);
+	rcu_read_unlock();
+}
+
 static long make_child(struct file *file, unsigned int command, struct spawnctl_clone *arg,
 		       u32 known_flags, u64 clone_flags)
 {
@@ -356,6 +373,7 @@ static long make_child(struct file *file, unsigned int command, struct spawnctl_
 	struct lent_no_new_privs lent = {};
 	struct spawnctl_signals signals;
 	struct spawnctl_born born = {};
+	struct spawnctl_job *job;
 	unsigned long top;
 	long ret;
 
@@ -368,13 +386,13 @@ static long make_child(struct file *file, unsigned int command, struct spawnctl_
 	ret = check_hold(arg);
 	if (ret)
 		return ret;
-	ret = spawnctl_grant_reserve(file, command, arg);
+	ret = spawnctl_grant_reserve(file, command, arg, &job);
 	if (ret)
 		return ret;
 	set_signals(&signals, arg);
-	ret = spawnctl_birth_add(&signals, command, arg->flags, &born);
+	ret = spawnctl_birth_add(&signals, command, arg->flags, job, &born);
 	if (ret) {
-		spawnctl_grant_settle(file, false);
+		spawnctl_grant_settle(file, job, false);
 		return ret;
 	}
 	kargs.stack = top;
@@ -393,7 +411,9 @@ static long make_child(struct file *file, unsigned int command, struct spawnctl_
 	ret = spawnctl_clone_call(&signals, &kargs, u64_to_user_ptr(arg->hold));
 	give_back_no_new_privs(&lent);
 	call_ends(file, command, arg->flags, ret > 0, &born);
-	spawnctl_grant_settle(file, ret > 0);
+	spawnctl_grant_settle(file, job, ret > 0);
+	if (unlikely(ret > 0 && job && !born.start_time) && spawnctl_grant_kills(file))
+		kill_missed(ret);
 	/*
 	 * copy_process() can fail after it has stored the pidfd's number, which
 	 * may by now be that of another file. So store -1 there. put_user()

@@ -310,7 +310,7 @@ TEST_F(contract, info_is_true)
 	EXPECT_EQ(0U, info.refusal);
 	EXPECT_EQ(SPAWNCTL_NO_LIMIT, info.children);
 	EXPECT_EQ(0U, info.limits);
-	EXPECT_EQ(SPAWNCTL_LIMIT_FILTERED * 2U - 1, info.limit_flags);
+	EXPECT_EQ(SPAWNCTL_LIMIT_KILL * 2U - 1, info.limit_flags);
 	EXPECT_EQ(known & ~SPAWNCTL_SET_TID, info.spawn_flags & ~SPAWNCTL_AUTOREAP);
 	EXPECT_EQ(known & ~SPAWN_ONLY, info.fork_flags & ~SPAWNCTL_AUTOREAP);
 }

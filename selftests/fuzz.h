@@ -27,7 +27,7 @@
 #define FUZZ_SPAWN_ONLY	(SPAWNCTL_EXEC_MASK | SPAWNCTL_EXEC_KEEP_MASK | SPAWNCTL_HOLD | \
 			 SPAWNCTL_NO_WAIT)
 #define FUZZ_COMMANDS	0xfU
-#define FUZZ_LIMITS	0x3fU
+#define FUZZ_LIMITS	0xffU
 
 /* Signals for which a worker has no handler: they end or stop it. libc reserves the last two. */
 #define LETHAL		(UNBLOCKABLE | SIGBIT(SIGSEGV) | SIGBIT(SIGBUS) | SIGBIT(SIGILL) | \
@@ -140,6 +140,7 @@ struct model {
 	__u32 flags;
 	__u32 in_force;
 	__u64 children;
+	__u64 most_live;
 	int autoreap;		/* the kernel has it */
 	int filtered;		/* the caller is under a filter */
 	int no_tasks;		/* RLIMIT_NPROC or the like may be reached */

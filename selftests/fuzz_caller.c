@@ -174,7 +174,6 @@ static void judge(struct caller *caller, struct call *call, long ret, void *at,
 	if (ret < 0)
 		return;
 	learn(&caller->model, call);
-	/* The struct is complete: a shorter one is refused. */
 	if (call->command == SPAWNCTL_IOC_INFO && !info_is_true(at, &caller->model))
 		complain(caller, "INFO reports wrong values", ret);
 }
@@ -282,6 +281,7 @@ static void reopen(struct caller *caller)
 	caller->model.flags = FUZZ_ALL_FLAGS;
 	caller->model.in_force = 0;
 	caller->model.children = SPAWNCTL_NO_LIMIT;
+	caller->model.most_live = SPAWNCTL_NO_LIMIT;
 }
 
 void *call_on(void *arg)

@@ -345,18 +345,20 @@ void tame_clone(const struct maker *maker, struct spawnctl_clone *clone)
 void make_limit(struct rng *rng, struct spawnctl_limit *limit)
 {
 	*limit = (struct spawnctl_limit){ .size = sizeof(*limit) };
-	limit->flags = 1U << below(rng, 6);
+	limit->flags = 1U << below(rng, 8);
 	if (one_in(rng, 4))
-		limit->flags |= 1U << below(rng, 6);
+		limit->flags |= 1U << below(rng, 8);
 	if (limit->flags & SPAWNCTL_LIMIT_COMMANDS)
 		limit->commands = FUZZ_COMMANDS & ~(one_in(rng, 2) ? 1U << below(rng, 4) : 0);
 	if (limit->flags & SPAWNCTL_LIMIT_FLAGS)
 		limit->clone_flags = FUZZ_ALL_FLAGS & (rnd(rng) | rnd(rng));
 	if (limit->flags & SPAWNCTL_LIMIT_CHILDREN)
 		limit->children = one_in(rng, 8) ? rnd(rng) : below(rng, 24);
+	if (limit->flags & SPAWNCTL_LIMIT_LIVE)
+		limit->live = one_in(rng, 8) ? rnd(rng) : below(rng, 8);
 	if (!one_in(rng, 3))
 		return;
-	switch (below(rng, 4)) {
+	switch (below(rng, 5)) {
 	case 0:
 		limit->flags = make_flags(rng, FUZZ_LIMITS);
 		break;
@@ -365,6 +367,9 @@ void make_limit(struct rng *rng, struct spawnctl_limit *limit)
 		break;
 	case 2:
 		limit->clone_flags = make_flags(rng, FUZZ_ALL_FLAGS);
+		break;
+	case 3:
+		limit->live = rnd(rng);
 		break;
 	default:
 		limit->children = rnd(rng);

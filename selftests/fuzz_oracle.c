@@ -9,7 +9,7 @@ struct model fresh_model(void)
 {
 	return (struct model){
 		.commands = FUZZ_COMMANDS, .flags = FUZZ_ALL_FLAGS,
-		.children = SPAWNCTL_NO_LIMIT, .cgroup = -1,
+		.children = SPAWNCTL_NO_LIMIT, .most_live = SPAWNCTL_NO_LIMIT, .cgroup = -1,
 	};
 }
 
@@ -144,12 +144,29 @@ static int bad_clone(const struct call *call, const struct model *model)
 	return 0;
 }
 
+/* Whether kernel_clone() refuses a request that the module has passed on. */
+static int refused_by_kernel(const struct call *call, const struct model *model)
+{
+	const __u32 two = SPAWNCTL_PIDFD | SPAWNCTL_PARENT_SETTID;
+	const struct spawnctl_clone *clone = &call->image.clone;
+
+	return ((clone->flags & two) == two && clone->pidfd == clone->parent_tid) ||
+	       (model->time_namespace && model->no_spawn && call->command == SPAWNCTL_IOC_SPAWN);
+}
+
+/* If the number of children at a time is limited, earlier ones may still be alive. */
+static struct outcome earlier_children(const struct model *model, struct outcome outcome)
+{
+	if (model->most_live != SPAWNCTL_NO_LIMIT)
+		may(&outcome, EAGAIN);
+	return outcome;
+}
+
 /* The outcome of a request that bad_clone() has found valid. */
 static struct outcome birth_outcome(const struct call *call, const struct model *model,
 				    const struct maker *maker)
 {
 	const struct spawnctl_clone *clone = &call->image.clone;
-	const __u32 two = SPAWNCTL_PIDFD | SPAWNCTL_PARENT_SETTID;
 	int hold = clone->flags & SPAWNCTL_HOLD ?
 		   writable(maker, clone->hold, sizeof(struct spawnctl_hold)) : 1;
 	struct outcome outcome = must(0);
@@ -163,11 +180,10 @@ static struct outcome birth_outcome(const struct call *call, const struct model 
 		outcome = must(EPERM);
 	else if (!model->children)
 		outcome = must(EDQUOT);
-	else if ((clone->flags & two) == two && clone->pidfd == clone->parent_tid)
-		outcome = must(EINVAL);
-	else if (model->time_namespace && model->no_spawn &&
-		 call->command == SPAWNCTL_IOC_SPAWN)
-		outcome = must(EINVAL);
+	else if (!model->most_live)
+		outcome = must(EAGAIN);
+	else if (refused_by_kernel(call, model))
+		outcome = earlier_children(model, must(EINVAL));
 	if (hold == 2)
 		may(&outcome, EFAULT);
 	if (!outcome.success) {
@@ -189,6 +205,7 @@ static struct outcome birth_outcome(const struct call *call, const struct model 
 		if (clone->cgroup != model->cgroup)
 			outcome.success = 0;
 	}
+	outcome = earlier_children(model, outcome);
 	if (model->no_tasks)
 		may(&outcome, EAGAIN);
 	if (model->no_init)
@@ -205,7 +222,8 @@ static int bad_limit(const struct spawnctl_limit *limit, const struct model *mod
 		return EINVAL;
 	if ((limit->commands && !(limit->flags & SPAWNCTL_LIMIT_COMMANDS)) ||
 	    (limit->clone_flags && !(limit->flags & SPAWNCTL_LIMIT_FLAGS)) ||
-	    (limit->children && !(limit->flags & SPAWNCTL_LIMIT_CHILDREN)))
+	    (limit->children && !(limit->flags & SPAWNCTL_LIMIT_CHILDREN)) ||
+	    (limit->live && !(limit->flags & SPAWNCTL_LIMIT_LIVE)))
 		return EINVAL;
 	if ((limit->flags & SPAWNCTL_LIMIT_FILTERED) && model->filtered)
 		return EACCES;
@@ -265,8 +283,13 @@ void learn(struct model *model, const struct call *call)
 							      ~SPAWNCTL_NO_WAIT;
 	if ((limit->flags & SPAWNCTL_LIMIT_CHILDREN) && limit->children < model->children)
 		model->children = limit->children;
+	if ((limit->flags & SPAWNCTL_LIMIT_LIVE) && limit->live < model->most_live)
+		model->most_live = limit->live;
 	model->in_force |= limit->flags & FUZZ_LIMITS & ~(SPAWNCTL_LIMIT_COMMANDS |
-				SPAWNCTL_LIMIT_FLAGS | SPAWNCTL_LIMIT_CHILDREN);
+				SPAWNCTL_LIMIT_FLAGS | SPAWNCTL_LIMIT_CHILDREN |
+				SPAWNCTL_LIMIT_LIVE);
+	if (limit->flags & SPAWNCTL_LIMIT_KILL)
+		model->in_force |= SPAWNCTL_LIMIT_NO_NEW_PRIVS;
 }
 
 /* Whether INFO agrees with the model. */
@@ -274,7 +297,7 @@ int info_is_true(const struct spawnctl_info *info, const struct model *model)
 {
 	__u32 births = 1U << SPAWNCTL_CMD_SPAWN | 1U << SPAWNCTL_CMD_FORK;
 	__u32 served = FUZZ_ALL_FLAGS & ~(model->autoreap ? 0 : SPAWNCTL_AUTOREAP);
-	int refusal = 0;
+	int whole = info->size >= SPAWNCTL_INFO_SIZE_VER1, refusal = 0;
 
 	if (model->filtered && !(model->in_force & SPAWNCTL_LIMIT_FILTERED))
 		refusal = EACCES;
@@ -282,9 +305,13 @@ int info_is_true(const struct spawnctl_info *info, const struct model *model)
 		refusal = EPERM;
 	else if (!model->children)
 		refusal = EDQUOT;
+	else if (whole ? info->live >= model->most_live :
+			 info->refusal == EAGAIN && model->most_live != SPAWNCTL_NO_LIMIT)
+		refusal = EAGAIN;
 	return info->abi == SPAWNCTL_ABI && info->commands == model->commands &&
 	       info->refusal == refusal && info->children == model->children &&
-	       info->limits == model->in_force && info->limit_flags == FUZZ_LIMITS &&
+	       (!whole || info->most_live == model->most_live) && info->limits == model->in_force &&
+	       info->limit_flags == FUZZ_LIMITS &&
 	       (model->filtered ? !info->id : info->id) &&
 	       info->spawn_flags == (served & model->flags & ~FUZZ_FORK_ONLY) &&
 	       info->fork_flags == (served & model->flags & ~FUZZ_SPAWN_ONLY);

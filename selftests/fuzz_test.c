@@ -398,6 +398,14 @@ TEST(control_oracle)
 	model.children = 0;
 	EXPECT_FALSE(IS(OUTCOME(.cut = 0), 1234));
 	EXPECT_TRUE(IS(OUTCOME(.cut = 0), -EDQUOT));
+	model.children = SPAWNCTL_NO_LIMIT;
+	model.most_live = 0;
+	EXPECT_FALSE(IS(OUTCOME(.cut = 0), 1234));
+	EXPECT_TRUE(IS(OUTCOME(.cut = 0), -EAGAIN));
+	model.most_live = 1;
+	EXPECT_TRUE(IS(OUTCOME(.cut = 0), 1234));
+	EXPECT_TRUE(IS(OUTCOME(.cut = 0), -EAGAIN));
+	model.children = 0;
 	model.commands &= ~(1U << SPAWNCTL_CMD_SPAWN);
 	EXPECT_FALSE(IS(OUTCOME(.cut = 0), -EDQUOT));
 	EXPECT_TRUE(IS(OUTCOME(.cut = 0), -EPERM));

@@ -191,12 +191,31 @@ static int just_exit(void *arg)
 	return 0;
 }
 
+/* Of parent and child, the one that closes the device last ends the job and kills the child */
+static int close_and_pause(void *arg)
+{
+	raw_syscall(SYS_close, *(int *)arg);
+	raw_sleep_us(60 * 1000000);
+	return 1;
+}
+
+static int open_job(void)
+{
+	const struct spawnctl_limit limit = {
+		.size = sizeof(limit), .flags = SPAWNCTL_LIMIT_KILL,
+	};
+	int fd = spawnctl_open();
+
+	return fd < 0 || spawnctl_narrow(fd, &limit) ? -1 : fd;
+}
+
 struct work {
 	const char *what;
 	unsigned long command;
 	int (*fn)(void *arg);
 	unsigned int flags;
 	int bad_pidfd;
+	int job;
 	unsigned int count;
 };
 
@@ -246,6 +265,13 @@ static const struct work works[] = {
 		.count = 2000,
 	},
 	{
+		.what = "jobs, each killed with its child",
+		.command = SPAWNCTL_IOC_FORK,
+		.fn = close_and_pause,
+		.job = 1,
+		.count = 2000,
+	},
+	{
 		.what = "opens of the device",
 		.count = 2000,
 	},
@@ -271,14 +297,18 @@ static void do_work(struct __test_metadata *_metadata, int fd, const struct work
 			continue;
 		}
 		pidfd = -1;
-		pid = start_child(fd, work->command, &clone, work->fn, NULL);
+		if (work->job)
+			fd = open_job();
+		pid = start_child(fd, work->command, &clone, work->fn, &fd);
 		if (work->bad_pidfd) {
 			ASSERT_EQ(-1, pid);
 			ASSERT_EQ(EFAULT, errno);
 			continue;
 		}
 		ASSERT_LT(0, pid);
-		ASSERT_EQ(0, wait_status(pid));
+		if (work->job)
+			ASSERT_EQ(0, close(fd));
+		ASSERT_EQ(work->job ? SIGKILL : 0, wait_status(pid));
 		if (pidfd >= 0)
 			close(pidfd);
 	}

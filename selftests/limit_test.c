@@ -37,6 +37,8 @@ static void unlimited(struct __test_metadata *_metadata, int fd, const char *wha
 		TH_LOG("%s", what);
 	EXPECT_EQ(SPAWNCTL_NO_LIMIT, info.children)
 		TH_LOG("%s", what);
+	EXPECT_EQ(SPAWNCTL_NO_LIMIT, info.most_live)
+		TH_LOG("%s", what);
 	EXPECT_EQ(0U, info.limits)
 		TH_LOG("%s", what);
 	both_accept(_metadata, fd, CLONE(), what);
@@ -45,7 +47,7 @@ static void unlimited(struct __test_metadata *_metadata, int fd, const char *wha
 /* A LIMIT that is refused narrows nothing, not even by its valid part */
 TEST_F(contract, refused_limit_narrows_nothing)
 {
-	unsigned int all = SPAWNCTL_LIMIT_FILTERED * 2 - 1;
+	unsigned int all = SPAWNCTL_LIMIT_KILL * 2 - 1;
 	unsigned int flag;
 
 	for (flag = all + 1; flag; flag <<= 1) {
@@ -68,6 +70,8 @@ TEST_F(contract, refused_limit_narrows_nothing)
 						 .clone_flags = 1)));
 	EXPECT_EQ(-EINVAL, limit(self->fd, LIMIT(.flags = all & ~SPAWNCTL_LIMIT_CHILDREN,
 						 .children = 1)));
+	EXPECT_EQ(-EINVAL, limit(self->fd, LIMIT(.flags = all & ~SPAWNCTL_LIMIT_LIVE,
+						 .live = 1)));
 	unlimited(_metadata, self->fd, "after LIMITs that were refused");
 	EXPECT_EQ(0, limit(self->fd, LIMIT()));
 	unlimited(_metadata, self->fd, "after a LIMIT without flags");
@@ -180,7 +184,7 @@ TEST_F(contract, later_flags_are_removed)
 {
 	const __u32 first_commands = 2 * COMMAND(LIMIT) - 1;
 	const __u32 first_flags = 2 * SPAWNCTL_HOLD - 1;
-	unsigned int flag, all = SPAWNCTL_LIMIT_FILTERED * 2 - 1;
+	unsigned int flag, all = SPAWNCTL_LIMIT_KILL * 2 - 1;
 	struct spawnctl_info info;
 
 	for (flag = 1; flag <= all; flag <<= 1) {

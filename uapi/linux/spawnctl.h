@@ -62,8 +62,8 @@
  *    of the kernel such as io_uring's).
  *  - EDQUOT: The number of children that LIMIT allows has been made, or calls in
  *    progress have reserved the rest (a call that fails returns its reservation).
- *  - EAGAIN: RLIMIT_NPROC, the cgroup's pids.max, or the system-wide limit on
- *    processes is reached.
+ *  - EAGAIN: RLIMIT_NPROC, the cgroup's pids.max, the system-wide limit on
+ *    processes, or the number of children that LIMIT allows at a time is reached.
  *  - EBADF: @cgroup is not an open descriptor of a cgroup v2 directory.
  *  - EBUSY: The cgroup has controllers enabled for its children
  *    (cgroup.subtree_control).
@@ -110,8 +110,9 @@ enum {
  *	and EPERM (LIMIT has taken both commands away, or the caller is a kernel
  *	thread or a worker thread such as io_uring's): every call fails with this
  *	errno. EDQUOT (all children that LIMIT allows have been made, or are
- *	reserved by calls in progress): a call can also fail with the errno of a
- *	check that comes first
+ *	reserved by calls in progress) and EAGAIN (as many children are alive as LIMIT
+ *	allows at a time): a call can also fail with the errno of a check that comes
+ *	first
  * @spawn_flags: Out: flags that this descriptor allows, of those that SPAWN
  *	supports on this kernel
  * @fork_flags: Out: the same for FORK
@@ -122,13 +123,18 @@ enum {
  * @children: Out: how many more children LIMIT allows through this descriptor,
  *	after one is subtracted for each call in progress; SPAWNCTL_NO_LIMIT if the
  *	number was never limited
- * @limits: Out: which of SPAWNCTL_LIMIT_NO_NEW_PRIVS, _RESET and _FILTERED are
- *	in force
+ * @limits: Out: which of SPAWNCTL_LIMIT_NO_NEW_PRIVS, _RESET, _FILTERED and _KILL
+ *	are in force
  * @limit_flags: Out: the flags SPAWNCTL_LIMIT_* that LIMIT knows
  * @id: Out: number of the open file description behind this descriptor, as used in
  *	events (linux/spawnctl_netlink.h). Each open(2) of the device gets a new
  *	number; descriptors that share the open file description have the same
  *	number. 0 for a caller under a seccomp filter
+ * @live: Out: how many children of this descriptor's job are alive, and calls that may
+ *	make one are in progress. The job has the children that were made since
+ *	SPAWNCTL_LIMIT_LIVE or SPAWNCTL_LIMIT_KILL was first set
+ * @most_live: Out: how many of them LIMIT allows at a time; SPAWNCTL_NO_LIMIT if that
+ *	was never limited
  *
  * INFO needs no permission other than the descriptor. It also works under a
  * seccomp filter, but then reveals nothing about other descriptors, whether or
@@ -147,9 +153,12 @@ struct spawnctl_info {
 	__u32 limits;
 	__u32 limit_flags;
 	__aligned_u64 id;
+	__aligned_u64 live;
+	__aligned_u64 most_live;
 };
 
-#define SPAWNCTL_INFO_SIZE_VER0	56
+#define SPAWNCTL_INFO_SIZE_VER0	56	/* up to @id */
+#define SPAWNCTL_INFO_SIZE_VER1	72	/* up to @most_live */
 
 /** SPAWNCTL_NO_LIMIT - the number of children is not limited by the descriptor */
 #define SPAWNCTL_NO_LIMIT	(~0ULL)
@@ -171,6 +180,12 @@ struct spawnctl_info {
  *    This is the only flag that widens what the descriptor allows. Only a
  *    task that is not under a seccomp filter may set it (otherwise EACCES),
  *    and no task can set it after LIMIT itself has been taken away
+ *  - SPAWNCTL_LIMIT_LIVE: @live is given
+ *  - SPAWNCTL_LIMIT_KILL: Every child that is made from now on, and is still alive when
+ *    the last descriptor of the open file description is closed, is killed by
+ *    SIGKILL. Implies SPAWNCTL_LIMIT_NO_NEW_PRIVS. A child that has a descriptor of
+ *    its own keeps the open file description open. Only children of SPAWN and FORK
+ *    themselves are killed, not their descendants: for these, use cgroup.kill
  */
 #define SPAWNCTL_LIMIT_COMMANDS		(1U << 0)
 #define SPAWNCTL_LIMIT_FLAGS		(1U << 1)
@@ -178,6 +193,8 @@ struct spawnctl_info {
 #define SPAWNCTL_LIMIT_NO_NEW_PRIVS	(1U << 3)
 #define SPAWNCTL_LIMIT_RESET		(1U << 4)
 #define SPAWNCTL_LIMIT_FILTERED		(1U << 5)
+#define SPAWNCTL_LIMIT_LIVE		(1U << 6)
+#define SPAWNCTL_LIMIT_KILL		(1U << 7)
 
 /**
  * struct spawnctl_limit - ioctl(SPAWNCTL_IOC_LIMIT)
@@ -191,6 +208,12 @@ struct spawnctl_info {
  *	the open file description. Only calls that make a child count, and they count
  *	permanently: a child that ends does not make room for another. A call in
  *	progress reserves one child until its result is known
+ * @live: How many children may be alive at a time, of those that are made from the
+ *	first LIMIT with SPAWNCTL_LIMIT_LIVE or SPAWNCTL_LIMIT_KILL on, by all tasks
+ *	that share the open file description. A child counts until its last thread
+ *	ends, whether or not it is waited for, and so does a call in progress. A call
+ *	that would make one more fails with EAGAIN. As for @children, the smallest
+ *	number applies
  *
  * LIMIT permanently narrows the open file description behind the descriptor, for
  * all descriptors that share it (through dup(2), fork(2) or SCM_RIGHTS). Afterward
@@ -220,9 +243,11 @@ struct spawnctl_limit {
 	__u32 commands;
 	__u32 clone_flags;
 	__aligned_u64 children;
+	__aligned_u64 live;
 };
 
-#define SPAWNCTL_LIMIT_SIZE_VER0	24
+#define SPAWNCTL_LIMIT_SIZE_VER0	24	/* up to @children */
+#define SPAWNCTL_LIMIT_SIZE_VER1	32	/* up to @live */
 
 /**
  * DOC: Flags of SPAWN and FORK
