@@ -57,8 +57,35 @@ static int allowed(char **argv)
 
 	if (!number || spawnctl_get_info(atoi(number), &info))
 		return 1;
-	printf("commands %x flags %x limits %x children %lld\n", info.commands,
-	       info.spawn_flags | info.fork_flags, info.limits, (long long)info.children);
+	printf("commands %x flags %x limits %x children %lld live %lld\n", info.commands,
+	       info.spawn_flags | info.fork_flags, info.limits, (long long)info.children,
+	       (long long)info.most_live);
+	return 0;
+}
+
+/* job: makes a child, closes SPAWNCTL_FD, and prints whether that has killed the child */
+static int job(char **argv)
+{
+	const char *number = getenv("SPAWNCTL_FD");
+	int fd = number ? atoi(number) : -1, ready[2], release[2], status;
+	pid_t pid;
+	char byte;
+
+	if (fd < 0 || pipe(ready) || pipe(release))
+		return 1;
+	pid = spawnctl_fork(fd);
+	if (pid == 0) {
+		close(fd);
+		close(release[1]);
+		_exit(write(ready[1], "", 1) == 1 ? read(release[0], &byte, 1) : 1);
+	}
+	if (pid < 0 || read(ready[0], &byte, 1) != 1)
+		return 1;
+	close(fd);
+	close(release[1]);
+	if (waitpid(pid, &status, 0) != pid)
+		return 1;
+	puts(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? "killed" : "alive");
 	return 0;
 }
 
@@ -167,6 +194,7 @@ static const struct {
 	{ "device", 1, device },
 	{ "allowed", 0, allowed },
 	{ "final", 0, final },
+	{ "job", 0, job },
 	{ "ignoring", 1, ignoring },
 	{ "without", 2, without },
 	{ "receives", 2, receives },

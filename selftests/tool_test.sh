@@ -54,8 +54,8 @@ info_is_true() {
 	spawnctl info | grep -q "^module *$(modinfo -F version spawnctl), interface 1" &&
 	[ "$(spawnctl info --json | jq -r .version)" = "$(modinfo -F version spawnctl)" ] &&
 	spawnctl info --json | jq -e '.user.opens and .events and (.spawn_flags | index("exec_mask") >= 0) and
-		.limit_flags == ["commands", "flags", "children", "no_new_privs", "reset", "filtered"]' &&
-	spawnctl info | grep -q "^LIMIT's flags *commands flags children no_new_privs reset filtered$"
+		.limit_flags == ["commands", "flags", "children", "no_new_privs", "reset", "filtered", "live", "kill"]' &&
+	spawnctl info | grep -q "^LIMIT's flags *commands flags children no_new_privs reset filtered live kill$"
 }
 
 adds_up() {
@@ -350,7 +350,7 @@ allows() {
 }
 
 limit_commands() {
-	allows 'commands f .* limits 0 children -1' && allows 'commands 3 .*' -c spawn &&
+	allows 'commands f .* limits 0 children -1 live -1' && allows 'commands 3 .*' -c spawn &&
 	allows 'commands d .*' --commands=fork,LIMIT && allows 'commands 1 .*' -c '' &&
 	gives 200 spawnctl limit -c fork -- "$helper" device true &&
 	gives 0 spawnctl limit -c spawn -- "$helper" device true
@@ -362,9 +362,21 @@ limit_flags() {
 }
 
 limit_children() {
-	allows '.* children 2' -N 2 && allows '.* children 0' --children=0 &&
+	allows '.* children 2 .*' -N 2 && allows '.* children 0 .*' --children=0 &&
 	[ "$(spawnctl limit -N 2 -- sh -c 'for i in 1 2 3; do "$0" device echo yes; done' "$helper" 2>/dev/null |
 		grep -c yes)" = 2 ]
+}
+
+limit_live() {
+	allows '.* children -1 live 2' -l 2 && allows '.* live 0' --live=0 &&
+	says 1 '.*: as many children are alive as LIMIT allows at a time, .*' \
+		spawnctl limit -l 0 -- spawnctl doctor &&
+	gives 0 spawnctl limit -l 1 -- sh -c 'for i in 1 2 3; do "$0" device true || exit; done' "$helper"
+}
+
+limit_kill() {
+	allows '.* limits 88 .*' -k && allows '.* limits 88 .*' --kill &&
+	says 0 killed spawnctl limit -k -- "$helper" job && says 0 alive spawnctl limit -- "$helper" job
 }
 
 limit_no_new_privs() {
@@ -397,6 +409,7 @@ limit_names_causes() {
 	says 125 "spawnctl limit: unknown command 'nonsense': .*" spawnctl limit -c nonsense -- true &&
 	says 125 "spawnctl limit: unknown flag 'nonsense': .*" spawnctl limit -F nonsense -- true &&
 	says 125 "spawnctl limit: '-1' is not a number of children" spawnctl limit -N -1 -- true &&
+	says 125 "spawnctl limit: 'x' is not a number of children" spawnctl limit -l x -- true &&
 	says 125 "spawnctl limit: option '--flags' needs a value" spawnctl limit --flags &&
 	says 125 "spawnctl limit: unknown option '-Z'" spawnctl limit -Z -- true &&
 	says 125 "spawnctl limit: no command to execute" spawnctl limit -r &&
@@ -644,6 +657,8 @@ claim "limit --commands allows only the named commands" limit_commands
 claim "limit --flags allows only the named flags" limit_flags
 claim "limit --children allows this number of children in total" limit_children
 claim "limit --no-new-privs sets no_new_privs in each child" limit_no_new_privs
+claim "limit --live allows this number of children at a time" limit_live
+claim "limit --kill kills the children when the descriptor is last closed" limit_kill
 claim "limit --reset-signals starts each child with default actions" limit_reset
 claim "limit --filtered lets a filtered program use the descriptor" limit_filtered
 claim "limit --final makes a further LIMIT fail" limit_final

@@ -434,7 +434,7 @@ static void look_at_filters(struct report *report)
 static void look_at_descriptor(struct report *report, int fd)
 {
 	struct spawnctl_info info = { .size = sizeof(info) };
-	char children[32] = "any number", commands[32];
+	char children[32] = "any number", live[64] = "", commands[32];
 
 	if (spawnctl_get_info(fd, &info)) {
 		say(report, NOTE, "descriptor",
@@ -444,18 +444,23 @@ static void look_at_descriptor(struct report *report, int fd)
 	}
 	if (info.children != SPAWNCTL_NO_LIMIT)
 		snprintf(children, sizeof(children), "%llu", (unsigned long long)info.children);
+	if (info.most_live != SPAWNCTL_NO_LIMIT)
+		snprintf(live, sizeof(live), "; alive: %llu of at most %llu",
+			 (unsigned long long)info.live, (unsigned long long)info.most_live);
 	snprintf(commands, sizeof(commands), "%s%s%s",
 		 info.commands & (1U << SPAWNCTL_CMD_SPAWN) ? ", spawn" : "",
 		 info.commands & (1U << SPAWNCTL_CMD_FORK) ? ", fork" : "",
 		 info.commands & (1U << SPAWNCTL_CMD_LIMIT) ? ", limit" : "");
 	say(report, OK, "descriptor",
-	    "SPAWNCTL_FD=%d is used; allowed commands: %s%s%s%s; children left: %s", fd,
+	    "SPAWNCTL_FD=%d is used; allowed commands: %s%s%s%s%s; children left: %s%s", fd,
 	    commands[0] ? commands + 2 : "none",
 	    info.limits & SPAWNCTL_LIMIT_NO_NEW_PRIVS ? "; every child has no_new_privs" : "",
 	    info.limits & SPAWNCTL_LIMIT_RESET ?
 	    "; every child starts with all signals at their default action" : "",
 	    info.limits & SPAWNCTL_LIMIT_FILTERED ?
-	    "; tasks under a seccomp filter may use it" : "", children);
+	    "; tasks under a seccomp filter may use it" : "",
+	    info.limits & SPAWNCTL_LIMIT_KILL ?
+	    "; the children are killed when it is last closed" : "", children, live);
 }
 
 /*

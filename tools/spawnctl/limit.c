@@ -22,6 +22,8 @@ const char usage_limit[] =
 	"  -c, --commands=NAME,...  allow only these commands: spawn, fork, limit\n"
 	"  -F, --flags=NAME,...     allow only these flags, by the names that info shows\n"
 	"  -N, --children=N         allow N children in total\n"
+	"  -l, --live=N             allow N children to be alive at a time\n"
+	"  -k, --kill               kill the children when the descriptor is last closed; implies -n\n"
 	"  -n, --no-new-privs       set no_new_privs in every child\n"
 	"  -r, --reset-signals      start every child with all signals at their default action\n"
 	"  -p, --filtered           let tasks under a seccomp filter use the descriptor\n"
@@ -66,11 +68,13 @@ static bool add_flag(const char *part, void *data)
 /* Parse the options, up to COMMAND. Return 0, or the exit status. */
 static int parse(struct spawnctl_limit *limit, int argc, char **argv)
 {
-	static const char letters[] = "+:c:F:N:nrpx";
+	static const char letters[] = "+:c:F:N:l:knrpx";
 	static const struct option options[] = {
 		{ "commands", required_argument, NULL, 'c' },
 		{ "flags", required_argument, NULL, 'F' },
 		{ "children", required_argument, NULL, 'N' },
+		{ "live", required_argument, NULL, 'l' },
+		{ "kill", no_argument, NULL, 'k' },
 		{ "no-new-privs", no_argument, NULL, 'n' },
 		{ "reset-signals", no_argument, NULL, 'r' },
 		{ "filtered", no_argument, NULL, 'p' },
@@ -78,7 +82,7 @@ static int parse(struct spawnctl_limit *limit, int argc, char **argv)
 	};
 	bool final = false;
 	const char *wrong;
-	uint64_t children;
+	uint64_t number;
 	int c;
 
 	while ((c = getopt_long(argc, argv, letters, options, NULL)) != -1) {
@@ -99,9 +103,18 @@ static int parse(struct spawnctl_limit *limit, int argc, char **argv)
 			break;
 		case 'N':
 			limit->flags |= SPAWNCTL_LIMIT_CHILDREN;
-			if (!read_number(optarg, UINT64_MAX, &children))
+			if (!read_number(optarg, UINT64_MAX, &number))
 				return bad_usage("'%s' is not a number of children", optarg);
-			limit->children = children;
+			limit->children = number;
+			break;
+		case 'l':
+			limit->flags |= SPAWNCTL_LIMIT_LIVE;
+			if (!read_number(optarg, UINT64_MAX, &number))
+				return bad_usage("'%s' is not a number of children", optarg);
+			limit->live = number;
+			break;
+		case 'k':
+			limit->flags |= SPAWNCTL_LIMIT_KILL;
 			break;
 		case 'n':
 			limit->flags |= SPAWNCTL_LIMIT_NO_NEW_PRIVS;

@@ -22,6 +22,9 @@ const char *device_error(int error)
 		       "or this process is under a seccomp filter";
 	case EDQUOT:
 		return "LIMIT allows no more children";
+	case EAGAIN:
+		return "as many children are alive as LIMIT allows at a time, "
+		       "or the system allows no more processes";
 	case EPERM:
 		return "LIMIT has taken away the command or a flag that the command needs, "
 		       "or the system does not allow this process to use the device";
@@ -104,7 +107,8 @@ const char *flag_name(unsigned int i)
 const char *limit_name(unsigned int i)
 {
 	static const char * const names[] = {
-		"commands", "flags", "children", "no_new_privs", "reset", "filtered",
+		"commands", "flags", "children", "no_new_privs", "reset", "filtered", "live",
+		"kill",
 	};
 
 	return i < ARRAY_SIZE(names) ? names[i] : NULL;

@@ -39,7 +39,7 @@ _spawnctl() {
 	stats) words='--watch --json --openmetrics' ;;
 	monitor) words='--json --uid --comm --errno --count' ;;
 	run) words='--ignore-signal= --mask= --keep-signals --keep-fd= --chdir= --no-new-privs --setsid --cgroup= --' ;;
-	limit) words='--commands= --flags= --children= --no-new-privs --reset-signals --filtered --final --' ;;
+	limit) words='--commands= --flags= --children= --live= --kill --no-new-privs --reset-signals --filtered --final --' ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words --help" -- "$cur")
 	if [[ ${COMPREPLY[0]-} = *= ]]; then
