@@ -7,14 +7,16 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "bench.h"
 
-#define ROUNDS		6
-#define ROUND_NS	300000000ULL	/* for one contender */
+#define ROUNDS		24
+#define ROUND_NS	100000000ULL	/* for one contender */
+#define FAULT_ROUNDS	6
 #define MOST_THREADS	64
 
 static struct job job = { .shape = SHAPE_PLAIN, .argv = noop, .device = -1 };
@@ -64,28 +66,56 @@ static double spawn_round(unsigned int threads)
 	return sum * 1e9 / (now() - start);
 }
 
-void run_threads(void)
+/* The time of a spawn in those of vfork(), of the same round: median and quartiles */
+static void record_pairs(unsigned int threads, const char *name, const double *rate,
+			 const double *of_vfork)
 {
-	static const unsigned int counts[] = { 1, 4, 16 };
+	static const char * const what[] = { "low-", "", "high-" };
+	double ratio[ROUNDS];
+	unsigned int i;
+	char text[32];
+
+	for (i = 0; i < ROUNDS; i++)
+		ratio[i] = of_vfork[i] / rate[i];
+	median_of(ratio, ROUNDS);	/* sorts them */
+	for (i = 0; i < ARRAY_SIZE(what); i++) {
+		snprintf(text, sizeof(text), "pairs-%s%u", what[i], threads);
+		record(text, name, "time_by_vforks",
+		       (ratio[(i + 1) * ROUNDS / 4 - 1] + ratio[(i + 1) * ROUNDS / 4]) / 2, "1",
+		       ROUNDS);
+	}
+}
+
+static void run_threads_of(unsigned int threads)
+{
 	static double rate[8][ROUNDS];
-	unsigned int n, i, round;
+	const double *vfork = NULL;
+	unsigned int i, round;
 	char name[32];
 
-	for (n = 0; n < ARRAY_SIZE(counts); n++) {
-		snprintf(name, sizeof(name), "threads-%u", counts[n]);
-		for (round = 0; round < ROUNDS; round++)
-			for (i = 0; i < contender_count; i++) {
-				who = &contenders[i];
-				rate[i][round] = who->prepare(&job) ? spawn_round(counts[n]) : 0;
-			}
+	snprintf(name, sizeof(name), "threads-%u", threads);
+	for (round = 0; round < ROUNDS; round++)
 		for (i = 0; i < contender_count; i++) {
-			double median = median_of(rate[i], ROUNDS);
-
-			if (rate[i][0])
-				record(name, contenders[i].name, "spawns_per_second", median,
-				       "1/s", ROUNDS);
+			who = &contenders[i];
+			rate[i][round] = who->prepare(&job) ? spawn_round(threads) : 0;
+			if (!strcmp(who->name, "vfork"))
+				vfork = rate[i];
 		}
-	}
+	for (i = 0; vfork && i < contender_count; i++)
+		if (rate[i][0] && rate[i] != vfork)
+			record_pairs(threads, contenders[i].name, rate[i], vfork);
+	/* Sorts the rates */
+	for (i = 0; i < contender_count; i++)
+		if (rate[i][0])
+			record(name, contenders[i].name, "spawns_per_second",
+			       median_of(rate[i], ROUNDS), "1/s", ROUNDS);
+}
+
+void run_threads(void)
+{
+	run_threads_of(1);
+	run_threads_of(4);
+	run_threads_of(16);
 }
 
 #define FAULTERS	64
@@ -164,11 +194,11 @@ static void run_faults_of(const char *name)
 
 	for (i = 0; i < FAULTERS; i++)
 		longest[i].count = 0;
-	for (round = 0; round < ROUNDS; round++)
+	for (round = 0; round < FAULT_ROUNDS; round++)
 		fault_round();
 	all.count = 0;
 	for (i = 0; i < FAULTERS; i++)
-		for (round = 0; round < ROUNDS; round++)
+		for (round = 0; round < FAULT_ROUNDS; round++)
 			all.value[all.count++] = longest[i].value[round];
 	record_sample("faults", name, "longest_fault", &all);
 }

@@ -5,7 +5,7 @@
  *   -i           count instructions (see record.c); without it, nanoseconds
  *   all          every case of "spawn" that this system supports
  *   CASE         one case: noop dynamic typical filtered rss-MIB fds-NUMBER
- *   threads      spawns per second by 1, 4 and 16 threads
+ *   threads      spawns per second by 1, 4 and 16 threads, and the time of each in vfork()'s
  *   faults       how long page faults of 64 other threads take during spawns
  *   start        how long a spawn that does not wait holds its caller, and until it is done
  *   start-rate   how many programs one thread starts so

@@ -21,6 +21,7 @@ TITLES = {
     "run": "subprocess.run(), from call to return",
     "cpu_time": "of an unrelated fork+exec, parent and child",
     "spawns_per_second": "spawns a second",
+    "time_by_vforks": "the time of a spawn, in those of vfork() in the same round",
     "call_to_exec": "from call to exec, of a spawn that does not wait",
     "etxtbsy": "starts of a program just written that found it busy",
     "longest_fault": "the longest fault of a thread in 0.3 s",
