@@ -535,6 +535,49 @@ TEST_F_TIMEOUT(spawn, start_pipe_beside_forks, 120)
 	TH_LOG("%d starts", starts);
 }
 
+static int may_go_on;
+
+/* Closes the pipe, as execve(2) does on Linux 6.12 before it leaves the memory */
+static int close_all_then_wait(void *arg)
+{
+	int fd;
+
+	for (fd = 3; fd < 64; fd++)
+		raw_syscall(SYS_close, fd);
+	while (!READ_ONCE(may_go_on))
+		raw_sleep_us(1000);
+	return 0;
+}
+
+static void *let_go_on(void *arg)
+{
+	raw_sleep_us(100000);
+	WRITE_ONCE(may_go_on, 1);
+	return NULL;
+}
+
+/* When poll(2) has reported the start, a wait has its outcome, even if it may not wait long */
+TEST_F(spawn, start_pipe_is_closed_before_the_word)
+{
+	spawnctl_start_t *start;
+	struct pollfd poller;
+	pthread_t thread;
+
+	FLAGS(SPAWNCTL_SPAWN_POLL);
+	WRITE_ONCE(may_go_on, 0);
+	ASSERT_EQ(0, spawnctl_file_actions_addcall(self->actions, close_all_then_wait, NULL));
+	ASSERT_EQ(0, spawnctl_spawn_start(&start, "/bin/true", self->actions, self->attr, nothing,
+					  environ));
+	poller = (struct pollfd){ .fd = spawnctl_start_fd(start), .events = POLLIN };
+	ASSERT_EQ(1, poll(&poller, 1, 20000));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, let_go_on, NULL));
+	EXPECT_EQ(0, spawnctl_start_wait(start, &at_once, &self->result));
+	EXPECT_EQ(0, self->result.error);
+	pthread_join(thread, NULL);
+	spawnctl_start_free(start);
+	EXPECT_EQ(0, wait_status(self->result.pid));
+}
+
 /* A child in another cgroup would expose its caller to the OOM killer there: the call waits */
 TEST_F(spawn, start_in_a_cgroup_waits)
 {
