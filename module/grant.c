@@ -43,8 +43,9 @@ MODULE_PARM_DESC(allow_filtered,
 
 /**
  * struct spawnctl_grant - what one open file of the device still grants
- * @lock: held to write the other members. Not held while a child is made: the child may
- *	make an ioctl on the same file while its parent waits for the child
+ * @lock: held to write the other members, except to decrement @job's count. Not held while a
+ *	child is made: the child may make an ioctl on the same file while its parent waits for
+ *	the child
  * @commands: allowed commands, as bits (1 << SPAWNCTL_CMD_*)
  * @flags: allowed flags of SPAWN and FORK
  * @in_force: the flags SPAWNCTL_LIMIT_* that take no value and are set
@@ -141,7 +142,7 @@ int spawnctl_grant_release(struct inode *inode, struct file *file)
 {
 	struct spawnctl_grant *grant = grant_of(file);
 
-	spawnctl_job_end(&grant->job, grant->in_force & SPAWNCTL_LIMIT_KILL);
+	spawnctl_job_end(&grant->job);
 	kfree(grant);
 	return 0;
 }
@@ -180,9 +181,14 @@ int spawnctl_grant_refusal(struct file *file, unsigned int command)
 	return refusal(READ_ONCE(grant->commands), in_force, command);
 }
 
-static bool has_job(const struct spawnctl_grant *grant)
+static struct spawnctl_membership membership(struct spawnctl_grant *grant)
 {
-	return grant->most_live != SPAWNCTL_NO_LIMIT || (grant->in_force & SPAWNCTL_LIMIT_KILL);
+	bool kill = grant->in_force & SPAWNCTL_LIMIT_KILL;
+
+	return (struct spawnctl_membership){
+		.job	= kill || grant->most_live != SPAWNCTL_NO_LIMIT ? &grant->job : NULL,
+		.kill	= kill,
+	};
 }
 
 /**
@@ -190,7 +196,7 @@ static bool has_job(const struct spawnctl_grant *grant)
  * @file: the open file of the call
  * @command: the command
  * @clone: the request; what LIMIT forces is added to it
- * @job: set to the job to which the child is to belong, or to NULL
+ * @member: set to what applies to the child
  *
  * Rechecks the caller: copying the struct may have waited for a long time in a page fault
  * (userfaultfd), while a filter was installed or LIMIT took the command away.
@@ -199,7 +205,7 @@ static bool has_job(const struct spawnctl_grant *grant)
  * -EAGAIN.
  */
 int spawnctl_grant_reserve(struct file *file, unsigned int command, struct spawnctl_clone *clone,
-			   struct spawnctl_job **job)
+			   struct spawnctl_membership *member)
 {
 	struct spawnctl_grant *grant = grant_of(file);
 	int ret;
@@ -219,9 +225,9 @@ int spawnctl_grant_reserve(struct file *file, unsigned int command, struct spawn
 	if (ret)
 		goto out;
 	grant->under_way++;
-	*job = has_job(grant) ? &grant->job : NULL;
-	if (*job)
-		atomic_inc(&grant->job.live);
+	*member = membership(grant);
+	if (member->job)
+		atomic_inc(&member->job->live);
 	if (grant->in_force & SPAWNCTL_LIMIT_NO_NEW_PRIVS)
 		clone->flags |= SPAWNCTL_NO_NEW_PRIVS;
 	if (grant->in_force & SPAWNCTL_LIMIT_RESET)
@@ -234,27 +240,21 @@ out:
 /**
  * spawnctl_grant_settle() - end a reservation of spawnctl_grant_reserve()
  * @file: the open file
- * @job: the job that spawnctl_grant_reserve() has chosen
+ * @member: as set by spawnctl_grant_reserve()
  * @made: whether a child was made, even if it has ended
  */
-void spawnctl_grant_settle(struct file *file, struct spawnctl_job *job, bool made)
+void spawnctl_grant_settle(struct file *file, const struct spawnctl_membership *member, bool made)
 {
 	struct spawnctl_grant *grant = grant_of(file);
 
-	if (job && !made)
-		atomic_dec(&job->live);
+	if (member->job && !made)
+		atomic_dec(&member->job->live);
 	spin_lock(&grant->lock);
 	grant->under_way--;
 	/* @children can be 0: LIMIT may set it below the number of calls in progress */
 	if (made && grant->children && grant->children != SPAWNCTL_NO_LIMIT)
 		grant->children--;
 	spin_unlock(&grant->lock);
-}
-
-/** spawnctl_grant_kills() - whether the children of the job are killed at the last close */
-bool spawnctl_grant_kills(struct file *file)
-{
-	return READ_ONCE(grant_of(file)->in_force) & SPAWNCTL_LIMIT_KILL;
 }
 
 /**
@@ -334,8 +334,9 @@ long spawnctl_ioctl_limit(struct file *file, void *arg)
 	if (ret)
 		return ret;
 	/*
-	 * Otherwise a program that has gained privileges could be killed by a caller that may not
-	 * send it a signal.
+	 * Otherwise a program that has gained privileges could be killed by a task that may not
+	 * send it a signal. For the same reason, a child is killed only if this was in force when
+	 * the child was made, see membership().
 	 */
 	if (in_force & SPAWNCTL_LIMIT_KILL)
 		in_force |= SPAWNCTL_LIMIT_NO_NEW_PRIVS;

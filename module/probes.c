@@ -75,6 +75,7 @@ static atomic_t in_jobs = ATOMIC_INIT(0);	/* births of children that belong to a
  * @job: the job to which the child is to belong, or belongs; NULL: none. Once the birth is
  *	under the child's key, the lock of the bucket protects this member, and @job is valid
  *	as long as it is not NULL
+ * @kill: the child is killed if it is alive when @job ends
  * @pid: the child's process id in the initial pid namespace, once the child exists
  * @born: on the caller's stack; the fork probe fills it in
  * @rcu: for kfree_rcu(), as a probe must not call kfree()
@@ -88,6 +89,7 @@ struct spawnctl_birth {
 	unsigned int command;
 	u32 flags;
 	pid_t pid;
+	bool kill;
 	struct spawnctl_job *job;
 	struct spawnctl_born *born;
 	struct rcu_head rcu;
@@ -169,7 +171,7 @@ static struct spawnctl_birth *take_spare(struct bucket *bucket)
  * @signals: signal state for the child
  * @command: SPAWN or FORK, for the tracepoint
  * @flags: flags of the call, for the tracepoint
- * @job: the job to which the child is to belong, or NULL. The caller has counted the child in it
+ * @member: the job to which the child is to belong; the caller has counted the child in it
  * @born: filled in by the fork probe; unchanged if that does not run
  *
  * spawnctl_birth_cancel() must be called after the call that makes the child.
@@ -177,7 +179,8 @@ static struct spawnctl_birth *take_spare(struct bucket *bucket)
  * Return: 0 or -ENOMEM.
  */
 int spawnctl_birth_add(const struct spawnctl_signals *signals, unsigned int command,
-		       u32 flags, struct spawnctl_job *job, struct spawnctl_born *born)
+		       u32 flags, const struct spawnctl_membership *member,
+		       struct spawnctl_born *born)
 {
 	struct bucket *bucket = bucket_of(current);
 	struct spawnctl_birth *birth;
@@ -197,7 +200,8 @@ int spawnctl_birth_add(const struct spawnctl_signals *signals, unsigned int comm
 	birth->signals = *signals;
 	birth->command = command;
 	birth->flags = flags;
-	birth->job = job;
+	birth->job = member->job;
+	birth->kill = member->kill;
 	birth->born = born;
 	table_add(bucket, birth, current);
 	raw_spin_unlock(&bucket->lock);
@@ -485,8 +489,8 @@ static void probe_exit(EXIT_PROBE_ARGS)
 }
 
 /*
- * Takes a birth of @job out of it, and stores which child it was. Returns false if @chain has no
- * birth of @job.
+ * Takes a birth of @job out of it, and stores which child it was, or 0 if the child is not to be
+ * killed. Returns false if @chain has no birth of @job.
  */
 static bool take_from_job(struct bucket *bucket, struct hlist_head *chain,
 			  struct spawnctl_job *job, struct spawnctl_born *child)
@@ -501,7 +505,7 @@ static bool take_from_job(struct bucket *bucket, struct hlist_head *chain,
 	found = birth;
 	if (found) {
 		child->start_time = birth->start_time;
-		child->pid = birth->pid;
+		child->pid = birth->kill ? birth->pid : 0;
 		leave_job(bucket, birth);
 		/* The exec or exit probe drops the exec mask */
 		in_use = birth->signals.has_exec_mask;
@@ -531,11 +535,11 @@ static void kill_child(const struct spawnctl_born *child)
 /**
  * spawnctl_job_end() - the open file of a job has been closed
  * @job: the job, to which no child is added any more
- * @kill: whether the children of the job that are alive are killed
  *
- * When this function returns, no probe uses @job, so that it can be freed.
+ * Kills the children that are to be killed. When this function returns, no probe uses @job, so
+ * that it can be freed.
  */
-void spawnctl_job_end(struct spawnctl_job *job, bool kill)
+void spawnctl_job_end(struct spawnctl_job *job)
 {
 	struct spawnctl_born child;
 	struct bucket *bucket;
@@ -543,11 +547,12 @@ void spawnctl_job_end(struct spawnctl_job *job, bool kill)
 
 	for (i = 0; i < ARRAY_SIZE(table) && atomic_read(&job->live); i++) {
 		bucket = &table[i];
-		for (j = 0; j < ARRAY_SIZE(bucket->births); j++)
+		for (j = 0; j < ARRAY_SIZE(bucket->births); j++) {
 			while (take_from_job(bucket, &bucket->births[j], job, &child))
-				if (kill)
+				if (child.pid)
 					kill_child(&child);
-		cond_resched();
+			cond_resched();
+		}
 	}
 }
 

@@ -351,7 +351,8 @@ static void call_ends(struct file *file, unsigned int command, u32 flags, bool m
 
 /*
  * Kills a child that the fork probe has not added to its job, so that it cannot outlive the job.
- * Another thread may have reaped the child: then its id is unused, or that of another process.
+ * If another thread has reaped the child, its id is usually unused. Otherwise this kills at most
+ * another child of the caller's process.
  */
 static void kill_missed(pid_t child)
 {
@@ -373,7 +374,7 @@ static long make_child(struct file *file, unsigned int command, struct spawnctl_
 	struct lent_no_new_privs lent = {};
 	struct spawnctl_signals signals;
 	struct spawnctl_born born = {};
-	struct spawnctl_job *job;
+	struct spawnctl_membership member;
 	unsigned long top;
 	long ret;
 
@@ -386,18 +387,6 @@ static long make_child(struct file *file, unsigned int command, struct spawnctl_
 	ret = check_hold(arg);
 	if (ret)
 		return ret;
-	ret = spawnctl_grant_reserve(file, command, arg, &job);
-	if (ret)
-		return ret;
-	set_signals(&signals, arg);
-	ret = spawnctl_birth_add(&signals, command, arg->flags, job, &born);
-	if (ret) {
-		spawnctl_grant_settle(file, job, false);
-		return ret;
-	}
-	kargs.stack = top;
-	set_kargs(&kargs, arg);
-
 	/*
 	 * Keep a reference to the file during the call. fdget() takes none if
 	 * the descriptor table has one user, but a child that shares the table
@@ -405,14 +394,25 @@ static long make_child(struct file *file, unsigned int command, struct spawnctl_
 	 * kernel_clone() it runs its task work, for example for io_uring.
 	 */
 	get_file(file);
+	ret = spawnctl_grant_reserve(file, command, arg, &member);
+	if (ret)
+		goto out;
+	set_signals(&signals, arg);
+	ret = spawnctl_birth_add(&signals, command, arg->flags, &member, &born);
+	if (ret) {
+		spawnctl_grant_settle(file, &member, false);
+		goto out;
+	}
+	kargs.stack = top;
+	set_kargs(&kargs, arg);
 	spawnctl_stats_call_begins();
 	if (has(arg, SPAWNCTL_NO_NEW_PRIVS))
 		lend_no_new_privs(&lent);
 	ret = spawnctl_clone_call(&signals, &kargs, u64_to_user_ptr(arg->hold));
 	give_back_no_new_privs(&lent);
 	call_ends(file, command, arg->flags, ret > 0, &born);
-	spawnctl_grant_settle(file, job, ret > 0);
-	if (unlikely(ret > 0 && job && !born.start_time) && spawnctl_grant_kills(file))
+	spawnctl_grant_settle(file, &member, ret > 0);
+	if (unlikely(ret > 0 && member.kill && !born.start_time))
 		kill_missed(ret);
 	/*
 	 * copy_process() can fail after it has stored the pidfd's number, which
@@ -425,6 +425,7 @@ static long make_child(struct file *file, unsigned int command, struct spawnctl_
 	 */
 	if (ret < 0 && ret != -ERESTARTNOINTR && has(arg, SPAWNCTL_PIDFD))
 		(void)put_user(-1, kargs.pidfd);
+out:
 	fput(file);
 	return ret;
 }

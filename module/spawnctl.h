@@ -62,21 +62,32 @@ struct spawnctl_born {
 /**
  * struct spawnctl_job - the children of one open file that LIMIT counts, and may kill
  * @live: children that have not ended, and calls in progress that may make one. Grows only
- *	under the lock of the grant
+ *	under the lock of the grant, and shrinks without it
  *
- * A child whose exit probe is skipped stays counted.
+ * A child whose fork or exit probe is skipped stays counted.
  */
 struct spawnctl_job {
 	atomic_t live;
+};
+
+/**
+ * struct spawnctl_membership - what LIMIT, at the time of a call, has decided on its child
+ * @job: the job to which the child is to belong, or NULL
+ * @kill: the child is killed if it is alive when the job ends. Only a child that has
+ *	no_new_privs from its creation on
+ */
+struct spawnctl_membership {
+	struct spawnctl_job *job;
+	bool kill;
 };
 
 /* probes.c: tracepoint probes that prepare a child */
 int spawnctl_probes_init(void);
 void spawnctl_probes_exit(void);
 int spawnctl_birth_add(const struct spawnctl_signals *signals, unsigned int command, u32 flags,
-		       struct spawnctl_job *job, struct spawnctl_born *born);
+		       const struct spawnctl_membership *member, struct spawnctl_born *born);
 bool spawnctl_birth_cancel(void);
-void spawnctl_job_end(struct spawnctl_job *job, bool kill);
+void spawnctl_job_end(struct spawnctl_job *job);
 unsigned int spawnctl_probes_exec_pending(void);
 
 /* grant.c: what an open file grants, and to which tasks */
@@ -85,9 +96,8 @@ int spawnctl_grant_release(struct inode *inode, struct file *file);
 bool spawnctl_is_device(struct file *file);
 int spawnctl_grant_refusal(struct file *file, unsigned int command);
 int spawnctl_grant_reserve(struct file *file, unsigned int command, struct spawnctl_clone *clone,
-			   struct spawnctl_job **job);
-void spawnctl_grant_settle(struct file *file, struct spawnctl_job *job, bool made);
-bool spawnctl_grant_kills(struct file *file);
+			   struct spawnctl_membership *member);
+void spawnctl_grant_settle(struct file *file, const struct spawnctl_membership *member, bool made);
 void spawnctl_grant_info(struct file *file, struct spawnctl_info *info);
 u64 spawnctl_grant_id(struct file *file);
 bool spawnctl_caller_is_filtered(void);

@@ -377,6 +377,21 @@ TEST_F(job, live_alone_kills_none)
 	EXPECT_TRUE(exited_with(pid, 0));
 }
 
+/* Otherwise a program that has gained privileges could be killed by a task that may not kill it */
+TEST_F(job, children_from_before_the_kill)
+{
+	pid_t pid;
+
+	ASSERT_EQ(0, live_limit(self->fd, 2));
+	pid = start(self);
+	ASSERT_LT(0, pid);
+	EXPECT_EQ(1ULL, info_of(self->fd).live);
+	ASSERT_EQ(0, kill_at_close(self->fd));
+	ASSERT_EQ(0, close(self->fd));
+	release(self);
+	EXPECT_TRUE(exited_with(pid, 0));
+}
+
 static int has_no_new_privs(FIXTURE_SELF(job) self)
 {
 	return raw_syscall(SYS_prctl, PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1;
@@ -553,42 +568,54 @@ TEST_F(job, exec_mask_outlives_the_job)
 
 /* Jobs that end while their children end, and while other jobs begin */
 struct churn {
-	FIXTURE_SELF(job) self;
 	pthread_t thread;
 	unsigned int rounds;
+	unsigned int killed;
 	unsigned int wrong;
 };
 
+/* Closes its copies of the descriptors of all jobs, so that their parents can end them */
 static int end_at_some_moment(void *arg)
 {
+	int fd;
+
+	for (fd = 3; fd < 64; fd++)
+		raw_syscall(SYS_close, fd);
 	raw_sleep_us((uintptr_t)arg);
 	return 0;
+}
+
+/* One child ends at once, one at about the same time as its job, and one only with its job */
+static void one_job(struct churn *churn, unsigned int round)
+{
+	const uintptr_t sleeps[] = { 0, round * 37 % 2000, 60 * 1000000 };
+	int fd = open("/dev/spawnctl", O_RDWR | O_CLOEXEC), status;
+	pid_t pid[ARRAY_SIZE(sleeps)];
+	unsigned int i;
+
+	churn->wrong += fd < 0 || kill_at_close(fd);
+	for (i = 0; i < ARRAY_SIZE(sleeps); i++) {
+		pid[i] = start_child(fd, SPAWNCTL_IOC_FORK, CLONE(.exit_signal = SIGCHLD),
+				     end_at_some_moment, (void *)sleeps[i]);
+		churn->wrong += pid[i] < 0;
+	}
+	close(fd);
+	for (i = 0; i < ARRAY_SIZE(sleeps); i++) {
+		status = wait_status(pid[i]);
+		if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+			churn->killed++;
+		else
+			churn->wrong += !is_exit(status, 0) || i == 2;
+	}
 }
 
 static void *churn(void *arg)
 {
 	struct churn *churn = arg;
-	unsigned int round, i;
+	unsigned int round;
 
-	for (round = 0; round < churn->rounds; round++) {
-		int fd = open("/dev/spawnctl", O_RDWR | O_CLOEXEC), status;
-		pid_t pid[3];
-
-		churn->wrong += fd < 0 || kill_at_close(fd);
-		for (i = 0; i < ARRAY_SIZE(pid); i++) {
-			pid[i] = start_child(fd, SPAWNCTL_IOC_FORK, CLONE(.exit_signal = SIGCHLD),
-					     end_at_some_moment,
-					     (void *)(uintptr_t)(round * 37 % 400));
-			churn->wrong += pid[i] < 0;
-		}
-		/* The children have copies of this descriptor, so the last of them ends the job */
-		close(fd);
-		for (i = 0; i < ARRAY_SIZE(pid); i++) {
-			status = wait_status(pid[i]);
-			churn->wrong += !is_exit(status, 0) &&
-					!(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-		}
-	}
+	for (round = 0; round < churn->rounds; round++)
+		one_job(churn, round);
 	return NULL;
 }
 
@@ -604,6 +631,8 @@ TEST_F_TIMEOUT(job, many_at_once, 300)
 	for (i = 0; i < ARRAY_SIZE(churns); i++) {
 		pthread_join(churns[i].thread, NULL);
 		EXPECT_EQ(0U, churns[i].wrong);
+		EXPECT_LE(rounds, churns[i].killed);
+		TH_LOG("%u of %u children killed", churns[i].killed, 3 * rounds);
 	}
 	EXPECT_EQ(1, module_references());
 }

@@ -131,7 +131,7 @@ enum {
  *	number; descriptors that share the open file description have the same
  *	number. 0 for a caller under a seccomp filter
  * @live: Out: how many children of this descriptor's job are alive, and calls that may
- *	make one are in progress. The job has the children that were made since
+ *	make one are in progress. The job has the children of calls that began after
  *	SPAWNCTL_LIMIT_LIVE or SPAWNCTL_LIMIT_KILL was first set
  * @most_live: Out: how many of them LIMIT allows at a time; SPAWNCTL_NO_LIMIT if that
  *	was never limited
@@ -181,10 +181,11 @@ struct spawnctl_info {
  *    task that is not under a seccomp filter may set it (otherwise EACCES),
  *    and no task can set it after LIMIT itself has been taken away
  *  - SPAWNCTL_LIMIT_LIVE: @live is given
- *  - SPAWNCTL_LIMIT_KILL: Every child that is made from now on, and is still alive when
- *    the last descriptor of the open file description is closed, is killed by
- *    SIGKILL. Implies SPAWNCTL_LIMIT_NO_NEW_PRIVS. A child that has a descriptor of
- *    its own keeps the open file description open. Only children of SPAWN and FORK
+ *  - SPAWNCTL_LIMIT_KILL: Every child of a call that begins from now on, and is still
+ *    alive at the end of the open file description, is killed by SIGKILL. Implies
+ *    SPAWNCTL_LIMIT_NO_NEW_PRIVS. The open file description ends when its last
+ *    descriptor is closed and its last call has returned. A child that has a
+ *    descriptor of its own keeps it open. Only children of SPAWN and FORK
  *    themselves are killed, not their descendants: for these, use cgroup.kill
  */
 #define SPAWNCTL_LIMIT_COMMANDS		(1U << 0)
@@ -208,12 +209,13 @@ struct spawnctl_info {
  *	the open file description. Only calls that make a child count, and they count
  *	permanently: a child that ends does not make room for another. A call in
  *	progress reserves one child until its result is known
- * @live: How many children may be alive at a time, of those that are made from the
- *	first LIMIT with SPAWNCTL_LIMIT_LIVE or SPAWNCTL_LIMIT_KILL on, by all tasks
- *	that share the open file description. A child counts until its last thread
- *	ends, whether or not it is waited for, and so does a call in progress. A call
- *	that would make one more fails with EAGAIN. As for @children, the smallest
- *	number applies
+ * @live: How many children may be alive at a time, by all tasks that share the open
+ *	file description. Children of calls that began before the first LIMIT with
+ *	SPAWNCTL_LIMIT_LIVE or SPAWNCTL_LIMIT_KILL do not count. A child counts until
+ *	its last thread has left user space for good, whether or not it is waited for.
+ *	It may still have files and memory until it can be waited for. A call in
+ *	progress counts, too. A call that would make one more fails with EAGAIN. As for
+ *	@children, the smallest number applies; SPAWNCTL_NO_LIMIT changes nothing
  *
  * LIMIT permanently narrows the open file description behind the descriptor, for
  * all descriptors that share it (through dup(2), fork(2) or SCM_RIGHTS). Afterward
@@ -231,8 +233,8 @@ struct spawnctl_info {
  * flag.
  *
  * A call that is already making its child is not stopped, but that child counts
- * against the new number. If a child of SPAWN calls LIMIT before its parent has
- * returned, the child itself counts against the number that it sets.
+ * against the new number in @children. If a child of SPAWN calls LIMIT before its parent
+ * has returned, the child itself counts against the number that it sets there.
  *
  * LIMIT does not affect other open file descriptions: a task that has permission
  * to open the device can get a new one without limits.
