@@ -51,7 +51,8 @@ MODULE_PARM_DESC(allow_filtered,
  * @in_force: the flags SPAWNCTL_LIMIT_* that take no value and are set
  * @children: how many more children may be made, including those of calls in progress
  * @most_live: how many children of @job may be alive at a time
- * @job: the children that were made since @most_live was set or SPAWNCTL_LIMIT_KILL came in force
+ * @job: the children of calls that reserved a child while @most_live was limited or
+ *	SPAWNCTL_LIMIT_KILL was in force
  * @id: number of this open file, as in INFO and events
  * @under_way: reservations: calls in progress, each of which may still use up one of
  *	@children. A child is subtracted from @children when the call has ended and
@@ -334,9 +335,9 @@ long spawnctl_ioctl_limit(struct file *file, void *arg)
 	if (ret)
 		return ret;
 	/*
-	 * Otherwise a program that has gained privileges could be killed by a task that may not
-	 * send it a signal. For the same reason, a child is killed only if this was in force when
-	 * the child was made, see membership().
+	 * Without no_new_privs, a program that has gained privileges could be killed by a task
+	 * that may not send it a signal. For the same reason, a child is killed only if KILL was
+	 * in force when its call reserved it, see membership().
 	 */
 	if (in_force & SPAWNCTL_LIMIT_KILL)
 		in_force |= SPAWNCTL_LIMIT_NO_NEW_PRIVS;

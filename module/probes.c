@@ -282,12 +282,12 @@ static __no_kcsan void set_actions(struct task_struct *child, u64 signals, __sig
 }
 
 /*
- * @task is current or a child that has not run yet, so no other task writes its mask.
- * probe_exec(), and set_signals() on PREEMPT_RT, call this without the siglock: a concurrent
- * sender sees the old mask or the new one. set_signals() only adds signals in this way. After
- * probe_exec(), a sender that sees the old mask may only queue a signal that @task no longer
- * blocks. As probe_exec() sets TIF_SIGPENDING, @task finds that signal before it returns to user
- * space. The data race is harmless, so KCSAN must not report it.
+ * @task is current or a child that has not run yet, so no other task writes its mask. probe_exec(),
+ * and set_signals() on PREEMPT_RT, call this without the siglock: a concurrent sender sees the old
+ * mask or the new one. set_signals() only adds signals in this way. A sender that races with
+ * probe_exec() and still sees the old mask can queue a signal that the new mask does not block,
+ * without waking @task. As probe_exec() sets TIF_SIGPENDING, @task finds that signal before it
+ * returns to user space. The data race is harmless, so KCSAN must not report it.
  */
 static __no_kcsan void set_blocked(struct task_struct *task, u64 mask)
 {
@@ -305,8 +305,8 @@ static __no_kcsan void set_blocked(struct task_struct *task, u64 mask)
  * On PREEMPT_RT the siglock can sleep, so it is not taken. There the actions are set, and signals
  * are only added to the mask. If the mask must be narrowed, the child does that itself, under
  * the siglock and before its first instruction in user space: TIF_NOTIFY_SIGNAL makes it call
- * get_signal(), which finds no function to run, because CLONE_CLEAR_SIGHAND has reset them all, and
- * restore_saved_sigmask() follows. Until then a tracer sees the wide mask in /proc/PID/status.
+ * get_signal(). This returns no handler to run, because CLONE_CLEAR_SIGHAND has reset all handlers,
+ * so restore_saved_sigmask() follows. Until then a tracer sees the wide mask in /proc/PID/status.
  */
 static void set_signals(struct task_struct *child, const struct spawnctl_signals *signals)
 {
@@ -377,7 +377,10 @@ static void probe_fork(void *data, struct task_struct *parent, struct task_struc
 	raw_spin_lock(&bucket->lock);
 	table_add(bucket, birth, child_key(child));
 	raw_spin_unlock(&bucket->lock);
-	/* The child does not run yet, and the caller holds the open file of the job */
+	/*
+	 * Not too late: the child does not run yet, so its exec and exit probes do not miss the
+	 * birth, and the caller holds the open file, so that spawnctl_job_end() does not run
+	 */
 	if (birth->signals.has_exec_mask)
 		atomic_inc(&exec_pending);
 	if (birth->job)
@@ -624,7 +627,10 @@ void spawnctl_probes_exit(void)
 	/* No lock is needed: no probe runs any more, and no caller is left */
 	for (i = 0; i < ARRAY_SIZE(table); i++) {
 		free_births(&table[i].spare);
-		/* Of tasks that died in the kernel */
+		/*
+		 * Of tasks that died in the kernel, and so have leaked a reference to the open
+		 * file and the module: only a forced unload finds any
+		 */
 		for (j = 0; j < ARRAY_SIZE(table[i].births); j++)
 			free_births(&table[i].births[j]);
 	}

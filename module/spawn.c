@@ -71,10 +71,11 @@ static int check_arg(const struct spawnctl_clone *arg, u32 known_flags)
 }
 
 /*
- * Stores the child's stack pointer in @top, or 0 for the caller's. The checks are those
- * of clone3(2). The return value is an errno only and not also the address: on an
- * architecture with tagged addresses, access_ok() accepts an address that is negative
- * as a long, and it would be taken for an errno.
+ * Stores the child's stack pointer in @top, or 0 for the caller's. The checks are those of
+ * clone3(2), and that the top is still above @stack after it is rounded down. The return
+ * value is an errno only and not also the address: on an architecture with tagged
+ * addresses, access_ok() accepts an address that is negative as a long, and it would be
+ * taken for an errno.
  */
 static int get_stack_top(const struct spawnctl_clone *arg, unsigned long *top)
 {
@@ -351,8 +352,9 @@ static void call_ends(struct file *file, unsigned int command, u32 flags, bool m
 
 /*
  * Kills a child that the fork probe has not added to its job, so that it cannot outlive the job.
- * If another thread has reaped the child, its id is usually unused. Otherwise this kills at most
- * another child of the caller's process.
+ * If another thread has already reaped the child, its id is usually unused, and nothing is
+ * killed. If the id is in use again, this kills at most another child of the caller's process,
+ * and only one with no_new_privs.
  */
 static void kill_missed(pid_t child)
 {
@@ -362,7 +364,8 @@ static void kill_missed(pid_t child)
 	rcu_read_lock();
 	pid = find_vpid(child);
 	task = pid_task(pid, PIDTYPE_TGID);
-	if (task && same_thread_group(rcu_dereference(task->real_parent), current))
+	if (task && task_no_new_privs(task) &&
+	    same_thread_group(rcu_dereference(task->real_parent), current))
 		kill_pid(pid, SIGKILL, 1);
 	rcu_read_unlock();
 }

@@ -392,6 +392,42 @@ TEST_F(job, children_from_before_the_kill)
 	EXPECT_TRUE(exited_with(pid, 0));
 }
 
+static int narrow_then_linger(void *arg)
+{
+	FIXTURE_SELF(job) self = arg;
+	const struct spawnctl_limit limit = {
+		.size = sizeof(limit), .flags = SPAWNCTL_LIMIT_KILL,
+	};
+
+	if (raw_syscall(SYS_ioctl, self->fd, SPAWNCTL_IOC_LIMIT, &limit))
+		return 2;
+	return exec_program("linger", self->ready[1]);
+}
+
+/* The limit is set during the call that makes the child, by the child itself */
+TEST_F(job, child_that_sets_the_kill)
+{
+	struct spawnctl_clone *clone = CLONE(.flags = SPAWNCTL_WINDOW_MASK | SPAWNCTL_EXEC_MASK,
+					     .exec_mask = ~0ULL, .exit_signal = SIGCHLD);
+	int status;
+	pid_t pid;
+	char byte;
+
+	ASSERT_EQ(0, live_limit(self->fd, 2));
+	pid = spawnctl_thread(self->fd, clone, narrow_then_linger, self);
+	ASSERT_LT(0, pid);
+	ASSERT_EQ(1, read(self->ready[0], &byte, 1));
+	EXPECT_EQ(1ULL, info_of(self->fd).live);
+	EXPECT_LT(0U, info_of(self->fd).limits & SPAWNCTL_LIMIT_KILL);
+	ASSERT_EQ(0, close(self->fd));
+	/* After a SIGKILL it would not stop */
+	ASSERT_EQ(0, kill(pid, SIGSTOP));
+	ASSERT_EQ(pid, waitpid(pid, &status, WUNTRACED));
+	EXPECT_TRUE(WIFSTOPPED(status));
+	ASSERT_EQ(0, kill(pid, SIGKILL));
+	EXPECT_TRUE(is_killed(pid));
+}
+
 static int has_no_new_privs(FIXTURE_SELF(job) self)
 {
 	return raw_syscall(SYS_prctl, PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1;

@@ -80,7 +80,7 @@
  */
 #define SPAWNCTL_MAGIC	0xEA	/* unassigned in Documentation's ioctl-number.rst */
 
-/** SPAWNCTL_ABI - version of this interface; increases when the interface grows */
+/** SPAWNCTL_ABI - version of this interface; one more with each release that extends it */
 #define SPAWNCTL_ABI	1
 
 /*
@@ -130,9 +130,8 @@ enum {
  *	events (linux/spawnctl_netlink.h). Each open(2) of the device gets a new
  *	number; descriptors that share the open file description have the same
  *	number. 0 for a caller under a seccomp filter
- * @live: Out: how many children of this descriptor's job are alive, and calls that may
- *	make one are in progress. The job has the children of calls that began after
- *	SPAWNCTL_LIMIT_LIVE or SPAWNCTL_LIMIT_KILL was first set
+ * @live: Out: the number of children of this descriptor's job that are alive, plus the
+ *	number of calls in progress that may add one. See @live of struct spawnctl_limit
  * @most_live: Out: how many of them LIMIT allows at a time; SPAWNCTL_NO_LIMIT if that
  *	was never limited
  *
@@ -181,11 +180,11 @@ struct spawnctl_info {
  *    task that is not under a seccomp filter may set it (otherwise EACCES),
  *    and no task can set it after LIMIT itself has been taken away
  *  - SPAWNCTL_LIMIT_LIVE: @live is given
- *  - SPAWNCTL_LIMIT_KILL: Every child of a call that begins from now on, and is still
+ *  - SPAWNCTL_LIMIT_KILL: Every child of a call that begins from now on, and that is
  *    alive at the end of the open file description, is killed by SIGKILL. Implies
  *    SPAWNCTL_LIMIT_NO_NEW_PRIVS. The open file description ends when its last
  *    descriptor is closed and its last call has returned. A child that has a
- *    descriptor of its own keeps it open. Only children of SPAWN and FORK
+ *    descriptor of it keeps it open. Only children of SPAWN and FORK
  *    themselves are killed, not their descendants: for these, use cgroup.kill
  */
 #define SPAWNCTL_LIMIT_COMMANDS		(1U << 0)
@@ -209,9 +208,12 @@ struct spawnctl_info {
  *	the open file description. Only calls that make a child count, and they count
  *	permanently: a child that ends does not make room for another. A call in
  *	progress reserves one child until its result is known
- * @live: How many children may be alive at a time, by all tasks that share the open
- *	file description. Children of calls that began before the first LIMIT with
- *	SPAWNCTL_LIMIT_LIVE or SPAWNCTL_LIMIT_KILL do not count. A child counts until
+ * @live: How many children in the job of the open file description may be alive at a
+ *	time. The job has the children of calls that passed the check of LIMIT, after the
+ *	struct was read, while SPAWNCTL_LIMIT_LIVE limited the number or
+ *	SPAWNCTL_LIMIT_KILL was in force; not those of earlier calls, even if these
+ *	are still in progress. If more are alive when the number is set, they go on, and
+ *	no call succeeds until fewer are alive. A child counts until
  *	its last thread has left user space for good, whether or not it is waited for.
  *	It may still have files and memory until it can be waited for. A call in
  *	progress counts, too. A call that would make one more fails with EAGAIN. As for
@@ -271,9 +273,10 @@ struct spawnctl_limit {
  *  - SPAWNCTL_AUTOREAP: The kernel reaps the child when it ends, and no zombie is
  *    left. Needs @exit_signal 0. EOPNOTSUPP if the kernel has no
  *    CLONE_AUTOREAP
- *  - SPAWNCTL_SET_TID: If the caller gave an address to set_tid_address(2) or
- *    clone(2), the child's thread id is stored at that address in the child's
- *    memory, and is cleared when the child ends. glibc's fork(3) does the same
+ *  - SPAWNCTL_SET_TID: If the caller has a clear_child_tid address, by its own
+ *    set_tid_address(2) or by CLONE_CHILD_CLEARTID of the clone(2) that made it, the
+ *    child's thread id is stored at that address in the child's memory, and is
+ *    cleared when the child ends. glibc's fork(3) does the same
  *    (FORK only: a child of SPAWN shares the caller's memory)
  *  - SPAWNCTL_EXEC_KEEP_MASK: Like SPAWNCTL_EXEC_MASK, but the mask at exec is the
  *    caller's own mask at the time of the call (SPAWN only)
