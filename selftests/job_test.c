@@ -467,6 +467,45 @@ TEST_F(job, kills_a_child_that_has_left)
 	EXPECT_TRUE(is_killed(pid));
 }
 
+/* The kernel kills, not the task that closes the descriptor */
+TEST_F(job, kills_what_the_closer_may_not_kill)
+{
+	pid_t closer, pid;
+	int report[2];
+
+	ASSERT_EQ(0, kill_at_close(self->fd));
+	ASSERT_EQ(0, pipe(report));
+	closer = fork();
+	if (closer == 0) {
+		pid = start(self);
+		if (write(report[1], &pid, sizeof(pid)) != sizeof(pid) ||
+		    setresuid(65534, 65534, 65534))
+			_exit(1);
+		_exit(kill(pid, SIGKILL) == -1 && errno == EPERM ? 0 : 2);
+	}
+	ASSERT_EQ(0, close(self->fd));
+	ASSERT_EQ(sizeof(pid), read(report[0], &pid, sizeof(pid)));
+	EXPECT_TRUE(exited_with(closer, 0));
+	EXPECT_TRUE(is_killed(pid));
+}
+
+/* So many that some are in the same chain of the module's table */
+TEST_F(job, kills_many)
+{
+	pid_t pid[400];
+	int i;
+
+	ASSERT_EQ(0, kill_at_close(self->fd));
+	for (i = 0; i < ARRAY_SIZE(pid); i++) {
+		pid[i] = start(self);
+		ASSERT_LT(0, pid[i]);
+	}
+	EXPECT_EQ(ARRAY_SIZE(pid), info_of(self->fd).live);
+	ASSERT_EQ(0, close(self->fd));
+	for (i = 0; i < ARRAY_SIZE(pid); i++)
+		EXPECT_TRUE(is_killed(pid[i]));
+}
+
 /* The first process of a pid namespace gets no signal from inside, but this one is from outside */
 TEST_F(job, kills_the_init_of_a_pid_namespace)
 {
