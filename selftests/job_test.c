@@ -169,7 +169,7 @@ static void *race(void *arg)
 /* Of 16 threads that each make a child at once, 4 succeed in each round */
 TEST_F_TIMEOUT(job, live_is_exact_under_race, 300)
 {
-	unsigned int rounds = scaled(4000, 50, "rounds"), round, made, i;
+	unsigned int rounds = scaled(1000, 50, "rounds"), round, made, i;
 	struct racer racer[THREADS];
 	pthread_barrier_t start;
 
@@ -696,7 +696,7 @@ static void *churn(void *arg)
 
 TEST_F_TIMEOUT(job, many_at_once, 300)
 {
-	unsigned int rounds = scaled(4000, 50, "jobs for each thread"), i;
+	unsigned int rounds = scaled(1000, 50, "jobs for each thread"), i;
 	struct churn churns[4];
 
 	for (i = 0; i < ARRAY_SIZE(churns); i++) {
