@@ -124,4 +124,14 @@ static inline void both_accept(struct __test_metadata *_metadata, int fd, void *
 #define LIMIT(...)	(&(struct spawnctl_limit){ \
 	.size = sizeof(struct spawnctl_limit), __VA_ARGS__ })
 
+/* Has impossible values if INFO fails */
+static inline struct spawnctl_info info_of(int fd)
+{
+	struct spawnctl_info info = { .size = sizeof(info) };
+
+	if (ioctl(fd, SPAWNCTL_IOC_INFO, &info))
+		memset(&info, 0xee, sizeof(info));
+	return info;
+}
+
 #endif /* CONTRACT_H */

@@ -171,6 +171,7 @@ void make_call(struct maker *maker, struct call *call);
 void scribble(struct maker *maker, union image *image);
 
 /* fuzz_oracle.c */
+void new_file(struct model *model);
 struct model fresh_model(void);
 int allows(const struct outcome *outcome, long ret);
 struct outcome anything(unsigned int command);

@@ -277,11 +277,7 @@ static void reopen(struct caller *caller)
 		return;
 	close(caller->fd);
 	caller->fd = fd;
-	caller->model.commands = FUZZ_COMMANDS;
-	caller->model.flags = FUZZ_ALL_FLAGS;
-	caller->model.in_force = 0;
-	caller->model.children = SPAWNCTL_NO_LIMIT;
-	caller->model.most_live = SPAWNCTL_NO_LIMIT;
+	new_file(&caller->model);
 }
 
 void *call_on(void *arg)

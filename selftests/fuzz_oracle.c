@@ -5,12 +5,22 @@
  */
 #include "fuzz.h"
 
+/* A new open file. What is known of the thread stays. */
+void new_file(struct model *model)
+{
+	model->commands = FUZZ_COMMANDS;
+	model->flags = FUZZ_ALL_FLAGS;
+	model->in_force = 0;
+	model->children = SPAWNCTL_NO_LIMIT;
+	model->most_live = SPAWNCTL_NO_LIMIT;
+}
+
 struct model fresh_model(void)
 {
-	return (struct model){
-		.commands = FUZZ_COMMANDS, .flags = FUZZ_ALL_FLAGS,
-		.children = SPAWNCTL_NO_LIMIT, .most_live = SPAWNCTL_NO_LIMIT, .cgroup = -1,
-	};
+	struct model model = { .cgroup = -1 };
+
+	new_file(&model);
+	return model;
 }
 
 static void may(struct outcome *outcome, int error)

@@ -4,7 +4,6 @@
  * also under a race, and the last close can kill those that are left.
  */
 #include <pthread.h>
-#include <sched.h>
 
 #include <spawnctl/spawn.h>
 
@@ -39,15 +38,6 @@ FIXTURE_TEARDOWN(job)
 	close(self->fd);
 }
 
-static struct spawnctl_info info_of(int fd)
-{
-	struct spawnctl_info info = { .size = sizeof(info) };
-
-	if (ioctl(fd, SPAWNCTL_IOC_INFO, &info))
-		info.live = ~1ULL;
-	return info;
-}
-
 static int live_limit(int fd, __u64 live)
 {
 	return spawnctl_narrow(fd, LIMIT(.flags = SPAWNCTL_LIMIT_LIVE, .live = live));
@@ -73,21 +63,18 @@ static int await_release(void *arg)
 	return raw_syscall(SYS_read, self->release[0], &byte, 1) ? 4 : 0;
 }
 
-static pid_t start_by(FIXTURE_SELF(job) self, int fd)
+/* Waits until the child @pid is ready. Returns @pid, or -1 */
+static pid_t ready(FIXTURE_SELF(job) self, pid_t pid)
 {
-	pid_t pid;
 	char byte;
 
-	pid = start_child(fd, SPAWNCTL_IOC_FORK, CLONE(.exit_signal = SIGCHLD), await_release,
-			  self);
-	if (pid > 0 && read(self->ready[0], &byte, 1) != 1)
-		return -1;
-	return pid;
+	return pid > 0 && read(self->ready[0], &byte, 1) == 1 ? pid : -1;
 }
 
 static pid_t start(FIXTURE_SELF(job) self)
 {
-	return start_by(self, self->fd);
+	return ready(self, start_child(self->fd, SPAWNCTL_IOC_FORK, CLONE(.exit_signal = SIGCHLD),
+				       await_release, self));
 }
 
 static void release(FIXTURE_SELF(job) self)
@@ -96,11 +83,14 @@ static void release(FIXTURE_SELF(job) self)
 	self->release[1] = -1;
 }
 
+static int is_sigkill(int status)
+{
+	return status != -1 && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+}
+
 static int is_killed(pid_t pid)
 {
-	int status = wait_status(pid);
-
-	return status != -1 && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+	return is_sigkill(wait_status(pid));
 }
 
 TEST_F(job, live)
@@ -255,14 +245,11 @@ static int end_first_thread(FIXTURE_SELF(job) self)
 
 static pid_t start_without_first_thread(FIXTURE_SELF(job) self)
 {
-	pid_t pid;
-	char byte;
+	pid_t pid = spawnctl_fork(self->fd);
 
-	pid = spawnctl_fork(self->fd);
 	if (pid == 0)
 		_exit(end_first_thread(self));
-	if (pid > 0 && read(self->ready[0], &byte, 1) != 1)
-		return -1;
+	pid = ready(self, pid);
 	while (pid > 0 && process_state(pid) != 'Z')
 		raw_sleep_us(1000);
 	return pid;
@@ -300,16 +287,17 @@ static int linger(void *arg)
 }
 
 /* Starts a program by SPAWN, with a pending exec mask until then. It checks the mask. */
+static pid_t start_program_by(FIXTURE_SELF(job) self, int (*fn)(void *arg))
+{
+	return ready(self, spawnctl_thread(self->fd,
+					   CLONE(.flags = SPAWNCTL_WINDOW_MASK | SPAWNCTL_EXEC_MASK,
+						 .exec_mask = ~0ULL, .exit_signal = SIGCHLD),
+					   fn, self));
+}
+
 static pid_t start_program(FIXTURE_SELF(job) self)
 {
-	struct spawnctl_clone *clone = CLONE(.flags = SPAWNCTL_WINDOW_MASK | SPAWNCTL_EXEC_MASK,
-					     .exec_mask = ~0ULL, .exit_signal = SIGCHLD);
-	pid_t pid = spawnctl_thread(self->fd, clone, linger, self);
-	char byte;
-
-	if (pid > 0 && read(self->ready[0], &byte, 1) != 1)
-		return -1;
-	return pid;
+	return start_program_by(self, linger);
 }
 
 TEST_F(job, counts_after_exec)
@@ -401,22 +389,18 @@ static int narrow_then_linger(void *arg)
 
 	if (raw_syscall(SYS_ioctl, self->fd, SPAWNCTL_IOC_LIMIT, &limit))
 		return 2;
-	return exec_program("linger", self->ready[1]);
+	return linger(arg);
 }
 
 /* The limit is set during the call that makes the child, by the child itself */
 TEST_F(job, child_that_sets_the_kill)
 {
-	struct spawnctl_clone *clone = CLONE(.flags = SPAWNCTL_WINDOW_MASK | SPAWNCTL_EXEC_MASK,
-					     .exec_mask = ~0ULL, .exit_signal = SIGCHLD);
 	int status;
 	pid_t pid;
-	char byte;
 
 	ASSERT_EQ(0, live_limit(self->fd, 2));
-	pid = spawnctl_thread(self->fd, clone, narrow_then_linger, self);
+	pid = start_program_by(self, narrow_then_linger);
 	ASSERT_LT(0, pid);
-	ASSERT_EQ(1, read(self->ready[0], &byte, 1));
 	EXPECT_EQ(1ULL, info_of(self->fd).live);
 	EXPECT_LT(0U, info_of(self->fd).limits & SPAWNCTL_LIMIT_KILL);
 	ASSERT_EQ(0, close(self->fd));
@@ -617,9 +601,7 @@ TEST_F(job, killed_before_exec)
 /* The same without the kill: the mask takes effect after the job has ended */
 static int go_then_linger(void *arg)
 {
-	FIXTURE_SELF(job) self = arg;
-
-	return await_release(arg) ? 126 : exec_program("linger", self->ready[1]);
+	return await_release(arg) ? 126 : linger(arg);
 }
 
 TEST_F(job, exec_mask_outlives_the_job)
@@ -677,7 +659,7 @@ static void one_job(struct churn *churn, unsigned int round)
 	close(fd);
 	for (i = 0; i < ARRAY_SIZE(sleeps); i++) {
 		status = wait_status(pid[i]);
-		if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+		if (is_sigkill(status))
 			churn->killed++;
 		else
 			churn->wrong += !is_exit(status, 0) || i == 2;

@@ -20,15 +20,6 @@ static long limit(int fd, const struct spawnctl_limit *limit)
 	return spawnctl_narrow(fd, limit) ? -errno : 0;
 }
 
-static struct spawnctl_info info_of(int fd)
-{
-	struct spawnctl_info info = { .size = sizeof(info) };
-
-	if (ioctl(fd, SPAWNCTL_IOC_INFO, &info))
-		info.size = 0;
-	return info;
-}
-
 static void unlimited(struct __test_metadata *_metadata, int fd, const char *what)
 {
 	struct spawnctl_info info = info_of(fd);
