@@ -15,6 +15,7 @@ UDEVDIR ?= $(PREFIX)/lib/udev
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 MODULESLOADDIR ?= /etc/modules-load.d
 ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 KDIR ?= /lib/modules/$(shell uname -r)/build
 O := build/userlib
 
@@ -73,7 +74,7 @@ EXAMPLES := $(patsubst examples/%.c,build/examples/%,$(wildcard examples/*.c))
 VMTEST := check check-all check-debug soak programs quick shell demo bench secure-boot deb deb-check lint \
 	fuzz-parsers mutants
 
-.PHONY: all userlib modules install install-udev install-tools tools examples clean help test bench-native \
+.PHONY: all userlib modules install install-udev install-tools install-service tools examples clean help test bench-native \
 	dkms-tree $(VMTEST)
 
 all: userlib
@@ -168,6 +169,14 @@ install-udev:
 	[ -e $(DESTDIR)$(MODULESLOADDIR)/spawnctl.conf ] || \
 		install -D -m 644 udev/spawnctl.modules-load $(DESTDIR)$(MODULESLOADDIR)/spawnctl.conf
 
+# Nothing is started: there is no policy yet
+install-service:
+	install -d $(DESTDIR)$(UNITDIR)
+	install -m 644 systemd/spawnctl.socket $(DESTDIR)$(UNITDIR)
+	sed 's|/usr/bin/spawnctl|$(PREFIX)/bin/spawnctl|' systemd/spawnctl.service \
+		> $(DESTDIR)$(UNITDIR)/spawnctl.service
+	install -D -m 644 systemd/spawnctl-serve.sysusers $(DESTDIR)$(SYSUSERSDIR)/spawnctl-serve.conf
+
 # The source of the module, installed where a package would put it
 dkms-tree:
 	install -d $(DESTDIR)/usr/src/spawnctl-$(VERSION)
@@ -219,6 +228,8 @@ help:
 	@echo 'make tools             build the command spawnctl into build/tools; needs libmnl and json-c'
 	@echo 'make install-tools     install the command, its manual page and its completions'
 	@echo '                       (PREFIX=/usr/local DESTDIR= ZSHDIR= MANDIR=)'
+	@echo 'make install-service   install the units of systemd for spawnctl serve, and their user'
+	@echo '                       (PREFIX=/usr/local DESTDIR= UNITDIR=PREFIX/lib/systemd/system)'
 	@echo 'make examples          build examples/ into build/examples; needs libseccomp'
 	@echo 'make modules           build the module for the running kernel, or for KDIR=HEADERS'
 	@echo 'make dkms-tree         copy the source of the module to /usr/src/spawnctl-$(VERSION) for DKMS'

@@ -49,6 +49,14 @@ static int device(char **argv)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+/* SPAWNCTL_FD, or a descriptor from the device or the service */
+static int descriptor(void)
+{
+	const char *number = getenv("SPAWNCTL_FD");
+
+	return number ? atoi(number) : spawnctl_open();
+}
+
 /* allowed: prints what LIMIT has left allowed on SPAWNCTL_FD */
 static int allowed(char **argv)
 {
@@ -63,11 +71,10 @@ static int allowed(char **argv)
 	return 0;
 }
 
-/* job: makes a child, closes SPAWNCTL_FD, and prints whether that has killed the child */
+/* job: makes a child, closes the descriptor, and prints whether that has killed the child */
 static int job(char **argv)
 {
-	const char *number = getenv("SPAWNCTL_FD");
-	int fd = number ? atoi(number) : -1, ready[2], release[2], status;
+	int fd = descriptor(), ready[2], release[2], status;
 	pid_t pid;
 	char byte;
 
@@ -89,13 +96,13 @@ static int job(char **argv)
 	return 0;
 }
 
-/* final: succeeds if LIMIT on SPAWNCTL_FD fails with EPERM */
+/* final: succeeds if LIMIT on the descriptor fails with EPERM */
 static int final(char **argv)
 {
 	const struct spawnctl_limit limit = { .size = sizeof(limit) };
-	const char *number = getenv("SPAWNCTL_FD");
+	int fd = descriptor();
 
-	return number && spawnctl_narrow(atoi(number), &limit) && errno == EPERM ? 0 : 1;
+	return fd >= 0 && spawnctl_narrow(fd, &limit) && errno == EPERM ? 0 : 1;
 }
 
 /* Sets @handler for all signals but KILL and STOP, which the kernel removes from @mask */

@@ -603,7 +603,7 @@ helps() {
 	gives 0 spawnctl --help && [ "$(spawnctl help)" = "$(spawnctl --help)" ] &&
 	[ "$(spawnctl version)" = "$(spawnctl --version)" ] &&
 	[ "$(spawnctl version)" = "spawnctl $(modinfo -F version spawnctl)" ] || return
-	for command in info stats monitor doctor run limit; do
+	for command in info stats monitor doctor run limit serve; do
 		spawnctl help $command | grep -q "^Usage: spawnctl $command" &&
 		[ "$(spawnctl help $command)" = "$(spawnctl $command --help)" ] || return
 	done

@@ -34,9 +34,9 @@ static unsigned long long absence;
  *	clone	none				no backend comes after it
  *
  * Any other EACCES of the device refers to the cgroup. If a cgroup is requested, so can the errors
- * of clone3 except ENOSYS. With a descriptor from the program or the environment, EPERM and
- * EDQUOT mean that LIMIT has taken something away. No other backend is tried then: a program that
- * has been given such a descriptor may be under a filter that kills it for clone(2).
+ * of clone3 except ENOSYS. With a descriptor from the program, the environment or the service,
+ * EPERM and EDQUOT mean that LIMIT has taken something away. No other backend is tried then: a
+ * program that has been given such a descriptor may be under a filter that kills it for clone(2).
  */
 static bool is_absence(const struct request *request, long error)
 {
@@ -45,7 +45,8 @@ static bool is_absence(const struct request *request, long error)
 		if (request->descriptor.fd < 0 || (error == -EACCES && request->refusal == EACCES))
 			return true;
 		return descriptor_is_ours(&request->descriptor) &&
-		       (error == -EPERM || error == -ENOSYS || error == -EMFILE);
+		       (error == -ENOSYS || error == -EMFILE ||
+			(error == -EPERM && !descriptor_is_limited(&request->descriptor)));
 	case SPAWNCTL_BACKEND_CLONE3:
 		if (error == -ENOSYS)
 			return true;
@@ -165,7 +166,7 @@ static bool ask_for_less(struct request *request, long error)
 {
 	__u32 *flags = &request->clone.flags;
 	bool limited = request->backend == SPAWNCTL_BACKEND_DEVICE && error == -EPERM &&
-		       !descriptor_is_ours(&request->descriptor);
+		       descriptor_is_limited(&request->descriptor);
 	bool emulated = request->backend == SPAWNCTL_BACKEND_CLONE && error == -EINVAL;
 
 	if ((limited || emulated) && request->may_copy_table && (*flags & SPAWNCTL_SHARE_FILES)) {

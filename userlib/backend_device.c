@@ -10,6 +10,8 @@
 long spawnctl_device_take(struct request *request)
 {
 	struct descriptor *descriptor = &request->descriptor;
+	const bool keep = !request->transient || spawnctl_descriptor_served();
+	int ret;
 
 	if (request->fd >= 0) {
 		descriptor->fd = request->fd;
@@ -18,14 +20,18 @@ long spawnctl_device_take(struct request *request)
 	}
 	if (spawnctl_descriptor_inherited(descriptor))
 		return 0;
-	if (!request->transient) {
-		int ret = spawnctl_descriptor_kept(descriptor);
-
+	if (keep) {
+		ret = spawnctl_descriptor_kept(descriptor);
 		if (ret <= 0)
 			return ret;
 	}
 	spawnctl_signals_hold(&request->signals, SPAWNCTL_SIGSET_HELD);
-	return spawnctl_descriptor_open(descriptor);
+	ret = spawnctl_descriptor_open(descriptor, keep);
+	if (!ret || keep)
+		return ret;
+	/* A descriptor from the service is kept in any case: asking takes longer than a spawn */
+	ret = spawnctl_descriptor_kept(descriptor);
+	return ret == 1 ? spawnctl_descriptor_open(descriptor, true) : ret;
 }
 
 static void set_clone(const struct request *request, struct spawnctl_clone *clone)

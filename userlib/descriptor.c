@@ -18,6 +18,7 @@
 #include "descriptor.h"
 #include "inflight.h"
 #include "inherited.h"
+#include "served.h"
 #include "signals.h"
 
 #define MISC_MAJOR	10	/* Documentation/admin-guide/devices.txt */
@@ -39,6 +40,8 @@
 static int kept_fd = NONE;
 /* In at least one table another file has the number, so it is checked before each use; atomic */
 static bool kept_in_doubt;
+/* The kept descriptor is one that the service gave, or was when it was last opened; atomic */
+static bool kept_is_served;
 /* The inherited descriptor is not checked yet, or was found not to be the device; atomic */
 static bool inherited_in_doubt = true;
 /* st_rdev of the device, once it is known; atomic */
@@ -213,9 +216,47 @@ static int open_usable(void)
 	return ret ? ret : -refusal;
 }
 
+/* Ask the service. Return: a descriptor that does not refuse this caller, or a negative errno */
+static int ask_service(void)
+{
+	int fd = spawnctl_served_ask(), ret, refusal = 0;
+
+	if (fd < 0)
+		return fd;
+	ret = spawnctl_descriptor_check(fd, &refusal);
+	/* EPERM: LIMIT has taken SPAWN away; the spawn reports it */
+	if (!ret && refusal != EACCES)
+		return fd;
+	raw_syscall(SYS_close, fd);
+	return ret ? ret : -EACCES;
+}
+
+/* Whether another descriptor would not help */
+static bool is_shortage(int error)
+{
+	return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -EINTR;
+}
+
+/*
+ * Open the device or, if this caller cannot use it, ask the service.
+ * Return: a descriptor, or a negative errno: the service's, if there is a service
+ */
+static int open_or_ask(bool *served)
+{
+	int fd = open_usable(), other;
+
+	*served = false;
+	if (fd >= 0 || is_shortage(fd))
+		return fd;
+	other = ask_service();
+	*served = other >= 0;
+	return other == -ENOENT ? fd : other;
+}
+
 int spawnctl_open(void)
 {
-	int fd = open_usable();
+	bool served;
+	int fd = open_or_ask(&served);
 
 	return fd < 0 ? spawnctl_error(fd) : fd;
 }
@@ -244,10 +285,13 @@ static int move_to(int fd, int number)
 /* Open the device to keep it at @number, or, if that is NONE, at a new number from LOW_FDS on */
 static int open_to_keep(int number)
 {
-	int fd = open_usable(), expected = NONE;
+	int fd, expected = NONE;
+	bool served;
 
+	fd = open_or_ask(&served);
 	if (fd < 0)
 		return fd;
+	__atomic_store_n(&kept_is_served, served, __ATOMIC_RELAXED);
 	fd = move_to(fd, number);
 	if (fd < 0 || number != NONE)
 		return fd;
@@ -299,16 +343,23 @@ int spawnctl_descriptor_kept(struct descriptor *descriptor)
 	if (fd == -EBUSY)
 		return 1;
 	descriptor->from = DESCRIPTOR_KEPT;
+	descriptor->served = spawnctl_descriptor_served();
 	descriptor->fd = fd < 0 ? NONE : fd;
 	return fd < 0 ? fd : 0;
 }
 
-int spawnctl_descriptor_open(struct descriptor *descriptor)
+bool spawnctl_descriptor_served(void)
 {
-	bool locked = spawnctl_inflight_lock(false);
-	int fd = open_device();
+	return __atomic_load_n(&kept_is_served, __ATOMIC_RELAXED);
+}
+
+int spawnctl_descriptor_open(struct descriptor *descriptor, bool ask)
+{
+	bool locked = spawnctl_inflight_lock(false), served = false;
+	int fd = ask ? open_or_ask(&served) : open_device();
 
 	descriptor->from = DESCRIPTOR_TRANSIENT;
+	descriptor->served = served;
 	if (fd >= 0) {
 		descriptor->slot = spawnctl_inflight_add(fd);
 		if (descriptor->slot < 0) {
@@ -454,6 +505,7 @@ void spawnctl_descriptor_in_fork(bool table_shared)
 		spawnctl_descriptor_leave_table();
 	kept_fd = NONE;
 	kept_in_doubt = false;
+	kept_is_served = false;
 	forks = 0;
 	spawnctl_inflight_reset();
 }
@@ -497,6 +549,7 @@ static void unwatch_forks(void)
 static void __attribute__((__constructor__)) begin(void)
 {
 	spawnctl_inherited_read();
+	spawnctl_served_read();
 	spawnctl_inflight_reset();
 	watch_forks();
 }

@@ -16,6 +16,7 @@
  *	environment, DESCRIPTOR_KEPT: opened by the library and kept open,
  *	DESCRIPTOR_TRANSIENT: opened by the library for one use
  * @slot: slot of a transient descriptor in the table of inflight.h
+ * @served: the library did not open it, but got it from the service (served.h)
  * @missing: the kept descriptor is not open in this thread's descriptor table
  */
 struct descriptor {
@@ -27,7 +28,7 @@ struct descriptor {
 		DESCRIPTOR_TRANSIENT,
 	} from;
 	int slot;
-	bool missing;
+	bool served, missing;
 };
 
 /** descriptor_is_ours() - whether the library opened it, so that the program does not know of it */
@@ -35,6 +36,12 @@ static inline bool descriptor_is_ours(const struct descriptor *descriptor)
 {
 	return descriptor->fd >= 0 &&
 	       (descriptor->from == DESCRIPTOR_KEPT || descriptor->from == DESCRIPTOR_TRANSIENT);
+}
+
+/** descriptor_is_limited() - whether the library did not open it, so it may be narrowed */
+static inline bool descriptor_is_limited(const struct descriptor *descriptor)
+{
+	return descriptor->fd >= 0 && (descriptor->served || !descriptor_is_ours(descriptor));
 }
 
 /** descriptor_is_transient() - whether the library opened it for this use */
@@ -58,16 +65,21 @@ bool spawnctl_descriptor_inherited(struct descriptor *descriptor);
  */
 int spawnctl_descriptor_kept(struct descriptor *descriptor);
 
+/** spawnctl_descriptor_served() - whether the kept descriptor is one that the service gave */
+bool spawnctl_descriptor_served(void);
+
 /**
  * spawnctl_descriptor_open() - open a transient descriptor
+ * @descriptor: out: the descriptor
+ * @ask: if the device cannot be used, ask the service
  *
  * The caller must block signals from before this call until the descriptor is closed: a handler
  * that leaves by siglongjmp(3) would leak it.
  *
- * Return: 0, or a negative errno: that of open(2), or EMFILE. Whether the file is the device has
- * not been checked.
+ * Return: 0, or a negative errno: that of open(2), or EMFILE. Unless @ask, whether the file is the
+ * device has not been checked.
  */
-int spawnctl_descriptor_open(struct descriptor *descriptor);
+int spawnctl_descriptor_open(struct descriptor *descriptor, bool ask);
 
 /**
  * spawnctl_descriptor_lost() - end one use of a descriptor that is closed, or is another file

@@ -14,7 +14,8 @@ from .host import BUILD, TOP, need, output, say, started, tail
 WORK = BUILD / "parsers"
 RUNTIME = "lib/linux/libclang_rt.fuzzer-x86_64.a"
 # The fuzzer is unlikely to guess these words and limits
-WORDS = "2147483647 2147483648 1234 spawnctl : / 1 any device clone3 clone libc".split()
+WORDS = """2147483647 2147483648 1234 spawnctl : / 1 any device clone3 clone libc grant deny user= group=
+    cgroup= label= per= children= live= commands= flags= kill""".split()
 OPTIONS = """-std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Iuapi
     -Iuserlib -Iuserlib/include -Iuserlib/arch/x86_64 -Iuserlib/preload -pthread""".split()
 # A fuzzer that works executes many more than this in a second

@@ -101,6 +101,12 @@ def headers_alone() -> str:
             + run(f"g++ -x c++ -std=c++17 {options}", *headers, WORK / "flags.h"))
 
 
+def parsers_compile() -> str:
+    """What only "make fuzz-parsers" builds."""
+    return run("gcc -std=gnu11 -Wall -fsyntax-only -Iuapi -Iuserlib -Iuserlib/include -Iuserlib/arch/x86_64 "
+               "-Iuserlib/preload", *find(r"^selftests/parsers/.*\.c$"))
+
+
 def spec_is_header() -> str:
     """Specification and header have the same attributes in the same order."""
     sets = read("docs/netlink/spawnctl.yaml").partition("\nattribute-sets:\n")[2]
@@ -130,7 +136,8 @@ def plain_english(names: Iterable[str]) -> str:
 
 def need() -> None:
     host.need({name: name for name in "codespell shellcheck cppcheck gcc g++ mandoc mypy".split()}
-              | {"/usr/include/seccomp.h": "libseccomp-dev"})
+              | {"/usr/include/seccomp.h": "libseccomp-dev",
+                 "/usr/include/libmnl/libmnl.h": "libmnl-dev"})
 
 
 def checks(files: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -166,6 +173,7 @@ def checks(files: Sequence[str]) -> Iterator[tuple[str, str]]:
         (True, "kernel versions only in compat/", lambda: grep(
             r"LINUX_VERSION_CODE|KERNEL_VERSION\(", find("^(module|userlib|uapi)/", "/compat/"))),
         (True, "each public header compiles alone as C11 and C++17", headers_alone),
+        (True, "the parsers that are fuzzed compile", parsers_compile),
         (True, "versions and tested kernels agree", one_version),
         (True, "the netlink specification agrees with the header", spec_is_header),
         (True, "manual pages and examples", lambda: run("selftests/manual.sh")),

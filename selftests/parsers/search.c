@@ -71,7 +71,8 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
 	unsigned char bits = next_byte(&data, &size);
 	char *file = next_text(&data, &size), *path = next_text(&data, &size);
-	struct spawn spawn = { .path = file };
+	static const struct spawnctl_attr attr;
+	struct spawn spawn = { .path = file, .attr = &attr };
 	long error;
 
 	/* A directory, or a name, as long as can be, and a little longer. */
@@ -87,7 +88,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	}
 	spawn.path = file;
 	path_variable = bits & 1 ? NULL : path;
-	spawn.search = spawnctl_search_path(file);
+	spawn.search = spawnctl_search_path(file, NULL);
 	CHECK(!spawn.search == (!*file || !!strchr(file, '/')));
 	if (spawn.search) {
 		answers = data;
@@ -96,12 +97,12 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 		denied = 0;
 		expected_file = file;
 		expected_dir = skip_long(spawn.search);
-		/* As map_candidate() does, but where AddressSanitizer sees each access beyond it */
-		spawn.candidate_size = candidate_size(&spawn);
+		/* As map_room() does, but where AddressSanitizer sees each access beyond it */
+		spawn.candidate_size = spawnctl_candidate_size(&spawn);
 		if (spawn.candidate_size > SPAWNCTL_CANDIDATE_SIZE)
-			spawn.mapped = malloc(spawn.candidate_size);
+			spawn.candidate = malloc(spawn.candidate_size);
 		error = search(&spawn);
-		free(spawn.mapped);
+		free(spawn.candidate);
 		if (strlen(file) > NAME_MAX)
 			CHECK(error == -ENAMETOOLONG && !last);
 		else if (!last)

@@ -35,6 +35,7 @@ const char usage_doctor[] =
 	"started, but only without the device, by clone3(2) or clone(2), that is no PROBLEM.\n";
 
 #define NODE	"/dev/spawnctl"
+#define SOCKET	"/run/spawnctl/socket"	/* as in the library */
 #define SYSFS	"/sys/module/spawnctl/"
 #define NUMBER	"/sys/class/misc/spawnctl/dev"	/* the device number, MAJOR:MINOR */
 #define MISC_MAJOR	10	/* Documentation/admin-guide/devices.txt */
@@ -378,6 +379,15 @@ static void look_at_access(struct report *report, const struct stat *node, const
 	}
 }
 
+/* While it is open in a process, the module cannot be unloaded */
+static void look_at_holders(struct report *report, dev_t device)
+{
+	char text[256];
+
+	if (holders(device, text, sizeof(text)))
+		say(report, OK, "use", "open in %s", text);
+}
+
 static void look_at_node(struct report *report)
 {
 	const struct group *group;
@@ -405,6 +415,7 @@ static void look_at_node(struct report *report)
 	say(report, OK, "node", "%s, mode %04o, uid %u, group %s", NODE, node.st_mode & 07777,
 	    node.st_uid, name);
 	look_at_access(report, &node, name);
+	look_at_holders(report, node.st_rdev);
 }
 
 static void look_at_filters(struct report *report)
@@ -427,7 +438,23 @@ static void look_at_filters(struct report *report)
 	else
 		say(report, NOTE, "filter", "this process is under a seccomp filter, so it can use "
 		    "only a descriptor that a process without a filter has marked (spawnctl limit "
-		    "--filtered)");
+		    "--filtered, spawnctl serve)");
+}
+
+/* The library asks the service where it cannot open the device */
+static void look_at_service(struct report *report)
+{
+	const char *path = getenv("SPAWNCTL_SOCKET");
+	struct stat st;
+	char clean[160];
+
+	if (!path)
+		path = SOCKET;
+	if (stat(path, &st) || !S_ISSOCK(st.st_mode))
+		return;
+	plain(path, clean, sizeof(clean));
+	say(report, OK, "service", "%s: a service (spawnctl serve) gives descriptors there, if its "
+	    "policy allows it", clean);
 }
 
 /* What LIMIT still allows with a descriptor of the device */
@@ -674,6 +701,7 @@ int cmd_doctor(int argc, char **argv)
 	look_at_node(&report);
 	look_at_filters(&report);
 	look_at_inherited(&report);
+	look_at_service(&report);
 	look_at_programs(&report);
 	look_at_environment(&report);
 	if (!report.device && !report.mendable)

@@ -35,7 +35,7 @@ const char usage_limit[] =
 
 #define LIMIT_COMMAND	(1U << SPAWNCTL_CMD_LIMIT)
 
-static bool add_command(const char *part, void *data)
+bool limit_add_command(const char *part, void *data)
 {
 	static const struct {
 		const char *name;
@@ -56,7 +56,7 @@ static bool add_command(const char *part, void *data)
 	return false;
 }
 
-static bool add_flag(const char *part, void *data)
+bool limit_add_flag(const char *part, void *data)
 {
 	struct spawnctl_limit *limit = data;
 	unsigned int flag = flag_by_name(part);
@@ -89,14 +89,14 @@ static int parse(struct spawnctl_limit *limit, int argc, char **argv)
 		switch (c) {
 		case 'c':
 			limit->flags |= SPAWNCTL_LIMIT_COMMANDS;
-			wrong = each(optarg, add_command, limit);
+			wrong = each(optarg, limit_add_command, limit);
 			if (wrong)
 				return bad_usage("unknown command '%s': must be spawn, fork or "
 						 "limit", wrong);
 			break;
 		case 'F':
 			limit->flags |= SPAWNCTL_LIMIT_FLAGS;
-			wrong = each(optarg, add_flag, limit);
+			wrong = each(optarg, limit_add_flag, limit);
 			if (wrong)
 				return bad_usage("unknown flag '%s': spawnctl info lists them",
 						 wrong);

@@ -26,6 +26,7 @@ static const struct command commands[] = {
 	{ "stats", cmd_stats, usage_stats, EXIT_USAGE },
 	{ "monitor", cmd_monitor, usage_monitor, EXIT_USAGE },
 	{ "doctor", cmd_doctor, usage_doctor, EXIT_USAGE },
+	{ "serve", cmd_serve, usage_serve, EXIT_USAGE },
 	/* These exit with the status of COMMAND, so their own statuses are 125 and above */
 	{ "run", cmd_run, usage_run, EXIT_OURS },
 	{ "limit", cmd_limit, usage_limit, EXIT_OURS },
@@ -42,6 +43,7 @@ static const char usage[] =
 	"  doctor    find out whether programs can use the device and, if not, why\n"
 	"  run       execute a program with a clean signal state\n"
 	"  limit     execute a program with a narrowed descriptor of the device\n"
+	"  serve     give clients of a socket narrowed descriptors of the device, by a policy\n"
 	"  help      print this text, or the usage of COMMAND\n"
 	"  version   print the version\n"
 	"\n"

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
@@ -24,9 +25,10 @@ int cmd_monitor(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_limit(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_serve(int argc, char **argv);
 
 extern const char usage_info[], usage_stats[], usage_monitor[];
-extern const char usage_run[], usage_limit[], usage_doctor[];
+extern const char usage_run[], usage_limit[], usage_doctor[], usage_serve[];
 
 /* main.c */
 
@@ -49,6 +51,16 @@ struct nl;
 int nl_failed(const char *what, const char *why, const struct nl *nl, int error);
 /* Execute a program in place of this process; returns only if that failed */
 int exec_command(char **argv);
+
+/*
+ * holders.c: list the processes in which @device is open, as far as this user may see them, without
+ * this process. Return: their number
+ */
+unsigned int holders(dev_t device, char *text, size_t size);
+
+/* limit.c: callbacks of each(). @data: the struct spawnctl_limit to which they add the name */
+bool limit_add_command(const char *part, void *data);
+bool limit_add_flag(const char *part, void *data);
 
 /* text.c */
 

@@ -34,11 +34,17 @@ extern "C" {
  * The check is a SPAWN with an argument that the device always refuses, so a seccomp
  * filter must allow that ioctl.
  *
+ * Where the device cannot be used, the service at SPAWNCTL_SOCKET is asked for a descriptor
+ * (spawnctl serve). That descriptor is narrowed, and LIMIT fails on it. The call can then take
+ * 5 s.
+ *
  * Async-signal-safe.
  *
  * Return: a new descriptor, close-on-exec, or -1 with errno
  *	ENOENT or ENODEV (the module is not loaded),
- *	EACCES		(no permission for the device, or under a seccomp filter),
+ *	EACCES		(no permission for the device, or under a seccomp filter; the service's
+ *			policy does not grant this process a descriptor),
+ *	ETIMEDOUT	(the service does not answer),
  *	EPERM		(an LSM or a filter refuses SPAWN),
  *	ENOTTY		(/dev/spawnctl is another file),
  *	or as open(2).

@@ -6,7 +6,7 @@ _spawnctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} i words=
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
-		mapfile -t COMPREPLY < <(compgen -W 'info stats monitor doctor run limit help version --help --version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'info stats monitor doctor run limit serve help version --help --version' -- "$cur")
 		return
 	fi
 	case ${COMP_WORDS[1]} in
@@ -22,11 +22,15 @@ _spawnctl() {
 	esac
 	case ${COMP_WORDS[1]}:$prev in
 	help:*)
-		mapfile -t COMPREPLY < <(compgen -W 'info stats monitor doctor run limit' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'info stats monitor doctor run limit serve' -- "$cur")
 		return
 		;;
 	run:-C|run:--chdir|run:-g|run:--cgroup)
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+		return
+		;;
+	serve:-s|serve:--socket)
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
 	monitor:-u|monitor:--uid)
@@ -40,6 +44,13 @@ _spawnctl() {
 	monitor) words='--json --uid --comm --errno --count' ;;
 	run) words='--ignore-signal= --mask= --keep-signals --keep-fd= --chdir= --no-new-privs --setsid --cgroup= --' ;;
 	limit) words='--commands= --flags= --children= --live= --kill --no-new-privs --reset-signals --filtered --final --' ;;
+	serve)
+		if [[ $cur != -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+			return
+		fi
+		words='--check --socket= --json'
+		;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words --help" -- "$cur")
 	if [[ ${COMPREPLY[0]-} = *= ]]; then

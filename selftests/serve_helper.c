@@ -1,0 +1,435 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * serve_helper MODE [ARGUMENT...]: acts as a client of "spawnctl serve", good or hostile, or as
+ * a service in its place that misbehaves.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawnctl/spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "filter.h"
+
+#define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD	77
+#endif
+
+static struct sockaddr_un address_of(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	return address;
+}
+
+static int connect_to(const char *path)
+{
+	struct sockaddr_un address = address_of(path);
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address))) {
+		perror(path);
+		exit(1);
+	}
+	return fd;
+}
+
+/* Receives the answer: the descriptor, or a negative errno; -1000 if the answer is malformed */
+static int answer(int from)
+{
+	union {
+		char space[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	int error, fd;
+	struct iovec data = { &error, sizeof(error) };
+	struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1, .msg_control = &control,
+				  .msg_controllen = sizeof(control) };
+	ssize_t got = recvmsg(from, &message, MSG_CMSG_CLOEXEC);
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+
+	if (got < 0)
+		return -errno;
+	if (got != sizeof(error) || !error != (header && header->cmsg_type == SCM_RIGHTS))
+		return -1000;
+	if (error)
+		return -error;
+	memcpy(&fd, CMSG_DATA(header), sizeof(fd));
+	return fd;
+}
+
+static int ask_at(const char *path)
+{
+	int service = connect_to(path), fd = answer(service);
+
+	close(service);
+	return fd;
+}
+
+/* ask SOCKET: prints what the answer allows, or its errno */
+static int ask(char **argv)
+{
+	struct spawnctl_info info = { .size = sizeof(info) };
+	int fd = ask_at(argv[0]);
+
+	if (fd < 0) {
+		printf("errno %d\n", -fd);
+		return 0;
+	}
+	if (spawnctl_get_info(fd, &info))
+		return 1;
+	printf("commands %x limits %x children %lld live %lld\n", info.commands, info.limits,
+	       (long long)info.children, (long long)info.most_live);
+	return 0;
+}
+
+/* asks SOCKET N: asks N times; prints how many got a descriptor, and how many in a second */
+static int asks(char **argv)
+{
+	int n = atoi(argv[1]), i, got = 0;
+	struct timespec from, to;
+	double seconds;
+
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	for (i = 0; i < n; i++) {
+		int fd = ask_at(argv[0]);
+
+		got += fd >= 0;
+		close(fd);
+	}
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	seconds = to.tv_sec - from.tv_sec + (to.tv_nsec - from.tv_nsec) / 1e9;
+	printf("%d of %d, %.0f a second\n", got, n, n / seconds);
+	return 0;
+}
+
+/* moves SOCKET DIRECTORY N: asks from N cgroups, made in DIRECTORY; prints how many were granted */
+static int moves(char **argv)
+{
+	int n = atoi(argv[2]), i, got = 0;
+	char path[128];
+
+	for (i = 0; i < n; i++) {
+		FILE *procs;
+		int fd;
+
+		snprintf(path, sizeof(path), "%s/m%d", argv[1], i);
+		mkdir(path, 0755);
+		strcat(path, "/cgroup.procs");
+		procs = fopen(path, "w");
+		if (!procs || fprintf(procs, "%d\n", getpid()) < 0 || fclose(procs))
+			return 1;
+		fd = ask_at(argv[0]);
+		got += fd >= 0;
+		close(fd);
+	}
+	printf("%d of %d\n", got, n);
+	return 0;
+}
+
+/* gone SOCKET: connects, and ends without waiting for the answer; the socket is its child's */
+static int gone(char **argv)
+{
+	int service, ready[2];
+	char byte;
+
+	if (pipe(ready))
+		return 1;
+	service = connect_to(argv[0]);
+	if (fork())
+		_exit(0);
+	close(ready[1]);
+	/* Until the parent has been reaped, which this process does not learn of otherwise */
+	while (getppid() != 1)
+		usleep(10000);
+	if (read(ready[0], &byte, 1) != 0)
+		return 1;
+	printf("errno %d\n", -answer(service));
+	return 0;
+}
+
+/* How many descriptors of this process are the device */
+static int count_devices(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	const struct dirent *entry;
+	char target[64];
+	int n = 0;
+
+	while ((entry = readdir(dir))) {
+		ssize_t len = readlinkat(dirfd(dir), entry->d_name, target, sizeof(target) - 1);
+
+		if (len < 0)
+			continue;
+		target[len] = '\0';
+		n += !strcmp(target, "/dev/spawnctl");
+	}
+	closedir(dir);
+	return n;
+}
+
+/*
+ * spawn N PROGRAM...: starts PROGRAM N times by the library; prints how many were made, by which
+ * backend the next would be, why it failed, and how many descriptors of the device are open
+ */
+static int spawn(char **argv)
+{
+	static const char * const names[] = { "any", "device", "clone3", "clone" };
+	enum spawnctl_backend backend = SPAWNCTL_BACKEND_ANY;
+	int n = atoi(argv[0]), i, error = 0, status;
+	pid_t pid;
+
+	for (i = 0; i < n; i++) {
+		error = spawnctl_spawnp(&pid, argv[1], NULL, NULL, argv + 1, environ);
+		if (error)
+			break;
+		waitpid(pid, &status, 0);
+	}
+	spawnctl_get_backend(NULL, &backend);
+	printf("%d made, %s, errno %d, %d open\n", i, names[backend], error, count_devices());
+	return 0;
+}
+
+/* forks N: two processes, one the fork of the other, each spawn true N times by the library */
+static int forks(char **argv)
+{
+	char *args[] = { argv[0], "true", NULL };
+	int status;
+	pid_t pid;
+
+	spawn(args);
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		printf("fork has %d open, ", count_devices());
+		spawn(args);
+		exit(0);
+	}
+	return waitpid(pid, &status, 0) == pid ? status : 1;
+}
+
+/* taken: spawns; puts another file in the place of the library's descriptor; spawns again */
+static int taken(char **argv)
+{
+	char *args[] = { "1", "true", NULL };
+	int fd;
+
+	spawn(args);
+	for (fd = 3; fd < 100; fd++)
+		dup2(2, fd);
+	return spawn(args);
+}
+
+/* filtered PROGRAM...: executes PROGRAM under a filter that allows all */
+static int filtered(char **argv)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || filter_allow_all(0))
+		return 1;
+	execvp(argv[0], argv);
+	return 127;
+}
+
+/* silent SOCKET N PROGRAM...: runs PROGRAM while N connections are open that read nothing */
+static int silent(char **argv)
+{
+	int n = atoi(argv[1]), status;
+	pid_t pid;
+
+	while (n--)
+		connect_to(argv[0]);
+	pid = fork();
+	if (!pid) {
+		execvp(argv[2], argv + 2);
+		_exit(127);
+	}
+	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+/* Connects all the time, in @n processes, until killed */
+static void flood_by(const char *path, int n, void (*act)(int fd))
+{
+	while (n--) {
+		if (fork())
+			continue;
+		for (;;) {
+			int fd = connect_to(path);
+
+			act(fd);
+			close(fd);
+		}
+	}
+}
+
+static void sends(int fd)
+{
+	char data[1024] = { 0 };
+	int i;
+
+	for (i = 0; i < 100; i++)
+		send(fd, data, sizeof(data), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void half_closes(int fd)
+{
+	shutdown(fd, SHUT_RD);
+}
+
+static void leaves(int fd)
+{
+	(void)fd;
+}
+
+/* flood SOCKET PROGRAM...: runs PROGRAM while 6 processes connect, and send, or close one half */
+static int flood(char **argv)
+{
+	int status;
+	pid_t pid;
+
+	setpgid(0, 0);
+	flood_by(argv[0], 2, sends);
+	flood_by(argv[0], 2, half_closes);
+	flood_by(argv[0], 2, leaves);
+	pid = fork();
+	if (!pid) {
+		setpgid(0, 0);
+		execvp(argv[1], argv + 1);
+		_exit(127);
+	}
+	waitpid(pid, &status, 0);
+	signal(SIGTERM, SIG_IGN);
+	kill(0, SIGTERM);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+static int listen_at(const char *path, int type)
+{
+	struct sockaddr_un address = address_of(path);
+	int fd = socket(AF_UNIX, type, 0);
+
+	unlink(path);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) || listen(fd, 8)) {
+		perror(path);
+		exit(1);
+	}
+	return fd;
+}
+
+/* passes KIND SOCKET PROGRAM...: executes PROGRAM with a socket as systemd passes one */
+static int passes(char **argv)
+{
+	const char *kind = argv[0];
+	int fd = listen_at(argv[1], strcmp(kind, "stream") ? SOCK_SEQPACKET : SOCK_STREAM);
+	char pid[16];
+
+	if (!strcmp(kind, "connected"))
+		fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+	if (dup2(fd, 3) != 3)
+		return 1;
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	setenv("LISTEN_PID", strcmp(kind, "others") ? pid : "1", 1);
+	setenv("LISTEN_FDS", strcmp(kind, "two") ? "1" : "2", 1);
+	execvp(argv[2], argv + 2);
+	return 127;
+}
+
+/* Sends @error, and @n descriptors of /dev/null */
+static void send_null(int to, int error, int n)
+{
+	union {
+		char space[CMSG_SPACE(sizeof(int) * 3)];
+		struct cmsghdr align;
+	} control = { .align = { CMSG_LEN(sizeof(int) * n), SOL_SOCKET, SCM_RIGHTS } };
+	struct iovec data = { &error, sizeof(error) };
+	struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1, .msg_control = &control,
+				  .msg_controllen = CMSG_SPACE(sizeof(int) * n) };
+	int fd = open("/dev/null", O_RDWR), i;
+
+	for (i = 0; i < n; i++)
+		memcpy(CMSG_DATA(&control.align) + i * sizeof(int), &fd, sizeof(int));
+	if (!n)
+		message.msg_control = NULL, message.msg_controllen = 0;
+	sendmsg(to, &message, MSG_NOSIGNAL);
+	close(fd);
+}
+
+/* imposes KIND SOCKET: a service that gives something else than a descriptor of the device */
+static int imposes(char **argv)
+{
+	int listener = listen_at(argv[1], SOCK_SEQPACKET);
+	const char *kind = argv[0];
+
+	for (;;) {
+		int client = accept(listener, NULL, NULL);
+
+		if (client < 0)
+			return 1;
+		if (!strcmp(kind, "null"))
+			send_null(client, 0, 1);
+		else if (!strcmp(kind, "many"))
+			send_null(client, 0, 3);
+		else if (!strcmp(kind, "none"))
+			send_null(client, 0, 0);
+		else if (!strcmp(kind, "both"))
+			send_null(client, EPERM, 1);
+		else if (!strcmp(kind, "text"))
+			send(client, "no", 2, MSG_NOSIGNAL);
+		else if (!strcmp(kind, "negative"))
+			send_null(client, -5, 0);
+		else if (!strcmp(kind, "silent"))
+			continue;
+		close(client);
+	}
+}
+
+/* knows-cgroups: whether the kernel has SO_PEERPIDFD */
+static int knows_cgroups(char **argv)
+{
+	socklen_t size = sizeof(int);
+	int pair[2], pidfd;
+
+	return socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) ||
+	       getsockopt(pair[0], SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size);
+}
+
+static const struct {
+	const char *name;
+	int arguments;
+	int (*run)(char **argv);
+} modes[] = {
+	{ "ask", 1, ask },
+	{ "asks", 2, asks },
+	{ "moves", 3, moves },
+	{ "gone", 1, gone },
+	{ "spawn", 2, spawn },
+	{ "forks", 1, forks },
+	{ "taken", 0, taken },
+	{ "filtered", 1, filtered },
+	{ "silent", 3, silent },
+	{ "flood", 2, flood },
+	{ "passes", 3, passes },
+	{ "imposes", 2, imposes },
+	{ "knows-cgroups", 0, knows_cgroups },
+};
+
+int main(int argc, char **argv)
+{
+	unsigned int i;
+
+	for (i = 0; argc > 1 && i < ARRAY_SIZE(modes); i++)
+		if (!strcmp(argv[1], modes[i].name) && argc - 2 >= modes[i].arguments)
+			return modes[i].run(argv + 2);
+	fprintf(stderr, "serve_helper: unknown mode\n");
+	return 2;
+}

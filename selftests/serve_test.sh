@@ -1,0 +1,555 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck disable=SC2086,SC2317 # words without spaces; functions that claim runs
+# The service "spawnctl serve": who gets a descriptor and with which limits, what hostile clients
+# and services can do, and the library as a client.
+
+export LC_ALL=C
+unset SPAWNCTL_FD SPAWNCTL_BACKEND SPAWNCTL_SOCKET LISTEN_FDS LISTEN_PID
+here=$(dirname "$(realpath "$0")")
+helper=$here/serve_helper
+cgroups=/sys/fs/cgroup
+# shellcheck source=claim.sh
+. "$here/claim.sh"
+chmod 755 "$work"
+socket=$work/socket policy=$work/policy log=$work/log service=
+preload=$(find /usr/lib -name libspawnctl-preload.so)
+tab=$(printf '\t')
+
+# line STATUS PATTERN COMMAND...: checks the status, and that a line of the output matches
+line() {
+	local wanted=$1 pattern=$2 got
+	shift 2
+	"$@" >"$work/line" 2>&1
+	got=$?
+	cat "$work/line"
+	echo "status $got, not $wanted, or no line '$pattern': $*"
+	[ "$got" = "$wanted" ] && grep -qxE -- "$pattern" "$work/line"
+}
+
+until_so() {
+	for _ in $(seq 600); do
+		"$@" && return
+		sleep 0.1
+	done 2>/dev/null
+	echo "never: $*"
+	return 1
+}
+
+# rules LINE...: writes the policy
+rules() {
+	printf '%s\n' "$@" >"$policy"
+}
+
+listens() {
+	grep -q " 00010000 .* $socket\$" /proc/net/unix
+}
+
+# serves OPTION...: starts the service
+serves() {
+	spawnctl serve --socket "$socket" "$@" "$policy" >"$work/events" 2>"$log" &
+	service=$!
+	until_so listens
+}
+
+ends() {
+	kill "$service" && wait "$service"
+}
+
+# served LINE...: (re)starts the service with this policy
+served() {
+	[ -z "$service" ] || ends
+	service=
+	rules "$@" && serves
+}
+
+# reloads LINE...: changes the policy of the running service
+reloads() {
+	local before
+	rules "$@"
+	before=$(grep -c "policy: \|stays as it was" "$log")
+	kill -HUP "$service"
+	until_so eval "[ \"\$(grep -c 'policy: \|stays as it was' '$log')\" -gt $before ]"
+}
+
+# as UID GID GROUPS COMMAND...
+as() {
+	local ids=(--reuid "$1" --regid "$2")
+	if [ -n "$3" ]; then ids+=(--groups "$3"); else ids+=(--clear-groups); fi
+	shift 3
+	setpriv "${ids[@]}" --inh-caps=-all "$@"
+}
+
+# gets PATTERN [COMMAND...]: what a client gets, "errno 13" for example
+gets() {
+	local pattern=$1
+	shift
+	line 0 "$pattern" "$@" "$helper" ask "$socket"
+}
+
+# in_cgroup CGROUP COMMAND...
+in_cgroup() {
+	mkdir -p "$cgroups/$1" || return
+	# shellcheck disable=SC2016 # of the inner shell
+	sh -c 'echo $$ >"$0"; shift; exec "$@"' "$cgroups/$1/cgroup.procs" "$@"
+}
+
+# lib SOCKET COMMAND...: under a filter, with the socket, so that the library needs the service
+lib() {
+	local at=$1
+	shift
+	SPAWNCTL_SOCKET=$at "$helper" filtered "$@"
+}
+
+any='commands .*'
+
+# Policies
+
+accepts() {
+	rules "$@" && gives 0 spawnctl serve --check "$policy"
+}
+
+# rejects MESSAGE LINE...: --check prints MESSAGE and fails
+rejects() {
+	local message=$1
+	shift
+	rules "$@" && line 1 "$policy:$message" spawnctl serve --check "$policy"
+}
+
+valid_policies() {
+	accepts "grant" &&
+	accepts "# comment" "" "  grant$tab user=daemon group=0   children=5 # all of it" "deny" &&
+	accepts "grant user=0 group=daemon cgroup=/a/b-*.scope label=x_* per=cgroup children=1 live=2 \
+commands=spawn,fork flags=window_mask,hold no-new-privs reset-signals" &&
+	accepts "grant kill live=3" && accepts "grant kill per=connection" && accepts "deny user=4294967294" "grant" &&
+	accepts "$(seq -f 'deny user=%.0f' 999)" grant
+}
+
+invalid_policies() {
+	rejects "1: 'allow' is not 'grant' or 'deny'" "allow user=0" &&
+	rejects "2: there is no user 'no-such-user'" grant\ user=0 "grant user=no-such-user" &&
+	rejects "1: there is no user '4294967295'" "grant user=4294967295" &&
+	rejects "1: there is no user '99999999999999999999'" "grant user=99999999999999999999" &&
+	rejects "1: there is no user '0x0'" "grant user=0x0" &&
+	rejects "1: there is no group 'no-such-group'" "grant group=no-such-group" &&
+	rejects "1: cgroup 'a' does not begin with '/'" "grant cgroup=a" &&
+	rejects "1: cgroup '/a/../b' is no path in the hierarchy" "grant cgroup=/a/../b" &&
+	rejects "1: 'user' needs a value" "grant user=" && rejects "1: 'user' needs a value" "grant user" &&
+	rejects "1: 'kill' takes no value" "grant kill=1" && rejects "1: unknown word 'uid'" "grant uid=0" &&
+	rejects "1: 'user' is given twice" "grant user=0 user=1" &&
+	rejects "1: '-1' is not a number of children" "grant children=-1" &&
+	rejects "1: '18446744073709551616' is not a number of children" "grant live=18446744073709551616" &&
+	rejects "1: a limit of 0 children allows nothing: use 'deny'" "grant children=0" &&
+	rejects "1: a command that is not spawn or fork: 'limit'" "grant commands=spawn,limit" &&
+	rejects "1: a command that is not spawn or fork: 'x'" "grant commands=x" &&
+	rejects "1: no command is allowed: use 'deny'" "grant commands=," &&
+	rejects "1: unknown flag 'x': spawnctl info lists them" "grant flags=x" &&
+	rejects "1: per='x' must be rule, user, cgroup or connection" "grant per=x" &&
+	rejects "1: per=cgroup needs a cgroup=" "grant per=cgroup" &&
+	rejects "1: kill needs per=connection" "grant kill per=user" &&
+	rejects "1: 'deny' takes only user, group, cgroup and label" "deny live=1" &&
+	rejects "2: this rule cannot match: line 1 matches every client" grant "deny user=0" &&
+	rejects "1001: more than 1000 rules" "$(seq -f 'deny user=%.0f' 1000)" grant &&
+	rejects "1: the policy grants nothing" "deny" && rejects "1: the policy grants nothing" "" &&
+	rejects "1: '.x1bgrant' is not 'grant' or 'deny'" "$(printf '\033grant')"
+}
+
+no_zero_byte() {
+	printf 'grant user=0\0 user=1\n' >"$policy"
+	line 1 "$policy:1: the line has a zero byte" spawnctl serve --check "$policy"
+}
+
+# Each error is reported, not only the first
+all_errors() {
+	rejects "3: unknown word 'y'" "grant x" grant\ user=0 "grant y" && grep -qx "$policy:1: unknown word 'x'" "$work/line"
+}
+
+untrusted_policies() {
+	rules grant
+	chmod 666 "$policy" && line 1 "$policy: can be written by its group or by all users" spawnctl serve --check "$policy" &&
+	chmod 644 "$policy" && chown 1000 "$policy" &&
+	line 1 "$policy: belongs to user 1000, not to root" spawnctl serve --check "$policy" &&
+	chown 0 "$policy" && gives 0 spawnctl serve --check "$policy" &&
+	line 1 "$work: is not a regular file" spawnctl serve --check "$work" &&
+	line 1 "$work/none: No such file or directory" spawnctl serve --check "$work/none" &&
+	line 1 "/dev/null: is not a regular file" spawnctl serve --check /dev/null
+}
+
+misused() {
+	rules grant
+	line 2 "spawnctl serve: unexpected argument 'b'" spawnctl serve a b &&
+	line 2 "spawnctl serve: unknown option '--x'" spawnctl serve --x &&
+	line 2 "spawnctl serve: option '--socket' needs a value" spawnctl serve --socket &&
+	line 2 "spawnctl serve: systemd passes no socket: give one with --socket" spawnctl serve "$policy" &&
+	line 1 "spawnctl serve: .*/none is not a valid policy" spawnctl serve --socket "$socket" "$work/none"
+}
+
+# Who gets one
+
+by_user() {
+	served "grant user=1000 children=9" &&
+	gets "$any" as 1000 2 "" && gets "errno 13" as 1001 1000 1000 && gets "errno 13"
+}
+
+by_group() {
+	served "grant group=50 children=9" &&
+	gets "$any" as 1000 50 "" && gets "$any" as 1000 2 3,50,4 && gets "errno 13" as 50 2 3 &&
+	# More groups than the service has room for at first
+	gets "$any" as 1000 2 "$(seq -s, 1000 2000),50"
+}
+
+first_rule_decides() {
+	served "deny user=1000" "grant group=50 children=1" "grant user=1001" &&
+	gets "errno 13" as 1000 50 "" && gets ".* children 1 .*" as 1001 50 "" && gets ".* children -1 .*" as 1001 51 "" &&
+	gets "errno 13" as 1002 51 ""
+}
+
+# SO_PEERPIDFD is missing before Linux 6.5: then a grant does not match, and a denial does
+by_cgroup() {
+	served "grant cgroup=/serve_test/a*/b children=5" "deny cgroup=/serve_test" "grant children=7" || return
+	if "$helper" knows-cgroups; then
+		gets ".* children 5 .*" in_cgroup serve_test/a1/b && gets ".* children 5 .*" in_cgroup serve_test/a2/b/c/d &&
+		gets "errno 13" in_cgroup serve_test/b/b && gets "errno 13" in_cgroup serve_test/a1 &&
+		gets "errno 13" in_cgroup serve_test/a1/bb && gets ".* children 7 .*" in_cgroup serve_test2 &&
+		gets ".* children 7 .*" && ! grep -q SO_PEERPIDFD "$log"
+	else
+		gets "errno 13" in_cgroup serve_test/a1/b && gets "errno 13" in_cgroup serve_test2 &&
+		grep -q "cannot show the cgroup of a client" "$log"
+	fi
+}
+
+# The peer has ended when the service looks: its id may be another process's
+gone_client() {
+	served "grant cgroup=/ children=5" "deny" || return
+	kill -STOP "$service"
+	"$helper" gone "$socket" >"$work/gone" &
+	sleep 1
+	kill -CONT "$service"
+	until_so test -s "$work/gone" && cat "$work/gone" && grep -qx "errno 13" "$work/gone" &&
+	if "$helper" knows-cgroups; then gets ".* children 5 .*"; else gets "errno 13"; fi
+}
+
+by_label() {
+	# No LSM here gives sockets a label: a grant must not match, and a denial must
+	served "grant label=*" "grant children=3" && gets ".* children 3 .*" &&
+	served "deny label=nothing" "grant" && gets "errno 13"
+}
+
+# With which limits
+
+as_the_rule_says() {
+	served "grant user=1 children=5 live=2 commands=spawn no-new-privs reset-signals" "grant user=2" "grant user=3 kill" &&
+	gets "commands 3 limits 38 children 5 live 2" as 1 1 "" &&
+	gets "commands 7 limits 20 children -1 live -1" as 2 2 "" &&
+	gets "commands 7 limits a8 children -1 live -1" as 3 3 ""
+}
+
+# used COMMAND...: uses two children of what the client gets, and prints what the library says
+used() {
+	SPAWNCTL_SOCKET=$socket "$@" "$helper" filtered "$helper" spawn 2 true
+}
+
+per_what() {
+	served "grant user=1 children=3" "grant group=9 children=3 per=user" "grant user=2 children=3 per=connection" &&
+	line 0 "2 made, device, errno 0, 1 open" used as 1 1 "" && line 0 "1 made, device, errno 122, 1 open" used as 1 1 "" &&
+	line 0 "2 made, device, errno 0, 1 open" used as 11 9 "" && line 0 "2 made, device, errno 0, 1 open" used as 12 9 "" &&
+	line 0 "1 made, device, errno 122, 1 open" used as 11 9 "" && line 0 "1 made, device, errno 122, 1 open" used as 12 9 "" &&
+	line 0 "2 made, device, errno 0, 1 open" used as 2 2 "" && line 0 "2 made, device, errno 0, 1 open" used as 2 2 ""
+}
+
+per_cgroup() {
+	"$helper" knows-cgroups || {
+		served "grant cgroup=/serve_test/* children=3 per=cgroup" && gets "errno 13" in_cgroup serve_test/c1
+		return
+	}
+	served "grant cgroup=/serve_test/* children=3 per=cgroup" &&
+	line 0 "2 made, device, errno 0, 1 open" used in_cgroup serve_test/c1 &&
+	line 0 "2 made, device, errno 0, 1 open" used in_cgroup serve_test/c2 &&
+	line 0 "1 made, device, errno 122, 1 open" used in_cgroup serve_test/c1/below || return
+	# A cgroup that is made again is another one
+	rmdir "$cgroups/serve_test/c1/below" "$cgroups/serve_test/c1" && line 0 "2 made, device, errno 0, 1 open" used in_cgroup serve_test/c1
+}
+
+# The files of the cgroups that a user can make do not fill the service's table for others
+many_cgroups() {
+	served "grant cgroup=/serve_test/* children=3 per=cgroup" "grant children=1" || return
+	if ! "$helper" knows-cgroups; then
+		gets ".* children 1 .*" in_cgroup serve_test/c1
+		return
+	fi
+	mkdir -p "$cgroups/serve_test" && line 0 "256 of 260" "$helper" moves "$socket" "$cgroups/serve_test" 260 &&
+	gets "errno 87" in_cgroup serve_test/c1 && gets ".* children 1 .*" &&
+	# Those of cgroups that are gone are given up
+	rmdir "$cgroups"/serve_test/m[0-9]* && gets ".* children 3 .*" in_cgroup serve_test/c1
+}
+
+cannot_be_widened() {
+	served "grant" && SPAWNCTL_SOCKET=$socket as 1 1 "" "$here/tool_helper" final
+}
+
+killed_at_the_end() {
+	served "grant kill" && SPAWNCTL_SOCKET=$socket line 0 "killed" as 1 1 "" "$here/tool_helper" job
+}
+
+# The library
+
+asks_once() {
+	served "grant" && line 0 "100 made, device, errno 0, 1 open" lib "$socket" "$helper" spawn 100 true &&
+	[ "$(grep -c 'granted' "$log")" = 1 ]
+}
+
+# Control: under the same filter, without a service
+without_service() {
+	line 0 "2 made, clone3, errno 0, 0 open" lib "$work/none" "$helper" spawn 2 true &&
+	line 0 "2 made, clone3, errno 0, 0 open" lib "" "$helper" spawn 2 true
+}
+
+device_comes_first() {
+	served "grant" && line 0 "2 made, device, errno 0, 1 open" env SPAWNCTL_SOCKET="$socket" "$helper" spawn 2 true &&
+	! grep -q granted "$log"
+}
+
+refused_by_service() {
+	served "grant user=1" && line 0 "2 made, clone3, errno 0, 0 open" lib "$socket" "$helper" spawn 2 true &&
+	grep -q "refused (no rule, EACCES): process [0-9]*, user 0, group 0, cgroup /" "$log"
+}
+
+well_known_path() {
+	[ -z "$service" ] || ends
+	service=
+	rules grant
+	mkdir -p /run/spawnctl && socket=/run/spawnctl/socket serves &&
+	line 0 "2 made, device, errno 0, 1 open" "$helper" filtered "$helper" spawn 2 true
+	ends && service= && [ ! -e /run/spawnctl/socket ]
+}
+
+a_fork_asks_again() {
+	served "grant children=3" &&
+	line 0 "fork has 0 open, 1 made, device, errno 122, 1 open" lib "$socket" "$helper" forks 2 &&
+	grep -qx "2 made, device, errno 0, 1 open" "$work/line" && [ "$(grep -c granted "$log")" = 2 ]
+}
+
+# Another file has the number: a descriptor from the service for each spawn
+number_is_taken() {
+	served "grant" && lib "$socket" "$helper" taken 2>/dev/null >"$work/taken"
+	cat "$work/taken"
+	[ "$(cat "$work/taken")" = "$(printf '1 made, device, errno 0, 1 open\n1 made, device, errno 0, 0 open')" ]
+}
+
+preloaded() {
+	served "grant" &&
+	lib "$socket" env LD_PRELOAD="$preload" SPAWNCTL_DEBUG=1 dash -c '/bin/true; /bin/true; /bin/true; exit 5' >"$work/said" 2>&1
+	[ $? = 5 ] && cat "$work/said" "$log" && [ "$(grep -c '^spawnctl: vfork: device$' "$work/said")" = 3 ] &&
+	[ "$(grep -c granted "$log")" = 1 ]
+}
+
+limits_hold_in_library() {
+	served "grant flags=window_mask,exec_mask,exec_keep_mask,parent_settid live=1" &&
+	line 0 "0 made, device, errno 1, 1 open" lib "$socket" "$helper" spawn 2 true
+}
+
+secure_exec_ignores() {
+	served "grant" && cp "$helper" "$work/setgid" && chgrp 5 "$work/setgid" && chmod 2755 "$work/setgid" &&
+	line 0 "2 made, clone3, errno 0, 0 open" env SPAWNCTL_SOCKET="$socket" setpriv --reuid 1 --regid 1 --clear-groups \
+		"$work/setgid" spawn 2 true && ! grep -q granted "$log"
+}
+
+# impostor KIND: the library finds something else than the service, and goes on without
+impostor() {
+	local at=$work/impostor
+	"$helper" imposes "$1" "$at" 2>/dev/null &
+	impostor=$!
+	until_so grep -q " 00010000 .* $at\$" /proc/net/unix &&
+	line 0 "2 made, clone3, errno 0, 0 open" lib "$at" sh -c "exec 9>/dev/null; '$helper' spawn 2 ls -l /proc/self/fd"
+	got=$?
+	kill $impostor
+	# Nothing that it sent is left open
+	[ $got = 0 ] && ! grep -q '/dev/null.*/dev/null.*/dev/null' "$work/line"
+}
+
+impostors() {
+	local kind
+	for kind in null many none both text negative; do
+		impostor $kind || return
+	done
+}
+
+silent_service() {
+	local start end
+	start=$(date +%s)
+	impostor silent || return
+	end=$(date +%s)
+	[ $((end - start)) -lt 20 ]
+}
+
+# The service
+
+reload_keeps_files() {
+	served "grant user=1 children=3" "grant user=2 children=3" &&
+	line 0 "2 made, .*" used as 1 1 "" && line 0 "2 made, .*" used as 2 2 "" &&
+	reloads "# moved" "grant user=1 children=3" "grant user=2 children=4" &&
+	line 0 "1 made, device, errno 122, 1 open" used as 1 1 "" && line 0 "2 made, device, errno 0, 1 open" used as 2 2 ""
+}
+
+reload_takes_effect() {
+	served "grant user=1" && gets "$any" as 1 1 "" && reloads "grant user=2" && gets "errno 13" as 1 1 "" && gets "$any" as 2 2 ""
+}
+
+invalid_reload() {
+	served "grant user=1 children=3" && line 0 "2 made, .*" used as 1 1 "" && reloads "grant user=1 children=x" &&
+	grep -qx "$policy:1: 'x' is not a number of children" "$log" &&
+	line 0 "1 made, device, errno 122, 1 open" used as 1 1 ""
+}
+
+# A client that has its descriptor needs the service no more
+client_outlives_service() {
+	served "grant user=1" || return
+	SPAWNCTL_SOCKET=$socket as 1 1 "" "$helper" filtered "$helper" spawn 40 sleep 0.1 >"$work/client" &
+	client=$!
+	until_so grep -q granted "$log" && reloads "grant user=2" && ends && service= && wait $client && cat "$work/client" &&
+	grep -qx "40 made, device, errno 0, 1 open" "$work/client"
+}
+
+comes_back() {
+	served "grant user=1" && kill -KILL "$service" && wait "$service"
+	[ -S "$socket" ] || return
+	service=
+	line 0 "2 made, clone3, errno 0, 0 open" used as 1 1 "" &&
+	serves && line 0 "2 made, device, errno 0, 1 open" used as 1 1 ""
+}
+
+socket_of_others() {
+	served "grant" &&
+	line 1 "spawnctl serve: $socket: Address already in use" spawnctl serve --socket "$socket" "$policy" &&
+	gets "$any" && touch "$work/file" &&
+	line 1 "spawnctl serve: $work/file: Address already in use" spawnctl serve --socket "$work/file" "$policy" &&
+	[ -e "$work/file" ] &&
+	line 1 "spawnctl serve: .*: File name too long" spawnctl serve --socket "/tmp/$(printf '%0110d' 0)" "$policy" &&
+	line 1 "spawnctl serve: cannot listen at /none/socket: No such file or directory" \
+		spawnctl serve --socket /none/socket "$policy"
+}
+
+passed_sockets() {
+	local wrong="spawnctl serve: the socket that systemd passes is no ListenSequentialPacket= of the Unix domain"
+	[ -z "$service" ] || ends
+	rules grant
+	"$helper" passes packet "$socket" spawnctl serve "$policy" 2>"$log" &
+	service=$!
+	until_so listens && gets "$any" && ends && service= && [ -e "$socket" ] &&
+	line 1 "$wrong" "$helper" passes stream "$work/other" spawnctl serve "$policy" &&
+	line 1 "$wrong" "$helper" passes connected "$work/other" spawnctl serve "$policy" &&
+	line 1 "spawnctl serve: systemd passes 2 sockets, not 1" "$helper" passes two "$work/other" spawnctl serve "$policy" &&
+	line 2 "spawnctl serve: systemd passes no socket: .*" "$helper" passes others "$work/other" spawnctl serve "$policy"
+}
+
+# It could not give anything
+filtered_service() {
+	rules grant
+	line 1 "spawnctl serve: cannot serve: this process is under a seccomp filter.*" \
+		"$helper" filtered spawnctl serve --socket "$work/other" "$policy"
+}
+
+without_module() {
+	served "grant" && modprobe -r spawnctl && gets "errno (2|19)" &&
+	line 0 "2 made, clone3, errno 0, 0 open" lib "$socket" "$helper" spawn 2 true &&
+	modprobe spawnctl && gets "$any"
+}
+
+# EBUSY, and doctor names who holds the device
+busy() {
+	served "grant children=9" || return
+	SPAWNCTL_SOCKET=$socket as 1 1 "" "$helper" filtered "$helper" spawn 1 sleep 60 &
+	client=$!
+	until_so grep -q granted "$log" && ! modprobe -r spawnctl &&
+	line 0 "ok +use +open in process $service \(spawnctl\), process [0-9]+ \(serve_helper\)" spawnctl doctor
+	got=$?
+	pkill -x serve_helper
+	wait $client
+	ends && service=
+	[ $got = 0 ] && until_so modprobe -r spawnctl && modprobe spawnctl
+}
+
+# Hostile clients
+
+silent_clients() {
+	served "grant user=1" "deny" &&
+	gets "$any" "$helper" silent "$socket" 400 setpriv --reuid 1 --regid 1 --clear-groups
+}
+
+flooding_clients() {
+	served "grant user=1" "deny" &&
+	line 0 "20 of 20, .*" "$helper" flood "$socket" setpriv --reuid 1 --regid 1 --clear-groups "$helper" asks "$socket" 20 &&
+	# Descriptors and memory of the service
+	[ "$(find "/proc/$service/fd" -mindepth 1 | wc -l)" -lt 8 ] && rss=$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$service/status") &&
+	echo "$rss kB" && [ "$rss" -lt 8192 ]
+}
+
+log_is_bounded() {
+	served "grant user=1" "deny" && "$helper" asks "$socket" 200 && lines=$(grep -c refused "$log") && echo "$lines lines" &&
+	[ "$lines" -ge 20 ] && [ "$lines" -lt 60 ] && gets "$any" as 1 1 "" && grep -q "granted (line 1" "$log" && sleep 1.1 &&
+	gets "errno 13" && grep -q "lines like this were left out" "$log"
+}
+
+events() {
+	[ -z "$service" ] || ends
+	rules "grant user=1" && serves --json && gets "$any" as 1 1 "" && gets "errno 13" &&
+	jq -se 'length == 2 and (.[0] | .event == "grant" and .uid == 1 and .line == 1 and .file_id > 0 and .time_ns > 1e18) and
+		(.[1] | .event == "refusal" and .uid == 0 and .error == "EACCES" and .errno == 13 and .line == null)' "$work/events"
+}
+
+measured() {
+	served "grant children=9" && "$helper" asks "$socket" 200 | sed 's/^/shared: /' >"$work/speed" &&
+	served "grant" && "$helper" asks "$socket" 200 | sed 's/^/its own: /' >>"$work/speed" &&
+	[ "$(grep -c '200 of 200' "$work/speed")" = 2 ]
+}
+
+echo "TAP version 13"
+modprobe spawnctl
+claim "valid policies are accepted" valid_policies
+claim "invalid policies are rejected, with line and reason" invalid_policies
+claim "a policy with a zero byte is rejected" no_zero_byte
+claim "all errors of a policy are reported" all_errors
+claim "a policy that others than root can change is rejected" untrusted_policies
+claim "wrong usage is reported" misused
+claim "a rule matches a user" by_user
+claim "a rule matches a primary or supplementary group" by_group
+claim "the first rule that matches decides, and without one the client is refused" first_rule_decides
+claim "a rule matches a cgroup and those below it" by_cgroup
+claim "a client that has ended has no cgroup" gone_client
+claim "without a label, a grant does not match and a denial does" by_label
+claim "the descriptor has the limits of the rule" as_the_rule_says
+claim "clients share the limits of a rule, a user, or nothing" per_what
+claim "clients of a cgroup share its limits" per_cgroup
+claim "a rule has a bounded number of open files, and other rules are not affected" many_cgroups
+claim "the descriptor cannot be narrowed further" cannot_be_widened
+claim "kill: a client's children are killed when it closes the descriptor" killed_at_the_end
+claim "library: under a filter, 100 spawns by one descriptor of the service" asks_once
+claim "library: control: without the service clone3 is used" without_service
+claim "library: a device that can be opened comes first" device_comes_first
+claim "library: refused by the service, it uses clone3" refused_by_service
+claim "library: the well-known path" well_known_path
+claim "library: a fork does not inherit the descriptor, and asks again" a_fork_asks_again
+claim "library: another file at the descriptor's number" number_is_taken
+claim "library: the preload library asks once" preloaded
+claim "library: what LIMIT has taken away is reported" limits_hold_in_library
+claim "library: a program that has gained privileges ignores SPAWNCTL_SOCKET" secure_exec_ignores
+claim "library: what is not a descriptor of the device is closed" impostors
+claim "library: a service that does not answer is asked once" silent_service
+claim "reload: the open files of unchanged rules stay" reload_keeps_files
+claim "reload: the new policy takes effect" reload_takes_effect
+claim "reload: an invalid policy changes nothing" invalid_reload
+claim "a client keeps its descriptor over a reload, and when the service ends" client_outlives_service
+claim "a service that was killed comes back" comes_back
+claim "a socket that is in use, or another file, is left alone" socket_of_others
+claim "a socket from systemd is used, and checked" passed_sockets
+claim "a service under a filter does not start" filtered_service
+claim "without the module clients are refused, and with it the next is served" without_module
+claim "the module cannot be unloaded under a client, and doctor says who" busy
+claim "hostile: 400 clients that do not read" silent_clients
+claim "hostile: clients that flood, send and half-close" flooding_clients
+claim "hostile: the log is bounded" log_is_bounded
+claim "--json prints each grant and each refusal" events
+claim "grants a second" measured
+sed 's/^/# /' "$work/speed"
+[ -z "$service" ] || ends
+finish

@@ -1,0 +1,497 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Parse a policy, and find the rule for a client.
+ */
+#include <errno.h>
+#include <fnmatch.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "policy.h"
+#include "tool.h"
+
+/* Longer than any policy that a person writes; every client is compared with each rule */
+#define MOST_RULES	1000
+
+struct parser {
+	const char *path;
+	struct rule rule;		/* the rule of the current line */
+	unsigned int line, errors;
+	const char *seen[16];		/* the words of the line that may be given once */
+	unsigned int seen_count;
+	bool limited;			/* the line has a word that only a grant may have */
+};
+
+static void wrong(struct parser *parser, const char *format, ...)
+	__attribute__((__format__(__printf__, 2, 3)));
+
+/* Print an error of the current line, or of the file before its first line */
+static void wrong(struct parser *parser, const char *format, ...)
+{
+	char text[512], clean[1024];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	plain(text, clean, sizeof(clean));
+	if (parser->line)
+		fprintf(stderr, "%s:%u: %s\n", parser->path, parser->line, clean);
+	else
+		fprintf(stderr, "%s: %s\n", parser->path, clean);
+	parser->errors++;
+}
+
+/* Parse an id, which is a number or a name that @find looks up */
+static bool parse_id(const char *text, bool (*find)(const char *name, uint32_t *id), uint32_t *id)
+{
+	uint64_t number;
+
+	/* The largest value means "no id" to the kernel */
+	if (*text >= '0' && *text <= '9') {
+		if (!read_number(text, UINT32_MAX - 1, &number))
+			return false;
+		*id = number;
+		return true;
+	}
+	return find(text, id);
+}
+
+static bool find_user(const char *name, uint32_t *id)
+{
+	const struct passwd *entry = getpwnam(name);
+
+	if (entry)
+		*id = entry->pw_uid;
+	return entry;
+}
+
+static bool find_group(const char *name, uint32_t *id)
+{
+	const struct group *entry = getgrnam(name);
+
+	if (entry)
+		*id = entry->gr_gid;
+	return entry;
+}
+
+static void parse_user(struct parser *parser, char *value)
+{
+	uint32_t id;
+
+	if (!parse_id(value, find_user, &id))
+		return wrong(parser, "there is no user '%s'", value);
+	parser->rule.any_user = false;
+	parser->rule.user = id;
+}
+
+static void parse_group(struct parser *parser, char *value)
+{
+	uint32_t id;
+
+	if (!parse_id(value, find_group, &id))
+		return wrong(parser, "there is no group '%s'", value);
+	parser->rule.any_group = false;
+	parser->rule.group = id;
+}
+
+static char *copy(const char *text)
+{
+	char *made = strdup(text);
+
+	if (!made)
+		abort();
+	return made;
+}
+
+static void parse_cgroup(struct parser *parser, char *value)
+{
+	size_t len = strlen(value);
+
+	if (value[0] != '/')
+		return wrong(parser, "cgroup '%s' does not begin with '/'", value);
+	if (len > 1 && value[len - 1] == '/')
+		value[len - 1] = '\0';
+	if (strstr(value, "//") || strstr(value, "/../") || strstr(value, "/./"))
+		return wrong(parser, "cgroup '%s' is no path in the hierarchy", value);
+	parser->rule.cgroup = copy(value);
+}
+
+static void parse_label(struct parser *parser, char *value)
+{
+	parser->rule.label = copy(value);
+}
+
+static void parse_per(struct parser *parser, char *value)
+{
+	static const char * const names[] = {
+		[PER_RULE] = "rule", [PER_USER] = "user", [PER_CGROUP] = "cgroup",
+		[PER_CONNECTION] = "connection",
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		if (strcmp(names[i], value))
+			continue;
+		parser->rule.per = i;
+		return;
+	}
+	wrong(parser, "per='%s' must be rule, user, cgroup or connection", value);
+}
+
+static void parse_count(struct parser *parser, char *value, __u64 *count, __u32 flag)
+{
+	uint64_t number;
+
+	if (!read_number(value, UINT64_MAX, &number))
+		return wrong(parser, "'%s' is not a number of children", value);
+	if (!number)
+		return wrong(parser, "a limit of 0 children allows nothing: use 'deny'");
+	*count = number;
+	parser->rule.limit.flags |= flag;
+}
+
+static void parse_children(struct parser *parser, char *value)
+{
+	parse_count(parser, value, &parser->rule.limit.children, SPAWNCTL_LIMIT_CHILDREN);
+}
+
+static void parse_live(struct parser *parser, char *value)
+{
+	parse_count(parser, value, &parser->rule.limit.live, SPAWNCTL_LIMIT_LIVE);
+}
+
+static void parse_commands(struct parser *parser, char *value)
+{
+	struct spawnctl_limit *limit = &parser->rule.limit;
+	const char *unknown = each(value, limit_add_command, limit);
+
+	/* LIMIT would let one client take everything from the others that share the open file */
+	if (unknown || limit->commands & ~(1U << SPAWNCTL_CMD_SPAWN | 1U << SPAWNCTL_CMD_FORK))
+		return wrong(parser, "a command that is not spawn or fork: '%s'",
+			     unknown ? unknown : "limit");
+	if (!limit->commands)
+		wrong(parser, "no command is allowed: use 'deny'");
+}
+
+static void parse_flags(struct parser *parser, char *value)
+{
+	const char *unknown = each(value, limit_add_flag, &parser->rule.limit);
+
+	if (unknown)
+		return wrong(parser, "unknown flag '%s': spawnctl info lists them", unknown);
+	parser->rule.limit.flags |= SPAWNCTL_LIMIT_FLAGS;
+}
+
+static void set_limit(struct parser *parser, __u32 flag)
+{
+	parser->rule.limit.flags |= flag;
+}
+
+static void parse_kill(struct parser *parser, char *value)
+{
+	(void)value;
+	set_limit(parser, SPAWNCTL_LIMIT_KILL);
+}
+
+static void parse_no_new_privs(struct parser *parser, char *value)
+{
+	(void)value;
+	set_limit(parser, SPAWNCTL_LIMIT_NO_NEW_PRIVS);
+}
+
+static void parse_reset(struct parser *parser, char *value)
+{
+	(void)value;
+	set_limit(parser, SPAWNCTL_LIMIT_RESET);
+}
+
+static const struct word {
+	const char *name;
+	bool has_value, of_grant;
+	void (*parse)(struct parser *parser, char *value);
+} words[] = {
+	{ "user", true, false, parse_user },
+	{ "group", true, false, parse_group },
+	{ "cgroup", true, false, parse_cgroup },
+	{ "label", true, false, parse_label },
+	{ "per", true, true, parse_per },
+	{ "children", true, true, parse_children },
+	{ "live", true, true, parse_live },
+	{ "commands", true, true, parse_commands },
+	{ "flags", true, true, parse_flags },
+	{ "kill", false, true, parse_kill },
+	{ "no-new-privs", false, true, parse_no_new_privs },
+	{ "reset-signals", false, true, parse_reset },
+};
+
+static const struct word *find_word(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(words); i++)
+		if (!strcmp(words[i].name, name))
+			return &words[i];
+	return NULL;
+}
+
+static void parse_word(struct parser *parser, char *text)
+{
+	char *value = strchr(text, '=');
+	const struct word *word;
+	unsigned int i;
+
+	if (value)
+		*value++ = '\0';
+	word = find_word(text);
+	if (!word)
+		return wrong(parser, "unknown word '%s'", text);
+	for (i = 0; i < parser->seen_count; i++)
+		if (parser->seen[i] == word->name)
+			return wrong(parser, "'%s' is given twice", text);
+	parser->seen[parser->seen_count++] = word->name;
+	if (word->has_value && (!value || !*value))
+		return wrong(parser, "'%s' needs a value", text);
+	if (!word->has_value && value)
+		return wrong(parser, "'%s' takes no value", text);
+	parser->limited |= word->of_grant;
+	word->parse(parser, value);
+}
+
+/* Whether the parts of a line go together; checked once all of them are valid */
+static void check_rule(struct parser *parser)
+{
+	struct rule *rule = &parser->rule;
+	__u32 flags = rule->limit.flags;
+	bool per = false;
+	unsigned int i;
+
+	if (!rule->grant) {
+		if (parser->limited)
+			wrong(parser, "'deny' takes only user, group, cgroup and label");
+		return;
+	}
+	for (i = 0; i < parser->seen_count; i++)
+		per |= !strcmp(parser->seen[i], "per");
+	if (rule->per == PER_CGROUP && !rule->cgroup)
+		wrong(parser, "per=cgroup needs a cgroup=");
+	/* The service would hold the open file, and so nothing would be killed */
+	if (flags & SPAWNCTL_LIMIT_KILL) {
+		if (per && rule->per != PER_CONNECTION)
+			wrong(parser, "kill needs per=connection");
+		rule->per = PER_CONNECTION;
+	}
+	if (!rule->limit.commands)
+		rule->limit.commands = 1U << SPAWNCTL_CMD_SPAWN | 1U << SPAWNCTL_CMD_FORK;
+	rule->limit.flags |= SPAWNCTL_LIMIT_COMMANDS | SPAWNCTL_LIMIT_FILTERED;
+	/* Nothing is counted, so nothing has to be shared */
+	if (!(flags & (SPAWNCTL_LIMIT_CHILDREN | SPAWNCTL_LIMIT_LIVE)))
+		rule->per = PER_CONNECTION;
+}
+
+static bool matches_all(const struct rule *rule)
+{
+	return rule->any_user && rule->any_group && !rule->cgroup && !rule->label;
+}
+
+static void forget_rule(struct rule *rule)
+{
+	free(rule->text);
+	free(rule->cgroup);
+	free(rule->label);
+}
+
+void policy_free(struct policy *policy)
+{
+	unsigned int i;
+
+	for (i = 0; i < policy->count; i++)
+		forget_rule(&policy->rules[i]);
+	free(policy->rules);
+	*policy = (struct policy){ 0 };
+}
+
+/* Parse one line, and append the rule that it has, if any */
+static void parse_line(struct parser *parser, char *text, struct policy *policy)
+{
+	struct rule *rule = &parser->rule;
+	unsigned int before = parser->errors;
+	char *word, *rest;
+	size_t len;
+
+	text[strcspn(text, "#\n")] = '\0';
+	text += strspn(text, " \t");
+	for (len = strlen(text); len && strchr(" \t", text[len - 1]); len--)
+		text[len - 1] = '\0';
+	if (!*text)
+		return;
+	*rule = (struct rule){ .line = parser->line, .text = copy(text), .any_user = true,
+			       .any_group = true, .limit.size = sizeof(rule->limit) };
+	parser->seen_count = 0;
+	parser->limited = false;
+
+	word = strtok_r(text, " \t", &rest);
+	rule->grant = !strcmp(word, "grant");
+	if (!rule->grant && strcmp(word, "deny"))
+		wrong(parser, "'%s' is not 'grant' or 'deny'", word);
+	else
+		while ((word = strtok_r(NULL, " \t", &rest)))
+			parse_word(parser, word);
+	if (parser->errors == before)
+		check_rule(parser);
+	if (policy->count && matches_all(&policy->rules[policy->count - 1]))
+		wrong(parser, "this rule cannot match: line %u matches every client",
+		      policy->rules[policy->count - 1].line);
+	if (policy->count == MOST_RULES)
+		wrong(parser, "more than %u rules", MOST_RULES);
+	if (parser->errors != before) {
+		forget_rule(rule);
+		return;
+	}
+	policy->rules = realloc(policy->rules, (policy->count + 1) * sizeof(*rule));
+	if (!policy->rules)
+		abort();
+	policy->rules[policy->count++] = *rule;
+}
+
+static void parse_file(struct parser *parser, FILE *file, struct policy *policy)
+{
+	bool grants = false;
+	char *text = NULL;
+	size_t size = 0;
+	unsigned int i;
+	ssize_t len;
+
+	while ((len = getline(&text, &size, file)) >= 0) {
+		parser->line++;
+		if ((size_t)len != strlen(text))
+			wrong(parser, "the line has a zero byte");
+		else
+			parse_line(parser, text, policy);
+	}
+	if (ferror(file))
+		wrong(parser, "cannot be read: %s", strerror(errno));
+	free(text);
+	for (i = 0; i < policy->count; i++)
+		grants |= policy->rules[i].grant;
+	if (!grants && !parser->errors)
+		wrong(parser, "the policy grants nothing");
+}
+
+/* Whether only root and this user can change the file, as each of its lines gives permissions */
+static bool is_trusted(struct parser *parser, FILE *file)
+{
+	struct stat st;
+
+	if (fstat(fileno(file), &st))
+		wrong(parser, "%s", strerror(errno));
+	else if (!S_ISREG(st.st_mode))
+		wrong(parser, "is not a regular file");
+	else if (st.st_uid && st.st_uid != geteuid())
+		wrong(parser, "belongs to user %u, not to root", st.st_uid);
+	else if (st.st_mode & 0022)
+		wrong(parser, "can be written by its group or by all users");
+	return !parser->errors;
+}
+
+bool policy_read(const char *path, struct policy *policy)
+{
+	struct parser parser = { .path = path };
+	struct policy read = { 0 };
+	FILE *file = fopen(path, "re");
+
+	if (!file) {
+		fprintf(stderr, "%s: %s\n", path, strerror(errno));
+		return false;
+	}
+	if (is_trusted(&parser, file))
+		parse_file(&parser, file, &read);
+	fclose(file);
+	if (parser.errors) {
+		policy_free(&read);
+		return false;
+	}
+	*policy = read;
+	return true;
+}
+
+bool policy_has_cgroup(const struct policy *policy)
+{
+	unsigned int i;
+
+	for (i = 0; i < policy->count; i++)
+		if (policy->rules[i].cgroup)
+			return true;
+	return false;
+}
+
+/* Length of the first @components of @path; -1 if it has fewer */
+static int length_of(const char *path, unsigned int components)
+{
+	const char *p = path;
+
+	while (components--) {
+		if (*p != '/' || !p[1])
+			return -1;
+		p += 1 + strcspn(p + 1, "/");
+	}
+	return p - path;
+}
+
+/* No wildcard matches a slash, so a cgroup that matches has as many components as the pattern */
+int policy_matched(const char *pattern, const char *path)
+{
+	unsigned int components = 0;
+	char part[PATH_MAX];
+	const char *p;
+	int len;
+
+	if (!strcmp(pattern, "/"))
+		return 1;
+	for (p = pattern; *p; p++)
+		components += *p == '/';
+	len = length_of(path, components);
+	if (len < 0)
+		return -1;
+	snprintf(part, sizeof(part), "%.*s", len, path);
+	/* The names of systemd's units have backslashes */
+	return fnmatch(pattern, part, FNM_PATHNAME | FNM_NOESCAPE) ? -1 : len;
+}
+
+static bool in_group(const struct peer *peer, gid_t group)
+{
+	unsigned int i;
+
+	for (i = 0; i < peer->group_count; i++)
+		if (peer->groups[i] == group)
+			return true;
+	return peer->gid == group;
+}
+
+static bool matches(const struct rule *rule, const struct peer *peer)
+{
+	if (!rule->any_user && rule->user != peer->uid)
+		return false;
+	if (!rule->any_group && !in_group(peer, rule->group))
+		return false;
+	if (rule->cgroup && !(peer->cgroup[0] ? policy_matched(rule->cgroup, peer->cgroup) >= 0 :
+			      !rule->grant))
+		return false;
+	return !rule->label || (peer->label[0] ?
+				!fnmatch(rule->label, peer->label, FNM_NOESCAPE) : !rule->grant);
+}
+
+const struct rule *policy_match(const struct policy *policy, const struct peer *peer)
+{
+	unsigned int i;
+
+	for (i = 0; i < policy->count; i++)
+		if (matches(&policy->rules[i], peer))
+			return &policy->rules[i];
+	return NULL;
+}

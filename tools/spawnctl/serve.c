@@ -1,0 +1,611 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * spawnctl serve: give clients of a Unix socket descriptors of the device, by a policy.
+ *
+ * A client sends nothing. The service answers at once with one message and closes the connection,
+ * so a client has no state here, and none can delay another, except by connecting more often.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <linux/magic.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawnctl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "json.h"
+#include "peer.h"
+#include "policy.h"
+#include "tool.h"
+
+#define DEVICE		"/dev/spawnctl"
+#define POLICY		"/etc/spawnctl/policy"
+#define BACKLOG		128
+
+const char usage_serve[] =
+	"Usage: spawnctl serve [OPTION]... [POLICY]\n"
+	"       spawnctl serve --check [POLICY]\n"
+	"\n"
+	"Give each process that connects to a Unix socket a descriptor of the device, narrowed\n"
+	"as the first rule of the file POLICY (" POLICY ") that matches the process\n"
+	"says. Tasks under a seccomp filter can use it. libspawnctl asks for a descriptor where\n"
+	"it cannot open the device, for example in a container. SIGHUP reads POLICY again.\n"
+	"\n"
+	"  -c, --check        check POLICY, and exit\n"
+	"  -s, --socket=PATH  listen there, and not on the socket that systemd passes\n"
+	"  -j, --json         also print each grant and refusal as a JSON object, one per line\n"
+	"\n"
+	"Exit status: 0 after SIGTERM or SIGINT, or if POLICY is valid; 1 on failure; 2 if the\n"
+	"command line is wrong.\n";
+
+/* The open files of one rule that the service keeps; a user can have many cgroups */
+#define MOST_FILES	256
+/* Lines that the log gets for one rule: so many at once, and then so many in a second */
+#define LOG_BURST	20
+#define LOG_RATE	2
+/* How often the open files of cgroups that are gone are closed */
+#define SWEEP_MS	60000
+
+/**
+ * struct file - an open file of the device, with the limits of a rule, shared by some clients
+ * @rule: the rule
+ * @uid: PER_USER: the user
+ * @cgroup: PER_CGROUP: the cgroup
+ * @cgroup_id: PER_CGROUP: its inode number, which is never used again; 0 if it is not known
+ * @fd: descriptor of the open file
+ * @id: its number in the module's events
+ */
+struct file {
+	const struct rule *rule;
+	uid_t uid;
+	char *cgroup;
+	__u64 cgroup_id;
+	int fd;
+	__u64 id;
+};
+
+/* How many lines the log may get for one rule */
+struct quota {
+	unsigned int left, suppressed;
+	time_t filled;
+};
+
+static struct policy policy;
+/* For each rule, and after the last for the clients that no rule matches */
+static struct quota *quotas;
+static struct file *files;
+static unsigned int file_count;
+static bool json;
+static volatile sig_atomic_t reload, stop;
+
+static void note(int level, const char *format, ...)
+	__attribute__((__format__(__printf__, 2, 3)));
+
+/* Write a line to the log. @level: 3 (error) to 6 (information), see sd-daemon(3) */
+static void note(int level, const char *format, ...)
+{
+	char text[2 * PATH_MAX], clean[4 * PATH_MAX];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	plain(text, clean, sizeof(clean));
+	if (getenv("JOURNAL_STREAM"))
+		fprintf(stderr, "<%d>%s\n", level, clean);
+	else
+		fprintf(stderr, "spawnctl serve: %s\n", clean);
+}
+
+static struct quota *quota_of(const struct rule *rule)
+{
+	return &quotas[rule ? rule - policy.rules : policy.count];
+}
+
+/* Whether the log may get a line for @rule: clients that connect all the time must not fill it */
+static bool may_log(const struct rule *rule, unsigned int *suppressed)
+{
+	struct quota *quota = quota_of(rule);
+	struct timespec now;
+	unsigned int more;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	more = now.tv_sec - quota->filled > LOG_BURST ? LOG_BURST :
+	       (now.tv_sec - quota->filled) * LOG_RATE;
+	if (more) {
+		quota->left = quota->left + more > LOG_BURST ? LOG_BURST : quota->left + more;
+		quota->filled = now.tv_sec;
+	}
+	*suppressed = quota->suppressed;
+	if (!quota->left) {
+		quota->suppressed++;
+		return false;
+	}
+	quota->left--;
+	quota->suppressed = 0;
+	return true;
+}
+
+static void put_event(const struct peer *peer, const struct rule *rule, const struct file *file,
+		      int error)
+{
+	struct json_object *event = json_object_new_object();
+	struct timespec now;
+	char clean[2 * PATH_MAX];
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	add_text(event, "event", error ? "refusal" : "grant");
+	add_number(event, "time_ns", now.tv_sec * 1000000000ULL + now.tv_nsec);
+	add_number(event, "pid", peer->pid);
+	add_number(event, "uid", peer->uid);
+	add_number(event, "gid", peer->gid);
+	if (peer->cgroup[0]) {
+		plain(peer->cgroup, clean, sizeof(clean));
+		add_text(event, "cgroup", clean);
+	}
+	if (peer->label[0]) {
+		plain(peer->label, clean, sizeof(clean));
+		add_text(event, "label", clean);
+	}
+	if (rule)
+		add_number(event, "line", rule->line);
+	if (error) {
+		add_number(event, "errno", error);
+		add_text(event, "error", errno_name(error));
+	} else {
+		add_number(event, "file_id", file->id);
+	}
+	put_json(event, true);
+	fflush(stdout);
+}
+
+/* Log the answer to a client. @error: why it got no descriptor, a positive errno, or 0 */
+static void report(const struct peer *peer, const struct rule *rule, const struct file *file,
+		   int error)
+{
+	char by[32] = "no rule", outcome[64], more[48] = "";
+	unsigned int suppressed;
+
+	if (json)
+		put_event(peer, rule, file, error);
+	if (!may_log(rule, &suppressed))
+		return;
+	if (rule)
+		snprintf(by, sizeof(by), "line %u", rule->line);
+	if (error)
+		snprintf(outcome, sizeof(outcome), "refused (%s, %s)", by, errno_name(error));
+	else
+		snprintf(outcome, sizeof(outcome), "granted (%s, open file %llu)", by,
+			 (unsigned long long)file->id);
+	if (suppressed)
+		snprintf(more, sizeof(more), " (%u lines like this were left out)", suppressed);
+	note(error ? 5 : 6, "%s: process %d, user %u, group %u%s%s%s%s%s", outcome, peer->pid,
+	     peer->uid, peer->gid, peer->cgroup[0] ? ", cgroup " : "", peer->cgroup,
+	     peer->label[0] ? ", label " : "", peer->label, more);
+}
+
+/* Open the device, narrowed as @rule says. Return: 0, or a negative errno */
+static int open_file(const struct rule *rule, struct file *file)
+{
+	struct spawnctl_info info = { .size = sizeof(info) };
+	int error;
+
+	/* Not by spawnctl_open(), which would ask this service */
+	file->fd = open(DEVICE, O_RDWR | O_CLOEXEC);
+	if (file->fd < 0)
+		return -errno;
+	if (!spawnctl_narrow(file->fd, &rule->limit) && !spawnctl_get_info(file->fd, &info)) {
+		file->id = info.id;
+		return 0;
+	}
+	error = -errno;
+	close(file->fd);
+	return error;
+}
+
+/* The inode number of a cgroup; 0 if it does not exist, or the hierarchy is not mounted here */
+static __u64 cgroup_id(const char *cgroup)
+{
+	static const char * const roots[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
+	char path[PATH_MAX + 32];
+	struct statfs fs;
+	struct stat st;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(roots); i++) {
+		snprintf(path, sizeof(path), "%s%s", roots[i], cgroup);
+		if (!statfs(path, &fs) && fs.f_type == CGROUP2_SUPER_MAGIC && !stat(path, &st))
+			return st.st_ino;
+	}
+	return 0;
+}
+
+static void drop_file(unsigned int i)
+{
+	close(files[i].fd);
+	free(files[i].cgroup);
+	files[i] = files[--file_count];
+}
+
+/* Close the open files of cgroups that do not exist any more */
+static void sweep(void)
+{
+	unsigned int i = 0;
+
+	while (i < file_count) {
+		if (files[i].cgroup && cgroup_id(files[i].cgroup) != files[i].cgroup_id)
+			drop_file(i);
+		else
+			i++;
+	}
+}
+
+static unsigned int count_files(const struct rule *rule)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < file_count; i++)
+		n += files[i].rule == rule;
+	return n;
+}
+
+static bool same_sharers(const struct file *a, const struct file *b)
+{
+	return a->rule == b->rule && a->uid == b->uid && a->cgroup_id == b->cgroup_id &&
+	       !strcmp(a->cgroup ? a->cgroup : "", b->cgroup ? b->cgroup : "");
+}
+
+/*
+ * Find the open file for a client, or open one that later clients can share. Return: 0, or a
+ * negative errno
+ */
+static int shared_file(const struct rule *rule, const struct peer *peer, struct file *file)
+{
+	struct file *all;
+	char path[PATH_MAX];
+	unsigned int i;
+	int error;
+
+	if (rule->per == PER_USER)
+		file->uid = peer->uid;
+	if (rule->per == PER_CGROUP) {
+		snprintf(path, sizeof(path), "%.*s", policy_matched(rule->cgroup, peer->cgroup),
+			 peer->cgroup);
+		file->cgroup = path;
+		file->cgroup_id = cgroup_id(path);
+		if (!file->cgroup_id)
+			return -ESRCH;
+	}
+	for (i = 0; i < file_count; i++) {
+		if (!same_sharers(&files[i], file))
+			continue;
+		*file = files[i];
+		return 0;
+	}
+	if (count_files(rule) >= MOST_FILES) {
+		sweep();
+		if (count_files(rule) >= MOST_FILES)
+			return -EUSERS;
+	}
+	all = realloc(files, (file_count + 1) * sizeof(*files));
+	if (!all)
+		return -ENOMEM;
+	files = all;
+	if (file->cgroup) {
+		file->cgroup = strdup(path);
+		if (!file->cgroup)
+			return -ENOMEM;
+	}
+	error = open_file(rule, file);
+	if (error) {
+		free(file->cgroup);
+		return error;
+	}
+	files[file_count++] = *file;
+	return 0;
+}
+
+/* Send the errno, and the descriptor if it is 0. Return: 0, or a negative errno */
+static int answer(int client, int fd, __s32 error)
+{
+	union {
+		char space[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = { .align.cmsg_len = CMSG_LEN(sizeof(int)) };
+	struct iovec data = { .iov_base = &error, .iov_len = sizeof(error) };
+	struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1 };
+
+	if (!error) {
+		control.align.cmsg_level = SOL_SOCKET;
+		control.align.cmsg_type = SCM_RIGHTS;
+		memcpy(CMSG_DATA(&control.align), &fd, sizeof(fd));
+		message.msg_control = &control;
+		message.msg_controllen = sizeof(control);
+	}
+	return sendmsg(client, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+}
+
+static void serve(int client)
+{
+	struct file file = { .fd = -1 };
+	const struct rule *rule = NULL;
+	struct peer peer;
+	int error = peer_read(client, &peer);
+
+	if (!error) {
+		rule = policy_match(&policy, &peer);
+		file.rule = rule;
+		if (!rule || !rule->grant)
+			error = -EACCES;
+		else if (rule->per == PER_CONNECTION)
+			error = open_file(rule, &file);
+		else
+			error = shared_file(rule, &peer, &file);
+	}
+	/* The client may be gone. Then nobody has the descriptor. */
+	if (!answer(client, file.fd, -error) || error)
+		report(&peer, rule, &file, -error);
+	if (!error && rule->per == PER_CONNECTION)
+		close(file.fd);
+	peer_forget(&peer);
+}
+
+static void on_signal(int signal)
+{
+	if (signal == SIGHUP)
+		reload = 1;
+	else
+		stop = 1;
+}
+
+/* Use @read as the policy. The open files of rules that are in both stay as they are */
+static void take_policy(struct policy *read)
+{
+	struct quota *all = calloc(read->count + 1, sizeof(*all));
+	struct policy old = policy;
+	unsigned int i = 0, r;
+
+	if (!all)
+		abort();
+	while (i < file_count) {
+		for (r = 0; r < read->count; r++)
+			if (!strcmp(read->rules[r].text, files[i].rule->text))
+				break;
+		if (r == read->count) {
+			drop_file(i);
+			continue;
+		}
+		files[i++].rule = &read->rules[r];
+	}
+	for (i = 0; i <= read->count; i++)
+		all[i].left = LOG_BURST;
+	free(quotas);
+	quotas = all;
+	policy = *read;
+	policy_free(&old);
+}
+
+static void warn_about(const struct policy *read)
+{
+	if (policy_has_cgroup(read) && !peer_cgroup_known())
+		note(4, "this kernel cannot show the cgroup of a client (SO_PEERPIDFD, Linux 6.5): "
+		     "no grant with cgroup= matches, and each denial with cgroup= may match");
+}
+
+static void note_policy(const char *path)
+{
+	note(6, "%s: %u rule%s", path, policy.count, policy.count == 1 ? "" : "s");
+}
+
+static void read_again(const char *path)
+{
+	struct policy read;
+
+	if (!policy_read(path, &read)) {
+		note(3, "%s is not valid: the policy stays as it was", path);
+		return;
+	}
+	take_policy(&read);
+	warn_about(&policy);
+	note_policy(path);
+}
+
+/* The listening socket that systemd passes as descriptor 3. Return: the socket, or a status */
+static int passed_socket(void)
+{
+	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+	int type, domain, listens;
+	socklen_t size = sizeof(int);
+	uint64_t number;
+
+	if (!pid || !count || !read_number(pid, INT_MAX, &number) || number != (uint64_t)getpid())
+		return -bad_usage("systemd passes no socket: give one with --socket");
+	if (strcmp(count, "1"))
+		return -fail(EXIT_FAILURE, 0, NULL, "systemd passes %s sockets, not 1", count);
+	if (getsockopt(3, SOL_SOCKET, SO_TYPE, &type, &size) ||
+	    getsockopt(3, SOL_SOCKET, SO_DOMAIN, &domain, &size) ||
+	    getsockopt(3, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size))
+		return -fail(EXIT_FAILURE, errno, NULL, "the socket that systemd passes");
+	if (domain != AF_UNIX || type != SOCK_SEQPACKET || !listens)
+		return -fail(EXIT_FAILURE, 0, NULL, "the socket that systemd passes is no "
+			     "ListenSequentialPacket= of the Unix domain");
+	if (fcntl(3, F_SETFD, FD_CLOEXEC) || fcntl(3, F_SETFL, O_NONBLOCK))
+		return -fail(EXIT_FAILURE, errno, NULL, "the socket that systemd passes");
+	return 3;
+}
+
+/* Whether something listens at @address; if it is the socket of a process that ended, remove it */
+static bool in_use(const struct sockaddr_un *address)
+{
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct stat st;
+	bool used = true;
+
+	if (lstat(address->sun_path, &st))
+		used = errno != ENOENT;
+	else if (S_ISSOCK(st.st_mode) && fd >= 0 &&
+		 connect(fd, (const struct sockaddr *)address, sizeof(*address)) &&
+		 errno == ECONNREFUSED)
+		used = unlink(address->sun_path);
+	if (fd >= 0)
+		close(fd);
+	return used;
+}
+
+/* Create a listening socket. Return: the socket, or a status */
+static int own_socket(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	mode_t mask;
+	int fd;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -fail(EXIT_FAILURE, ENAMETOOLONG, NULL, "%s", path);
+	memcpy(address.sun_path, path, strlen(path));
+	if (in_use(&address))
+		return -fail(EXIT_FAILURE, EADDRINUSE, NULL, "%s", path);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	/* Any user may connect: the policy decides */
+	mask = umask(0111);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) ||
+	    listen(fd, BACKLOG))
+		return -fail(EXIT_FAILURE, errno, NULL, "cannot listen at %s", path);
+	umask(mask);
+	return fd;
+}
+
+/* A filtered task can neither open the device nor mark a descriptor for filtered tasks */
+static bool is_filtered(void)
+{
+	FILE *file = fopen("/proc/self/status", "re");
+	bool filtered = false;
+	char line[256];
+
+	while (file && fgets(line, sizeof(line), file))
+		filtered |= !strncmp(line, "Seccomp:", 8) && !strstr(line, "\t0");
+	if (file)
+		fclose(file);
+	return filtered;
+}
+
+/* Each open file that is kept needs a descriptor */
+static void raise_files_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static void run(int listener, const char *path)
+{
+	const struct sigaction action = { .sa_handler = on_signal };
+	struct pollfd wait = { .fd = listener, .events = POLLIN };
+	sigset_t blocked, before;
+
+	/* Delivered in ppoll() only, so none is lost between the check and the wait */
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGHUP);
+	sigaddset(&blocked, SIGTERM);
+	sigaddset(&blocked, SIGINT);
+	sigprocmask(SIG_BLOCK, &blocked, &before);
+	sigdelset(&before, SIGHUP);
+	sigdelset(&before, SIGTERM);
+	sigdelset(&before, SIGINT);
+	sigaction(SIGHUP, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGINT, &action, NULL);
+	while (!stop) {
+		const struct timespec timeout = { .tv_sec = SWEEP_MS / 1000 };
+		int ready, client;
+
+		if (reload) {
+			reload = 0;
+			read_again(path);
+		}
+		ready = ppoll(&wait, 1, file_count ? &timeout : NULL, &before);
+		if (!ready)
+			sweep();
+		if (ready <= 0)
+			continue;
+		client = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		if (client >= 0) {
+			serve(client);
+			close(client);
+		} else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
+			/* The client waits in the backlog: do not spin */
+			const struct timespec pause = { .tv_nsec = 100000000 };
+
+			note(3, "cannot accept a client: %s", strerror(errno));
+			nanosleep(&pause, NULL);
+		}
+	}
+}
+
+int cmd_serve(int argc, char **argv)
+{
+	static const char letters[] = ":cs:j";
+	static const struct option options[] = {
+		{ "check", no_argument, NULL, 'c' },
+		{ "socket", required_argument, NULL, 's' },
+		{ "json", no_argument, NULL, 'j' }, { }
+	};
+	const char *path = POLICY, *own = NULL;
+	bool check = false;
+	struct policy read;
+	int c, listener;
+
+	while ((c = getopt_long(argc, argv, letters, options, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			check = true;
+			break;
+		case 's':
+			own = optarg;
+			break;
+		case 'j':
+			json = true;
+			break;
+		default:
+			return bad_option(c, argv, letters);
+		}
+	}
+	if (argc - optind > 1)
+		return bad_usage("unexpected argument '%s'", argv[optind + 1]);
+	if (optind < argc)
+		path = argv[optind];
+	if (!policy_read(path, &read))
+		return fail(EXIT_FAILURE, 0, NULL, "%s is not a valid policy", path);
+	if (check) {
+		warn_about(&read);
+		printf("%s: %u rule%s\n", path, read.count, read.count == 1 ? "" : "s");
+		return EXIT_SUCCESS;
+	}
+	if (is_filtered())
+		return fail(EXIT_FAILURE, EACCES, "this process is under a seccomp filter, so it "
+			    "cannot open the device for others (in a unit of systemd, options such "
+			    "as SystemCallFilter= install one)", "cannot serve");
+	listener = own ? own_socket(own) : passed_socket();
+	if (listener < 0)
+		return -listener;
+	raise_files_limit();
+	take_policy(&read);
+	warn_about(&policy);
+	note_policy(path);
+	run(listener, path);
+	if (own)
+		unlink(own);
+	return EXIT_SUCCESS;
+}
