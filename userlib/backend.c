@@ -97,8 +97,7 @@ static bool is_lasting(const struct request *request, long error)
 {
 	if (descriptor_is_ours(&request->descriptor) && request->refusal == EACCES)
 		return true;
-	return request->descriptor.fd < 0 && error != -EMFILE && error != -ENFILE &&
-	       error != -ENOMEM && error != -EBADF && error != -EINTR;
+	return request->descriptor.fd < 0 && !descriptor_shortage(error) && error != -EBADF;
 }
 
 long spawnctl_backend_next(struct request *request, long error)

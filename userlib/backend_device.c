@@ -6,11 +6,13 @@
 #include <errno.h>
 
 #include "backend_device.h"
+#include "served.h"
 
 long spawnctl_device_take(struct request *request)
 {
 	struct descriptor *descriptor = &request->descriptor;
-	const bool keep = !request->transient || spawnctl_descriptor_served();
+	const bool keep = !request->transient;
+	bool served;
 	int ret;
 
 	if (request->fd >= 0) {
@@ -20,17 +22,18 @@ long spawnctl_device_take(struct request *request)
 	}
 	if (spawnctl_descriptor_inherited(descriptor))
 		return 0;
-	if (keep) {
-		ret = spawnctl_descriptor_kept(descriptor);
-		if (ret <= 0)
+	/* A descriptor from the service is kept in any case: asking takes longer than a spawn */
+	served = spawnctl_descriptor_served();
+	if (keep || served) {
+		ret = spawnctl_descriptor_kept(descriptor, keep);
+		if (!ret || (ret < 0 && keep))
 			return ret;
 	}
 	spawnctl_signals_hold(&request->signals, SPAWNCTL_SIGSET_HELD);
-	ret = spawnctl_descriptor_open(descriptor, keep);
-	if (!ret || keep)
+	ret = spawnctl_descriptor_open(descriptor, keep || served);
+	if (!ret || keep || served || descriptor_shortage(ret) || !spawnctl_served_exists())
 		return ret;
-	/* A descriptor from the service is kept in any case: asking takes longer than a spawn */
-	ret = spawnctl_descriptor_kept(descriptor);
+	ret = spawnctl_descriptor_kept(descriptor, false);
 	return ret == 1 ? spawnctl_descriptor_open(descriptor, true) : ret;
 }
 

@@ -231,12 +231,6 @@ static int ask_service(void)
 	return ret ? ret : -EACCES;
 }
 
-/* Whether another descriptor would not help */
-static bool is_shortage(int error)
-{
-	return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -EINTR;
-}
-
 /*
  * Open the device or, if this caller cannot use it, ask the service.
  * Return: a descriptor, or a negative errno: the service's, if there is a service
@@ -246,7 +240,7 @@ static int open_or_ask(bool *served)
 	int fd = open_usable(), other;
 
 	*served = false;
-	if (fd >= 0 || is_shortage(fd))
+	if (fd >= 0 || descriptor_shortage(fd))
 		return fd;
 	other = ask_service();
 	*served = other >= 0;
@@ -282,13 +276,16 @@ static int move_to(int fd, int number)
 	return moved < 0 ? -EBUSY : moved;
 }
 
-/* Open the device to keep it at @number, or, if that is NONE, at a new number from LOW_FDS on */
-static int open_to_keep(int number)
+/*
+ * Get a descriptor to keep it at @number, or, if that is NONE, at a new number from LOW_FDS on.
+ * @device: open the device if possible; else only ask the service
+ */
+static int open_to_keep(int number, bool device)
 {
-	int fd, expected = NONE;
-	bool served;
+	bool served = true;
+	int expected = NONE;
+	int fd = device ? open_or_ask(&served) : ask_service();
 
-	fd = open_or_ask(&served);
 	if (fd < 0)
 		return fd;
 	__atomic_store_n(&kept_is_served, served, __ATOMIC_RELAXED);
@@ -306,7 +303,7 @@ static int open_to_keep(int number)
  * would leak. So the thread blocks signals. pthread_setcancelstate() is not enough: glibc acts on a
  * pthread_cancel() that was in progress when pthread_setcancelstate() was called.
  */
-static __attribute__((__noinline__)) int keep_device(void)
+static __attribute__((__noinline__)) int keep_device(bool device)
 {
 	struct caller_signals signals = { 0 };
 	bool locked;
@@ -317,14 +314,14 @@ static __attribute__((__noinline__)) int keep_device(void)
 	/* Recheck under the lock: another thread may have been first */
 	fd = __atomic_load_n(&kept_fd, __ATOMIC_ACQUIRE);
 	if (fd == NONE || check_again(fd))
-		fd = open_to_keep(fd);
+		fd = open_to_keep(fd, device);
 	if (locked)
 		spawnctl_inflight_unlock();
 	spawnctl_signals_release(&signals);
 	return fd;
 }
 
-int spawnctl_descriptor_kept(struct descriptor *descriptor)
+int spawnctl_descriptor_kept(struct descriptor *descriptor, bool device)
 {
 	int fd = __atomic_load_n(&kept_fd, __ATOMIC_ACQUIRE);
 	bool there = fd != NONE && !descriptor->missing;
@@ -339,7 +336,7 @@ int spawnctl_descriptor_kept(struct descriptor *descriptor)
 		there = !error;
 	}
 	if (!there)
-		fd = keep_device();
+		fd = keep_device(device);
 	if (fd == -EBUSY)
 		return 1;
 	descriptor->from = DESCRIPTOR_KEPT;

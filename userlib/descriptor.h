@@ -5,6 +5,7 @@
 #ifndef SPAWNCTL_DESCRIPTOR_H
 #define SPAWNCTL_DESCRIPTOR_H
 
+#include <errno.h>
 #include <stdbool.h>
 
 #pragma GCC visibility push(hidden)
@@ -50,11 +51,19 @@ static inline bool descriptor_is_transient(const struct descriptor *descriptor)
 	return descriptor->fd >= 0 && descriptor->from == DESCRIPTOR_TRANSIENT;
 }
 
+/** descriptor_shortage() - whether @error may pass, and another descriptor would not help now */
+static inline bool descriptor_shortage(long error)
+{
+	return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -EINTR;
+}
+
 /** spawnctl_descriptor_inherited() - use the one that the environment names; false if none */
 bool spawnctl_descriptor_inherited(struct descriptor *descriptor);
 
 /**
  * spawnctl_descriptor_kept() - use the kept descriptor; open it if necessary
+ * @descriptor: out: the descriptor
+ * @device: open the device if possible; otherwise only ask the service
  *
  * Return:
  *  - 0: @descriptor is the kept descriptor.
@@ -63,7 +72,7 @@ bool spawnctl_descriptor_inherited(struct descriptor *descriptor);
  *  - a negative errno: the device cannot be used. That of open(2), that of
  *    spawnctl_descriptor_check(), or the one with which the device refuses this caller.
  */
-int spawnctl_descriptor_kept(struct descriptor *descriptor);
+int spawnctl_descriptor_kept(struct descriptor *descriptor, bool device);
 
 /** spawnctl_descriptor_served() - whether the kept descriptor is one that the service gave */
 bool spawnctl_descriptor_served(void);

@@ -50,11 +50,14 @@ void spawnctl_served_read(void)
  * Look first with a call that filters allow: a filter may kill the process for socket(2), so that
  * call is made only where there is a service.
  */
-static bool exists(void)
+bool spawnctl_served_exists(void)
 {
 	int fd;
 
-	if (!address.sun_path[0])
+	/* The constructor of another library may spawn before ours has run */
+	if (!environment_read)
+		spawnctl_served_read();
+	if (!address.sun_path[0] || __atomic_load_n(&unanswered, __ATOMIC_RELAXED))
 		return false;
 	fd = raw_syscall(SYS_openat, AT_FDCWD, address.sun_path, O_PATH | O_CLOEXEC);
 	if (fd >= 0)
@@ -141,10 +144,7 @@ int spawnctl_served_ask(void)
 	struct caller_signals signals = { 0 };
 	int ret;
 
-	/* The constructor of another library may spawn before ours has run */
-	if (!environment_read)
-		spawnctl_served_read();
-	if (__atomic_load_n(&unanswered, __ATOMIC_RELAXED) || !exists())
+	if (!spawnctl_served_exists())
 		return -ENOENT;
 	/* A handler would interrupt the calls, or leave by siglongjmp(3) with the socket open */
 	spawnctl_signals_hold(&signals, SPAWNCTL_SIGSET_HELD);

@@ -16,6 +16,9 @@
  */
 void spawnctl_served_read(void);
 
+/** spawnctl_served_exists() - whether there is a socket to ask at; makes one system call */
+bool spawnctl_served_exists(void);
+
 /**
  * spawnctl_served_ask() - ask the service for a descriptor
  *

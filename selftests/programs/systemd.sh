@@ -133,4 +133,52 @@ claim "allow_filtered=0: a stored, marked descriptor makes 5 children" \
 claim "allow_filtered=0: the preload library uses the stored descriptor" by "device" "$stored"
 claim "allow_filtered=0: clone3 fails with ENOSYS in that service" \
 	gives 38 service "$stored" "$inside" act clone3
+PRE=
+
+# The units of "spawnctl serve", and as its clients hardened services of other users
+policy=/etc/spawnctl/policy
+cp "$here"/../../systemd/spawnctl.s* $units
+mkdir -p /etc/spawnctl $units/spawnctl.service.d $units/spawnctl.socket.d
+for unit in service socket; do
+	printf '[Unit]\nDefaultDependencies=no\n' >$units/spawnctl.$unit.d/alone.conf
+done
+hardened="$S SystemCallFilter=~clone3 NoNewPrivileges=yes"
+unfiltered() {
+	grep -x "Seccomp:$(printf '\t')0" "/proc/$(systemctl show -P MainPID spawnctl.service)/status"
+}
+has_user() {
+	[ "$(stat -c %U "/proc/$(systemctl show -P MainPID spawnctl.service)")" = spawnctl ]
+}
+claim "the sysusers file creates the user of the service" \
+	systemd-sysusers "$here/../../systemd/spawnctl-serve.sysusers"
+chgrp spawnctl /dev/spawnctl
+chmod 660 /dev/spawnctl
+systemctl daemon-reload
+systemctl start spawnctl.socket
+claim "without a policy spawnctl.socket does not listen" [ ! -e /run/spawnctl/socket ]
+echo "grant user=nobody children=8" >$policy
+claim "with a policy spawnctl.socket listens" systemctl start spawnctl.socket
+# 31 is SIGSYS
+preloaded="Environment=LD_PRELOAD=$PRELOAD"
+claim "control: without the socket, the filter kills a hardened service for clone3" gives 31 \
+	service "$hardened User=nobody $preloaded Environment=SPAWNCTL_SOCKET=" "$work/spawner" posix_spawn 1 true
+claim "allow_filtered=0: a hardened service uses the device, by the socket" \
+	by "device" "$hardened User=nobody"
+claim "spawnctl.service is under no filter" unfiltered
+claim "spawnctl.service has its own user" has_user
+claim "a service that the policy does not name is refused, and the filter kills it" gives 31 \
+	service "$hardened User=daemon $preloaded" "$work/spawner" posix_spawn 1 true
+claim "services share the limit of the rule: 5 of 8 children are left" \
+	service "$hardened User=nobody" "$inside" budget 5
+echo "grant user=nobody" >$policy
+claim "systemctl reload takes the new policy" systemctl reload spawnctl.service
+claim "after the reload there is no limit" by "device" "$hardened User=nobody"
+echo "grant user=no-such-user" >$policy
+claim "systemctl reload of an invalid policy fails" gives 1 systemctl reload spawnctl.service
+claim "after the failed reload the old policy is in force" by "device" "$hardened User=nobody"
+systemctl stop spawnctl.service
+echo "grant user=daemon" >$policy
+claim "a service that was stopped is started by the next client" by "device" "$hardened User=daemon"
+systemctl stop spawnctl.socket spawnctl.service
+rm -r /etc/spawnctl
 finish
