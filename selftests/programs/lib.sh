@@ -17,6 +17,15 @@ with() {
 	)
 }
 
+# says TEXT COMMAND...: checks that a line of the output is TEXT
+says() {
+	says_text=$1
+	shift
+	"$@" >"$work/says" 2>&1
+	cat "$work/says"
+	grep -qxF "$says_text" "$work/says"
+}
+
 # output FILE COMMAND...: writes the output of COMMAND and its exit status into FILE
 output() {
 	output_file=$1

@@ -46,14 +46,6 @@ inside() {
 	box "$inside_box" /work/inside "$@"
 }
 
-# says TEXT COMMAND...: checks that a line of the output is TEXT
-says() {
-	says_text=$1
-	shift
-	"$@" >"$work/says" 2>&1
-	cat "$work/says"
-	grep -qxF "$says_text" "$work/says"
-}
 tab=$(printf '\t')
 
 preloaded="--setenv LD_PRELOAD $PRELOAD"
