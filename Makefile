@@ -14,6 +14,7 @@ MANDIR ?= $(PREFIX)/share/man
 UDEVDIR ?= $(PREFIX)/lib/udev
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 MODULESLOADDIR ?= /etc/modules-load.d
+CDIDIR ?= /etc/cdi
 ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 KDIR ?= /lib/modules/$(shell uname -r)/build
@@ -74,7 +75,8 @@ EXAMPLES := $(patsubst examples/%.c,build/examples/%,$(wildcard examples/*.c))
 VMTEST := check check-all check-debug soak programs quick shell demo bench secure-boot deb deb-check lint \
 	fuzz-parsers mutants
 
-.PHONY: all userlib modules install install-udev install-tools install-service tools examples clean help test bench-native \
+.PHONY: all userlib modules install install-udev install-cdi install-tools install-service tools \
+	examples clean help test bench-native \
 	dkms-tree $(VMTEST)
 
 all: userlib
@@ -177,6 +179,10 @@ install-service:
 		> $(DESTDIR)$(UNITDIR)/spawnctl.service
 	install -D -m 644 systemd/spawnctl-serve.sysusers $(DESTDIR)$(SYSUSERSDIR)/spawnctl-serve.conf
 
+# Podman and Docker read /etc/cdi and /var/run/cdi, and no directory below /usr
+install-cdi:
+	install -D -m 644 cdi/spawnctl.json $(DESTDIR)$(CDIDIR)/spawnctl.json
+
 # The source of the module, installed where a package would put it
 dkms-tree:
 	install -d $(DESTDIR)/usr/src/spawnctl-$(VERSION)
@@ -225,6 +231,8 @@ help:
 	@echo '                       (UDEVDIR=PREFIX/lib/udev SYSUSERSDIR=PREFIX/lib/sysusers.d), and'
 	@echo '                       a modules-load.d file in which the module is commented out'
 	@echo '                       (MODULESLOADDIR=/etc/modules-load.d)'
+	@echo 'make install-cdi       install the CDI specification, so that a container engine gives a container'
+	@echo '                       the device by --device spawnctl/device=all (CDIDIR=/etc/cdi)'
 	@echo 'make tools             build the command spawnctl into build/tools; needs libmnl and json-c'
 	@echo 'make install-tools     install the command, its manual page and its completions'
 	@echo '                       (PREFIX=/usr/local DESTDIR= ZSHDIR= MANDIR=)'
