@@ -72,7 +72,7 @@ TOOL_LIB ?= $(O)/libspawnctl.a
 EXAMPLES := $(patsubst examples/%.c,build/examples/%,$(wildcard examples/*.c))
 
 # Served by the test bench
-VMTEST := check check-all check-debug soak programs quick shell demo bench secure-boot deb deb-check lint \
+VMTEST := check check-all check-debug soak programs engines quick shell demo bench secure-boot deb deb-check lint \
 	fuzz-parsers mutants
 
 .PHONY: all userlib modules install install-udev install-cdi install-tools install-service tools \
@@ -203,7 +203,7 @@ check: COMMAND = check $(chosen)
 check-all: COMMAND = check --all $(chosen) $(call option,--repeat,$(REPEAT))
 check-debug: COMMAND = check $(call option,-t,$(T)) -k "$(or $(K),debug race)"
 soak: COMMAND = check --soak $(chosen)
-programs: COMMAND = $@ $(call option,-k,$(K)) $(CASE)
+programs engines: COMMAND = $@ $(call option,-k,$(K)) $(CASE)
 quick shell: COMMAND = $@ $(call option,-k,$(K))
 demo bench secure-boot: COMMAND = $@ $(K)
 # Not the variable of a kernel developer's environment
@@ -263,6 +263,8 @@ help:
 	@echo 'make soak              run make check with the full iteration counts (otherwise 1/20)'
 	@echo 'make programs          run only the part of make check that runs real programs under the'
 	@echo '                       preload library (K=7.3 CASE="python make")'
+	@echo 'make engines           run only the part of make check that runs container engines'
+	@echo '                       (K=6.12 CASE="podman docker")'
 	@echo 'make secure-boot       test the module signed by DKMS under Secure Boot and lockdown, with and'
 	@echo '                       without an enrolled key, on 6.1 and 6.12 (K=6.12)'
 	@echo 'make shell             boot a guest with the module, the tests and a terminal (K=6.12)'

@@ -131,13 +131,14 @@ def quick(arguments: argparse.Namespace) -> bool:
                "the smallest counts; ")
 
 
-def programs(arguments: argparse.Namespace) -> bool:
+def cases(kind: str, arguments: argparse.Namespace) -> bool:
+    """Only the cases of one kind of job."""
     host.need()
     kernels = matrix.find(arguments.kernel.split())
-    if unknown := set(arguments.case) - set(suites.case_names()):
-        raise Failure(f"no case '{' '.join(unknown)}' (there are: {' '.join(suites.case_names())})")
+    if unknown := set(arguments.case) - set(suites.case_names(kind)):
+        raise Failure(f"no case '{' '.join(unknown)}' (there are: {' '.join(suites.case_names(kind))})")
     lock("vm")
-    return run(plan(kernels, "vm", Options(cases=arguments.case), ["programs"], "lax"), "vm",
+    return run(plan(kernels, "vm", Options(cases=arguments.case), [kind], "lax"), "vm",
                arguments.cpus, "")
 
 
@@ -252,7 +253,12 @@ def parse() -> argparse.Namespace:
     c = commands.add_parser("programs", parents=[common], help="only the tests with real programs")
     c.add_argument("-k", "--kernel", default="6.1")
     c.add_argument("case", nargs="*")
-    c.set_defaults(action=programs)
+    c.set_defaults(action=functools.partial(cases, "programs"))
+
+    c = commands.add_parser("engines", parents=[common], help="only the tests with container engines")
+    c.add_argument("-k", "--kernel", default=DEFAULT)
+    c.add_argument("case", nargs="*")
+    c.set_defaults(action=functools.partial(cases, "engines"))
 
     c = commands.add_parser("bench", help="measure what a spawn costs: tables, report, plots")
     c.add_argument("kernel", nargs="*")

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from . import suites
+from . import parts, suites
 from .build import Build
 from .guest import ALONE, Guest
 from .host import BUILD, START, TOP, Failure, logged, output, say
@@ -95,9 +95,8 @@ def instructions(build: Build) -> list[Result]:
 
 
 def python(build: Build) -> list[Result]:
-    # The case is relative to selftests/programs, where the guest's init looks for cases
-    conf = {"CASES": "../../bench/python", "TIMEOUT": 600}
-    return measure(suites.on_disk(build, place(build, "python"), conf, arguments=ALONE))
+    return measure(suites.on_disk(build, place(build, "python"), parts.programs(build.kernel), "bench",
+                                  ["python"], timeout=600, arguments=ALONE))
 
 
 def wall(build: Build) -> list[Result]:

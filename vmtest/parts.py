@@ -50,6 +50,11 @@ PROGRAM_HOOKS = [
         rm prom*.deb" """,
 ]
 
+# Container engines, and what makes images for them
+ENGINE_PACKAGES = """apparmor bash bsdutils busybox-static coreutils crun dash docker-cli docker.io
+    findutils gcc grep jq kmod libc6-dev libjson-c5 libmnl0 make mount podman procps runc sed
+    uidmap util-linux""".split()
+
 KSFT_FILES = """scripts/subarch.include scripts/checkpatch.pl scripts/spelling.txt
     scripts/const_structs.checkpatch tools/testing/selftests/Makefile
     tools/testing/selftests/lib.mk tools/testing/selftests/run_kselftest.sh
@@ -160,10 +165,22 @@ def make_disk(suite: str, objtool: pathlib.Path, image: pathlib.Path) -> None:
     bootstrap(log_of(f"programs-{suite}"), directory, suite, PROGRAM_PACKAGES,
               '--aptopt=APT::Install-Recommends "false"', *excluded(PROGRAM_EXCLUDE), *PROGRAM_HOOKS)
     shutil.copytree(objtool, directory / "usr/src/linux", symlinks=True)
+    write_image(directory, image)
+
+
+def make_engines(suite: str, image: pathlib.Path) -> None:
+    directory = image.with_name(image.name + ".dir")
+    bootstrap(log_of(f"engines-{suite}"), directory, suite, ENGINE_PACKAGES,
+              '--aptopt=APT::Install-Recommends "false"', *excluded(DOCUMENTS))
+    write_image(directory, image)
+
+
+def write_image(directory: pathlib.Path, image: pathlib.Path) -> None:
+    """A disk image with what is in the directory, which is removed."""
     for used in ("var/cache/apt", "var/lib/apt/lists"):
         remove(directory / used)
     size = int(output(["du", "-sm", directory]).split()[0])
-    logged(log_of(f"disk-{suite}"),
+    logged(log_of(f"disk-{image.name}"),
            ["mke2fs", *DISK_OPTIONS, "-d", directory, image, f"{size + size // 8 + 64}M"])
     remove(directory)
 
@@ -177,6 +194,14 @@ def programs(kernel: Kernel) -> cache.Part:
         functools.partial(make_disk, kernel.base, objtool),
         (kernel.base, PROGRAM_PACKAGES, PROGRAM_EXCLUDE, PROGRAM_HOOKS, objtool.parent.name),
         ".ext4",
+    )
+
+
+def engines(kernel: Kernel) -> cache.Part:
+    return cache.Part(
+        f"engines-{kernel.base}", f"a disk of {kernel.base} with podman and docker (about 60 s)",
+        functools.partial(make_engines, kernel.base),
+        (kernel.base, ENGINE_PACKAGES, DOCUMENTS), ".ext4",
     )
 
 

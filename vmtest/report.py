@@ -73,9 +73,14 @@ def write_tap(jobs: Sequence[Job], path: pathlib.Path) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
+def tables(where: pathlib.Path) -> list[pathlib.Path]:
+    """What jobs leave to be printed."""
+    return sorted(found for kind in ("programs", "engines") for found in where.glob(f"*/{kind}/table"))
+
+
 def remove_old(where: pathlib.Path) -> None:
     """What an earlier run has left, lest it is taken for this one's."""
-    for old in [where / "results.xml", where / "results.tap", *where.glob("*/programs/table")]:
+    for old in [where / "results.xml", where / "results.tap", *tables(where)]:
         old.unlink(missing_ok=True)
 
 
@@ -87,7 +92,7 @@ def summary(jobs: Sequence[Job], where: pathlib.Path, note: str) -> bool:
         write_tap(jobs, where / "results.tap")
     except OSError as error:
         say(f"no files of results: {error}")
-    for found in sorted(where.glob("*/programs/table")):
+    for found in tables(where):
         print(found.read_text())
     # The failures once more at the end, where a truncated log still shows them
     for job in jobs:

@@ -10,7 +10,7 @@ import os
 import pathlib
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from . import cache, parts, verdict
 from .build import Build, export_tree
@@ -127,38 +127,53 @@ def collection(build: Build, job: Job, options: Options) -> list[Result]:
     return results + [Result(FAIL, "collection", line) for line in failed]
 
 
-def case_names() -> list[str]:
-    return sorted(p.stem for p in (TOP / "selftests/programs").glob("*.sh") if p.stem != "lib")
+# The folder that has the cases of such a job
+CASES = {"programs": "selftests/programs", "engines": "selftests/containers"}
 
 
-def programs(build: Build, job: Job, options: Options) -> list[Result]:
-    """Unmodified programs in a whole Debian on a disk, without and with the preload library."""
-    cases = list(options.cases) or case_names()
+def case_names(kind: str) -> list[str]:
+    return sorted(p.stem for p in (TOP / CASES[kind]).glob("*.sh") if p.stem != "lib")
+
+
+def run_cases(build: Build, job: Job, options: Options, kind: str, disk: cache.Part,
+              table: Callable[[str, Sequence[str]], str]) -> list[Result]:
+    """Scripts that make claims, in a whole Debian on a disk. TABLE gets what they print."""
+    cases = list(options.cases) or case_names(kind)
     results: list[Result] = []
 
     def ended(run: Run) -> None:
         job.progress = f"{run.name} done"
-        steps.append(("test", f"{build.kernel.name} programs:{run.name}", run.seconds))
-        found = verdict.of_script(run, f"programs:{run.name}")
+        steps.append(("test", f"{build.kernel.name} {kind}:{run.name}", run.seconds))
+        found = verdict.of_script(run, f"{kind}:{run.name}")
         log_failures(build.kernel.name, run, found)
         results.extend(found)
 
-    guest = on_disk(build, build.dir / "programs", {"CASES": " ".join(cases)})
+    guest = on_disk(build, build.dir / kind, disk, CASES[kind], cases)
     channel = guest.run(ended=ended)
     ran = {run.name for run in channel.runs if run.status is not None}
-    results += [Result(FAIL, f"programs:{case}", "(it did not end)") for case in cases
-                if case not in ran]
-    (guest.dir / "table").write_text(programs_table(build.kernel.name, channel))
-    return results + verdict.of_guest(channel, guest.console(), "programs")
+    results += [Result(FAIL, f"{kind}:{case}", "(it did not end)") for case in cases if case not in ran]
+    lines = [line for run in channel.runs for line in run.lines]
+    (guest.dir / "table").write_text(table(build.kernel.name, lines))
+    return results + verdict.of_guest(channel, guest.console(), kind)
 
 
-def on_disk(build: Build, directory: pathlib.Path, conf: dict[str, object],
-            arguments: Sequence[str] = ()) -> Guest:
-    """A guest with a disk of programs and the checkout."""
-    image = cache.need(parts.programs(build.kernel))
-    drive = ("-drive", f"file={image},format=raw,if=virtio,readonly=on")
-    guest = Guest(build, directory, {"MODE": "programs", "TIMEOUT": 900} | conf, 2400,
-                  cpus=1, memory=3072, arguments=(*drive, *arguments))
+def programs(build: Build, job: Job, options: Options) -> list[Result]:
+    """Unmodified programs, without and with the preload library."""
+    return run_cases(build, job, options, "programs", parts.programs(build.kernel), programs_table)
+
+
+def engines(build: Build, job: Job, options: Options) -> list[Result]:
+    """Container engines, with their own filters."""
+    return run_cases(build, job, options, "engines", parts.engines(build.kernel), engines_table)
+
+
+def on_disk(build: Build, directory: pathlib.Path, disk: cache.Part, folder: str,
+            cases: Sequence[str], timeout: int = 900, arguments: Sequence[str] = ()) -> Guest:
+    """A guest with a disk and the checkout, which runs CASES of FOLDER."""
+    drive = ("-drive", f"file={cache.need(disk)},format=raw,if=virtio,readonly=on")
+    guest = Guest(build, directory, {
+        "MODE": "programs", "TIMEOUT": timeout, "FOLDER": folder, "CASES": " ".join(cases),
+    }, 2400, cpus=1, memory=3072, arguments=(*drive, *arguments))
     archive = guest.dir / "checkout.tar"
     export_tree(archive)
     source = guest.dir / "boot/spawnctl"
@@ -168,9 +183,16 @@ def on_disk(build: Build, directory: pathlib.Path, conf: dict[str, object],
     return guest
 
 
-def programs_table(kernel: str, channel: Channel) -> str:
+def engines_table(kernel: str, lines: Sequence[str]) -> str:
+    """What each way to the device gives in each engine."""
+    rows = [[f"{kernel}: engine", "way to the device", "what makes the child of a preloaded program"]]
+    rows += [line.removeprefix("@table ").split("|") for line in lines if line.startswith("@table ")]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "".join("  ".join(map(str.ljust, row, widths)).rstrip() + "\n" for row in rows)
+
+
+def programs_table(kernel: str, lines: Sequence[str]) -> str:
     """The numbers that the cases have counted."""
-    lines = [line for run in channel.runs for line in run.lines]
     row = "{:<40} {:>12} {:>12} {:>12}\n"
     text = row.format(f"{kernel}: processes made", "without, by", "with, by", "with, by")
     text += row.format("", "clone", "clone", "the device")
@@ -373,6 +395,7 @@ def native(job: Job) -> list[Result]:
 
 
 KINDS = {"built": built, "selftests": selftests, "collection": collection, "programs": programs,
-         "gate": gate, "latency": latency, "controls": controls, "detectors": detectors}
+         "engines": engines, "gate": gate, "latency": latency, "controls": controls,
+         "detectors": detectors}
 # Their guests have two processors
 RACES = ("selftests", "collection", "detectors")
