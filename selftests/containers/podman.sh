@@ -1,0 +1,58 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Podman, run by root, with crun and with runc. Its default profile allows clone3.
+
+# shellcheck disable=SC2034 # for lib.sh
+here=$(dirname "$(realpath "$0")")
+. "$here/lib.sh"
+AS='' CHILDREN='' HOW=clone3
+run_container() {
+	podman_run "$@"
+}
+claim "podman import" podman import "$work/image.tar" box
+
+podman_is crun
+# Neither node nor descriptor. The socket of a service belongs into this container.
+claim "$engine: starts a container" start none
+claim "$engine: its seccomp profile is in force" says "$(printf 'Seccomp:\t2')" in_box none "inside state"
+claim "$engine: clone3 without a struct fails with EINVAL" gives 22 in_box none "inside act clone3"
+claim "$engine: /dev/spawnctl does not exist in a container" \
+	in_box none "inside answers /dev/spawnctl 2"
+made_by "nothing" none "clone3 (device: errno 2)"
+claim "$engine: podman rm -f" podman rm -f -t 0 none
+
+device_in node --device --device /dev/spawnctl
+leaves node 10001
+ends 10001 podman kill node
+echo 0 >$allow
+
+claim "make install-cdi" install_cdi
+device_in cdi CDI --device spawnctl/device=all
+leaves cdi 10002
+ends 10002 podman stop -t 1 cdi
+echo 0 >$allow
+rm /etc/cdi/spawnctl.json
+claim "$engine, CDI: control: without the specification the container is not started" \
+	gives 126 run_container --device spawnctl/device=all localhost/box true
+
+CHILDREN=8
+claim "$engine, --preserve-fds: starts a container" start inherited
+claim "$engine, --preserve-fds: the container inherits the descriptor" in_box inherited "inside devices 1"
+made_by "--preserve-fds, 8 children" inherited device
+leaves inherited 10003
+claim "$engine, --preserve-fds: 2 more children, then EDQUOT" in_box inherited "inside budget 2"
+claim "$engine, --preserve-fds: the module is in use while the container runs" used
+ends 10003 podman rm -f -t 0 inherited
+CHILDREN=11
+fork_killed "--preserve-fds, 11 children" localhost/box dash /tight
+
+podman_is runc
+fork_killed "--preserve-fds, 11 children" localhost/box dash /tight
+CHILDREN=
+device_in runc-node --device --device /dev/spawnctl
+leaves runc-node 10004
+ends 10004 podman kill runc-node
+echo 0 >$allow
+
+unload
+finish

@@ -1,0 +1,42 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Podman, run by a user without privileges. The engine makes a user namespace, in which the
+# container's root is that user.
+
+# shellcheck disable=SC2034,SC2086 # for lib.sh; AS is words
+here=$(dirname "$(realpath "$0")")
+. "$here/lib.sh"
+echo user:x:1000:1000::/home/user:/bin/sh >>/etc/passwd
+echo user:x:1000: >>/etc/group
+for f in subuid subgid; do echo user:100000:65536 >>/etc/$f; done
+mkdir -p /home/user /run/user/1000
+chown 1000:1000 /home/user /run/user/1000
+AS="setpriv --reuid 1000 --regid 1000 --clear-groups env -C / HOME=/home/user
+	XDG_RUNTIME_DIR=/run/user/1000"
+CHILDREN='' HOW=clone3
+run_container() {
+	podman_run "$@"
+}
+claim "rootless: podman import" $AS podman import "$work/image.tar" box
+
+podman_is crun
+engine="rootless $engine"
+claim "$engine, node of mode 0600: starts a container" start closed --device /dev/spawnctl
+echo 1 >$allow
+made_by "--device, mode 0600, allow_filtered=1" closed "clone3 (device: errno 13)"
+echo 0 >$allow
+claim "$engine: podman rm -f" $AS podman rm -f -t 0 closed
+
+chmod 666 /dev/spawnctl
+claim "make install-cdi" install_cdi
+device_in cdi "CDI, mode 0666" --device spawnctl/device=all
+leaves cdi 10005
+ends 10005 podman kill cdi
+echo 0 >$allow
+chmod 600 /dev/spawnctl
+
+CHILDREN=11
+fork_killed "--preserve-fds, 11 children" localhost/box dash /tight
+
+unload
+finish
