@@ -15,6 +15,8 @@ UDEVDIR ?= $(PREFIX)/lib/udev
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 MODULESLOADDIR ?= /etc/modules-load.d
 CDIDIR ?= /etc/cdi
+APPARMORDIR ?= /etc/apparmor.d
+SELINUXDEVEL ?= /usr/share/selinux/devel
 ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 KDIR ?= /lib/modules/$(shell uname -r)/build
@@ -75,7 +77,7 @@ EXAMPLES := $(patsubst examples/%.c,build/examples/%,$(wildcard examples/*.c))
 VMTEST := check check-all check-debug soak programs engines quick shell demo bench secure-boot deb deb-check lint \
 	fuzz-parsers mutants
 
-.PHONY: all userlib modules install install-udev install-cdi install-tools install-service tools \
+.PHONY: all userlib modules install install-udev install-cdi install-apparmor install-tools install-service selinux tools \
 	examples clean help test bench-native \
 	dkms-tree $(VMTEST)
 
@@ -171,6 +173,15 @@ install-udev:
 	[ -e $(DESTDIR)$(MODULESLOADDIR)/spawnctl.conf ] || \
 		install -D -m 644 udev/spawnctl.modules-load $(DESTDIR)$(MODULESLOADDIR)/spawnctl.conf
 
+install-apparmor:
+	install -D -m 644 apparmor/spawnctl $(DESTDIR)$(APPARMORDIR)/abstractions/spawnctl
+
+# A policy module for the reference policy; semodule -i installs it
+selinux:
+	mkdir -p build/selinux
+	cp selinux/* build/selinux
+	$(MAKE) -C build/selinux -f $(SELINUXDEVEL)/Makefile spawnctl.pp
+
 # Nothing is started: there is no policy yet
 install-service:
 	install -d $(DESTDIR)$(UNITDIR)
@@ -236,6 +247,8 @@ help:
 	@echo 'make tools             build the command spawnctl into build/tools; needs libmnl and json-c'
 	@echo 'make install-tools     install the command, its manual page and its completions'
 	@echo '                       (PREFIX=/usr/local DESTDIR= ZSHDIR= MANDIR=)'
+	@echo 'make install-apparmor  install the AppArmor abstraction (APPARMORDIR=/etc/apparmor.d)'
+	@echo 'make selinux           compile a policy module of SELinux into build/selinux; needs selinux-policy-dev'
 	@echo 'make install-service   install the units of systemd for spawnctl serve, and their user'
 	@echo '                       (PREFIX=/usr/local DESTDIR= UNITDIR=PREFIX/lib/systemd/system)'
 	@echo 'make examples          build examples/ into build/examples; needs libseccomp'

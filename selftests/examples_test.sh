@@ -169,7 +169,7 @@ script spawnctl_8_7 0 '--foreground in /'
 script spawnctl_8_8 0 'SigBlk:.0000000000000200'
 claim "spawnctl_8_8: SIGHUP is ignored" grep -qx 'SigIgn:.0000000000000001' "$work/out"
 script spawnctl_8_9 0 '16 children'
-script spawnctl_8_10 143 '.* spawnctl_clone: child=[0-9]+ .*' traced stirred on_and_on spawnctl_clone
+script spawnctl_8_12 143 '.* spawnctl_clone: child=[0-9]+ .*' traced stirred on_and_on spawnctl_clone
 
 c guide_1 0 '3 children'
 script guide_2 0 '16 children'
@@ -178,17 +178,17 @@ c guide_3 0 'the device was received'
 c guide_4 200 'by 20'
 c guide_6 0 3
 claim "guide_6: the child does not have the device" refused grep -qx 20 "$work/out"
-c guide_9 0 started
-c guide_10 0 logged
-c guide_11 0 logged
-c guide_12 0 logged
-for i in 13 14; do
+c guide_13 0 started
+c guide_14 0 logged
+c guide_15 0 logged
+c guide_16 0 logged
+for i in 17 18; do
 	c guide_$i 2 'SigIgn:.[0-9a-f]{12}0[0-9a-f]{3}'
 done
-c guide_15 0 clean
-c guide_16 0 clean
-claim "guide_16: both children are clean" [ "$(grep -cx clean "$work/out")" = 2 ]
-c guide_17 0 run
+c guide_19 0 clean
+c guide_20 0 clean
+claim "guide_20: both children are clean" [ "$(grep -cx clean "$work/out")" = 2 ]
+c guide_21 0 run
 
 script README_9 0 'spawnctl: vfork.*: device.*' env SPAWNCTL_DEBUG=1
 c README_10 0 'total 0'
@@ -197,12 +197,18 @@ claim "README_10: only descriptors 0 to 2, and the one of ls, are open" \
 script README_12 143 '.* spawnctl_clone: child=[0-9]+ .*' traced stirred on_and_on spawnctl_clone
 
 elsewhere libspawnctl_3_1 manual.sh 'examples of debian/tests'
-elsewhere spawnctl_8_11 programs/tracing.sh 'page spawnctl_8_11'
-elsewhere spawnctl_8_12 programs/tracing.sh 'page spawnctl_8_12'
-elsewhere spawnctl_8_13 programs/tracing.sh "bpftrace -e 'tracepoint:spawnctl:spawnctl_release"
+elsewhere spawnctl_8_10 serve_test.sh spawnctl_8_10
+elsewhere spawnctl_8_11 programs/systemd.sh 'systemctl reload spawnctl.service'
+elsewhere spawnctl_8_13 programs/tracing.sh 'page spawnctl_8_13'
+elsewhere spawnctl_8_14 programs/tracing.sh 'page spawnctl_8_14'
+elsewhere spawnctl_8_15 programs/tracing.sh "bpftrace -e 'tracepoint:spawnctl:spawnctl_release"
 elsewhere guide_5 programs/sandbox.sh 'guide_5'
 elsewhere guide_7 programs/sandbox.sh 'launcher.* setpriv .* bwrap'
-elsewhere guide_8 programs/systemd.sh 'FileDescriptorStoreMax=1 NotifyAccess=all'
+elsewhere guide_8 serve_test.sh guide_8
+elsewhere guide_9 programs/systemd.sh 'systemctl reload spawnctl.service'
+elsewhere guide_10 programs/systemd.sh 'SystemCallFilter=~clone3 NoNewPrivileges=yes'
+elsewhere guide_11 containers/podman.sh '-v /run/spawnctl:/run/spawnctl'
+elsewhere guide_12 serve_test.sh guide_12
 elsewhere README_1 manual.sh 'make -n'
 shown README_2
 shown README_3

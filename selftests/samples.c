@@ -146,7 +146,7 @@ int main(void)
 	return status_of(pid);
 }
 
-#elif defined(guide_9)
+#elif defined(guide_13)
 int main(void)
 {
 	char *argv[] = { "/bin/echo", "started", NULL };
@@ -162,13 +162,13 @@ int main(void)
 	return status_of(pid);
 }
 
-#elif defined(guide_10) || defined(guide_11) || defined(guide_12)
+#elif defined(guide_14) || defined(guide_15) || defined(guide_16)
 int main(void)
 {
 	char *argv[] = { "/bin/echo", "logged", NULL };
 
 	unlink("log");
-#ifdef guide_12
+#ifdef guide_16
 	if (status_of(run_to_log(device(), argv, "log")))
 #else
 	if (status_of(run_to_log(argv, "log")))
@@ -178,7 +178,7 @@ int main(void)
 	err(127, "cat");
 }
 
-#elif defined(guide_13) || defined(guide_14)
+#elif defined(guide_17) || defined(guide_18)
 int main(void)
 {
 	char *argv[] = { "sh", "-c", "[ \"$(cut -d' ' -f6 /proc/$$/stat)\" = $$ ] || exit\n"
@@ -193,9 +193,9 @@ int main(void)
 	return status_of(pid);
 }
 
-#elif defined(guide_15) || defined(guide_16)
-#ifdef guide_16
-#include "guide_15.c"
+#elif defined(guide_19) || defined(guide_20)
+#ifdef guide_20
+#include "guide_19.c"
 #endif
 
 static void handler(int sig)
@@ -228,7 +228,7 @@ int main(void)
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGUSR2);
 	sigprocmask(SIG_SETMASK, &mask, NULL);
-#ifdef guide_16
+#ifdef guide_20
 	child_of(fork_child(device()));
 	child_of(fork_child(-1));
 #else
@@ -249,7 +249,7 @@ int main(void)
 	return result.step != SPAWNCTL_STEP_ACTION;
 }
 
-#elif defined(guide_17)
+#elif defined(guide_21)
 int main(void)
 {
 	char *argv[] = { "/bin/echo", "run", NULL };

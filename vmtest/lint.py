@@ -107,6 +107,11 @@ def parsers_compile() -> str:
                "-Iuserlib/preload", *find(r"^selftests/parsers/.*\.c$"))
 
 
+def selinux_compiles() -> str:
+    output(["make", "-s", "-C", TOP, "selinux"])
+    return "" if (BUILD / "selinux/spawnctl.pp").exists() else "there is no spawnctl.pp"
+
+
 def spec_is_header() -> str:
     """Specification and header have the same attributes in the same order."""
     sets = read("docs/netlink/spawnctl.yaml").partition("\nattribute-sets:\n")[2]
@@ -137,7 +142,8 @@ def plain_english(names: Iterable[str]) -> str:
 def need() -> None:
     host.need({name: name for name in "codespell shellcheck cppcheck gcc g++ mandoc mypy".split()}
               | {"/usr/include/seccomp.h": "libseccomp-dev",
-                 "/usr/include/libmnl/libmnl.h": "libmnl-dev"})
+                 "/usr/include/libmnl/libmnl.h": "libmnl-dev",
+                 "/usr/share/selinux/devel/Makefile": "selinux-policy-dev"})
 
 
 def checks(files: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -176,6 +182,7 @@ def checks(files: Sequence[str]) -> Iterator[tuple[str, str]]:
         (True, "the parsers that are fuzzed compile", parsers_compile),
         (True, "versions and tested kernels agree", one_version),
         (True, "the netlink specification agrees with the header", spec_is_header),
+        (chosen("^selinux/"), "the SELinux policy module compiles", selinux_compiles),
         (True, "manual pages and examples", lambda: run("selftests/manual.sh")),
     ]
     for _, what, check in (check for check in wanted if check[0]):

@@ -51,7 +51,7 @@ PROGRAM_HOOKS = [
 ]
 
 # Container engines, and what makes images for them
-ENGINE_PACKAGES = """apparmor bash bsdutils busybox-static coreutils crun dash docker-cli docker.io
+ENGINE_PACKAGES = """apparmor bash bsdutils busybox-static catatonit coreutils crun dash docker-cli docker.io
     findutils gcc grep jq kmod libc6-dev libjson-c5 libmnl0 make mount podman procps runc sed
     uidmap util-linux""".split()
 

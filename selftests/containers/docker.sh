@@ -35,9 +35,11 @@ claim "containerd and dockerd start" daemons
 claim "docker import" docker import "$work/image.tar" localhost/box
 engine="docker $(docker version -f '{{.Server.Version}}' | sed 's/+.*//'), $(runc --version | sed -n '1s/ version//; 1s/+.*//; 1p')"
 
-# Neither node nor descriptor. The socket of a service belongs into this container.
+# Neither node nor descriptor
+mkdir /run/spawnctl
 CHILDREN=8
-claim "$engine: a client with a marked descriptor starts a container" start none
+claim "$engine: a client with a marked descriptor starts a container" \
+	start none -v /run/spawnctl:/run/spawnctl
 CHILDREN=
 claim "$engine: its seccomp profile is in force" says "$(printf 'Seccomp:\t2')" in_box none "inside state"
 claim "$engine: clone3 fails with ENOSYS" gives 38 in_box none "inside act clone3"
@@ -45,7 +47,11 @@ claim "$engine: a container does not inherit the client's descriptor" in_box non
 claim "$engine: /dev/spawnctl does not exist in a container" \
 	in_box none "inside answers /dev/spawnctl 2"
 made_by "inherited by the client" none "clone (device: errno 2)"
-claim "$engine: docker rm -f" docker rm -f none
+socket_in none 0 10009
+ends 10009 docker rm -f none
+claim "the service starts" serve "grant user=0 children=11"
+fork_killed "socket, 11 children" -v /run/spawnctl:/run/spawnctl localhost/box dash /tight
+claim "the service ends" stop_serving
 
 device_in node --device --device /dev/spawnctl
 leaves node 10006

@@ -193,6 +193,48 @@ shows() {
 	says "$1" cat "$work/tight.said"
 }
 
+# serve RULE...: (re)starts the service of the host, with this policy
+serve() {
+	[ -z "${service-}" ] || stop_serving
+	mkdir -p /run/spawnctl
+	printf '%s\n' "$@" >"$work/policy"
+	spawnctl serve --socket /run/spawnctl/socket "$work/policy" 2>"$work/serve.log" &
+	service=$!
+	i=0
+	until [ -S /run/spawnctl/socket ]; do
+		[ $((i += 1)) -le 50 ] || { cat "$work/serve.log"; return 1; }
+		sleep 0.2
+	done
+}
+
+stop_serving() {
+	kill "$service" && wait "$service"
+	service=
+}
+
+# serves_as USER PATTERN: the last client that got a descriptor is this user, in such a cgroup
+serves_as() {
+	cat "$work/serve.log"
+	grep 'granted' "$work/serve.log" | tail -n 1 |
+		grep -E "process [0-9]+, user $1, group $1, cgroup /$2"
+}
+
+# socket_in NAME USER SECONDS: a container that has the directory of the socket, and whose root is
+# USER on the host
+socket_in() {
+	way="socket, allow_filtered=0"
+	claim "$engine: control: the parameter is 0" says N cat $allow
+	claim "$engine, $way: the service starts" serve "grant user=$2 children=11"
+	made_by "$way, 11 children" "$1" "device"
+	claim "$engine, $way: the service sees the user and the cgroup of the container" serves_as "$2" ".*[0-9a-f]{64}"
+	leaves "$1" "$3"
+	claim "$engine, $way: 5 more children, then EDQUOT" in_box "$1" "inside budget 5"
+	claim "$engine, $way: a policy that refuses this cgroup" serve "deny cgroup=/" "grant user=$2"
+	made_by "$way, refused by its cgroup" "$1" "$HOW (device: errno 13)"
+	claim "$engine, $way: the service ends" stop_serving
+	made_by "$way, no service" "$1" "$HOW (device: errno 2)"
+}
+
 # device_in NAME WAY OPTION...: a container with the node, which its user may open. HOW is what
 # the library uses if the node cannot be opened.
 device_in() {

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Podman, run by root, with crun and with runc. Its default profile allows clone3.
 
-# shellcheck disable=SC2034 # for lib.sh
+# shellcheck disable=SC2034,SC2317 # for lib.sh; functions that claim runs
 here=$(dirname "$(realpath "$0")")
 . "$here/lib.sh"
 AS='' CHILDREN='' HOW=clone3
@@ -12,14 +12,16 @@ run_container() {
 claim "podman import" podman import "$work/image.tar" box
 
 podman_is crun
-# Neither node nor descriptor. The socket of a service belongs into this container.
-claim "$engine: starts a container" start none
+# Neither node nor descriptor
+mkdir /run/spawnctl
+claim "$engine: starts a container" start none -v /run/spawnctl:/run/spawnctl
 claim "$engine: its seccomp profile is in force" says "$(printf 'Seccomp:\t2')" in_box none "inside state"
 claim "$engine: clone3 without a struct fails with EINVAL" gives 22 in_box none "inside act clone3"
 claim "$engine: /dev/spawnctl does not exist in a container" \
 	in_box none "inside answers /dev/spawnctl 2"
 made_by "nothing" none "clone3 (device: errno 2)"
-claim "$engine: podman rm -f" podman rm -f -t 0 none
+socket_in none 0 10000
+ends 10000 podman rm -f -t 0 none
 
 device_in node --device --device /dev/spawnctl
 leaves node 10001
@@ -46,7 +48,30 @@ ends 10003 podman rm -f -t 0 inherited
 CHILDREN=11
 fork_killed "--preserve-fds, 11 children" localhost/box dash /tight
 
+CHILDREN=
+claim "the service starts" serve "grant user=0 children=11"
+fork_killed "socket, 11 children" -v /run/spawnctl:/run/spawnctl localhost/box dash /tight
+claim "the service ends" stop_serving
+
+# As a pod of Kubernetes is described. Its program is "spawnctl doctor".
+pod() {
+	podman kube play --network none "$top/examples/pod.yaml" && podman wait spawner-main
+}
+pod_log() {
+	podman logs spawner-main
+}
+claim "the service starts" serve "grant user=0"
+claim "$engine, kube play: the pod of the example runs" pod
+claim "$engine, kube play: its programs can use the device" \
+	says "ok       programs     programs can use the device: it has started a test program" pod_log
+claim "$engine, kube play: doctor finds the service" says "ok       service      /run/spawnctl/socket: a service \
+(spawnctl serve) gives descriptors there, if its policy allows it" pod_log
+row "kube play, socket" "$(podman logs spawner-main 2>&1 | sed -n 's/.*programs     programs //p')"
+claim "$engine: podman kube down" podman kube down "$top/examples/pod.yaml"
+claim "the service ends" stop_serving
+
 podman_is runc
+CHILDREN=11
 fork_killed "--preserve-fds, 11 children" localhost/box dash /tight
 CHILDREN=
 device_in runc-node --device --device /dev/spawnctl

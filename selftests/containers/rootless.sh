@@ -21,11 +21,20 @@ claim "rootless: podman import" $AS podman import "$work/image.tar" box
 
 podman_is crun
 engine="rootless $engine"
-claim "$engine, node of mode 0600: starts a container" start closed --device /dev/spawnctl
+mkdir /run/spawnctl
+claim "$engine, node of mode 0600: starts a container" \
+	start closed --device /dev/spawnctl -v /run/spawnctl:/run/spawnctl
 echo 1 >$allow
 made_by "--device, mode 0600, allow_filtered=1" closed "clone3 (device: errno 13)"
 echo 0 >$allow
-claim "$engine: podman rm -f" $AS podman rm -f -t 0 closed
+claim "$engine, socket: the service starts" serve "grant user=1000 children=11"
+made_by "socket, allow_filtered=0, 11 children" closed device
+# Without a session of systemd, the container is in the cgroup of the engine's caller
+claim "$engine, socket: the service sees the user of the engine" serves_as 1000 ''
+leaves closed 10010
+claim "$engine, socket: 5 more children, then EDQUOT" in_box closed "inside budget 5"
+ends 10010 podman rm -f -t 0 closed
+claim "$engine, socket: the service ends" stop_serving
 
 chmod 666 /dev/spawnctl
 claim "make install-cdi" install_cdi

@@ -63,13 +63,13 @@ page() {
 }
 
 page_perf() {
-	page spawnctl_8_11 && has_lines page.txt 'spawnctl:spawnctl_clone: child=' \
+	page spawnctl_8_13 && has_lines page.txt 'spawnctl:spawnctl_clone: child=' \
 		'spawnctl:spawnctl_release: child=' 'spawnctl:spawnctl_refused: command='
 }
 
 # No wait may have been that long: then the report has no event
 page_trace_cmd() {
-	page spawnctl_8_12 && has_lines page.txt '^cpus=' &&
+	page spawnctl_8_14 && has_lines page.txt '^cpus=' &&
 	! grep -E 'spawnctl_(clone|refused)|wait=[0-9]{1,7}$' page.txt
 }
 
