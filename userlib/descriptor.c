@@ -191,8 +191,7 @@ bool spawnctl_descriptor_inherited(struct descriptor *descriptor)
 	return fd >= 0;
 }
 
-/* As spawnctl_descriptor_check(), but with one system call if a check has succeeded before */
-static int check_again(int fd)
+int spawnctl_descriptor_check_again(int fd)
 {
 	struct stat st;
 	int ret = look_at(fd, &st);
@@ -313,7 +312,7 @@ static __attribute__((__noinline__)) int keep_device(bool device)
 	locked = spawnctl_inflight_lock(false);
 	/* Recheck under the lock: another thread may have been first */
 	fd = __atomic_load_n(&kept_fd, __ATOMIC_ACQUIRE);
-	if (fd == NONE || check_again(fd))
+	if (fd == NONE || spawnctl_descriptor_check_again(fd))
 		fd = open_to_keep(fd, device);
 	if (locked)
 		spawnctl_inflight_unlock();
@@ -329,7 +328,7 @@ int spawnctl_descriptor_kept(struct descriptor *descriptor, bool device)
 	if (!spawnctl_descriptor_keeps())
 		return 1;
 	if (there && __atomic_load_n(&kept_in_doubt, __ATOMIC_RELAXED)) {
-		int error = check_again(fd);
+		int error = spawnctl_descriptor_check_again(fd);
 
 		if (error && error != -EBADF)
 			return 1;
@@ -387,7 +386,7 @@ void spawnctl_descriptor_close(int fd, int slot)
 	bool locked = spawnctl_inflight_lock(false);
 
 	/* Another thread may have closed it and opened another file at its number */
-	if (alone_in_table() || !check_again(fd))
+	if (alone_in_table() || !spawnctl_descriptor_check_again(fd))
 		raw_syscall(SYS_close, fd);
 	spawnctl_inflight_remove(slot);
 	if (locked)
@@ -432,7 +431,7 @@ void spawnctl_descriptor_give_up(const struct descriptor *descriptor, bool kept_
 		/* Recheck: another thread may have done the same, and reused the number */
 		spawnctl_signals_hold(&signals, SPAWNCTL_SIGSET_HELD);
 		locked = spawnctl_inflight_lock(false);
-		if (!check_again(descriptor->fd))
+		if (!spawnctl_descriptor_check_again(descriptor->fd))
 			raw_syscall(SYS_close, descriptor->fd);
 		if (locked)
 			spawnctl_inflight_unlock();
@@ -477,7 +476,7 @@ void spawnctl_descriptor_leave_table(void)
 {
 	const int kept = __atomic_load_n(&kept_fd, __ATOMIC_ACQUIRE);
 
-	if (kept != NONE && !check_again(kept))
+	if (kept != NONE && !spawnctl_descriptor_check_again(kept))
 		raw_syscall(SYS_close, kept);
 }
 
@@ -495,7 +494,7 @@ void spawnctl_descriptor_in_fork(bool table_shared)
 	for (slot = 0; slot < INFLIGHT_MAX; slot++) {
 		int fd = spawnctl_inflight_take(slot);
 
-		if (fd != NONE && !table_shared && !check_again(fd))
+		if (fd != NONE && !table_shared && !spawnctl_descriptor_check_again(fd))
 			raw_syscall(SYS_close, fd);
 	}
 	if (!table_shared)

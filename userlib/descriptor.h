@@ -130,6 +130,9 @@ void spawnctl_descriptor_give_up(const struct descriptor *descriptor, bool kept_
  */
 int spawnctl_descriptor_check(int fd, int *refusal);
 
+/** spawnctl_descriptor_check_again() - the same, by one system call if the device is known */
+int spawnctl_descriptor_check_again(int fd);
+
 extern bool spawnctl_table_shared;
 
 /** spawnctl_descriptor_keeps() - whether a descriptor that the library opens can be kept open */

@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE
 #include <signal.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -75,4 +76,28 @@ void spawnctl_libc_handlers_set(const struct libc_handlers *handlers)
 	for (i = 0; i < count_libc_signals(); i++)
 		syscall(SYS_rt_sigaction, 32 + i, &handlers->actions[i], NULL, 8);
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof(none));
+}
+
+void spawnctl_signal_actions_get(struct signal_actions *actions)
+{
+	int sig;
+
+	memset(actions, 0, sizeof(*actions));
+	for (sig = 1; sig <= 64; sig++)
+		if (sig != SIGKILL && sig != SIGSTOP)
+			raw_syscall(SYS_rt_sigaction, sig, NULL, actions->words[sig - 1], 8);
+}
+
+/*
+ * Not only handlers: FORK resets the flags of each signal, among them SA_NOCLDWAIT of a SIGCHLD at
+ * SIG_DFL, and LIMIT may have made it reset the ignored ones (SPAWNCTL_LIMIT_RESET)
+ */
+void spawnctl_signal_actions_set(const struct signal_actions *actions)
+{
+	static const unsigned long reset[5];
+	int sig;
+
+	for (sig = 1; sig <= 64; sig++)
+		if (memcmp(actions->words[sig - 1], reset, sizeof(reset)))
+			raw_syscall(SYS_rt_sigaction, sig, actions->words[sig - 1], NULL, 8);
 }

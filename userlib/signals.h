@@ -95,6 +95,24 @@ void spawnctl_libc_handlers_get(struct libc_handlers *handlers);
 /** spawnctl_libc_handlers_set() - in the child: install them again, and unblock all signals */
 void spawnctl_libc_handlers_set(const struct libc_handlers *handlers);
 
+/*
+ * What the program does with each signal, as the kernel stores it: the handler, its flags, the
+ * restorer and the mask. On 32-bit architectures these are five words
+ */
+struct signal_actions {
+	unsigned long words[64][5];
+};
+
+/**
+ * spawnctl_signal_actions_get() - read the actions of all signals, before a fork that resets them
+ *
+ * The caller blocks signals, because a handler could change an action that has been read.
+ */
+void spawnctl_signal_actions_get(struct signal_actions *actions);
+
+/** spawnctl_signal_actions_set() - in the child, which blocks all signals: install them again */
+void spawnctl_signal_actions_set(const struct signal_actions *actions);
+
 #pragma GCC visibility pop
 
 #endif /* SPAWNCTL_SIGNALS_H */

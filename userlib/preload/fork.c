@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * fork(3) and _Fork(3) by the device, if the device is demanded.
+ *
+ * FORK resets the handlers of the signals that the program catches. The child has every signal
+ * blocked from its first instruction on, installs the handlers again, and then sets the caller's
+ * mask. So a signal to the child is neither lost nor meets the default action.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <signal.h>
+
+#include "atfork.h"
+#include "backend.h"
+#include "fork.h"
+#include "libc_state.h"
+#include "preload.h"
+
+typedef pid_t fork_fn(void);
+
+static fork_fn *next_fork, *next_bare_fork;
+
+/*
+ * An ioctl of another driver may return 0 in the caller, which would then take itself for the
+ * child. So the descriptor is checked before each FORK.
+ */
+static long make_child(struct request *request)
+{
+	long ret = spawnctl_backend_begin(request);
+
+	while (!ret) {
+		ret = spawnctl_descriptor_check_again(request->descriptor.fd);
+		if (!ret)
+			ret = raw_syscall(SYS_ioctl, request->descriptor.fd, SPAWNCTL_IOC_FORK,
+					  &request->clone);
+		if (ret >= 0)
+			break;
+		ret = spawnctl_backend_next(request, ret);
+	}
+	return ret;
+}
+
+/* Return: the child's process id, 0 in the child, or a negative errno */
+static long fork_by_device(void)
+{
+	struct request request = {
+		.fd = -1,
+		.transient = true,
+		.backend = SPAWNCTL_BACKEND_DEVICE,
+		.clone = {
+			.size = sizeof(request.clone),
+			.flags = SPAWNCTL_WINDOW_MASK | SPAWNCTL_SET_TID,
+			.window_mask = SPAWNCTL_SIGSET_ALL,
+			.exit_signal = SIGCHLD,
+		},
+	};
+	struct robust_list_head *robust;
+	struct signal_actions actions;
+	pid_t tid;
+	long ret;
+
+	spawnctl_signals_hold(&request.signals, SPAWNCTL_SIGSET_HELD);
+	spawnctl_signal_actions_get(&actions);
+	robust = spawnctl_robust_list();
+	tid = preload_tid();
+	spawnctl_descriptor_before_fork();
+	ret = make_child(&request);
+	if (!ret) {
+		spawnctl_descriptor_in_fork(false);
+		preload_repair_libc(tid, robust);
+		spawnctl_signal_actions_set(&actions);
+	} else {
+		if (ret > 0)
+			spawnctl_descriptor_put(&request.descriptor);
+		spawnctl_descriptor_after_fork();
+	}
+	spawnctl_signals_release(&request.signals);
+	if (ret)
+		preload_say("fork", NULL, CHOICE_DEVICE, 0, ret < 0 ? -ret : 0);
+	return ret;
+}
+
+/*
+ * As libc's fork(). Without the locks of libc, which cannot be taken from outside, it is
+ * made for a process with one thread only.
+ */
+static pid_t fork_alone(void)
+{
+	const unsigned long last = preload_atfork_prepare();
+	const int saved = errno;
+	const long ret = fork_by_device();
+
+	errno = saved;
+	if (!ret) {
+		preload_atfork_child(last);
+		return 0;
+	}
+	preload_atfork_parent(last);
+	return ret < 0 ? spawnctl_error(ret) : ret;
+}
+
+static bool by_device(void)
+{
+	return preload_vfork_choice() == CHOICE_DEVICE;
+}
+
+/*
+ * Once, because dlsym(3) waits for a thread that is in dlopen(3), and for ever if that thread
+ * waits for this one.
+ */
+static void __attribute__((__constructor__)) find_next(void)
+{
+	next_fork = (fork_fn *)preload_next("fork");
+	next_bare_fork = (fork_fn *)preload_next("_Fork");
+	if (by_device())
+		preload_find_libc_state();
+}
+
+pid_t fork(void)
+{
+	if (by_device() && preload_alone())
+		return fork_alone();
+	/* The constructor of another library may fork before ours has run */
+	if (!next_fork)
+		find_next();
+	return next_fork ? next_fork() : spawnctl_error(-ENOSYS);
+}
+
+pid_t __fork(void) __attribute__((__alias__("fork"), __nothrow__));
+
+/* In glibc since 2.34. No handlers of pthread_atfork(3) run, and no lock of libc is taken */
+pid_t _Fork(void)
+{
+	const int saved = errno;
+	long ret;
+
+	if (!by_device())
+		return next_bare_fork ? next_bare_fork() : spawnctl_error(-ENOSYS);
+	ret = fork_by_device();
+	if (ret < 0)
+		return spawnctl_error(ret);
+	errno = saved;
+	return ret;
+}
