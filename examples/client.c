@@ -78,7 +78,7 @@ int main(int argc, char **argv)
 	fd = receive_descriptor(supervisor);
 	close(supervisor);
 
-	filter = confine_filter(fd);
+	filter = confine_filter(fd, false);
 	if (seccomp_load(filter))
 		errx(1, "the kernel does not take the filter");
 	seccomp_release(filter);

@@ -74,7 +74,7 @@ static void serve(int client, uid_t uid, unsigned long long children)
 		warnx("user %u, process %d: refused", peer.uid, peer.pid);
 		return;
 	}
-	fd = grant_children(children);
+	fd = grant_children(children, false);
 	if (send_descriptor(client, fd))
 		warn("process %d", peer.pid);
 	/* The client's copy stays open */

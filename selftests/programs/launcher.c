@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * launcher [-n CHILDREN] [-u] [-l] FILTER PROGRAM [ARGUMENT...]: the program outside a
+ * launcher [-n CHILDREN] [-f] [-u] [-l] FILTER PROGRAM [ARGUMENT...]: the program outside a
  * sandbox. It passes the device as descriptor DEVICE, and the filter, for bwrap --seccomp,
  * as descriptor FILTER_FILE.
+ *   -f  allows FORK, too
  *   -u  does not mark the descriptor for filtered tasks
  *   -l  loads the filter itself, without setting no_new_privs
  * FILTER is "none"; "strict", as in the examples; or "numbers", which kills for any ioctl but
@@ -36,12 +37,12 @@ static int rule_failed;
 
 #define RULE(...) (rule_failed |= seccomp_rule_add(filter, __VA_ARGS__))
 
-static scmp_filter_ctx make_filter(const char *name)
+static scmp_filter_ctx make_filter(const char *name, bool forks)
 {
 	scmp_filter_ctx filter;
 
 	if (!strcmp(name, "strict"))
-		return confine_filter(DEVICE);
+		return confine_filter(DEVICE, forks);
 	if (strcmp(name, "numbers"))
 		errx(2, "no filter '%s'", name);
 	filter = seccomp_init(SCMP_ACT_ALLOW);
@@ -63,11 +64,15 @@ int main(int argc, char **argv)
 	unsigned long long children = SPAWNCTL_NO_LIMIT;
 	int opt, fd, mark = 1, load = 0;
 	scmp_filter_ctx filter;
+	bool forks = false;
 
-	while ((opt = getopt(argc, argv, "+n:ul")) != -1) {
+	while ((opt = getopt(argc, argv, "+n:ful")) != -1) {
 		switch (opt) {
 		case 'n':
 			children = number_of(optarg, "number of children");
+			break;
+		case 'f':
+			forks = true;
 			break;
 		case 'u':
 			mark = 0;
@@ -81,13 +86,13 @@ int main(int argc, char **argv)
 	}
 	if (argc - optind < 2)
 		return 2;
-	fd = mark ? grant_children(children) : unmarked();
+	fd = mark ? grant_children(children, forks) : unmarked();
 	if (dup2(fd, DEVICE) != DEVICE || close(fd))
 		err(1, "dup2");
 	if (setenv("SPAWNCTL_FD", "20", 1))
 		err(1, "setenv");
 	if (strcmp(argv[optind], "none")) {
-		filter = make_filter(argv[optind]);
+		filter = make_filter(argv[optind], forks);
 		if (load) {
 			if (seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0) ||
 			    seccomp_load(filter))
