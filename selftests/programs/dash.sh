@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# dash, which starts simple commands by vfork(): pipelines, traps, job control.
+# dash, which starts simple commands by vfork() and all else by fork(): pipelines, traps, job control.
 
 # shellcheck disable=SC2016,SC2317 # code for awk; functions that claim runs
 here=$(dirname "$(realpath "$0")")
@@ -62,5 +62,5 @@ SAME_FILTER='s/\r//'
 same "job control" script -qec "dash $work/jobs" /dev/null
 claim "job control: the script runs to its end" grep -qx "done" "$work/with"
 spawns "dash, simple commands" all dash -c '/bin/true; /bin/true; /bin/true'
-spawns "dash, a pipeline" none dash -c '/bin/true | /bin/true'
+spawns "dash, a pipeline" all dash -c '/bin/true | /bin/true'
 finish

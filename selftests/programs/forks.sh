@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Programs that call fork(2), which the library does not replace and must not disturb.
+# Programs that call fork(2). They have one thread, so the library makes each child by FORK.
 
 # shellcheck disable=SC2016,SC2317 # code for awk; functions that claim runs
 here=$(dirname "$(realpath "$0")")
@@ -37,9 +37,9 @@ same "bash" bash "$work/bash"
 SAME_FILTER=
 same "git" git_things
 same "xargs" sh -c 'seq 200 | xargs -n 7 -P 1 echo; seq 9 | xargs -n 1 sh -c "exit 255" 2>/dev/null; echo $?'
-spawns "bash" none bash -c '/bin/true | /bin/true; /bin/true & wait'
-spawns "xargs" none sh -c 'echo 1 2 3 >/tmp/args; exec xargs -n 1 /bin/true </tmp/args'
+spawns "bash" all bash -c '/bin/true | /bin/true; /bin/true & wait'
+spawns "xargs" all sh -c 'echo 1 2 3 >/tmp/args; exec xargs -n 1 /bin/true </tmp/args'
 cd /root/repo || exit
 # git starts everything by fork(), also an alias that is a shell command
-spawns "git" none git -c alias.x='!/bin/true' x
+spawns "git" all git -c alias.x='!/bin/true' x
 finish

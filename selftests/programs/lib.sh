@@ -59,11 +59,11 @@ by_clone() {
 	grep -E '(clone|clone3|fork|vfork)\(' "$1" | grep -vc CLONE_THREAD
 }
 
-# by_device LOG: counts the processes made by SPAWN. Calls that fail do not count: with one of
+# by_device LOG: counts the processes made by SPAWN and FORK. Calls that fail do not count: with one of
 # them the library probes the descriptor. If another call came in between, the end of a call is
 # on a line of its own.
 by_device() {
-	awk '/ioctl\(.*0xea, 0x1, 0\)/ { n += /= [1-9][0-9]*$/; under_way[$1] = /<unfinished/ }
+	awk '/ioctl\(.*0xea, 0x[12], 0\)/ { n += /= [1-9][0-9]*$/; under_way[$1] = /<unfinished/ }
 	     /<\.\.\. ioctl resumed>/ { n += under_way[$1] && /= [1-9][0-9]*$/; under_way[$1] = 0 }
 	     END { print n + 0 }' "$1"
 }
@@ -76,7 +76,7 @@ trace() {
 }
 
 # spawns NAME KIND COMMAND...: KIND is "all" for a program whose children are all
-# made by posix_spawn() or vfork(), "some" or "none". Prints its line of the table.
+# made by posix_spawn(), vfork() or fork(), "some" or "none". Prints its line of the table.
 spawns() {
 	spawns_name=$1 kind=$2
 	shift 2

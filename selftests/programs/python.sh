@@ -20,10 +20,30 @@ spawns "os.posix_spawn" all python3 -c '
 import os
 for i in range(5):
     os.waitpid(os.posix_spawn("/bin/true", ["true"], {}), 0)'
-spawns "subprocess.run, preexec_fn" none python3 -c '
+spawns "subprocess.run, preexec_fn" all python3 -c '
 import subprocess
 for i in range(5):
     subprocess.run(["/bin/true"], check=True, preexec_fn=lambda: None)'
+
+spawns "os.fork" all python3 -c '
+import os
+for i in range(5):
+    pid = os.fork()
+    if not pid:
+        os._exit(7)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7'
+same "multiprocessing by fork" python3 -c '
+import multiprocessing, os
+context = multiprocessing.get_context("fork")
+queue = context.SimpleQueue()
+def work(n):
+    queue.put(n * n)
+children = [context.Process(target=work, args=(n,)) for n in range(8)]
+for child in children:
+    child.start()
+for child in children:
+    child.join()
+print(sorted(queue.get() for child in children), [child.exitcode for child in children])'
 
 # A program that lists its descriptors sees none of the library's.
 same "list of descriptors" python3 -c '

@@ -66,6 +66,48 @@ claim "strict filter: dash starts programs under the preload library" says "afte
 BIND=
 claim "strict filter: dash without the preload library is killed" \
 	gives 159 box strict dash -c '/bin/true; echo no'
+# With FORK, by the filter and the descriptor, an unmodified shell can do all that it does by fork()
+cat >"$work/forking" <<'END'
+seq 2000 | tr 1 x | cat | while read -r n; do i=$n; done
+seq 300 | tr 1 x | cat
+(echo subshell; exit 3)
+echo "status $?"
+echo "$(echo $(echo nested))"
+{ echo background >&3; } 3>&1 &
+wait $!
+echo "status $?"
+/bin/cat <<TEXT
+$(seq 3000)
+TEXT
+trap 'echo usr1' USR1
+(kill -USR1 $$)
+/bin/echo last | cat
+END
+forking="$preloaded --setenv SPAWNCTL_BACKEND device"
+dash "$work/forking" >"$work/forked.plain" 2>&1
+forking_is_same() {
+	box "-f -n 500 strict" dash /work/forking >"$work/forked" 2>&1
+	diff "$work/forked.plain" "$work/forked"
+}
+BIND=$forking
+claim "strict filter with FORK: dash under the preload library works as without a sandbox" forking_is_same
+claim "strict filter with FORK: a pipeline of dash works under the preload library" says "xbc" \
+	box "-f strict" dash -c 'echo abc | cat | tr a x'
+for limit in 0 1 2; do
+	claim "strict filter with FORK, limit of $limit: fork() of dash fails, and dash is not killed" \
+		gives 2 box "-f -n $limit strict" dash -c 'echo abc | cat | tr a x'
+done
+claim "limit that allows no FORK: fork() of dash fails, and dash is not killed" \
+	gives 2 box none dash -c 'echo abc | cat | tr a x'
+claim "strict filter with FORK, limit of 2: an error message of dash" says "dash: 0: Cannot fork" \
+	box "-f -n 2 strict" dash -c 'echo abc | cat | tr a x'
+# Without the demand, fork() is libc's
+BIND=$preloaded
+claim "strict filter with FORK: a pipeline without SPAWNCTL_BACKEND=device is killed" \
+	gives 159 box "-f strict" dash -c 'echo abc | cat | tr a x'
+BIND=
+claim "strict filter with FORK: a pipeline without the preload library is killed" \
+	gives 159 box "-f strict" dash -c 'echo abc | cat | tr a x'
 # Elsewhere a 64-bit program cannot make 32-bit system calls
 fork32=
 [ "$(uname -m)" = x86_64 ] && fork32=32-bit-fork
@@ -151,6 +193,9 @@ claim "children of a child count against the limit" \
 claim "example sandbox: 3 children, then EDQUOT" "$examples/sandbox" -n 3 "$work/inside" budget 3
 claim "example sandbox: dash starts programs under the preload library" says "after" \
 	env LD_PRELOAD="$PRELOAD" "$examples/sandbox" dash -c '/bin/true; /bin/true; echo after'
+claim "example sandbox: pipelines of dash with -f" says "PIPELINES" \
+	env LD_PRELOAD="$PRELOAD" SPAWNCTL_BACKEND=device "$examples/sandbox" -f \
+	dash -c 'echo pipelines | tr a-z A-Z'
 claim "example sandbox: fork is killed" gives 159 "$examples/sandbox" "$work/inside" act fork
 claim "example sandbox: open /dev/spawnctl: EACCES" \
 	"$examples/sandbox" "$work/inside" answers /dev/spawnctl 13
