@@ -207,7 +207,7 @@ elsewhere guide_7 programs/sandbox.sh 'launcher.* setpriv .* bwrap'
 elsewhere guide_8 serve_test.sh guide_8
 elsewhere guide_9 programs/systemd.sh 'systemctl reload spawnctl.service'
 elsewhere guide_10 programs/systemd.sh 'SystemCallFilter=~clone3 NoNewPrivileges=yes'
-elsewhere guide_11 containers/podman.sh '-v /run/spawnctl:/run/spawnctl'
+elsewhere guide_11 containers/podman.sh '-v /run/spawnctl:/run/spawnctl:ro'
 elsewhere guide_12 serve_test.sh guide_12
 elsewhere README_1 manual.sh 'make -n'
 shown README_2

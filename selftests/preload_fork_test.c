@@ -324,10 +324,10 @@ static int inner_atfork(void)
 {
 	const char *backend = getenv("SPAWNCTL_BACKEND"), *during;
 	bool by_device = backend && !strcmp(backend, "device") && tells_of_threads();
-	void (**log)(char c);
 	static int object;
 	void *handle;
 	int i;
+	void (**log)(char c);
 
 	letters = shared_alloc(4096);
 	expect_order("/.");

@@ -7,6 +7,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawnctl/spawn.h>
 #include <stdio.h>
@@ -160,19 +162,21 @@ static int gone(char **argv)
 	return 0;
 }
 
-/* How many descriptors of this process are the device */
-static int count_devices(void)
+/* How many descriptors of this process are the device; @all: how many there are */
+static int count_devices(int *all)
 {
 	DIR *dir = opendir("/proc/self/fd");
 	const struct dirent *entry;
 	char target[64];
 	int n = 0;
 
+	*all = 0;
 	while ((entry = readdir(dir))) {
 		ssize_t len = readlinkat(dirfd(dir), entry->d_name, target, sizeof(target) - 1);
 
 		if (len < 0)
 			continue;
+		++*all;
 		target[len] = '\0';
 		n += !strcmp(target, "/dev/spawnctl");
 	}
@@ -182,15 +186,18 @@ static int count_devices(void)
 
 /*
  * spawn N PROGRAM...: starts PROGRAM N times by the library; prints how many were made, by which
- * backend the next would be, why it failed, and how many descriptors of the device are open
+ * backend the next would be, why it failed, how many descriptors of the device are open, and
+ * whether others are left open
  */
 static int spawn(char **argv)
 {
 	static const char * const names[] = { "any", "device", "clone3", "clone" };
 	enum spawnctl_backend backend = SPAWNCTL_BACKEND_ANY;
-	int n = atoi(argv[0]), i, error = 0, status;
+	int n = atoi(argv[0]), i, error = 0, status, before, all, devices;
 	pid_t pid;
 
+	devices = count_devices(&before);
+	before -= devices;
 	for (i = 0; i < n; i++) {
 		error = spawnctl_spawnp(&pid, argv[1], NULL, NULL, argv + 1, environ);
 		if (error)
@@ -198,7 +205,9 @@ static int spawn(char **argv)
 		waitpid(pid, &status, 0);
 	}
 	spawnctl_get_backend(NULL, &backend);
-	printf("%d made, %s, errno %d, %d open\n", i, names[backend], error, count_devices());
+	devices = count_devices(&all);
+	printf("%d made, %s, errno %d, %d open%s\n", i, names[backend], error, devices,
+	       all - devices == before ? "" : ", others left open");
 	return 0;
 }
 
@@ -206,14 +215,14 @@ static int spawn(char **argv)
 static int forks(char **argv)
 {
 	char *args[] = { argv[0], "true", NULL };
-	int status;
+	int status, all;
 	pid_t pid;
 
 	spawn(args);
 	fflush(stdout);
 	pid = fork();
 	if (!pid) {
-		printf("fork has %d open, ", count_devices());
+		printf("fork has %d open, ", count_devices(&all));
 		spawn(args);
 		exit(0);
 	}
@@ -232,6 +241,27 @@ static int taken(char **argv)
 	return spawn(args);
 }
 
+/* survives: as taken, but the child, a sleep, is to live on; prints whether it does */
+static int survives(char **argv)
+{
+	char *args[] = { "1", "true", NULL }, *words[] = { "sleep", "100", NULL };
+	int fd, status, i;
+	pid_t pid;
+
+	spawn(args);
+	for (i = 0; i < 2; i++) {
+		if (spawnctl_spawnp(&pid, words[0], NULL, NULL, words, environ))
+			return 1;
+		usleep(300000);
+		puts(waitpid(pid, &status, WNOHANG) ? "killed" : "lives");
+		for (fd = 3; fd < 100; fd++)
+			dup2(2, fd);
+		kill(pid, SIGKILL);
+		waitpid(pid, &status, 0);
+	}
+	return 0;
+}
+
 /* filtered PROGRAM...: executes PROGRAM under a filter that allows all */
 static int filtered(char **argv)
 {
@@ -239,6 +269,34 @@ static int filtered(char **argv)
 		return 1;
 	execvp(argv[0], argv);
 	return 127;
+}
+
+/* A process whose main thread has ended moves to a cgroup, and asks */
+static char *ended_socket, *ended_procs;
+
+static void *moved_thread(void *arg)
+{
+	char *args[] = { ended_socket, NULL };
+	FILE *procs;
+
+	usleep(300000);
+	procs = fopen(ended_procs, "w");
+	if (!procs || fprintf(procs, "%d\n", getpid()) < 0 || fclose(procs))
+		exit(1);
+	exit(ask(args));
+	return arg;
+}
+
+/* headless SOCKET CGROUP.PROCS */
+static int headless(char **argv)
+{
+	pthread_t thread;
+
+	ended_socket = argv[0];
+	ended_procs = argv[1];
+	if (pthread_create(&thread, NULL, moved_thread, NULL))
+		return 1;
+	pthread_exit(NULL);
 }
 
 /* silent SOCKET N PROGRAM...: runs PROGRAM while N connections are open that read nothing */
@@ -279,6 +337,57 @@ static void sends(int fd)
 
 	for (i = 0; i < 100; i++)
 		send(fd, data, sizeof(data), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* Sends a TCP socket whose close waits, with data that nobody reads */
+static void sends_lingering(int fd)
+{
+	const struct linger linger = { 1, 60 };
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	int tcp = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	socklen_t size = sizeof(address);
+	static char data[1 << 16];
+	union {
+		char space[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = { .align = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
+	struct iovec part = { data, 1 };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control,
+				  .msg_controllen = CMSG_SPACE(sizeof(int)) };
+
+	bind(listener, (struct sockaddr *)&address, size);
+	listen(listener, 1);
+	getsockname(listener, (struct sockaddr *)&address, &size);
+	connect(tcp, (struct sockaddr *)&address, size);
+	usleep(100000);
+	while (send(tcp, data, sizeof(data), MSG_DONTWAIT) > 0)
+		;
+	setsockopt(tcp, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+	memcpy(CMSG_DATA(&control.align), &tcp, sizeof(tcp));
+	if (sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno != EPERM)
+		perror("sendmsg");
+	close(tcp);
+	/* The data stays unread as long as this process runs */
+}
+
+/* lingers SOCKET PROGRAM...: sends such a socket, before the service looks; then runs PROGRAM */
+static int lingers(char **argv)
+{
+	int service = connect_to(argv[0]), status;
+	pid_t pid;
+
+	sends_lingering(service);
+	puts("sent");
+	fflush(stdout);
+	close(service);
+	pid = fork();
+	if (!pid) {
+		execvp(argv[1], argv + 1);
+		_exit(127);
+	}
+	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
 static void half_closes(int fd)
@@ -430,7 +539,10 @@ static const struct {
 	{ "spawn", 2, spawn },
 	{ "forks", 1, forks },
 	{ "taken", 0, taken },
+	{ "survives", 0, survives },
+	{ "lingers", 2, lingers },
 	{ "filtered", 1, filtered },
+	{ "headless", 2, headless },
 	{ "silent", 3, silent },
 	{ "flood", 2, flood },
 	{ "passes", 3, passes },

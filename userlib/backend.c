@@ -45,8 +45,8 @@ static bool is_absence(const struct request *request, long error)
 		if (request->descriptor.fd < 0 || (error == -EACCES && request->refusal == EACCES))
 			return true;
 		return descriptor_is_ours(&request->descriptor) &&
-		       (error == -ENOSYS || error == -EMFILE ||
-			(error == -EPERM && !descriptor_is_limited(&request->descriptor)));
+		       (error == -ENOSYS || (!request->descriptor.served &&
+					     (error == -EPERM || error == -EMFILE)));
 	case SPAWNCTL_BACKEND_CLONE3:
 		if (error == -ENOSYS)
 			return true;

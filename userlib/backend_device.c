@@ -6,13 +6,11 @@
 #include <errno.h>
 
 #include "backend_device.h"
-#include "served.h"
 
 long spawnctl_device_take(struct request *request)
 {
 	struct descriptor *descriptor = &request->descriptor;
 	const bool keep = !request->transient;
-	bool served;
 	int ret;
 
 	if (request->fd >= 0) {
@@ -23,18 +21,19 @@ long spawnctl_device_take(struct request *request)
 	if (spawnctl_descriptor_inherited(descriptor))
 		return 0;
 	/* A descriptor from the service is kept in any case: asking takes longer than a spawn */
-	served = spawnctl_descriptor_served();
-	if (keep || served) {
+	if (keep || spawnctl_descriptor_served()) {
 		ret = spawnctl_descriptor_kept(descriptor, keep);
-		if (!ret || (ret < 0 && keep))
-			return ret;
+		if (!ret)
+			return 0;
+		if (ret < 0 && keep)
+			return descriptor_shortage(ret) ? ret :
+				spawnctl_descriptor_ask(descriptor, ret);
 	}
 	spawnctl_signals_hold(&request->signals, SPAWNCTL_SIGSET_HELD);
-	ret = spawnctl_descriptor_open(descriptor, keep || served);
-	if (!ret || keep || served || descriptor_shortage(ret) || !spawnctl_served_exists())
+	ret = spawnctl_descriptor_open(descriptor);
+	if (!ret || descriptor_shortage(ret))
 		return ret;
-	ret = spawnctl_descriptor_kept(descriptor, false);
-	return ret == 1 ? spawnctl_descriptor_open(descriptor, true) : ret;
+	return spawnctl_descriptor_ask(descriptor, ret);
 }
 
 static void set_clone(const struct request *request, struct spawnctl_clone *clone)

@@ -70,8 +70,7 @@ static int open_device(void)
 	return raw_syscall(SYS_openat, AT_FDCWD, name, O_RDWR | O_CLOEXEC);
 }
 
-/* Of @st, sets st_dev, st_ino, st_mode and st_rdev */
-static long raw_stat(int fd, const char *path, int flags, struct stat *st)
+long spawnctl_raw_stat(int fd, const char *path, int flags, struct stat *st)
 {
 #if __SIZEOF_LONG__ == 4
 	/* The kernel's struct stat64, on i386 and arm; libc's can be another */
@@ -106,7 +105,8 @@ static long raw_stat(int fd, const char *path, int flags, struct stat *st)
 /* Stat the file of the descriptor, and the file at the device's path; false if either fails */
 static bool stat_both(int fd, struct stat *file, struct stat *named)
 {
-	return !raw_stat(fd, "", AT_EMPTY_PATH, file) && !raw_stat(AT_FDCWD, name, 0, named);
+	return !spawnctl_raw_stat(fd, "", AT_EMPTY_PATH, file) &&
+	       !spawnctl_raw_stat(AT_FDCWD, name, 0, named);
 }
 
 static bool is_of_that_name(int fd)
@@ -120,7 +120,7 @@ static bool is_of_that_name(int fd)
 /* Return: 0 if @fd is a character device with the major number of spawnctl, or a negative errno */
 static int look_at(int fd, struct stat *st)
 {
-	long ret = raw_stat(fd, "", AT_EMPTY_PATH, st);
+	long ret = spawnctl_raw_stat(fd, "", AT_EMPTY_PATH, st);
 
 	if (ret)
 		return ret;
@@ -215,10 +215,10 @@ static int open_usable(void)
 	return ret ? ret : -refusal;
 }
 
-/* Ask the service. Return: a descriptor that does not refuse this caller, or a negative errno */
-static int ask_service(void)
+/* Receive the answer of the service. Return: a usable descriptor, or a negative errno */
+static int receive_usable(int service)
 {
-	int fd = spawnctl_served_ask(), ret, refusal = 0;
+	int fd = spawnctl_served_receive(service), ret, refusal = 0;
 
 	if (fd < 0)
 		return fd;
@@ -230,27 +230,22 @@ static int ask_service(void)
 	return ret ? ret : -EACCES;
 }
 
-/*
- * Open the device or, if this caller cannot use it, ask the service.
- * Return: a descriptor, or a negative errno: the service's, if there is a service
- */
-static int open_or_ask(bool *served)
-{
-	int fd = open_usable(), other;
-
-	*served = false;
-	if (fd >= 0 || descriptor_shortage(fd))
-		return fd;
-	other = ask_service();
-	*served = other >= 0;
-	return other == -ENOENT ? fd : other;
-}
-
 int spawnctl_open(void)
 {
-	bool served;
-	int fd = open_or_ask(&served);
+	int fd = open_usable();
 
+	if (fd < 0 && !descriptor_shortage(fd)) {
+		struct caller_signals signals = { 0 };
+		int service;
+
+		spawnctl_signals_hold(&signals, SPAWNCTL_SIGSET_HELD);
+		service = spawnctl_served_connect();
+		if (service >= 0)
+			fd = receive_usable(service);
+		else if (service != -ENOENT)
+			fd = service;
+		spawnctl_signals_release(&signals);
+	}
 	return fd < 0 ? spawnctl_error(fd) : fd;
 }
 
@@ -275,19 +270,14 @@ static int move_to(int fd, int number)
 	return moved < 0 ? -EBUSY : moved;
 }
 
-/*
- * Get a descriptor to keep it at @number, or, if that is NONE, at a new number from LOW_FDS on.
- * @device: open the device if possible; else only ask the service
- */
-static int open_to_keep(int number, bool device)
+/* Open the device to keep it at @number, or, if that is NONE, at a new number from LOW_FDS on */
+static int open_to_keep(int number)
 {
-	bool served = true;
-	int expected = NONE;
-	int fd = device ? open_or_ask(&served) : ask_service();
+	int fd = open_usable(), expected = NONE;
 
 	if (fd < 0)
 		return fd;
-	__atomic_store_n(&kept_is_served, served, __ATOMIC_RELAXED);
+	__atomic_store_n(&kept_is_served, false, __ATOMIC_RELAXED);
 	fd = move_to(fd, number);
 	if (fd < 0 || number != NONE)
 		return fd;
@@ -302,7 +292,7 @@ static int open_to_keep(int number, bool device)
  * would leak. So the thread blocks signals. pthread_setcancelstate() is not enough: glibc acts on a
  * pthread_cancel() that was in progress when pthread_setcancelstate() was called.
  */
-static __attribute__((__noinline__)) int keep_device(bool device)
+static __attribute__((__noinline__)) int keep_device(void)
 {
 	struct caller_signals signals = { 0 };
 	bool locked;
@@ -313,7 +303,7 @@ static __attribute__((__noinline__)) int keep_device(bool device)
 	/* Recheck under the lock: another thread may have been first */
 	fd = __atomic_load_n(&kept_fd, __ATOMIC_ACQUIRE);
 	if (fd == NONE || spawnctl_descriptor_check_again(fd))
-		fd = open_to_keep(fd, device);
+		fd = open_to_keep(fd);
 	if (locked)
 		spawnctl_inflight_unlock();
 	spawnctl_signals_release(&signals);
@@ -335,7 +325,7 @@ int spawnctl_descriptor_kept(struct descriptor *descriptor, bool device)
 		there = !error;
 	}
 	if (!there)
-		fd = keep_device(device);
+		fd = device ? keep_device() : -ENOENT;
 	if (fd == -EBUSY)
 		return 1;
 	descriptor->from = DESCRIPTOR_KEPT;
@@ -349,13 +339,65 @@ bool spawnctl_descriptor_served(void)
 	return __atomic_load_n(&kept_is_served, __ATOMIC_RELAXED);
 }
 
-int spawnctl_descriptor_open(struct descriptor *descriptor, bool ask)
+/*
+ * Keep the descriptor that the service has sent, at the number of the kept one if that is free in
+ * this table. Otherwise a new number: the descriptor cannot be used for this call only, because its
+ * close could kill the child (SPAWNCTL_LIMIT_KILL). Another table may then keep one with the old
+ * number open.
+ */
+static int keep_served(int service, int number)
 {
-	bool locked = spawnctl_inflight_lock(false), served = false;
-	int fd = ask ? open_or_ask(&served) : open_device();
+	int fd = receive_usable(service), moved;
+
+	if (fd < 0)
+		return fd;
+	if (number != NONE && spawnctl_descriptor_check_again(number) != -EBADF)
+		number = NONE;
+	moved = move_to(fd, number);
+	if (moved < 0)
+		return moved;
+	__atomic_store_n(&kept_is_served, true, __ATOMIC_RELAXED);
+	__atomic_store_n(&kept_fd, moved, __ATOMIC_RELEASE);
+	return moved;
+}
+
+int spawnctl_descriptor_ask(struct descriptor *descriptor, int error)
+{
+	struct caller_signals signals = { 0 };
+	int service, fd;
+
+	if (!spawnctl_descriptor_keeps() || !spawnctl_served_exists())
+		return error;
+	spawnctl_signals_hold(&signals, SPAWNCTL_SIGSET_HELD);
+	/* Not under the lock: forks of other threads would wait as long */
+	service = spawnctl_served_connect();
+	fd = service == -ENOENT ? error : service;
+	if (service >= 0) {
+		bool locked = spawnctl_inflight_lock(false);
+
+		fd = __atomic_load_n(&kept_fd, __ATOMIC_ACQUIRE);
+		/* Another thread may have been first */
+		if (fd != NONE && !spawnctl_descriptor_check_again(fd))
+			raw_syscall(SYS_close, service);
+		else
+			fd = keep_served(service, fd);
+		if (locked)
+			spawnctl_inflight_unlock();
+	}
+	spawnctl_signals_release(&signals);
+	descriptor->from = DESCRIPTOR_KEPT;
+	descriptor->served = spawnctl_descriptor_served();
+	descriptor->fd = fd < 0 ? NONE : fd;
+	return fd < 0 ? fd : 0;
+}
+
+int spawnctl_descriptor_open(struct descriptor *descriptor)
+{
+	bool locked = spawnctl_inflight_lock(false);
+	int fd = open_device();
 
 	descriptor->from = DESCRIPTOR_TRANSIENT;
-	descriptor->served = served;
+	descriptor->served = false;
 	if (fd >= 0) {
 		descriptor->slot = spawnctl_inflight_add(fd);
 		if (descriptor->slot < 0) {
@@ -424,7 +466,7 @@ void spawnctl_descriptor_lost(struct descriptor *descriptor, int error)
 
 void spawnctl_descriptor_give_up(const struct descriptor *descriptor, bool kept_too)
 {
-	if (kept_too && descriptor->from == DESCRIPTOR_KEPT) {
+	if (kept_too && descriptor->from == DESCRIPTOR_KEPT && !descriptor->served) {
 		struct caller_signals signals = { 0 };
 		bool locked;
 

@@ -63,7 +63,7 @@ bool spawnctl_descriptor_inherited(struct descriptor *descriptor);
 /**
  * spawnctl_descriptor_kept() - use the kept descriptor; open it if necessary
  * @descriptor: out: the descriptor
- * @device: open the device if possible; otherwise only ask the service
+ * @device: open the device if there is no kept descriptor
  *
  * Return:
  *  - 0: @descriptor is the kept descriptor.
@@ -74,21 +74,29 @@ bool spawnctl_descriptor_inherited(struct descriptor *descriptor);
  */
 int spawnctl_descriptor_kept(struct descriptor *descriptor, bool device);
 
+/**
+ * spawnctl_descriptor_ask() - use a descriptor that the service gives, and keep it
+ * @descriptor: out: the descriptor
+ * @error: why the device itself cannot be used, a negative errno
+ *
+ * Return: 0, or a negative errno: the service's, or @error if there is no service or this process
+ * keeps no descriptor.
+ */
+int spawnctl_descriptor_ask(struct descriptor *descriptor, int error);
+
 /** spawnctl_descriptor_served() - whether the kept descriptor is one that the service gave */
 bool spawnctl_descriptor_served(void);
 
 /**
  * spawnctl_descriptor_open() - open a transient descriptor
- * @descriptor: out: the descriptor
- * @ask: if the device cannot be used, ask the service
  *
  * The caller must block signals from before this call until the descriptor is closed: a handler
  * that leaves by siglongjmp(3) would leak it.
  *
- * Return: 0, or a negative errno: that of open(2), or EMFILE. Unless @ask, whether the file is the
- * device has not been checked.
+ * Return: 0, or a negative errno: that of open(2), or EMFILE. Whether the file is the device has
+ * not been checked.
  */
-int spawnctl_descriptor_open(struct descriptor *descriptor, bool ask);
+int spawnctl_descriptor_open(struct descriptor *descriptor);
 
 /**
  * spawnctl_descriptor_lost() - end one use of a descriptor that is closed, or is another file
@@ -132,6 +140,15 @@ int spawnctl_descriptor_check(int fd, int *refusal);
 
 /** spawnctl_descriptor_check_again() - the same, by one system call if the device is known */
 int spawnctl_descriptor_check_again(int fd);
+
+struct stat;
+
+/**
+ * spawnctl_raw_stat() - fstatat(2) that does not modify errno
+ *
+ * Sets st_dev, st_ino, st_mode and st_rdev.
+ */
+long spawnctl_raw_stat(int fd, const char *path, int flags, struct stat *st);
 
 extern bool spawnctl_table_shared;
 

@@ -8,24 +8,26 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include "arch.h"
+#include "descriptor.h"
 #include "served.h"
-#include "signals.h"
 
 #define WELL_KNOWN	"/run/spawnctl/socket"
 /*
- * asm-generic/socket.h: SO_RCVTIMEO and SO_SNDTIMEO with a struct of two longs, which on 32-bit
- * architectures is not always libc's struct timeval. Older libcs lack these names.
+ * asm-generic/socket.h: SO_SNDTIMEO with a struct of two longs, which on 32-bit architectures is
+ * not always libc's struct timeval. Older libcs lack the name.
  */
-#define RCVTIMEO_OLD	20
 #define SNDTIMEO_OLD	21
-/* Starting the service may take a while: systemd starts it when the first client connects */
-#define PATIENCE_S	5
+/* Seconds for a place in the backlog, and then for the answer: systemd may start the service */
+#define CONNECT_S	2
+#define ANSWER_S	3
 
 static struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = WELL_KNOWN };
 static bool environment_read;
@@ -47,11 +49,13 @@ void spawnctl_served_read(void)
 }
 
 /*
- * Look first with a call that filters allow: a filter may kill the process for socket(2), so that
- * call is made only where there is a service.
+ * Look first with calls that filters allow: a filter may kill the process for socket(2), so that
+ * call is made only where there is a socket.
  */
 bool spawnctl_served_exists(void)
 {
+	struct stat st;
+	bool found;
 	int fd;
 
 	/* The constructor of another library may spawn before ours has run */
@@ -60,32 +64,58 @@ bool spawnctl_served_exists(void)
 	if (!address.sun_path[0] || __atomic_load_n(&unanswered, __ATOMIC_RELAXED))
 		return false;
 	fd = raw_syscall(SYS_openat, AT_FDCWD, address.sun_path, O_PATH | O_CLOEXEC);
-	if (fd >= 0)
-		raw_syscall(SYS_close, fd);
-	return fd >= 0;
+	if (fd < 0)
+		return false;
+	found = !spawnctl_raw_stat(fd, "", AT_EMPTY_PATH, &st) && S_ISSOCK(st.st_mode);
+	raw_syscall(SYS_close, fd);
+	return found;
 }
 
-static long connect_to_service(void)
+static int no_answer(void)
 {
-	const long patience[2] = { PATIENCE_S, 0 };
-	long fd = raw_syscall(SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), ret;
+	__atomic_store_n(&unanswered, true, __ATOMIC_RELAXED);
+	return -ETIMEDOUT;
+}
 
+/*
+ * Wait until the answer is there. ppoll(2) takes a struct of two longs on every architecture; the
+ * call with 64-bit times has another number.
+ */
+static int wait_for_answer(int service)
+{
+	struct pollfd answer = { .fd = service, .events = POLLIN };
+	long patience[2] = { ANSWER_S, 0 };
+	long ret = raw_syscall(SYS_ppoll, &answer, 1, patience, NULL, 0);
+
+	return ret < 0 ? ret : ret == 0 ? no_answer() : 0;
+}
+
+int spawnctl_served_connect(void)
+{
+	const long patience[2] = { CONNECT_S, 0 };
+	long fd, ret;
+
+	if (!spawnctl_served_exists())
+		return -ENOENT;
+	fd = raw_syscall(SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	/* A filter may allow no socket: that is as if there were no service */
 	if (fd < 0)
-		return fd;
-	ret = raw_syscall(SYS_setsockopt, fd, SOL_SOCKET, RCVTIMEO_OLD, patience,
+		return descriptor_shortage(fd) ? fd : -ENOENT;
+	ret = raw_syscall(SYS_setsockopt, fd, SOL_SOCKET, SNDTIMEO_OLD, patience,
 			  sizeof(patience));
 	if (!ret)
-		ret = raw_syscall(SYS_setsockopt, fd, SOL_SOCKET, SNDTIMEO_OLD, patience,
-				  sizeof(patience));
-	if (!ret)
 		ret = raw_syscall(SYS_connect, fd, &address, sizeof(address));
+	if (!ret)
+		ret = wait_for_answer(fd);
+	else
+		ret = ret == -EAGAIN ? no_answer() : -ENOENT;
 	if (!ret)
 		return fd;
 	raw_syscall(SYS_close, fd);
 	return ret;
 }
 
-/* The descriptor in @message, or -1. There is room for one only, so the kernel installs no more. */
+/* The descriptor in @message, or -1 */
 static int descriptor_in(struct msghdr *message)
 {
 	const struct cmsghdr *header = CMSG_FIRSTHDR(message);
@@ -98,7 +128,7 @@ static int descriptor_in(struct msghdr *message)
 	return fd;
 }
 
-static int receive(long from)
+int spawnctl_served_receive(int service)
 {
 	union {
 		char space[CMSG_SPACE(sizeof(int))];
@@ -110,10 +140,12 @@ static int receive(long from)
 		.msg_iov = &data,
 		.msg_iovlen = 1,
 		.msg_control = &control,
-		.msg_controllen = sizeof(control),
+		/* Not CMSG_SPACE(): its padding has room for a second descriptor */
+		.msg_controllen = CMSG_LEN(sizeof(int)),
 	};
-	long got = raw_syscall(SYS_recvmsg, from, &message, MSG_CMSG_CLOEXEC);
+	long got = raw_syscall(SYS_recvmsg, service, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 
+	raw_syscall(SYS_close, service);
 	if (got < 0)
 		return got;
 	fd = descriptor_in(&message);
@@ -121,37 +153,10 @@ static int receive(long from)
 		return fd;
 	if (fd >= 0)
 		raw_syscall(SYS_close, fd);
-	return got == sizeof(error) && error > 0 && error < 4096 ? -error : -EPROTO;
-}
-
-static int ask(void)
-{
-	long service = connect_to_service();
-	int ret;
-
-	/* Nothing listens there, or this process may not connect */
-	if (service == -ECONNREFUSED || service == -EACCES)
-		return -ENOENT;
-	if (service < 0)
-		return service;
-	ret = receive(service);
-	raw_syscall(SYS_close, service);
-	return ret;
-}
-
-int spawnctl_served_ask(void)
-{
-	struct caller_signals signals = { 0 };
-	int ret;
-
-	if (!spawnctl_served_exists())
-		return -ENOENT;
-	/* A handler would interrupt the calls, or leave by siglongjmp(3) with the socket open */
-	spawnctl_signals_hold(&signals, SPAWNCTL_SIGSET_HELD);
-	ret = ask();
-	spawnctl_signals_release(&signals);
-	if (ret != -EAGAIN)
-		return ret;
-	__atomic_store_n(&unanswered, true, __ATOMIC_RELAXED);
-	return -ETIMEDOUT;
+	if (got == sizeof(error) && !error && (message.msg_flags & MSG_CTRUNC))
+		return -EMFILE;
+	if (got != sizeof(error) || error <= 0 || error >= 4096)
+		return -EPROTO;
+	/* It is the service that is short of something, not this process */
+	return descriptor_shortage(-error) || error == EBADF ? -EUSERS : -error;
 }

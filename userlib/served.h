@@ -20,15 +20,25 @@ void spawnctl_served_read(void);
 bool spawnctl_served_exists(void);
 
 /**
- * spawnctl_served_ask() - ask the service for a descriptor
+ * spawnctl_served_connect() - ask the service for a descriptor, and wait for the answer
  *
- * Waits for the answer for at most 5 s, with signals blocked. If there is no socket, makes only one
- * system call, openat(2).
+ * The caller must block signals until it has called spawnctl_served_receive(): a handler would
+ * interrupt the wait, or leave by siglongjmp(3) with the socket open. Waits for at most 5 s. If
+ * there is no socket, makes only one system call, openat(2).
  *
- * Return: a descriptor, close-on-exec and not checked; or a negative errno: -ENOENT if there is
- * no service, that with which the service refuses this process, or -ETIMEDOUT if it does not answer
+ * Return: a socket from which the answer can be received, or a negative errno: -ENOENT if there is
+ * no service for this process, -ETIMEDOUT if it does not answer; it is then not asked again
  */
-int spawnctl_served_ask(void);
+int spawnctl_served_connect(void);
+
+/**
+ * spawnctl_served_receive() - receive the answer, without waiting, and close the socket
+ * @service: the socket
+ *
+ * Return: a descriptor, close-on-exec and not checked, or a negative errno: that with which the
+ * service refuses this process
+ */
+int spawnctl_served_receive(int service);
 
 #pragma GCC visibility pop
 

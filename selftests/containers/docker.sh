@@ -39,7 +39,7 @@ engine="docker $(docker version -f '{{.Server.Version}}' | sed 's/+.*//'), $(run
 mkdir /run/spawnctl
 CHILDREN=8
 claim "$engine: a client with a marked descriptor starts a container" \
-	start none -v /run/spawnctl:/run/spawnctl
+	start none -v /run/spawnctl:/run/spawnctl:ro
 CHILDREN=
 claim "$engine: its seccomp profile is in force" says "$(printf 'Seccomp:\t2')" in_box none "inside state"
 claim "$engine: clone3 fails with ENOSYS" gives 38 in_box none "inside act clone3"
@@ -49,8 +49,8 @@ claim "$engine: /dev/spawnctl does not exist in a container" \
 made_by "inherited by the client" none "clone (device: errno 2)"
 socket_in none 0 10009
 ends 10009 docker rm -f none
-claim "the service starts" serve "grant user=0 children=11"
-fork_killed "socket, 11 children" -v /run/spawnctl:/run/spawnctl localhost/box dash /tight
+claim "the service starts" serve "grant user=0 children=13"
+fork_killed "socket, 13 children" -v /run/spawnctl:/run/spawnctl:ro localhost/box dash /tight
 claim "the service ends" stop_serving
 
 device_in node --device --device /dev/spawnctl
@@ -69,8 +69,8 @@ leaves cdi 10008
 ends 10008 docker stop -t 1 cdi
 
 # The limit is set inside the container, as the descriptor is opened there
-fork_killed "--device, allow_filtered=1, 11 children" --device /dev/spawnctl localhost/box \
-	spawnctl limit --children=11 -- dash /tight
+fork_killed "--device, allow_filtered=1, 13 children" --device /dev/spawnctl localhost/box \
+	spawnctl limit --children=13 -- dash /tight
 echo 0 >$allow
 
 unload

@@ -39,7 +39,7 @@ make_image() {
 	set -- /usr/bin/dash /usr/bin/spawnctl "$PRELOAD"
 	# shellcheck disable=SC2046 # words
 	add "$@" $(ldd "$@" "$image/usr/bin/inside" | sed -n 's|.*[[:space:]]\(/[^ ]*\) (.*|\1|p') || return
-	for f in id ls readlink sh sleep true; do ln -s busybox "$image/usr/bin/$f"; done
+	for f in cat id ls readlink sh sleep true; do ln -s busybox "$image/usr/bin/$f"; done
 	cat >"$image/usr/bin/serve" <<-'END'
 		#!/bin/sh
 		# SIGCHLD of an orphan interrupts open
@@ -148,11 +148,12 @@ no_fork() {
 	jq -f "$top/examples/no-fork.jq" /usr/share/containers/seccomp.json >"$work/no-fork.json"
 }
 
-# The commands of the first process of a container under no-fork.json, with a limit of 11
+# The commands of the first process of a container under no-fork.json, with a limit of 13
 # children: a shell under the preload library. Without that library its programs are killed.
 cat >"$work/tight" <<'END'
 /bin/true
 echo "true: status $?"
+echo piped | cat
 for call in fork vfork clone clone3; do
 	LD_PRELOAD='' inside act $call
 	echo "$call: status $?"
@@ -166,7 +167,7 @@ END
 # dash exits with its status for an error, 2, and is not killed by SIGSYS, which is 159.
 tight() {
 	run_container --rm -v "$work/tight:/tight" --security-opt "seccomp=$work/no-fork.json" \
-		-e SPAWNCTL_DEBUG=1 -e LD_PRELOAD="$PRELOAD" "$@" >"$work/tight.said" 2>&1
+		-e SPAWNCTL_DEBUG=1 -e SPAWNCTL_BACKEND=device -e LD_PRELOAD="$PRELOAD" "$@" >"$work/tight.said" 2>&1
 	echo "status $?" >>"$work/tight.said"
 	cat "$work/tight.said"
 }
@@ -177,6 +178,7 @@ fork_killed() {
 	shift
 	tight "$@" >/dev/null
 	claim "$engine, $way: dash starts a program" shows 'true: status 0'
+	claim "$engine, $way: a pipeline of dash runs" shows piped
 	for call in fork vfork clone clone3; do
 		claim "$engine, $way: control: $call without the preload library is killed" \
 			shows "$call: status 159"

@@ -14,7 +14,7 @@ claim "podman import" podman import "$work/image.tar" box
 podman_is crun
 # Neither node nor descriptor
 mkdir /run/spawnctl
-claim "$engine: starts a container" start none -v /run/spawnctl:/run/spawnctl
+claim "$engine: starts a container" start none -v /run/spawnctl:/run/spawnctl:ro
 claim "$engine: its seccomp profile is in force" says "$(printf 'Seccomp:\t2')" in_box none "inside state"
 claim "$engine: clone3 without a struct fails with EINVAL" gives 22 in_box none "inside act clone3"
 claim "$engine: /dev/spawnctl does not exist in a container" \
@@ -45,12 +45,12 @@ leaves inherited 10003
 claim "$engine, --preserve-fds: 2 more children, then EDQUOT" in_box inherited "inside budget 2"
 claim "$engine, --preserve-fds: the module is in use while the container runs" used
 ends 10003 podman rm -f -t 0 inherited
-CHILDREN=11
-fork_killed "--preserve-fds, 11 children" localhost/box dash /tight
+CHILDREN=13
+fork_killed "--preserve-fds, 13 children" localhost/box dash /tight
 
 CHILDREN=
-claim "the service starts" serve "grant user=0 children=11"
-fork_killed "socket, 11 children" -v /run/spawnctl:/run/spawnctl localhost/box dash /tight
+claim "the service starts" serve "grant user=0 children=13"
+fork_killed "socket, 13 children" -v /run/spawnctl:/run/spawnctl:ro localhost/box dash /tight
 claim "the service ends" stop_serving
 
 # As a pod of Kubernetes is described. Its program is "spawnctl doctor".
@@ -71,8 +71,8 @@ claim "$engine: podman kube down" podman kube down "$top/examples/pod.yaml"
 claim "the service ends" stop_serving
 
 podman_is runc
-CHILDREN=11
-fork_killed "--preserve-fds, 11 children" localhost/box dash /tight
+CHILDREN=13
+fork_killed "--preserve-fds, 13 children" localhost/box dash /tight
 CHILDREN=
 device_in runc-node --device --device /dev/spawnctl
 leaves runc-node 10004

@@ -23,7 +23,7 @@ podman_is crun
 engine="rootless $engine"
 mkdir /run/spawnctl
 claim "$engine, node of mode 0600: starts a container" \
-	start closed --device /dev/spawnctl -v /run/spawnctl:/run/spawnctl
+	start closed --device /dev/spawnctl -v /run/spawnctl:/run/spawnctl:ro
 echo 1 >$allow
 made_by "--device, mode 0600, allow_filtered=1" closed "clone3 (device: errno 13)"
 echo 0 >$allow
@@ -44,8 +44,8 @@ ends 10005 podman kill cdi
 echo 0 >$allow
 chmod 600 /dev/spawnctl
 
-CHILDREN=11
-fork_killed "--preserve-fds, 11 children" localhost/box dash /tight
+CHILDREN=13
+fork_killed "--preserve-fds, 13 children" localhost/box dash /tight
 
 unload
 finish

@@ -2,8 +2,9 @@
 /*
  * The process at the other end of a Unix socket.
  *
- * The ids, groups and label are those at the time of connect(2): a client cannot change them
- * afterward. The cgroup is read by process id, while a pidfd shows that the process still has it.
+ * The ids and groups are those at the time of connect(2), and the label is that of the socket: a
+ * client cannot change them afterward. The cgroup is read by process id, while a pidfd shows that
+ * the process still has it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -44,12 +45,14 @@ static int read_groups(int fd, struct peer *peer)
 static void read_label(int fd, struct peer *peer)
 {
 	socklen_t size = sizeof(peer->label) - 1;
-	char *mode;
+	char *mode, *next;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERSEC, peer->label, &size))
 		size = 0;
 	peer->label[size] = '\0';
 	mode = strstr(peer->label, " (");
+	while (mode && (next = strstr(mode + 1, " (")))
+		mode = next;
 	if (mode)
 		*mode = '\0';
 }
@@ -60,6 +63,11 @@ static int peer_pidfd(int fd)
 	int pidfd;
 
 	return getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) ? -1 : pidfd;
+}
+
+bool peer_cgroups_hidden(void)
+{
+	return access("/proc/1/cgroup", R_OK);
 }
 
 bool peer_cgroup_known(void)
@@ -111,6 +119,22 @@ static bool read_file(const char *path, char *text, size_t size)
 	return !got;
 }
 
+/*
+ * Whether the main thread of the process has ended. Then a process whose other threads go on is not
+ * moved with them, so its cgroup is out of date.
+ */
+static bool main_has_ended(pid_t pid)
+{
+	char path[32], text[1024], *name_end;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	if (!read_file(path, text, sizeof(text)))
+		return true;
+	/* The name, in parentheses, can have any characters */
+	name_end = strrchr(text, ')');
+	return !name_end || strlen(name_end) < 3 || strchr("ZXx", name_end[2]);
+}
+
 static void read_cgroup(int fd, struct peer *peer)
 {
 	/* With controllers of cgroup v1, which come first */
@@ -124,7 +148,7 @@ static void read_cgroup(int fd, struct peer *peer)
 	snprintf(path, sizeof(path), "/proc/%d/cgroup", peer->pid);
 	/* If the process is there afterward, its id was not reused meanwhile */
 	if (!read_file(path, text, sizeof(text)) || !cgroup_of(text, peer->cgroup) ||
-	    poll(&alive, 1, 0))
+	    main_has_ended(peer->pid) || poll(&alive, 1, 0))
 		peer->cgroup[0] = '\0';
 	close(pidfd);
 }

@@ -13,7 +13,7 @@
 #define PEER_GROUPS	65536
 
 /**
- * struct peer - a client, at the time of its connect(2)
+ * struct peer - a client
  * @pid: its process id; 0 if it is in none of this process's pid namespaces
  * @uid: its effective user id
  * @gid: its effective group id
@@ -42,6 +42,9 @@ struct peer {
 int peer_read(int fd, struct peer *peer);
 
 void peer_forget(struct peer *peer);
+
+/* Whether /proc hides the processes of others: hidepid=, ProtectProc= */
+bool peer_cgroups_hidden(void);
 
 /* Whether this kernel can show a client's cgroup without a race: SO_PEERPIDFD, Linux 6.5 */
 bool peer_cgroup_known(void);

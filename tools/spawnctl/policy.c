@@ -109,21 +109,42 @@ static char *copy(const char *text)
 	return made;
 }
 
+/* Whether each '[' in @part has its ']': fnmatch(3) takes it literally otherwise */
+static bool brackets_match(const char *part, size_t len)
+{
+	bool open = false;
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		if (part[i] == '[')
+			open = true;
+		else if (part[i] == ']')
+			open = false;
+	return !open;
+}
+
 static void parse_cgroup(struct parser *parser, char *value)
 {
-	size_t len = strlen(value);
+	const char *part = value;
 
 	if (value[0] != '/')
 		return wrong(parser, "cgroup '%s' does not begin with '/'", value);
-	if (len > 1 && value[len - 1] == '/')
-		value[len - 1] = '\0';
-	if (strstr(value, "//") || strstr(value, "/../") || strstr(value, "/./"))
-		return wrong(parser, "cgroup '%s' is no path in the hierarchy", value);
+	/* Such a path is never the client's, and so a denial would never match */
+	do {
+		size_t len = strcspn(++part, "/");
+
+		if ((!len && value[1]) || (len == 1 && part[0] == '.') ||
+		    (len == 2 && part[0] == '.' && part[1] == '.') || !brackets_match(part, len))
+			return wrong(parser, "cgroup '%s' is no path in the hierarchy", value);
+		part += len;
+	} while (*part);
 	parser->rule.cgroup = copy(value);
 }
 
 static void parse_label(struct parser *parser, char *value)
 {
+	if (!brackets_match(value, strlen(value)))
+		return wrong(parser, "label '%s' has a '[' without ']'", value);
 	parser->rule.label = copy(value);
 }
 
@@ -148,7 +169,8 @@ static void parse_count(struct parser *parser, char *value, __u64 *count, __u32 
 {
 	uint64_t number;
 
-	if (!read_number(value, UINT64_MAX, &number))
+	/* The largest value means "no limit" */
+	if (!read_number(value, SPAWNCTL_NO_LIMIT - 1, &number))
 		return wrong(parser, "'%s' is not a number of children", value);
 	if (!number)
 		return wrong(parser, "a limit of 0 children allows nothing: use 'deny'");
@@ -173,8 +195,9 @@ static void parse_commands(struct parser *parser, char *value)
 
 	/* LIMIT would let one client take everything from the others that share the open file */
 	if (unknown || limit->commands & ~(1U << SPAWNCTL_CMD_SPAWN | 1U << SPAWNCTL_CMD_FORK))
-		return wrong(parser, "a command that is not spawn or fork: '%s'",
-			     unknown ? unknown : "limit");
+		return wrong(parser, "commands: '%s' is not spawn or fork",
+			     unknown ? unknown : limit->commands & 1U << SPAWNCTL_CMD_LIMIT ?
+			     "limit" : "info");
 	if (!limit->commands)
 		wrong(parser, "no command is allowed: use 'deny'");
 }
@@ -185,6 +208,8 @@ static void parse_flags(struct parser *parser, char *value)
 
 	if (unknown)
 		return wrong(parser, "unknown flag '%s': spawnctl info lists them", unknown);
+	if (!parser->rule.limit.clone_flags)
+		return wrong(parser, "no flag is given");
 	parser->rule.limit.flags |= SPAWNCTL_LIMIT_FLAGS;
 }
 
@@ -289,9 +314,6 @@ static void check_rule(struct parser *parser)
 	if (!rule->limit.commands)
 		rule->limit.commands = 1U << SPAWNCTL_CMD_SPAWN | 1U << SPAWNCTL_CMD_FORK;
 	rule->limit.flags |= SPAWNCTL_LIMIT_COMMANDS | SPAWNCTL_LIMIT_FILTERED;
-	/* Nothing is counted, so nothing has to be shared */
-	if (!(flags & (SPAWNCTL_LIMIT_CHILDREN | SPAWNCTL_LIMIT_LIVE)))
-		rule->per = PER_CONNECTION;
 }
 
 static bool matches_all(const struct rule *rule)
@@ -316,6 +338,16 @@ void policy_free(struct policy *policy)
 	*policy = (struct policy){ 0 };
 }
 
+/* A comment begins with '#' at the start of a word */
+static void cut_comment(char *text)
+{
+	bool space = true;
+
+	for (; *text && *text != '\n' && !(space && *text == '#'); text++)
+		space = *text == ' ' || *text == '\t';
+	*text = '\0';
+}
+
 /* Parse one line, and append the rule that it has, if any */
 static void parse_line(struct parser *parser, char *text, struct policy *policy)
 {
@@ -324,7 +356,10 @@ static void parse_line(struct parser *parser, char *text, struct policy *policy)
 	char *word, *rest;
 	size_t len;
 
-	text[strcspn(text, "#\n")] = '\0';
+	cut_comment(text);
+	for (len = 0; text[len]; len++)
+		if ((unsigned char)text[len] < ' ' && text[len] != '\t')
+			return wrong(parser, "the line has a control character");
 	text += strspn(text, " \t");
 	for (len = strlen(text); len && strchr(" \t", text[len - 1]); len--)
 		text[len - 1] = '\0';

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <linux/magic.h>
+#include <locale.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawnctl.h>
@@ -18,6 +19,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <sys/vfs.h>
 #include <time.h>
@@ -31,6 +33,10 @@
 #define DEVICE		"/dev/spawnctl"
 #define POLICY		"/etc/spawnctl/policy"
 #define BACKLOG		128
+/* asm-generic/socket.h, from Linux 6.16 on */
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS	83
+#endif
 
 const char usage_serve[] =
 	"Usage: spawnctl serve [OPTION]... [POLICY]\n"
@@ -54,7 +60,9 @@ const char usage_serve[] =
 #define LOG_BURST	20
 #define LOG_RATE	2
 /* How often the open files of cgroups that are gone are closed */
-#define SWEEP_MS	60000
+#define SWEEP_S		60
+/* What the log shows of a cgroup or label, which the client may have chosen */
+#define LOG_NAME	256
 
 /**
  * struct file - an open file of the device, with the limits of a rule, shared by some clients
@@ -189,9 +197,9 @@ static void report(const struct peer *peer, const struct rule *rule, const struc
 			 (unsigned long long)file->id);
 	if (suppressed)
 		snprintf(more, sizeof(more), " (%u lines like this were left out)", suppressed);
-	note(error ? 5 : 6, "%s: process %d, user %u, group %u%s%s%s%s%s", outcome, peer->pid,
-	     peer->uid, peer->gid, peer->cgroup[0] ? ", cgroup " : "", peer->cgroup,
-	     peer->label[0] ? ", label " : "", peer->label, more);
+	note(error ? 5 : 6, "%s: process %d, user %u, group %u%s%.*s%s%.*s%s", outcome, peer->pid,
+	     peer->uid, peer->gid, peer->cgroup[0] ? ", cgroup " : "", LOG_NAME, peer->cgroup,
+	     peer->label[0] ? ", label " : "", LOG_NAME, peer->label, more);
 }
 
 /* Open the device, narrowed as @rule says. Return: 0, or a negative errno */
@@ -237,13 +245,24 @@ static void drop_file(unsigned int i)
 	files[i] = files[--file_count];
 }
 
-/* Close the open files of cgroups that do not exist any more */
-static void sweep(void)
+/* Whether all limits of an open file are as in its rule, so that a new one would be the same */
+static bool is_unused(const struct file *file)
+{
+	const struct spawnctl_limit *limit = &file->rule->limit;
+	struct spawnctl_info info = { .size = sizeof(info) };
+
+	return !spawnctl_get_info(file->fd, &info) && !info.live &&
+	       (!(limit->flags & SPAWNCTL_LIMIT_CHILDREN) || info.children == limit->children);
+}
+
+/* Close the open files of cgroups that do not exist any more, and the unused ones of @rule */
+static void sweep(const struct rule *rule)
 {
 	unsigned int i = 0;
 
 	while (i < file_count) {
-		if (files[i].cgroup && cgroup_id(files[i].cgroup) != files[i].cgroup_id)
+		if (files[i].cgroup ? cgroup_id(files[i].cgroup) != files[i].cgroup_id :
+		    files[i].rule == rule && is_unused(&files[i]))
 			drop_file(i);
 		else
 			i++;
@@ -293,7 +312,7 @@ static int shared_file(const struct rule *rule, const struct peer *peer, struct 
 		return 0;
 	}
 	if (count_files(rule) >= MOST_FILES) {
-		sweep();
+		sweep(rule);
 		if (count_files(rule) >= MOST_FILES)
 			return -EUSERS;
 	}
@@ -339,8 +358,9 @@ static void serve(int client)
 {
 	struct file file = { .fd = -1 };
 	const struct rule *rule = NULL;
+	bool own = false;
 	struct peer peer;
-	int error = peer_read(client, &peer);
+	int error = peer_read(client, &peer), sent;
 
 	if (!error) {
 		rule = policy_match(&policy, &peer);
@@ -348,23 +368,43 @@ static void serve(int client)
 		if (!rule || !rule->grant)
 			error = -EACCES;
 		else if (rule->per == PER_CONNECTION)
-			error = open_file(rule, &file);
+			own = !(error = open_file(rule, &file));
 		else
 			error = shared_file(rule, &peer, &file);
 	}
-	/* The client may be gone. Then nobody has the descriptor. */
-	if (!answer(client, file.fd, -error) || error)
+	sent = answer(client, file.fd, -error);
+	/* ETOOMANYREFS: clients do not receive what has been sent to them */
+	if (!error && (sent == -ETOOMANYREFS || sent == -ENOMEM)) {
+		error = sent;
+		sent = answer(client, -1, -error);
+	}
+	/* A client that is gone has no descriptor */
+	if (!sent || error)
 		report(&peer, rule, &file, -error);
-	if (!error && rule->per == PER_CONNECTION)
+	if (own)
 		close(file.fd);
 	peer_forget(&peer);
+}
+
+/*
+ * Close the connection. A client may have sent descriptors, and this closes them: of a TCP socket
+ * that lingers, for example, for a long time. The signals of a timer end such a wait.
+ */
+static void let_go(int client)
+{
+	const struct itimerval often = { { .tv_usec = 20000 }, { .tv_usec = 20000 } };
+	const struct itimerval never = { };
+
+	setitimer(ITIMER_REAL, &often, NULL);
+	close(client);
+	setitimer(ITIMER_REAL, &never, NULL);
 }
 
 static void on_signal(int signal)
 {
 	if (signal == SIGHUP)
 		reload = 1;
-	else
+	else if (signal != SIGALRM)
 		stop = 1;
 }
 
@@ -400,6 +440,9 @@ static void warn_about(const struct policy *read)
 	if (policy_has_cgroup(read) && !peer_cgroup_known())
 		note(4, "this kernel cannot show the cgroup of a client (SO_PEERPIDFD, Linux 6.5): "
 		     "no grant with cgroup= matches, and each denial with cgroup= may match");
+	else if (policy_has_cgroup(read) && peer_cgroups_hidden())
+		note(4, "/proc hides the processes of other users (hidepid=): no grant with "
+		     "cgroup= matches their clients, and each denial with cgroup= may match");
 }
 
 static void note_policy(const char *path)
@@ -463,7 +506,7 @@ static bool in_use(const struct sockaddr_un *address)
 }
 
 /* Create a listening socket. Return: the socket, or a status */
-static int own_socket(const char *path)
+static int own_socket(const char *path, struct stat *st)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	mode_t mask;
@@ -478,7 +521,7 @@ static int own_socket(const char *path)
 	/* Any user may connect: the policy decides */
 	mask = umask(0111);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) ||
-	    listen(fd, BACKLOG))
+	    lstat(path, st) || listen(fd, BACKLOG))
 		return -fail(EXIT_FAILURE, errno, NULL, "cannot listen at %s", path);
 	umask(mask);
 	return fd;
@@ -509,49 +552,84 @@ static void raise_files_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static void run(int listener, const char *path)
+/* Have signals delivered in ppoll() only, so that none is lost between a check and the wait */
+static void take_signals(sigset_t *in_wait)
 {
-	const struct sigaction action = { .sa_handler = on_signal };
-	struct pollfd wait = { .fd = listener, .events = POLLIN };
-	sigset_t blocked, before;
+	static const int signals[] = { SIGHUP, SIGTERM, SIGINT, SIGALRM };
+	struct sigaction action = { .sa_handler = on_signal };
+	sigset_t blocked;
+	unsigned int i;
 
-	/* Delivered in ppoll() only, so none is lost between the check and the wait */
+	sigprocmask(SIG_BLOCK, NULL, in_wait);
 	sigemptyset(&blocked);
-	sigaddset(&blocked, SIGHUP);
-	sigaddset(&blocked, SIGTERM);
-	sigaddset(&blocked, SIGINT);
-	sigprocmask(SIG_BLOCK, &blocked, &before);
-	sigdelset(&before, SIGHUP);
-	sigdelset(&before, SIGTERM);
-	sigdelset(&before, SIGINT);
-	sigaction(SIGHUP, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGINT, &action, NULL);
+	for (i = 0; i < ARRAY_SIZE(signals); i++) {
+		sigaction(signals[i], &action, NULL);
+		sigdelset(in_wait, signals[i]);
+		/* SIGALRM interrupts close() in let_go() */
+		if (signals[i] != SIGALRM)
+			sigaddset(&blocked, signals[i]);
+	}
+	sigprocmask(SIG_BLOCK, &blocked, NULL);
+	/* The reader of --json may end */
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static time_t seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
+/* A client waits in the backlog, and cannot be accepted now: do not spin */
+static void cannot_accept(int error)
+{
+	const struct timespec pause = { .tv_nsec = 100000000 };
+	static time_t told;
+
+	if (seconds() != told)
+		note(3, "cannot accept a client: %s", strerror(error));
+	told = seconds();
+	nanosleep(&pause, NULL);
+}
+
+static void run(int listener, const char *path, const sigset_t *in_wait)
+{
+	struct pollfd wait = { .fd = listener, .events = POLLIN };
+	const struct timespec timeout = { .tv_sec = SWEEP_S };
+	time_t swept = seconds();
+
 	while (!stop) {
-		const struct timespec timeout = { .tv_sec = SWEEP_MS / 1000 };
-		int ready, client;
+		int client;
 
 		if (reload) {
 			reload = 0;
 			read_again(path);
 		}
-		ready = ppoll(&wait, 1, file_count ? &timeout : NULL, &before);
-		if (!ready)
-			sweep();
-		if (ready <= 0)
+		if (seconds() - swept >= SWEEP_S) {
+			sweep(NULL);
+			swept = seconds();
+		}
+		if (ppoll(&wait, 1, file_count ? &timeout : NULL, in_wait) <= 0)
 			continue;
 		client = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (client >= 0) {
 			serve(client);
-			close(client);
+			let_go(client);
 		} else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
-			/* The client waits in the backlog: do not spin */
-			const struct timespec pause = { .tv_nsec = 100000000 };
-
-			note(3, "cannot accept a client: %s", strerror(errno));
-			nanosleep(&pause, NULL);
+			cannot_accept(errno);
 		}
 	}
+}
+
+/* Do not remove the socket of another service that has taken the path */
+static void remove_socket(const char *path, const struct stat *own)
+{
+	struct stat st;
+
+	if (!lstat(path, &st) && st.st_dev == own->st_dev && st.st_ino == own->st_ino)
+		unlink(path);
 }
 
 int cmd_serve(int argc, char **argv)
@@ -563,8 +641,11 @@ int cmd_serve(int argc, char **argv)
 		{ "json", no_argument, NULL, 'j' }, { }
 	};
 	const char *path = POLICY, *own = NULL;
+	const int off = 0;
 	bool check = false;
 	struct policy read;
+	sigset_t in_wait;
+	struct stat st;
 	int c, listener;
 
 	while ((c = getopt_long(argc, argv, letters, options, NULL)) != -1) {
@@ -586,6 +667,10 @@ int cmd_serve(int argc, char **argv)
 		return bad_usage("unexpected argument '%s'", argv[optind + 1]);
 	if (optind < argc)
 		path = argv[optind];
+	/* fnmatch(3) compares bytes, so a name that is no text in the locale evades no denial */
+	setlocale(LC_ALL, "C");
+	if (!check)
+		take_signals(&in_wait);
 	if (!policy_read(path, &read))
 		return fail(EXIT_FAILURE, 0, NULL, "%s is not a valid policy", path);
 	if (check) {
@@ -597,15 +682,17 @@ int cmd_serve(int argc, char **argv)
 		return fail(EXIT_FAILURE, EACCES, "this process is under a seccomp filter, so it "
 			    "cannot open the device for others (in a unit of systemd, options such "
 			    "as SystemCallFilter= install one)", "cannot serve");
-	listener = own ? own_socket(own) : passed_socket();
+	listener = own ? own_socket(own, &st) : passed_socket();
 	if (listener < 0)
 		return -listener;
+	/* Clients have nothing to send. Older kernels do not know this, see let_go() */
+	setsockopt(listener, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off));
 	raise_files_limit();
 	take_policy(&read);
 	warn_about(&policy);
 	note_policy(path);
-	run(listener, path);
+	run(listener, path, &in_wait);
 	if (own)
-		unlink(own);
+		remove_socket(own, &st);
 	return EXIT_SUCCESS;
 }
