@@ -363,21 +363,6 @@ static int inner_atfork(void)
 	return 0;
 }
 
-/* A constructor that dlopen(3) runs forks, while the dynamic linker holds its lock */
-static int inner_constructor(void)
-{
-	void *handle;
-	int *status;
-
-	setenv("FORK_OBJECT", "fork", 1);
-	handle = dlopen(object_path(), RTLD_NOW);
-	CHECK(handle);
-	status = dlsym(handle, "fork_object_status");
-	CHECK(status && is_exit(*status, DONE));
-	CHECK(!dlclose(handle));
-	return 0;
-}
-
 /* The handler of the caller, and of each child, drops the signals to the whole group */
 static int inner_storm(void)
 {
@@ -764,7 +749,6 @@ static void by_both(struct __test_metadata *_metadata, const char *mode, void (*
 TEST(state) { by_both(_metadata, "--state", NULL); }
 TEST(state_under_a_full_reset) { by_both(_metadata, "--reset", give_reset); }
 TEST(atfork_handlers) { by_both(_metadata, "--atfork", NULL); }
-TEST(fork_in_a_constructor) { by_both(_metadata, "--constructor", NULL); }
 TEST(own_signal) { by_both(_metadata, "--own-signal", NULL); }
 TEST(forks_of_forks) { by_both(_metadata, "--nested", NULL); }
 TEST(child_of_vfork) { by_both(_metadata, "--vfork", NULL); }
@@ -849,7 +833,7 @@ static int run_mode(char **argv)
 		int (*run)(void);
 	} modes[] = {
 		{ "--state", inner_state }, { "--reset", inner_reset },
-		{ "--atfork", inner_atfork }, { "--constructor", inner_constructor },
+		{ "--atfork", inner_atfork },
 		{ "--storm", inner_storm }, { "--counted", inner_counted },
 		{ "--own-signal", inner_own_signal }, { "--many", inner_many },
 		{ "--nested", inner_nested }, { "--vfork", inner_vfork },

@@ -13,7 +13,6 @@
 #include "atfork.h"
 #include "backend.h"
 #include "fork.h"
-#include "libc_state.h"
 #include "preload.h"
 
 typedef pid_t fork_fn(void);
@@ -40,8 +39,11 @@ static long make_child(struct request *request)
 	return ret;
 }
 
-/* Return: the child's process id, 0 in the child, or a negative errno */
-static long fork_by_device(void)
+/*
+ * @robust: this thread's list of robust mutexes. Return: the child's process id, 0 in the child, or
+ * a negative errno
+ */
+static long fork_by_device(struct robust_list_head *robust)
 {
 	struct request request = {
 		.fd = -1,
@@ -54,20 +56,16 @@ static long fork_by_device(void)
 			.exit_signal = SIGCHLD,
 		},
 	};
-	struct robust_list_head *robust;
 	struct signal_actions actions;
-	pid_t tid;
 	long ret;
 
 	spawnctl_signals_hold(&request.signals, SPAWNCTL_SIGSET_HELD);
 	spawnctl_signal_actions_get(&actions);
-	robust = spawnctl_robust_list();
-	tid = preload_tid();
 	spawnctl_descriptor_before_fork();
 	ret = make_child(&request);
 	if (!ret) {
 		spawnctl_descriptor_in_fork(false);
-		preload_repair_libc(tid, robust);
+		spawnctl_new_robust_list(robust);
 		spawnctl_signal_actions_set(&actions);
 	} else {
 		if (ret > 0)
@@ -84,11 +82,11 @@ static long fork_by_device(void)
  * As libc's fork(). Without the locks of libc, which cannot be taken from outside, it is
  * made for a process with one thread only.
  */
-static pid_t fork_alone(void)
+static pid_t fork_alone(struct robust_list_head *robust)
 {
 	const unsigned long last = preload_atfork_prepare();
 	const int saved = errno;
-	const long ret = fork_by_device();
+	const long ret = fork_by_device(robust);
 
 	errno = saved;
 	if (!ret) {
@@ -99,9 +97,14 @@ static pid_t fork_alone(void)
 	return ret < 0 ? spawnctl_error(ret) : ret;
 }
 
-static bool by_device(void)
+/*
+ * Whether to use the device: then this thread's list of robust mutexes, else NULL. A child of
+ * vfork(2) has none, because the kernel knows nothing of libc's variables in the parent's thread,
+ * so it cannot give the fork a thread id either: there libc's fork is called.
+ */
+static struct robust_list_head *by_device(void)
 {
-	return preload_vfork_choice() == CHOICE_DEVICE;
+	return preload_vfork_choice() == CHOICE_DEVICE ? spawnctl_robust_list() : NULL;
 }
 
 /*
@@ -112,14 +115,14 @@ static void __attribute__((__constructor__)) find_next(void)
 {
 	next_fork = (fork_fn *)preload_next("fork");
 	next_bare_fork = (fork_fn *)preload_next("_Fork");
-	if (by_device())
-		preload_find_libc_state();
 }
 
 pid_t fork(void)
 {
-	if (by_device() && preload_alone())
-		return fork_alone();
+	struct robust_list_head *robust = preload_alone() ? by_device() : NULL;
+
+	if (robust)
+		return fork_alone(robust);
 	/* The constructor of another library may fork before ours has run */
 	if (!next_fork)
 		find_next();
@@ -131,12 +134,13 @@ pid_t __fork(void) __attribute__((__alias__("fork"), __nothrow__));
 /* In glibc since 2.34. No handlers of pthread_atfork(3) run, and no lock of libc is taken */
 pid_t _Fork(void)
 {
+	struct robust_list_head *robust = by_device();
 	const int saved = errno;
 	long ret;
 
-	if (!by_device())
+	if (!robust)
 		return next_bare_fork ? next_bare_fork() : spawnctl_error(-ENOSYS);
-	ret = fork_by_device();
+	ret = fork_by_device(robust);
 	if (ret < 0)
 		return spawnctl_error(ret);
 	errno = saved;
