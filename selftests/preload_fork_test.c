@@ -363,6 +363,31 @@ static int inner_atfork(void)
 	return 0;
 }
 
+static void *open_object(void *arg)
+{
+	CHECK(dlopen(object_path(), RTLD_NOW));
+	return arg;
+}
+
+/* Another thread is in dlopen(3); pthread_atfork(3) does not wait for it */
+static int inner_atfork_beside_dlopen(void)
+{
+	int release[2], in_constructor[2];
+	pthread_t thread;
+	char text[32], byte;
+
+	CHECK(!pipe(release) && !pipe(in_constructor));
+	snprintf(text, sizeof(text), "%d %d", in_constructor[1], release[0]);
+	setenv("FORK_OBJECT", text, 1);
+	CHECK(!pthread_create(&thread, NULL, open_object, NULL));
+	CHECK(read(in_constructor[0], &byte, 1) == 1);
+	alarm(20);
+	CHECK(!pthread_atfork(prepare_1, parent_1, child_1));
+	CHECK(write(release[1], "", 1) == 1);
+	CHECK(!pthread_join(thread, NULL));
+	return 0;
+}
+
 /* The handler of the caller, and of each child, drops the signals to the whole group */
 static int inner_storm(void)
 {
@@ -761,6 +786,12 @@ TEST_F_TIMEOUT(long_one, descriptors_after_many_forks, 300)
 	by_both(_metadata, "--many", NULL);
 }
 
+TEST(atfork_beside_dlopen)
+{
+	EXPECT_EQ(0, run_self(NULL, "--atfork-beside-dlopen", NULL)) TH_LOG("%s", said);
+	EXPECT_EQ(0, run_self("device", "--atfork-beside-dlopen", NULL)) TH_LOG("%s", said);
+}
+
 /* Its locks cannot be taken from outside */
 TEST(threads_use_libc)
 {
@@ -834,6 +865,7 @@ static int run_mode(char **argv)
 	} modes[] = {
 		{ "--state", inner_state }, { "--reset", inner_reset },
 		{ "--atfork", inner_atfork },
+		{ "--atfork-beside-dlopen", inner_atfork_beside_dlopen },
 		{ "--storm", inner_storm }, { "--counted", inner_counted },
 		{ "--own-signal", inner_own_signal }, { "--many", inner_many },
 		{ "--nested", inner_nested }, { "--vfork", inner_vfork },

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -345,6 +347,7 @@ static void sends_lingering(int fd)
 	const struct linger linger = { 1, 60 };
 	struct sockaddr_in address = { .sin_family = AF_INET,
 				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct ifreq loopback = { .ifr_name = "lo" };
 	int listener = socket(AF_INET, SOCK_STREAM, 0);
 	int tcp = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	socklen_t size = sizeof(address);
@@ -357,12 +360,16 @@ static void sends_lingering(int fd)
 	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control,
 				  .msg_controllen = CMSG_SPACE(sizeof(int)) };
 
+	/* A guest may not have it up */
+	ioctl(listener, SIOCGIFFLAGS, &loopback);
+	loopback.ifr_flags |= IFF_UP;
+	ioctl(listener, SIOCSIFFLAGS, &loopback);
 	bind(listener, (struct sockaddr *)&address, size);
 	listen(listener, 1);
 	getsockname(listener, (struct sockaddr *)&address, &size);
 	connect(tcp, (struct sockaddr *)&address, size);
 	usleep(100000);
-	while (send(tcp, data, sizeof(data), MSG_DONTWAIT) > 0)
+	while (send(tcp, data, sizeof(data), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
 		;
 	setsockopt(tcp, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
 	memcpy(CMSG_DATA(&control.align), &tcp, sizeof(tcp));

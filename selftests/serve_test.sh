@@ -54,6 +54,8 @@ serves() {
 }
 
 ends() {
+	# A test that has failed may have stopped it
+	kill -CONT "$service"
 	kill "$service" && wait "$service"
 }
 

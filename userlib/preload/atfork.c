@@ -32,7 +32,7 @@ struct handlers {
 static struct handlers first[ROOM], *list = first;
 static size_t used, room = ROOM;
 static unsigned long last_id;
-/* The list was not changed, because there were several threads */
+/* The list was not changed, because there were several threads, or no memory */
 static bool incomplete;
 
 extern char __libc_single_threaded __attribute__((__weak__));
@@ -66,22 +66,34 @@ int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)
 		      void *object);
 void __cxa_finalize(void *object);
 
+static __typeof__(__register_atfork) *next_register;
+static __typeof__(__cxa_finalize) *next_finalize;
+
+/*
+ * At program start, or when the constructor of another library comes first. Not at each call:
+ * dlsym(3) waits for a dlopen(3) in another thread, whose constructor may wait for the caller, or
+ * not return before the process is to end.
+ */
+void preload_atfork_find(void)
+{
+	next_register = preload_next("__register_atfork");
+	next_finalize = preload_next("__cxa_finalize");
+}
+
 int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void),
 		      void *object)
 {
-	int (*next)(void (*)(void), void (*)(void), void (*)(void), void *) =
-		preload_next("__register_atfork");
 	int ret;
 
-	if (!next)
+	if (!next_register)
+		preload_atfork_find();
+	if (!next_register)
 		return ENOSYS;
-	if (preload_alone() && !make_room())
-		return ENOMEM;
-	ret = next(prepare, parent, child, object);
+	ret = next_register(prepare, parent, child, object);
 	/* fork() calls the handlers of this library itself */
 	if (ret || prepare == spawnctl_descriptor_before_fork)
 		return ret;
-	if (!preload_alone()) {
+	if (!preload_alone() || !make_room()) {
 		incomplete = true;
 		return 0;
 	}
@@ -104,12 +116,10 @@ static void forget(const void *object)
 
 void __cxa_finalize(void *object)
 {
-	static void (*next)(void *object);
-
-	if (!next)
-		next = preload_next("__cxa_finalize");
-	if (next)
-		next(object);
+	if (!next_finalize)
+		preload_atfork_find();
+	if (next_finalize)
+		next_finalize(object);
 	if (!object)
 		return;
 	if (preload_alone())

@@ -9,6 +9,9 @@
 
 #pragma GCC visibility push(hidden)
 
+/** preload_atfork_find() - at program start: find libc's functions */
+void preload_atfork_find(void);
+
 /**
  * preload_alone() - whether the process has never had a second thread that libc knows
  *

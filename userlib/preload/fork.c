@@ -8,7 +8,9 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <gnu/libc-version.h>
 #include <signal.h>
+#include <string.h>
 
 #include "atfork.h"
 #include "backend.h"
@@ -114,7 +116,10 @@ static struct robust_list_head *by_device(void)
 static void __attribute__((__constructor__)) find_next(void)
 {
 	next_fork = (fork_fn *)preload_next("fork");
-	next_bare_fork = (fork_fn *)preload_next("_Fork");
+	/* A dlsym() that finds nothing allocates memory */
+	if (strverscmp(gnu_get_libc_version(), "2.34") >= 0)
+		next_bare_fork = (fork_fn *)preload_next("_Fork");
+	preload_atfork_find();
 }
 
 pid_t fork(void)
@@ -138,6 +143,8 @@ pid_t _Fork(void)
 	const int saved = errno;
 	long ret;
 
+	if (!robust && !next_fork)
+		find_next();
 	if (!robust)
 		return next_bare_fork ? next_bare_fork() : spawnctl_error(-ENOSYS);
 	ret = fork_by_device(robust);
