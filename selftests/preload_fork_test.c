@@ -325,9 +325,8 @@ static int inner_atfork(void)
 	const char *backend = getenv("SPAWNCTL_BACKEND"), *during;
 	bool by_device = backend && !strcmp(backend, "device") && tells_of_threads();
 	static int object;
-	void *handle;
+	void *handle, (**log)(char c);
 	int i;
-	void (**log)(char c);
 
 	letters = shared_alloc(4096);
 	expect_order("/.");
