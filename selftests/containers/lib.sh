@@ -117,6 +117,17 @@ sleeping() {
 	done
 }
 
+refused() {
+	! "$@"
+}
+
+# holder_is PROCESS: doctor says that this process has the device open
+holder_is() {
+	spawnctl doctor >"$work/doctor"
+	cat "$work/doctor"
+	grep -q "^ok  *use  *open in .*process $1 (" "$work/doctor"
+}
+
 used() {
 	[ "$(cat /sys/module/spawnctl/refcnt)" -gt 0 ]
 }

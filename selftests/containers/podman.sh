@@ -44,6 +44,9 @@ made_by "--preserve-fds, 8 children" inherited device
 leaves inherited 10003
 claim "$engine, --preserve-fds: 2 more children, then EDQUOT" in_box inherited "inside budget 2"
 claim "$engine, --preserve-fds: the module is in use while the container runs" used
+claim "$engine, --preserve-fds: the module cannot be unloaded" refused modprobe -r spawnctl
+claim "$engine, --preserve-fds: doctor on the host names a process of the container" \
+	holder_is "$(podman inspect -f '{{.State.Pid}}' inherited)"
 ends 10003 podman rm -f -t 0 inherited
 CHILDREN=13
 fork_killed "--preserve-fds, 13 children" localhost/box dash /tight
@@ -74,6 +77,9 @@ podman_is runc
 CHILDREN=13
 fork_killed "--preserve-fds, 13 children" localhost/box dash /tight
 CHILDREN=
+claim "the service starts" serve "grant user=0 children=13"
+fork_killed "socket, 13 children" -v /run/spawnctl:/run/spawnctl:ro localhost/box dash /tight
+claim "the service ends" stop_serving
 device_in runc-node --device --device /dev/spawnctl
 leaves runc-node 10004
 ends 10004 podman kill runc-node
