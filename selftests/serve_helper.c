@@ -373,9 +373,11 @@ static void sends_lingering(int fd)
 		;
 	setsockopt(tcp, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
 	memcpy(CMSG_DATA(&control.align), &tcp, sizeof(tcp));
-	if (sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno != EPERM)
+	/* Not if the service refuses descriptors (SO_PASSRIGHTS): the close would wait here */
+	if (sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
+		close(tcp);
+	else if (errno != EPERM)
 		perror("sendmsg");
-	close(tcp);
 	/* The data stays unread as long as this process runs */
 }
 
