@@ -289,7 +289,7 @@ help:
 	@echo '                       unit tests of vmtest/; compile each public header alone; check prose and'
 	@echo '                       manual pages (FILES="module/spawn.c man/spawnctl.4")'
 	@echo 'make fuzz-parsers      fuzz the parsers of the library (environment) and of the command'
-	@echo '                       (messages) with libFuzzer (TIME=30, seconds for each parser)'
+	@echo '                       (messages, policy) with libFuzzer (TIME=30, seconds for each parser)'
 	@echo 'make mutants           build small faults into module, library and command, one at a time; the'
 	@echo '                       test named for each must fail (MUTANTS="limit-* held-*")'
 	@echo 'make clean             remove the files that were built'
