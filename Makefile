@@ -273,7 +273,7 @@ help:
 	@echo '                       (T="storm stop" K=6.12 REPEAT=50: these tests, so many times)'
 	@echo 'make check-debug       run all tests on debug kernels, built from source: KASAN, lockdep,'
 	@echo '                       kmemleak, coverage; KCSAN on PREEMPT_RT (K=debug or race)'
-	@echo 'make soak              run make check with the full iteration counts (otherwise 1/20)'
+	@echo 'make soak              run make check with the full iteration counts (otherwise 1/30)'
 	@echo 'make programs          run only the part of make check that runs real programs under the'
 	@echo '                       preload library (K=7.3 CASE="python make")'
 	@echo 'make engines           run only the part of make check that runs container engines'

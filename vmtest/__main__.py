@@ -24,7 +24,7 @@ from .matrix import Kernel
 from .suites import Options
 
 DEFAULT = "6.12"
-DIVISOR = host.number("SPAWNCTL_DIVISOR", 20)
+DIVISOR = host.number("SPAWNCTL_DIVISOR", 30)
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 DEMO = """\
 spawnctl's promise, shown on a stock Debian kernel ({}) in a virtual machine:
@@ -94,7 +94,7 @@ def check(arguments: argparse.Namespace) -> bool:
     host.need()
     options = Options(
         tests=arguments.test.split(), divisor=1 if arguments.soak else DIVISOR, soak=arguments.soak,
-        repeat=arguments.repeat)
+        repeat=arguments.repeat, everything=arguments.all)
     note = f"counts divided by {options.divisor}; "
     named = arguments.kernel.split()
     if options.tests:

@@ -42,6 +42,7 @@ class Kernel:
     jobs: tuple[str, ...] = ()
     all: tuple[str, ...] = ()
     skips: Mapping[str, str] = dataclasses.field(default_factory=dict, hash=False)
+    elsewhere: Mapping[str, str] = dataclasses.field(default_factory=dict, hash=False)
 
     @property
     def image(self) -> str:

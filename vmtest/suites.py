@@ -26,10 +26,11 @@ FAULT_TEST = "spawnctl:fault_test"
 @dataclasses.dataclass
 class Options:
     tests: Sequence[str] = ()
-    divisor: int = 20
+    divisor: int = 30
     soak: bool = False
     repeat: int = 1
     cases: Sequence[str] = ()
+    everything: bool = False
 
 
 def log_failures(kernel: str, run: Run, results: Sequence[Result]) -> None:
@@ -101,6 +102,10 @@ def selftests(build: Build, job: Job, options: Options) -> list[Result]:
     if options.soak:
         timeout, divisor, limit = 14400, 1, 43200
     programs = select(programs, options.tests)
+    if unknown := set(kernel.elsewhere) - set(map(short, build.programs())):
+        raise Failure(f"matrix.toml: {kernel.name}: elsewhere: no test {' '.join(sorted(unknown))}")
+    if not (options.tests or options.soak or options.everything):
+        programs = [program for program in programs if short(program) not in kernel.elsewhere]
     guest = Guest(build, build.dir / "selftests", {
         "MODE": "tests", "TIMEOUT": timeout + 30, "SPAWNCTL_DIVISOR": divisor,
         "OVERRIDE": timeout if timeout != usual else "", "REPEAT": options.repeat,

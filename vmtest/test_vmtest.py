@@ -144,6 +144,13 @@ class OfGuest(unittest.TestCase):
         self.assertEqual(verdict.of_collection(channel, ["a"]), [])
         self.assertIn("2 test programs, 1", verdict.of_collection(channel, ["a", "b"])[0].text)
 
+    def test_elsewhere(self) -> None:
+        """A test that a kernel leaves to others exists, and at least one stock kernel runs it."""
+        for kernel in matrix.KERNELS:
+            for test in kernel.elsewhere:
+                self.assertIn(test, map(suites.short, suites.known_programs()))
+                self.assertTrue(any(test not in stock.elsewhere for stock in matrix.STOCK), test)
+
     def test_skips(self) -> None:
         skip = Result(SKIP, "a", "global.x # SKIP")
         self.assertEqual(verdict.judge_skips([skip], ["a global.x"]), [skip])
