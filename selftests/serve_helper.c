@@ -482,7 +482,10 @@ static void send_null(int to, int error, int n)
 	close(fd);
 }
 
-/* imposes KIND SOCKET: a service that gives something else than a descriptor of the device */
+/*
+ * imposes KIND SOCKET: a service that gives something else than a descriptor of the device; prints
+ * a line for each client
+ */
 static int imposes(char **argv)
 {
 	int listener = listen_at(argv[1], SOCK_SEQPACKET);
@@ -493,6 +496,8 @@ static int imposes(char **argv)
 
 		if (client < 0)
 			return 1;
+		puts("asked");
+		fflush(stdout);
 		if (!strcmp(kind, "null"))
 			send_null(client, 0, 1);
 		else if (!strcmp(kind, "many"))

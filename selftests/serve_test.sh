@@ -415,7 +415,7 @@ secure_exec_ignores() {
 # impostor KIND: the library finds something else than the service, and goes on without
 impostor() {
 	local at=$work/impostor
-	"$helper" imposes "$1" "$at" 2>/dev/null &
+	"$helper" imposes "$1" "$at" >"$work/asked" 2>/dev/null &
 	impostor=$!
 	until_so grep -q " 00010000 .* $at\$" /proc/net/unix &&
 	line 0 "2 made, clone3, errno 0, 0 open" lib "$at" "$helper" spawn 2 true
@@ -432,11 +432,7 @@ impostors() {
 }
 
 silent_service() {
-	local start end
-	start=$(date +%s)
-	impostor silent || return
-	end=$(date +%s)
-	[ $((end - start)) -lt 20 ]
+	impostor silent && [ "$(grep -c asked "$work/asked")" = 1 ]
 }
 
 # The service
