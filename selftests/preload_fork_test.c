@@ -231,13 +231,16 @@ static int inner_state(void)
 	return 0;
 }
 
-/* The handlers write letters here: the caller's process and its child share it */
-static char *letters;
+/* The handlers write letters here, in the caller and in its child at the same time */
+static struct {
+	unsigned int count;
+	char text[256];
+} *letters;
 static bool registers;
 
 static void letter(char c)
 {
-	letters[strlen(letters)] = c;
+	letters->text[__atomic_fetch_add(&letters->count, 1, __ATOMIC_RELAXED)] = c;
 }
 
 #define LETTER(name, c) static void name(void) { letter(c); }
@@ -266,14 +269,14 @@ static const char *order(pid_t (*make)(void))
 	static char copy[256];
 	pid_t pid;
 
-	memset(letters, 0, 256);
+	memset(letters, 0, sizeof(*letters));
 	pid = make();
 	if (!pid) {
 		letter('.');
 		_exit(DONE);
 	}
 	CHECK(child_status(pid) == DONE);
-	memcpy(copy, letters, sizeof(copy));
+	memcpy(copy, letters->text, sizeof(copy));
 	return copy;
 }
 
