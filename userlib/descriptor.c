@@ -234,7 +234,7 @@ int spawnctl_open(void)
 {
 	int fd = open_usable();
 
-	if (fd < 0 && !descriptor_shortage(fd)) {
+	if (fd < 0 && !descriptor_shortage(fd) && spawnctl_served_exists()) {
 		struct caller_signals signals = { 0 };
 		int service;
 
@@ -310,6 +310,15 @@ static __attribute__((__noinline__)) int keep_device(void)
 	return fd;
 }
 
+/* Use the kept descriptor @fd, or if it is a negative errno, none. Return: 0, or that errno */
+static int use_kept(struct descriptor *descriptor, int fd)
+{
+	descriptor->from = DESCRIPTOR_KEPT;
+	descriptor->served = spawnctl_descriptor_served();
+	descriptor->fd = fd < 0 ? NONE : fd;
+	return fd < 0 ? fd : 0;
+}
+
 int spawnctl_descriptor_kept(struct descriptor *descriptor, bool device)
 {
 	int fd = __atomic_load_n(&kept_fd, __ATOMIC_ACQUIRE);
@@ -328,10 +337,7 @@ int spawnctl_descriptor_kept(struct descriptor *descriptor, bool device)
 		fd = device ? keep_device() : -ENOENT;
 	if (fd == -EBUSY)
 		return 1;
-	descriptor->from = DESCRIPTOR_KEPT;
-	descriptor->served = spawnctl_descriptor_served();
-	descriptor->fd = fd < 0 ? NONE : fd;
-	return fd < 0 ? fd : 0;
+	return use_kept(descriptor, fd);
 }
 
 bool spawnctl_descriptor_served(void)
@@ -385,10 +391,7 @@ int spawnctl_descriptor_ask(struct descriptor *descriptor, int error)
 			spawnctl_inflight_unlock();
 	}
 	spawnctl_signals_release(&signals);
-	descriptor->from = DESCRIPTOR_KEPT;
-	descriptor->served = spawnctl_descriptor_served();
-	descriptor->fd = fd < 0 ? NONE : fd;
-	return fd < 0 ? fd : 0;
+	return use_kept(descriptor, fd);
 }
 
 int spawnctl_descriptor_open(struct descriptor *descriptor)

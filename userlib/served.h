@@ -16,15 +16,18 @@
  */
 void spawnctl_served_read(void);
 
-/** spawnctl_served_exists() - whether there is a socket to ask at; makes one system call */
+/**
+ * spawnctl_served_exists() - whether there is a socket to ask at
+ *
+ * To be called first. If there is no file, makes only one system call, openat(2).
+ */
 bool spawnctl_served_exists(void);
 
 /**
  * spawnctl_served_connect() - ask the service for a descriptor, and wait for the answer
  *
  * The caller must block signals until it has called spawnctl_served_receive(): a handler would
- * interrupt the wait, or leave by siglongjmp(3) with the socket open. Waits for at most 5 s. If
- * there is no socket, makes only one system call, openat(2).
+ * interrupt the wait, or leave by siglongjmp(3) with the socket open. Waits for at most 5 s.
  *
  * Return: a socket from which the answer can be received, or a negative errno: -ENOENT if there is
  * no service for this process, -ETIMEDOUT if it does not answer; it is then not asked again

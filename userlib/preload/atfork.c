@@ -165,26 +165,16 @@ unsigned long preload_atfork_prepare(void)
 	return last;
 }
 
-void preload_atfork_parent(unsigned long last)
+void preload_atfork_done(unsigned long last, bool in_child)
 {
 	const struct handlers *handlers;
 	unsigned long id = 0;
 
 	while ((handlers = after(id, last))) {
-		id = handlers->id;
-		if (handlers->parent)
-			handlers->parent();
-	}
-}
+		void (*handler)(void) = in_child ? handlers->child : handlers->parent;
 
-void preload_atfork_child(unsigned long last)
-{
-	const struct handlers *handlers;
-	unsigned long id = 0;
-
-	while ((handlers = after(id, last))) {
 		id = handlers->id;
-		if (handlers->child)
-			handlers->child();
+		if (handler)
+			handler();
 	}
 }

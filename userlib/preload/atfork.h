@@ -23,16 +23,17 @@ bool preload_alone(void);
 /**
  * preload_atfork_prepare() - run the prepare handlers, the last one first
  *
- * Return: what preload_atfork_parent() and preload_atfork_child() need, to leave out the handlers
- * that are registered during the fork.
+ * Return: what preload_atfork_done() needs to leave out the handlers that are registered during the
+ * fork.
  */
 unsigned long preload_atfork_prepare(void);
 
-/** preload_atfork_parent() - run the parent's handlers, in the order of their registration */
-void preload_atfork_parent(unsigned long last);
-
-/** preload_atfork_child() - run the child's handlers, in the order of their registration */
-void preload_atfork_child(unsigned long last);
+/**
+ * preload_atfork_done() - run the child's or the parent's handlers, in the order of registration
+ * @last: what preload_atfork_prepare() has returned
+ * @in_child: this is the child
+ */
+void preload_atfork_done(unsigned long last, bool in_child);
 
 #pragma GCC visibility pop
 

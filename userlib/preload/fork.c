@@ -91,11 +91,7 @@ static pid_t fork_alone(struct robust_list_head *robust)
 	const long ret = fork_by_device(robust);
 
 	errno = saved;
-	if (!ret) {
-		preload_atfork_child(last);
-		return 0;
-	}
-	preload_atfork_parent(last);
+	preload_atfork_done(last, !ret);
 	return ret < 0 ? spawnctl_error(ret) : ret;
 }
 
