@@ -116,32 +116,6 @@ static void mend(const struct report *report, struct finding *finding, const cha
 	va_end(args);
 }
 
-/* Read the first line of a file; false if there is none */
-static bool line_of(const char *path, char *line, size_t size)
-{
-	FILE *file = fopen(path, "re");
-	bool got = file && fgets(line, size, file);
-
-	if (file)
-		fclose(file);
-	if (got)
-		line[strcspn(line, "\n")] = '\0';
-	return got;
-}
-
-/* Find the first line of @path that contains @what, and copy that line to @line */
-static bool line_with(const char *path, const char *what, char *line, size_t size)
-{
-	FILE *file = fopen(path, "re");
-	bool found = false;
-
-	while (file && !found && fgets(line, size, file))
-		found = strstr(line, what);
-	if (file)
-		fclose(file);
-	return found;
-}
-
 /* Whether the mask @key in /proc/self/status contains CAP_SYS_MODULE */
 static bool has_module_capability(const char *key)
 {

@@ -37,16 +37,10 @@ static bool holds(const char *pid, dev_t device)
 
 static void name_of(const char *pid, char *name, size_t size)
 {
-	char path[64], comm[32] = "";
-	FILE *file;
+	char path[64], comm[32];
 
 	snprintf(path, sizeof(path), "/proc/%.20s/comm", pid);
-	file = fopen(path, "re");
-	if (file && fgets(comm, sizeof(comm), file))
-		comm[strcspn(comm, "\n")] = '\0';
-	if (file)
-		fclose(file);
-	plain(comm, name, size);
+	plain(line_of(path, comm, sizeof(comm)) ? comm : "", name, size);
 }
 
 unsigned int holders(dev_t device, char *text, size_t size)

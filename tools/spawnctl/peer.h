@@ -33,7 +33,7 @@ struct peer {
 };
 
 /**
- * peer_read() - find out who has connected
+ * peer_read() - identify the process that has connected
  * @fd: the connected socket
  * @peer: out: the client
  *

@@ -213,46 +213,25 @@ static void parse_flags(struct parser *parser, char *value)
 	parser->rule.limit.flags |= SPAWNCTL_LIMIT_FLAGS;
 }
 
-static void set_limit(struct parser *parser, __u32 flag)
-{
-	parser->rule.limit.flags |= flag;
-}
-
-static void parse_kill(struct parser *parser, char *value)
-{
-	(void)value;
-	set_limit(parser, SPAWNCTL_LIMIT_KILL);
-}
-
-static void parse_no_new_privs(struct parser *parser, char *value)
-{
-	(void)value;
-	set_limit(parser, SPAWNCTL_LIMIT_NO_NEW_PRIVS);
-}
-
-static void parse_reset(struct parser *parser, char *value)
-{
-	(void)value;
-	set_limit(parser, SPAWNCTL_LIMIT_RESET);
-}
-
+/* A word without @parse has no value, and sets a flag of LIMIT */
 static const struct word {
 	const char *name;
-	bool has_value, of_grant;
+	bool of_grant;
 	void (*parse)(struct parser *parser, char *value);
+	__u32 flag;
 } words[] = {
-	{ "user", true, false, parse_user },
-	{ "group", true, false, parse_group },
-	{ "cgroup", true, false, parse_cgroup },
-	{ "label", true, false, parse_label },
-	{ "per", true, true, parse_per },
-	{ "children", true, true, parse_children },
-	{ "live", true, true, parse_live },
-	{ "commands", true, true, parse_commands },
-	{ "flags", true, true, parse_flags },
-	{ "kill", false, true, parse_kill },
-	{ "no-new-privs", false, true, parse_no_new_privs },
-	{ "reset-signals", false, true, parse_reset },
+	{ "user", false, parse_user, 0 },
+	{ "group", false, parse_group, 0 },
+	{ "cgroup", false, parse_cgroup, 0 },
+	{ "label", false, parse_label, 0 },
+	{ "per", true, parse_per, 0 },
+	{ "children", true, parse_children, 0 },
+	{ "live", true, parse_live, 0 },
+	{ "commands", true, parse_commands, 0 },
+	{ "flags", true, parse_flags, 0 },
+	{ "kill", true, NULL, SPAWNCTL_LIMIT_KILL },
+	{ "no-new-privs", true, NULL, SPAWNCTL_LIMIT_NO_NEW_PRIVS },
+	{ "reset-signals", true, NULL, SPAWNCTL_LIMIT_RESET },
 };
 
 static const struct word *find_word(const char *name)
@@ -265,49 +244,55 @@ static const struct word *find_word(const char *name)
 	return NULL;
 }
 
+/* Whether the line has had this word */
+static bool is_given(const struct parser *parser, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < parser->seen_count; i++)
+		if (!strcmp(parser->seen[i], name))
+			return true;
+	return false;
+}
+
 static void parse_word(struct parser *parser, char *text)
 {
 	char *value = strchr(text, '=');
 	const struct word *word;
-	unsigned int i;
 
 	if (value)
 		*value++ = '\0';
 	word = find_word(text);
 	if (!word)
 		return wrong(parser, "unknown word '%s'", text);
-	for (i = 0; i < parser->seen_count; i++)
-		if (parser->seen[i] == word->name)
-			return wrong(parser, "'%s' is given twice", text);
+	if (is_given(parser, text))
+		return wrong(parser, "'%s' is given twice", text);
 	parser->seen[parser->seen_count++] = word->name;
-	if (word->has_value && (!value || !*value))
+	if (word->parse && (!value || !*value))
 		return wrong(parser, "'%s' needs a value", text);
-	if (!word->has_value && value)
+	if (!word->parse && value)
 		return wrong(parser, "'%s' takes no value", text);
 	parser->limited |= word->of_grant;
-	word->parse(parser, value);
+	parser->rule.limit.flags |= word->flag;
+	if (word->parse)
+		word->parse(parser, value);
 }
 
 /* Whether the parts of a line go together; checked once all of them are valid */
 static void check_rule(struct parser *parser)
 {
 	struct rule *rule = &parser->rule;
-	__u32 flags = rule->limit.flags;
-	bool per = false;
-	unsigned int i;
 
 	if (!rule->grant) {
 		if (parser->limited)
 			wrong(parser, "'deny' takes only user, group, cgroup and label");
 		return;
 	}
-	for (i = 0; i < parser->seen_count; i++)
-		per |= !strcmp(parser->seen[i], "per");
 	if (rule->per == PER_CGROUP && !rule->cgroup)
 		wrong(parser, "per=cgroup needs a cgroup=");
 	/* The service would hold the open file, and so nothing would be killed */
-	if (flags & SPAWNCTL_LIMIT_KILL) {
-		if (per && rule->per != PER_CONNECTION)
+	if (rule->limit.flags & SPAWNCTL_LIMIT_KILL) {
+		if (is_given(parser, "per") && rule->per != PER_CONNECTION)
 			wrong(parser, "kill needs per=connection");
 		rule->per = PER_CONNECTION;
 	}

@@ -115,24 +115,25 @@ static void note(int level, const char *format, ...)
 		fprintf(stderr, "spawnctl serve: %s\n", clean);
 }
 
-static struct quota *quota_of(const struct rule *rule)
+static time_t seconds(void)
 {
-	return &quotas[rule ? rule - policy.rules : policy.count];
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
 }
 
 /* Whether the log may get a line for @rule: clients that connect all the time must not fill it */
 static bool may_log(const struct rule *rule, unsigned int *suppressed)
 {
-	struct quota *quota = quota_of(rule);
-	struct timespec now;
+	struct quota *quota = &quotas[rule ? rule - policy.rules : policy.count];
+	time_t now = seconds();
 	unsigned int more;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	more = now.tv_sec - quota->filled > LOG_BURST ? LOG_BURST :
-	       (now.tv_sec - quota->filled) * LOG_RATE;
+	more = now - quota->filled > LOG_BURST ? LOG_BURST : (now - quota->filled) * LOG_RATE;
 	if (more) {
 		quota->left = quota->left + more > LOG_BURST ? LOG_BURST : quota->left + more;
-		quota->filled = now.tv_sec;
+		quota->filled = now;
 	}
 	*suppressed = quota->suppressed;
 	if (!quota->left) {
@@ -144,12 +145,22 @@ static bool may_log(const struct rule *rule, unsigned int *suppressed)
 	return true;
 }
 
+/* Add a text that the client may have chosen, if there is one */
+static void add_clean(struct json_object *event, const char *key, const char *text)
+{
+	char clean[2 * PATH_MAX];
+
+	if (!text[0])
+		return;
+	plain(text, clean, sizeof(clean));
+	add_text(event, key, clean);
+}
+
 static void put_event(const struct peer *peer, const struct rule *rule, const struct file *file,
 		      int error)
 {
 	struct json_object *event = json_object_new_object();
 	struct timespec now;
-	char clean[2 * PATH_MAX];
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	add_text(event, "event", error ? "refusal" : "grant");
@@ -157,14 +168,8 @@ static void put_event(const struct peer *peer, const struct rule *rule, const st
 	add_number(event, "pid", peer->pid);
 	add_number(event, "uid", peer->uid);
 	add_number(event, "gid", peer->gid);
-	if (peer->cgroup[0]) {
-		plain(peer->cgroup, clean, sizeof(clean));
-		add_text(event, "cgroup", clean);
-	}
-	if (peer->label[0]) {
-		plain(peer->label, clean, sizeof(clean));
-		add_text(event, "label", clean);
-	}
+	add_clean(event, "cgroup", peer->cgroup);
+	add_clean(event, "label", peer->label);
 	if (rule)
 		add_number(event, "line", rule->line);
 	if (error) {
@@ -530,15 +535,10 @@ static int own_socket(const char *path, struct stat *st)
 /* A filtered task can neither open the device nor mark a descriptor for filtered tasks */
 static bool is_filtered(void)
 {
-	FILE *file = fopen("/proc/self/status", "re");
-	bool filtered = false;
 	char line[256];
 
-	while (file && fgets(line, sizeof(line), file))
-		filtered |= !strncmp(line, "Seccomp:", 8) && !strstr(line, "\t0");
-	if (file)
-		fclose(file);
-	return filtered;
+	return line_with("/proc/self/status", "Seccomp:", line, sizeof(line)) &&
+	       !strstr(line, "\t0");
 }
 
 /* Each open file that is kept needs a descriptor */
@@ -572,14 +572,6 @@ static void take_signals(sigset_t *in_wait)
 	sigprocmask(SIG_BLOCK, &blocked, NULL);
 	/* The reader of --json may end */
 	signal(SIGPIPE, SIG_IGN);
-}
-
-static time_t seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
 }
 
 /* A client waits in the backlog, and cannot be accepted now: do not spin */

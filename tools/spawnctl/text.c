@@ -211,3 +211,27 @@ void plain(const char *text, char *out, size_t size)
 	}
 	out[used] = '\0';
 }
+
+bool line_of(const char *path, char *line, size_t size)
+{
+	FILE *file = fopen(path, "re");
+	bool got = file && fgets(line, size, file);
+
+	if (file)
+		fclose(file);
+	if (got)
+		line[strcspn(line, "\n")] = '\0';
+	return got;
+}
+
+bool line_with(const char *path, const char *what, char *line, size_t size)
+{
+	FILE *file = fopen(path, "re");
+	bool found = false;
+
+	while (file && !found && fgets(line, size, file))
+		found = strstr(line, what);
+	if (file)
+		fclose(file);
+	return found;
+}

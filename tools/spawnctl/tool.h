@@ -91,5 +91,9 @@ const char *each(char *list, bool (*fn)(const char *part, void *data), void *dat
 const char *duration(uint64_t ns, char text[16]);
 /* @text with the bytes escaped that a terminal may interpret: "\x1b". A backslash becomes "\\" */
 void plain(const char *text, char *out, size_t size);
+/* Read the first line of a file; false if there is none */
+bool line_of(const char *path, char *line, size_t size);
+/* Find the first line of @path that contains @what, and copy that line to @line */
+bool line_with(const char *path, const char *what, char *line, size_t size);
 
 #endif /* TOOL_H */
