@@ -77,9 +77,8 @@ EXAMPLES := $(patsubst examples/%.c,build/examples/%,$(wildcard examples/*.c))
 VMTEST := check check-all check-debug soak programs engines quick shell demo bench secure-boot deb deb-check lint \
 	fuzz-parsers mutants
 
-.PHONY: all userlib modules install install-udev install-cdi install-apparmor install-tools install-service selinux tools \
-	examples clean help test bench-native \
-	dkms-tree $(VMTEST)
+.PHONY: all userlib modules install install-udev install-cdi install-apparmor install-tools install-service \
+	selinux tools examples clean help test bench-native dkms-tree $(VMTEST)
 
 all: userlib
 

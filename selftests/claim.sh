@@ -31,6 +31,27 @@ gives() {
 	[ "$gives_got" = "$gives_status" ]
 }
 
+# line STATUS PATTERN COMMAND...: checks the exit status, and that a line of the output, which stays
+# in $work/line, matches. COMMAND does not call line.
+line() {
+	line_status=$1 line_pattern=$2
+	shift 2
+	"$@" >"$work/line" 2>&1 && line_got=0 || line_got=$?
+	cat "$work/line"
+	echo "status $line_got, not $line_status, or no line '$line_pattern': $*"
+	[ "$line_got" = "$line_status" ] && grep -qxE -- "$line_pattern" "$work/line"
+}
+
+# until_so COMMAND...: repeats COMMAND until it succeeds; its error messages are discarded
+until_so() {
+	for _ in $(seq 600); do
+		"$@" && return
+		sleep 0.1
+	done 2>/dev/null
+	echo "never: $*"
+	return 1
+}
+
 finish() {
 	echo "1..$n"
 	rm -rf "$work"

@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <spawnctl/spawn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,6 +120,39 @@ static int asks(char **argv)
 	return 0;
 }
 
+/* Moves this process to the cgroup of a file cgroup.procs */
+static void enter(const char *path)
+{
+	FILE *procs = fopen(path, "w");
+
+	if (!procs || fprintf(procs, "%d\n", getpid()) < 0 || fclose(procs))
+		exit(1);
+}
+
+/* Runs a program, in a process group of its own if @group. Returns its exit status, or 1 */
+static int run(char **argv, bool group)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		if (group)
+			setpgid(0, 0);
+		execvp(argv[0], argv);
+		_exit(127);
+	}
+	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+/* Puts another file in the place of every descriptor from 3 on */
+static void take_numbers(void)
+{
+	int fd;
+
+	for (fd = 3; fd < 100; fd++)
+		dup2(2, fd);
+}
+
 /* moves SOCKET DIRECTORY N: asks from N cgroups, made in DIRECTORY; prints how many were granted */
 static int moves(char **argv)
 {
@@ -126,15 +160,12 @@ static int moves(char **argv)
 	char path[128];
 
 	for (i = 0; i < n; i++) {
-		FILE *procs;
 		int fd;
 
 		snprintf(path, sizeof(path), "%s/m%d", argv[1], i);
 		mkdir(path, 0755);
 		strcat(path, "/cgroup.procs");
-		procs = fopen(path, "w");
-		if (!procs || fprintf(procs, "%d\n", getpid()) < 0 || fclose(procs))
-			return 1;
+		enter(path);
 		fd = ask_at(argv[0]);
 		got += fd >= 0;
 		close(fd);
@@ -235,11 +266,9 @@ static int forks(char **argv)
 static int taken(char **argv)
 {
 	char *args[] = { "1", "true", NULL };
-	int fd;
 
 	spawn(args);
-	for (fd = 3; fd < 100; fd++)
-		dup2(2, fd);
+	take_numbers();
 	return spawn(args);
 }
 
@@ -247,7 +276,7 @@ static int taken(char **argv)
 static int survives(char **argv)
 {
 	char *args[] = { "1", "true", NULL }, *words[] = { "sleep", "100", NULL };
-	int fd, status, i;
+	int status, i;
 	pid_t pid;
 
 	spawn(args);
@@ -256,8 +285,7 @@ static int survives(char **argv)
 			return 1;
 		usleep(300000);
 		puts(waitpid(pid, &status, WNOHANG) ? "killed" : "lives");
-		for (fd = 3; fd < 100; fd++)
-			dup2(2, fd);
+		take_numbers();
 		kill(pid, SIGKILL);
 		waitpid(pid, &status, 0);
 	}
@@ -279,12 +307,9 @@ static char *ended_socket, *ended_procs;
 static void *moved_thread(void *arg)
 {
 	char *args[] = { ended_socket, NULL };
-	FILE *procs;
 
 	usleep(300000);
-	procs = fopen(ended_procs, "w");
-	if (!procs || fprintf(procs, "%d\n", getpid()) < 0 || fclose(procs))
-		exit(1);
+	enter(ended_procs);
 	exit(ask(args));
 	return arg;
 }
@@ -304,17 +329,11 @@ static int headless(char **argv)
 /* silent SOCKET N PROGRAM...: runs PROGRAM while N connections are open that read nothing */
 static int silent(char **argv)
 {
-	int n = atoi(argv[1]), status;
-	pid_t pid;
+	int n = atoi(argv[1]);
 
 	while (n--)
 		connect_to(argv[0]);
-	pid = fork();
-	if (!pid) {
-		execvp(argv[2], argv + 2);
-		_exit(127);
-	}
-	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+	return run(argv + 2, false);
 }
 
 /* Connects all the time, in @n processes, until killed */
@@ -384,19 +403,13 @@ static void sends_lingering(int fd)
 /* lingers SOCKET PROGRAM...: sends such a socket, before the service looks; then runs PROGRAM */
 static int lingers(char **argv)
 {
-	int service = connect_to(argv[0]), status;
-	pid_t pid;
+	int service = connect_to(argv[0]);
 
 	sends_lingering(service);
 	puts("sent");
 	fflush(stdout);
 	close(service);
-	pid = fork();
-	if (!pid) {
-		execvp(argv[1], argv + 1);
-		_exit(127);
-	}
-	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+	return run(argv + 1, false);
 }
 
 static void half_closes(int fd)
@@ -413,22 +426,15 @@ static void leaves(int fd)
 static int flood(char **argv)
 {
 	int status;
-	pid_t pid;
 
 	setpgid(0, 0);
 	flood_by(argv[0], 2, sends);
 	flood_by(argv[0], 2, half_closes);
 	flood_by(argv[0], 2, leaves);
-	pid = fork();
-	if (!pid) {
-		setpgid(0, 0);
-		execvp(argv[1], argv + 1);
-		_exit(127);
-	}
-	waitpid(pid, &status, 0);
+	status = run(argv + 1, true);
 	signal(SIGTERM, SIG_IGN);
 	kill(0, SIGTERM);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+	return status;
 }
 
 static int listen_at(const char *path, int type)

@@ -17,26 +17,6 @@ socket=$work/socket policy=$work/policy log=$work/log service=
 preload=$(find /usr/lib -name libspawnctl-preload.so)
 tab=$(printf '\t')
 
-# line STATUS PATTERN COMMAND...: checks the status, and that a line of the output matches
-line() {
-	local wanted=$1 pattern=$2 got
-	shift 2
-	"$@" >"$work/line" 2>&1
-	got=$?
-	cat "$work/line"
-	echo "status $got, not $wanted, or no line '$pattern': $*"
-	[ "$got" = "$wanted" ] && grep -qxE -- "$pattern" "$work/line"
-}
-
-until_so() {
-	for _ in $(seq 600); do
-		"$@" && return
-		sleep 0.1
-	done 2>/dev/null
-	echo "never: $*"
-	return 1
-}
-
 # rules LINE...: writes the policy
 rules() {
 	printf '%s\n' "$@" >"$policy"
@@ -53,16 +33,19 @@ serves() {
 	until_so listens
 }
 
+# ends: ends the service, if there is one; its exit status
 ends() {
+	local ending=$service
+	[ -n "$ending" ] || return 0
+	service=
 	# A test that has failed may have stopped it
-	kill -CONT "$service"
-	kill "$service" && wait "$service"
+	kill -CONT "$ending"
+	kill "$ending" && wait "$ending"
 }
 
 # served LINE...: (re)starts the service with this policy
 served() {
-	[ -z "$service" ] || ends
-	service=
+	ends
 	rules "$@" && serves
 }
 
@@ -373,12 +356,11 @@ refused_by_service() {
 }
 
 well_known_path() {
-	[ -z "$service" ] || ends
-	service=
+	ends
 	rules grant
 	mkdir -p /run/spawnctl && socket=/run/spawnctl/socket serves &&
 	line 0 "2 made, device, errno 0, 1 open" "$helper" filtered "$helper" spawn 2 true
-	ends && service= && [ ! -e /run/spawnctl/socket ]
+	ends && [ ! -e /run/spawnctl/socket ]
 }
 
 a_fork_asks_again() {
@@ -459,7 +441,7 @@ client_outlives_service() {
 	served "grant user=1" || return
 	SPAWNCTL_SOCKET=$socket as 1 1 "" "$helper" filtered "$helper" spawn 40 sleep 0.1 >"$work/client" &
 	client=$!
-	until_so grep -q granted "$log" && reloads "grant user=2" && ends && service= && wait $client && cat "$work/client" &&
+	until_so grep -q granted "$log" && reloads "grant user=2" && ends && wait $client && cat "$work/client" &&
 	grep -qx "40 made, device, errno 0, 1 open" "$work/client"
 }
 
@@ -484,11 +466,11 @@ socket_of_others() {
 
 passed_sockets() {
 	local wrong="spawnctl serve: the socket that systemd passes is no ListenSequentialPacket= of the Unix domain"
-	[ -z "$service" ] || ends
+	ends
 	rules grant
 	"$helper" passes packet "$socket" spawnctl serve "$policy" 2>"$log" &
 	service=$!
-	until_so listens && gets "$any" && ends && service= && [ -e "$socket" ] &&
+	until_so listens && gets "$any" && ends && [ -e "$socket" ] &&
 	line 1 "$wrong" "$helper" passes stream "$work/other" spawnctl serve "$policy" &&
 	line 1 "$wrong" "$helper" passes connected "$work/other" spawnctl serve "$policy" &&
 	line 1 "spawnctl serve: systemd passes 2 sockets, not 1" "$helper" passes two "$work/other" spawnctl serve "$policy" &&
@@ -518,7 +500,7 @@ busy() {
 	got=$?
 	pkill -x serve_helper
 	wait $client
-	ends && service=
+	ends
 	[ $got = 0 ] && until_so modprobe -r spawnctl && modprobe spawnctl
 }
 
@@ -533,13 +515,12 @@ silent_clients() {
 lingering_clients() {
 	served "grant user=1" "deny" && kill -STOP "$service" &&
 	line 0 "20 of 20, .*" timeout 5 "$helper" lingers "$socket" sh -c "kill -CONT $service
-		exec setpriv --reuid 1 --regid 1 --clear-groups '$helper' asks '$socket' 20" && grep -qx sent "$work/line" && ends &&
-	service=
+		exec setpriv --reuid 1 --regid 1 --clear-groups '$helper' asks '$socket' 20" && grep -qx sent "$work/line" && ends
 }
 
 # Descriptors that are sent and not received count against the user of the service
 unreceived() {
-	[ -z "$service" ] || ends
+	ends
 	rules "grant"
 	chmod 666 /dev/spawnctl
 	(ulimit -n 64 && exec setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all \
@@ -550,7 +531,6 @@ unreceived() {
 	line 0 "errno 109" "$helper" silent "$work/nobody/socket" 100 "$helper" ask "$work/nobody/socket" &&
 	line 0 "$any" "$helper" ask "$work/nobody/socket" && got=0
 	ends
-	service=
 	chmod 600 /dev/spawnctl
 	return $got
 }
@@ -570,7 +550,7 @@ log_is_bounded() {
 }
 
 events() {
-	[ -z "$service" ] || ends
+	ends
 	rules "grant user=1" && serves --json && gets "$any" as 1 1 "" && gets "errno 13" &&
 	jq -se 'length == 2 and (.[0] | .event == "grant" and .uid == 1 and .line == 1 and .file_id > 0 and .time_ns > 1e18) and
 		(.[1] | .event == "refusal" and .uid == 0 and .error == "EACCES" and .errno == 13 and .line == null)' "$work/events"
@@ -578,7 +558,7 @@ events() {
 
 measured() {
 	served "grant children=9" && "$helper" asks "$socket" 100 | sed 's/^/shared: /' >"$work/speed" &&
-	served "grant" && "$helper" asks "$socket" 100 | sed 's/^/its own: /' >>"$work/speed" &&
+	served "grant per=connection" && "$helper" asks "$socket" 100 | sed 's/^/its own: /' >>"$work/speed" &&
 	[ "$(grep -c '100 of 100' "$work/speed")" = 2 ]
 }
 
@@ -635,5 +615,5 @@ claim "hostile: the log is bounded" log_is_bounded
 claim "--json prints each grant and each refusal" events
 claim "grants a second" measured
 sed 's/^/# /' "$work/speed"
-[ -z "$service" ] || ends
+ends
 finish

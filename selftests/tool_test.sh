@@ -12,27 +12,6 @@ helper=$here/tool_helper
 . "$here/claim.sh"
 chmod 755 "$work"
 
-# says STATUS PATTERN COMMAND...: checks the status, and that a line of the output matches
-says() {
-	local wanted=$1 pattern=$2 got
-	shift 2
-	"$@" >"$work/says" 2>&1
-	got=$?
-	cat "$work/says"
-	echo "status $got, not $wanted, or no line '$pattern': $*"
-	[ "$got" = "$wanted" ] && grep -qxE -- "$pattern" "$work/says"
-}
-
-# until_so COMMAND...: repeats COMMAND until it succeeds; its error messages are discarded
-until_so() {
-	for _ in $(seq 600); do
-		"$@" && return
-		sleep 0.1
-	done 2>/dev/null
-	echo "never: $*"
-	return 1
-}
-
 ended() {
 	! grep -q '^State:.[^Z]' "/proc/$1/status" 2>/dev/null
 }
@@ -261,13 +240,13 @@ ends_alike() {
 	gives 7 spawnctl run -- sh -c 'exit 7' && gives 143 spawnctl run -- sh -c 'kill -TERM $$' &&
 	gives 137 spawnctl run -- sh -c 'kill -KILL $$' &&
 	(trap '' CHLD; gives 3 spawnctl run -- sh -c 'exit 3') &&
-	says 127 "spawnctl run: cannot execute 'no-such': not in PATH, or .*" spawnctl run -- no-such &&
-	says 127 "spawnctl run: cannot execute '/no/such': No such file or directory" \
+	line 127 "spawnctl run: cannot execute 'no-such': not in PATH, or .*" spawnctl run -- no-such &&
+	line 127 "spawnctl run: cannot execute '/no/such': No such file or directory" \
 		spawnctl run -- /no/such &&
-	says 126 "spawnctl run: cannot execute '/etc/passwd': Permission denied" \
+	line 126 "spawnctl run: cannot execute '/etc/passwd': Permission denied" \
 		spawnctl run -- /etc/passwd &&
 	printf '#!/no/such\n' >"$work/script" && chmod +x "$work/script" &&
-	says 127 "spawnctl run: cannot execute '.*/script': its interpreter does not exist" \
+	line 127 "spawnctl run: cannot execute '.*/script': its interpreter does not exist" \
 		spawnctl run -- "$work/script"
 }
 
@@ -300,42 +279,42 @@ leads='[ "$(cut -d" " -f6 /proc/$$/stat)" = $$ ]'
 leads_session() {
 	gives 0 spawnctl run -s -- sh -c "$leads" && gives 1 spawnctl run -- sh -c "$leads" &&
 	gives 0 setsid -w spawnctl run -s -- sh -c "$leads" &&
-	says 125 'spawnctl run: cannot start a session: .* use setsid\(1\), which forks' \
+	line 125 'spawnctl run: cannot start a session: .* use setsid\(1\), which forks' \
 		perl -e 'setpgrp; exec @ARGV' spawnctl run -s -- true
 }
 
 run_names_causes() {
 	local cgroup=/sys/fs/cgroup/tool_test
-	says 125 "spawnctl run: cannot change to directory '/no/such': No such file or directory" \
+	line 125 "spawnctl run: cannot change to directory '/no/such': No such file or directory" \
 		spawnctl run -C /no/such -- true &&
-	says 125 "spawnctl run: file descriptor '77' is not open" spawnctl run -f 1,77 -- true &&
-	says 125 "spawnctl run: file descriptor 'x' is not open" spawnctl run -f x -- true &&
-	says 125 "spawnctl run: file descriptor '4294967296' .*" spawnctl run -f 4294967296 -- true &&
-	says 125 "spawnctl run: unknown signal 'NONE'" spawnctl run -i PIPE,NONE -- true &&
-	says 125 "spawnctl run: unknown signal '4294967311'" spawnctl run -m 4294967311 -- true &&
-	says 125 "spawnctl run: unknown signal '65'" spawnctl run -m 65 -- true &&
-	says 125 "spawnctl run: unknown signal 'RTMAX-31'" spawnctl run -m RTMAX-31 -- true &&
-	says 125 "spawnctl run: KILL cannot be ignored" spawnctl run -i KILL -- true &&
-	says 125 "spawnctl run: STOP cannot be blocked" spawnctl run -m STOP -- true &&
-	says 125 "spawnctl run: option '-i' needs a value" spawnctl run -ki &&
-	says 125 "spawnctl run: option '--mask' needs a value" spawnctl run --mask &&
-	says 125 "spawnctl run: option '--setsid=1' takes no value" spawnctl run --setsid=1 true &&
-	says 125 "spawnctl run: unknown option '-d'" spawnctl run -kd -- true &&
-	says 125 "spawnctl run: unknown option '--nonsense'" spawnctl run --nonsense -- true &&
-	says 125 "spawnctl run: no command to execute" spawnctl run -k &&
-	says 125 "spawnctl run: cannot open cgroup '/no/such': No such file or directory" \
+	line 125 "spawnctl run: file descriptor '77' is not open" spawnctl run -f 1,77 -- true &&
+	line 125 "spawnctl run: file descriptor 'x' is not open" spawnctl run -f x -- true &&
+	line 125 "spawnctl run: file descriptor '4294967296' .*" spawnctl run -f 4294967296 -- true &&
+	line 125 "spawnctl run: unknown signal 'NONE'" spawnctl run -i PIPE,NONE -- true &&
+	line 125 "spawnctl run: unknown signal '4294967311'" spawnctl run -m 4294967311 -- true &&
+	line 125 "spawnctl run: unknown signal '65'" spawnctl run -m 65 -- true &&
+	line 125 "spawnctl run: unknown signal 'RTMAX-31'" spawnctl run -m RTMAX-31 -- true &&
+	line 125 "spawnctl run: KILL cannot be ignored" spawnctl run -i KILL -- true &&
+	line 125 "spawnctl run: STOP cannot be blocked" spawnctl run -m STOP -- true &&
+	line 125 "spawnctl run: option '-i' needs a value" spawnctl run -ki &&
+	line 125 "spawnctl run: option '--mask' needs a value" spawnctl run --mask &&
+	line 125 "spawnctl run: option '--setsid=1' takes no value" spawnctl run --setsid=1 true &&
+	line 125 "spawnctl run: unknown option '-d'" spawnctl run -kd -- true &&
+	line 125 "spawnctl run: unknown option '--nonsense'" spawnctl run --nonsense -- true &&
+	line 125 "spawnctl run: no command to execute" spawnctl run -k &&
+	line 125 "spawnctl run: cannot open cgroup '/no/such': No such file or directory" \
 		spawnctl run -g /no/such -- true &&
-	says 125 "spawnctl run: '/tmp' is not a cgroup \(v2\) directory" spawnctl run -g /tmp -- true ||
+	line 125 "spawnctl run: '/tmp' is not a cgroup \(v2\) directory" spawnctl run -g /tmp -- true ||
 		return
 	mkdir -p $cgroup/threaded $cgroup/invalid || return
-	says 125 "spawnctl run: cannot move into cgroup '$cgroup': this user may not write to .*" \
+	line 125 "spawnctl run: cannot move into cgroup '$cgroup': this user may not write to .*" \
 		as_nobody spawnctl run -g $cgroup -- true &&
 	echo threaded >$cgroup/threaded/cgroup.type &&
-	says 125 "spawnctl run: cannot move into cgroup '.*/invalid': its cgroup.type does not .*" \
+	line 125 "spawnctl run: cannot move into cgroup '.*/invalid': its cgroup.type does not .*" \
 		spawnctl run -g $cgroup/invalid -- true &&
 	rmdir $cgroup/threaded && echo +memory >/sys/fs/cgroup/cgroup.subtree_control &&
 	echo +memory >$cgroup/cgroup.subtree_control &&
-	says 125 "spawnctl run: cannot move into cgroup '$cgroup': it has controllers in .*" \
+	line 125 "spawnctl run: cannot move into cgroup '$cgroup': it has controllers in .*" \
 		spawnctl run -g $cgroup -- true
 	set -- $?
 	rmdir $cgroup/* $cgroup
@@ -346,7 +325,7 @@ run_names_causes() {
 allows() {
 	local line=$1
 	shift
-	says 0 "$line" spawnctl limit "$@" -- "$helper" allowed
+	line 0 "$line" spawnctl limit "$@" -- "$helper" allowed
 }
 
 limit_commands() {
@@ -369,14 +348,14 @@ limit_children() {
 
 limit_live() {
 	allows '.* children -1 live 2' -l 2 && allows '.* live 0' --live=0 &&
-	says 1 '.*: as many children are alive as LIMIT allows at a time, .*' \
+	line 1 '.*: as many children are alive as LIMIT allows at a time, .*' \
 		spawnctl limit -l 0 -- spawnctl doctor &&
 	gives 0 spawnctl limit -l 1 -- sh -c 'for i in 1 2 3; do "$0" device true || exit; done' "$helper"
 }
 
 limit_kill() {
 	allows '.* limits 88 .*' -k && allows '.* limits 88 .*' --kill &&
-	says 0 killed spawnctl limit -k -- "$helper" job && says 0 alive spawnctl limit -- "$helper" job
+	line 0 killed spawnctl limit -k -- "$helper" job && line 0 alive spawnctl limit -- "$helper" job
 }
 
 limit_no_new_privs() {
@@ -406,16 +385,16 @@ limit_final() {
 }
 
 limit_names_causes() {
-	says 125 "spawnctl limit: unknown command 'nonsense': .*" spawnctl limit -c nonsense -- true &&
-	says 125 "spawnctl limit: unknown flag 'nonsense': .*" spawnctl limit -F nonsense -- true &&
-	says 125 "spawnctl limit: '-1' is not a number of children" spawnctl limit -N -1 -- true &&
-	says 125 "spawnctl limit: 'x' is not a number of children" spawnctl limit -l x -- true &&
-	says 125 "spawnctl limit: option '--flags' needs a value" spawnctl limit --flags &&
-	says 125 "spawnctl limit: unknown option '-Z'" spawnctl limit -Z -- true &&
-	says 125 "spawnctl limit: no command to execute" spawnctl limit -r &&
-	says 127 "spawnctl limit: cannot execute 'no-such': .*" spawnctl limit -- no-such &&
-	says 126 "spawnctl limit: cannot execute '/tmp': .*" spawnctl limit -- /tmp &&
-	says 125 "spawnctl limit: cannot open the device .*: this user may not open the device, .*" \
+	line 125 "spawnctl limit: unknown command 'nonsense': .*" spawnctl limit -c nonsense -- true &&
+	line 125 "spawnctl limit: unknown flag 'nonsense': .*" spawnctl limit -F nonsense -- true &&
+	line 125 "spawnctl limit: '-1' is not a number of children" spawnctl limit -N -1 -- true &&
+	line 125 "spawnctl limit: 'x' is not a number of children" spawnctl limit -l x -- true &&
+	line 125 "spawnctl limit: option '--flags' needs a value" spawnctl limit --flags &&
+	line 125 "spawnctl limit: unknown option '-Z'" spawnctl limit -Z -- true &&
+	line 125 "spawnctl limit: no command to execute" spawnctl limit -r &&
+	line 127 "spawnctl limit: cannot execute 'no-such': .*" spawnctl limit -- no-such &&
+	line 126 "spawnctl limit: cannot execute '/tmp': .*" spawnctl limit -- /tmp &&
+	line 125 "spawnctl limit: cannot open the device .*: this user may not open the device, .*" \
 		as_nobody spawnctl limit -- true
 }
 
@@ -533,9 +512,9 @@ nothing_loaded() {
 	[ -z "$(proposed setpriv --bounding-set=-sys_module)" ] &&
 	[ "$(proposed as_nobody)" = 'modprobe spawnctl' ] &&
 	[ -z "$(proposed setpriv --no-new-privs --reuid 7 --clear-groups)" ] &&
-	says 3 'spawnctl info: .*: the module is not loaded: see spawnctl doctor' spawnctl info &&
+	line 3 'spawnctl info: .*: the module is not loaded: see spawnctl doctor' spawnctl info &&
 	gives 3 spawnctl stats && gives 3 spawnctl monitor && gives 0 spawnctl run -- true &&
-	says 125 'spawnctl limit: cannot open the device .*: the module is not loaded, or .*' \
+	line 125 'spawnctl limit: cannot open the device .*: the module is not loaded, or .*' \
 		spawnctl limit -- true &&
 	failure 3 ENOENT spawnctl info -j && failure 3 ENOENT spawnctl stats -jw &&
 	failure 3 ENOENT spawnctl monitor --json
@@ -579,23 +558,23 @@ fails_in_json() {
 
 misused() {
 	local uids=({1..32})
-	gives 2 spawnctl && says 2 "spawnctl: unknown command 'nonsense'" spawnctl nonsense &&
-	says 2 "spawnctl: unknown command 'nonsense'" spawnctl help nonsense &&
-	says 2 "spawnctl stats: unknown option '--nonsense'" spawnctl stats --nonsense &&
-	says 2 "spawnctl stats: unknown option '--reset'" spawnctl stats --reset &&
-	says 2 "spawnctl stats: unexpected argument 'extra'" spawnctl stats extra &&
+	gives 2 spawnctl && line 2 "spawnctl: unknown command 'nonsense'" spawnctl nonsense &&
+	line 2 "spawnctl: unknown command 'nonsense'" spawnctl help nonsense &&
+	line 2 "spawnctl stats: unknown option '--nonsense'" spawnctl stats --nonsense &&
+	line 2 "spawnctl stats: unknown option '--reset'" spawnctl stats --reset &&
+	line 2 "spawnctl stats: unexpected argument 'extra'" spawnctl stats extra &&
 	gives 2 spawnctl stats --json --openmetrics && gives 2 spawnctl stats --watch --openmetrics &&
-	says 2 "spawnctl stats: 'x' is not a number of seconds.*" spawnctl stats --watch=x &&
-	says 2 "spawnctl monitor: unknown errno 'ENONSENSE'" spawnctl monitor --errno ENONSENSE &&
-	says 2 "spawnctl monitor: '0' is not a number of lines.*" spawnctl monitor --count 0 &&
-	says 2 "spawnctl monitor: unknown user 'no-such-user'" spawnctl monitor --uid no-such-user &&
-	says 2 "spawnctl monitor: 'a234567890123456' is longer than .*" \
+	line 2 "spawnctl stats: 'x' is not a number of seconds.*" spawnctl stats --watch=x &&
+	line 2 "spawnctl monitor: unknown errno 'ENONSENSE'" spawnctl monitor --errno ENONSENSE &&
+	line 2 "spawnctl monitor: '0' is not a number of lines.*" spawnctl monitor --count 0 &&
+	line 2 "spawnctl monitor: unknown user 'no-such-user'" spawnctl monitor --uid no-such-user &&
+	line 2 "spawnctl monitor: 'a234567890123456' is longer than .*" \
 		spawnctl monitor --comm a234567890123456 &&
-	says 2 "spawnctl monitor: more than 32 values of option '--uid'" \
+	line 2 "spawnctl monitor: more than 32 values of option '--uid'" \
 		spawnctl monitor "${uids[@]/#/-u}" -u 33 &&
-	says 2 '.* is not a number of lines.*' spawnctl monitor "${uids[@]/#/-u}" --count 0 &&
-	says 2 "spawnctl doctor: unexpected argument 'extra'" spawnctl doctor extra &&
-	says 2 "spawnctl info: unknown option '-x'" spawnctl info -jx
+	line 2 '.* is not a number of lines.*' spawnctl monitor "${uids[@]/#/-u}" --count 0 &&
+	line 2 "spawnctl doctor: unexpected argument 'extra'" spawnctl doctor extra &&
+	line 2 "spawnctl info: unknown option '-x'" spawnctl info -jx
 }
 
 helps() {
@@ -610,8 +589,8 @@ helps() {
 }
 
 cannot_write() {
-	says 1 'spawnctl: cannot write to the standard output: .*' sh -c 'spawnctl info >/dev/full' &&
-	says 1 'spawnctl: .*: No space left on device' \
+	line 1 'spawnctl: cannot write to the standard output: .*' sh -c 'spawnctl info >/dev/full' &&
+	line 1 'spawnctl: .*: No space left on device' \
 		sh -c 'timeout 30 stdbuf -oL spawnctl stats --watch=0.1 >/dev/full' &&
 	gives 1 sh -c 'spawnctl info >&-' && gives 1 sh -c 'spawnctl stats >&-' &&
 	gives 7 sh -c 'spawnctl run sh -c "exit 7" >&-'
@@ -630,14 +609,14 @@ claim "monitor prints only the events that its options select" monitor_filters
 claim "monitor escapes control characters in a program's name" no_escapes
 claim "monitor ends when its pipe has no reader" monitor_to_head
 claim "monitor ends when its output cannot be written" monitor_to_full
-claim "monitor fails without CAP_NET_ADMIN" says 1 \
+claim "monitor fails without CAP_NET_ADMIN" line 1 \
 	'spawnctl monitor: cannot listen to events: CAP_NET_ADMIN .* is needed' as_nobody spawnctl monitor
 # On older kernels the start of a dump can return an errno, but no message
 case $(uname -r) in
 5.* | 6.1.*) words='Operation not permitted' ;;
 *) words='a descriptor of the device is needed, or CAP_NET_ADMIN: .*' ;;
 esac
-claim "stats fails without access to the device" says 1 "spawnctl stats: .*: $words" \
+claim "stats fails without access to the device" line 1 "spawnctl stats: .*: $words" \
 	as_nobody spawnctl stats
 claim "run resets the signal state" is_clean
 claim "run --keep-signals keeps the signal state" keeps_signals

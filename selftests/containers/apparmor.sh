@@ -9,8 +9,7 @@ here=$(dirname "$(realpath "$0")")
 top=$(realpath "$here/../..")
 # What the profiles name; the temporary directory has another name each time
 box=/opt/spawnctl-test
-socket=/run/spawnctl/socket
-mkdir -p $box /run/spawnctl
+mkdir -p $box
 
 # load NAME INCLUDE: loads a profile that lets its programs execute what they like
 load() {
@@ -58,11 +57,7 @@ claim "without it: open /dev/spawnctl: EACCES" under without-spawnctl $box/insid
 claim "without it: a spawn by the device fails with EACCES" \
 	gives 113 under without-spawnctl $box/inside spawn plain true
 
-echo "grant children=9" >"$work/policy"
-spawnctl serve --socket $socket "$work/policy" 2>"$work/log" &
-service=$!
-i=0
-until [ -S $socket ] || [ $((i += 1)) -gt 100 ]; do sleep 0.1; done
+claim "the service starts" serve "grant children=9"
 claim "with the abstraction, filtered: a spawn by the descriptor of the service succeeds" \
 	filtered with-spawnctl $box/inside spawn plain true
 # AppArmor of 6.12 does not mediate Unix sockets, and lets an unconfined process pass on its files
@@ -70,5 +65,5 @@ claim "without it, filtered: the kernel does not mediate the socket: a spawn suc
 	filtered without-spawnctl $box/inside spawn plain true
 claim "without it, filtered, without the service: a spawn fails with EACCES" \
 	gives 113 env SPAWNCTL_SOCKET= aa-exec -p without-spawnctl -- $box/serve_helper filtered $box/inside spawn plain true
-kill $service
+claim "the service ends" stop_serving
 finish

@@ -49,9 +49,7 @@ claim "$engine: /dev/spawnctl does not exist in a container" \
 made_by "inherited by the client" none "clone (device: errno 2)"
 socket_in none 0 10009
 ends 10009 docker rm -f none
-claim "the service starts" serve "grant user=0 children=13"
-fork_killed "socket, 13 children" -v /run/spawnctl:/run/spawnctl:ro localhost/box dash /tight
-claim "the service ends" stop_serving
+fork_killed_by_socket
 
 device_in node --device --device /dev/spawnctl
 leaves node 10006

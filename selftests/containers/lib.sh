@@ -40,7 +40,7 @@ make_image() {
 	# shellcheck disable=SC2046 # words
 	add "$@" $(ldd "$@" "$image/usr/bin/inside" | sed -n 's|.*[[:space:]]\(/[^ ]*\) (.*|\1|p') || return
 	for f in cat id ls readlink sh sleep true; do ln -s busybox "$image/usr/bin/$f"; done
-	cat >"$image/usr/bin/serve" <<-'END'
+	cat >"$image/usr/bin/obey" <<-'END'
 		#!/bin/sh
 		# SIGCHLD of an orphan interrupts open
 		while :; do
@@ -50,7 +50,7 @@ make_image() {
 			until echo $status >/box/status; do :; done
 		done
 	END
-	chmod 755 "$image/usr/bin/serve"
+	chmod 755 "$image/usr/bin/obey"
 	tar -c -C "$image" -f "$work/image.tar" .
 }
 
@@ -61,7 +61,7 @@ start() {
 	mkfifo "$box/commands" "$box/status"
 	chmod -R a+rwx "$box"
 	set -- --name "$@"
-	run_container -d -v "$box:/box" "$@" localhost/box serve
+	run_container -d -v "$box:/box" "$@" localhost/box obey
 }
 
 # in_box NAME COMMAND: has the shell in the container run COMMAND, which is one line; its output
@@ -201,28 +201,16 @@ fork_killed() {
 	row "$way" "$(sed -n 's/^spawnctl: vfork: //p' "$work/tight.said" | sort -u | paste -s -d ';' | sed 's/;/; /g')"
 }
 
+# fork_killed_by_socket: the same claims, by the socket of the service
+fork_killed_by_socket() {
+	claim "$engine, fork is killed: the service starts" serve "grant user=0 children=13"
+	fork_killed "socket, 13 children" -v /run/spawnctl:/run/spawnctl:ro localhost/box dash /tight
+	claim "$engine, fork is killed: the service ends" stop_serving
+}
+
 # shows LINE: such a container has printed LINE
 shows() {
 	says "$1" cat "$work/tight.said"
-}
-
-# serve RULE...: (re)starts the service of the host, with this policy
-serve() {
-	[ -z "${service-}" ] || stop_serving
-	mkdir -p /run/spawnctl
-	printf '%s\n' "$@" >"$work/policy"
-	spawnctl serve --socket /run/spawnctl/socket "$work/policy" 2>"$work/serve.log" &
-	service=$!
-	i=0
-	until [ -S /run/spawnctl/socket ]; do
-		[ $((i += 1)) -le 50 ] || { cat "$work/serve.log"; return 1; }
-		sleep 0.2
-	done
-}
-
-stop_serving() {
-	kill "$service" && wait "$service"
-	service=
 }
 
 # serves_as USER PATTERN: the last client that got a descriptor is this user, in such a cgroup

@@ -52,9 +52,7 @@ CHILDREN=13
 fork_killed "--preserve-fds, 13 children" localhost/box dash /tight
 
 CHILDREN=
-claim "the service starts" serve "grant user=0 children=13"
-fork_killed "socket, 13 children" -v /run/spawnctl:/run/spawnctl:ro localhost/box dash /tight
-claim "the service ends" stop_serving
+fork_killed_by_socket
 
 # As a pod of Kubernetes is described. Its program is "spawnctl doctor".
 pod() {
@@ -77,9 +75,7 @@ podman_is runc
 CHILDREN=13
 fork_killed "--preserve-fds, 13 children" localhost/box dash /tight
 CHILDREN=
-claim "the service starts" serve "grant user=0 children=13"
-fork_killed "socket, 13 children" -v /run/spawnctl:/run/spawnctl:ro localhost/box dash /tight
-claim "the service ends" stop_serving
+fork_killed_by_socket
 device_in runc-node --device --device /dev/spawnctl
 leaves runc-node 10004
 ends 10004 podman kill runc-node

@@ -9,6 +9,25 @@
 PRELOAD=$(find /usr/lib -name libspawnctl-preload.so)
 export LC_ALL=C HOME=/root TERM=dumb
 
+# serve RULE...: (re)starts spawnctl serve at the well-known path, with this policy
+serve() {
+	[ -z "${service-}" ] || stop_serving
+	mkdir -p /run/spawnctl
+	printf '%s\n' "$@" >"$work/policy"
+	spawnctl serve --socket /run/spawnctl/socket "$work/policy" 2>"$work/serve.log" &
+	service=$!
+	i=0
+	until [ -S /run/spawnctl/socket ]; do
+		[ $((i += 1)) -le 50 ] || { cat "$work/serve.log"; return 1; }
+		sleep 0.2
+	done
+}
+
+stop_serving() {
+	kill "$service" && wait "$service"
+	service=
+}
+
 # with COMMAND...: under the preload library, with the device as the only backend
 with() {
 	(
