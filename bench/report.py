@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""report.py [--targets FILE] OUT KERNELS RECORDS...: prints tables of the records, and
-whether the targets are met.
+"""report.py [--targets FILE] [--machine FILE] OUT KERNELS RECORDS...: prints tables of the
+records, and whether the targets are met. The report begins with the lines of the machine's FILE.
 
 RECORDS are files NAME.records, which have lines "@record JSON" among others. KERNELS are
 those of META, separated by commas. Writes results.json, report.md and the data for gnuplot
@@ -150,8 +150,13 @@ def print_targets(found):
         print(f"{kernel:6} {what:42} {figure:>12} {limit:>9}  {met}")
 
 
-def markdown(results, found, plots):
+def markdown(results, found, plots, machine):
     lines = ["# spawnctl: measured", ""]
+    if machine:
+        lines += ["| | |", "| --- | --- |"]
+        lines += [f"| {name} | {value} |" for name, _, value in
+                  (line.partition(": ") for line in machine)]
+        lines.append("")
     if found:
         lines += ["| kernel | ratio | measured | wanted | |", "| --- | --- | --- | --- | --- |"]
         lines += [f"| {' | '.join(line)} |" for line in found]
@@ -198,6 +203,7 @@ def plot_data(results, out):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--targets")
+    parser.add_argument("--machine", type=pathlib.Path)
     parser.add_argument("out", type=pathlib.Path)
     parser.add_argument("kernels")
     parser.add_argument("records", nargs="+")
@@ -210,7 +216,10 @@ def main():
     (args.out / "results.json").write_text(json.dumps(results.records, indent=1) + "\n")
     found = targets(args.targets, results) if args.targets else []
     plots = plot_data(results, args.out)
-    (args.out / "report.md").write_text(markdown(results, found, plots))
+    machine = args.machine.read_text().splitlines() if args.machine else []
+    (args.out / "report.md").write_text(markdown(results, found, plots, machine))
+    if machine:
+        print("\n" + "\n".join(machine))
     print_tables(results)
     if found:
         print()
