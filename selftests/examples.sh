@@ -8,8 +8,8 @@
 # In a manual page, an example is the text between .Bd -literal and .Ed. Any other display
 # must be .Bd -unfilled. In Markdown, an example is text that is indented by four spaces.
 # An example is C if it begins with #include or #define. If its first line is indented
-# further, it is the output of a command, NAME.text. Otherwise it is a shell script. C
-# without a main() is compiled with samples.c, which has one for it.
+# further, it is the output of a command, NAME.text; if it is a comment of C, it is C for
+# another system, NAME.text too. Otherwise it is a shell script. C without a main() is compiled with samples.c, which has one for it.
 #
 # ONLY is a pattern: only examples whose names match are compiled. The sources of the
 # others stay in DIR.
@@ -94,7 +94,7 @@ for example in "$dir"/*; do
 	'#include'* | '#define'*)
 		mv "$example" "$example.c"
 		;;
-	' '*)
+	' '* | '/* '*' */')
 		mv "$example" "$example.text"
 		;;
 	*)

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck disable=SC2016,SC2317 # scripts for sh; functions that claim runs
-# Runs every example of the manual pages, docs/guide.md and README.md, which examples.sh has
+# Runs every example of the manual pages, README.md and docs/, which examples.sh has
 # extracted and compiled. Each example has a line below with its expected result. An example
 # without a line is a failure, and so is a line without an example.
 
@@ -179,22 +179,25 @@ c guide_4 200 'by 20'
 c guide_6 0 3
 claim "guide_6: the child does not have the device" refused grep -qx 20 "$work/out"
 c guide_13 0 started
-c guide_14 0 logged
-c guide_15 0 logged
-c guide_16 0 logged
-for i in 17 18; do
-	c guide_$i 2 'SigIgn:.[0-9a-f]{12}0[0-9a-f]{3}'
+c coming_from_1 0 logged
+c coming_from_2 0 logged
+c coming_from_3 0 logged
+for i in 4 5; do
+	c coming_from_$i 2 'SigIgn:.[0-9a-f]{12}0[0-9a-f]{3}'
 done
-c guide_19 0 clean
-c guide_20 0 clean
-claim "guide_20: both children are clean" [ "$(grep -cx clean "$work/out")" = 2 ]
-c guide_21 0 run
+c coming_from_6 0 clean
+c coming_from_7 0 clean
+claim "coming_from_7: both children are clean" [ "$(grep -cx clean "$work/out")" = 2 ]
+shown coming_from_8
+c coming_from_9 0 run
+shown coming_from_10
+c coming_from_11 0 'one of two was killed'
 
-script README_9 0 'spawnctl: vfork.*: device.*' env SPAWNCTL_DEBUG=1
-c README_10 0 'total 0'
-claim "README_10: only descriptors 0 to 2, and the one of ls, are open" \
+c README_6 0 'total 0'
+claim "README_6: only descriptors 0 to 2, and the one of ls, are open" \
 	[ "$(grep -c -- '->' "$work/out")" = 4 ]
-script README_12 143 '.* spawnctl_clone: child=[0-9]+ .*' traced stirred on_and_on spawnctl_clone
+script install_5 0 'ok +programs +programs can use the device: .*'
+script monitoring_2 143 '.* spawnctl_clone: child=[0-9]+ .*' traced stirred on_and_on spawnctl_clone
 
 elsewhere libspawnctl_3_1 manual.sh 'examples of debian/tests'
 elsewhere spawnctl_8_10 serve_test.sh spawnctl_8_10
@@ -209,15 +212,17 @@ elsewhere guide_9 programs/systemd.sh 'systemctl reload spawnctl.service'
 elsewhere guide_10 programs/systemd.sh 'SystemCallFilter=~clone3 NoNewPrivileges=yes'
 elsewhere guide_11 containers/podman.sh '-v /run/spawnctl:/run/spawnctl:ro'
 elsewhere guide_12 serve_test.sh guide_12
-elsewhere README_1 manual.sh 'make -n'
+elsewhere README_1 manual.sh 'Sixty seconds'
 shown README_2
 shown README_3
 elsewhere README_4 manual.sh 'make -n'
-elsewhere README_5 manual.sh 'examples of debian/tests'
-elsewhere README_6 dkms.sh 'dkms status "spawnctl/\$version"'
-elsewhere README_7 manual.sh 'make -n'
-elsewhere README_8 programs/udev.sh 'udevadm trigger --sysname-match=spawnctl'
-elsewhere README_11 manual.sh 'make -n'
+elsewhere README_5 manual.sh 'make -n'
+elsewhere README_5 dkms.sh 'dkms status "spawnctl/\$version"'
+elsewhere install_1 manual.sh 'examples of debian/tests'
+elsewhere install_2 dkms.sh 'dkms status "spawnctl/\$version"'
+elsewhere install_3 manual.sh 'make -n'
+elsewhere install_4 programs/udev.sh 'udevadm trigger --sysname-match=spawnctl'
+elsewhere monitoring_1 manual.sh 'make -n'
 
 claim "each example has a line here, and each line an example" all_tested "$examples" "${tested[@]}"
 mkdir "$work/two"

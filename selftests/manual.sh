@@ -3,8 +3,8 @@
 # shellcheck disable=SC2016,SC2317 # Markdown's quotes; functions that check runs
 #
 # manual.sh: checks that the manual pages are well-formed, that they document what the
-# headers, the map and the command have, and that the examples in them, in the guide and
-# in README compile. Prints what is wrong.
+# headers, the map and the command have, and that the examples in them, in README and in
+# docs/ compile. Prints what is wrong.
 
 : "${CC:=cc}" "${MANDOC:=mandoc}"
 top=$(dirname "$(realpath "$0")")/..
@@ -62,20 +62,21 @@ examples() {
 		selftests/examples.sh "$dir/examples" "$@"
 }
 
-# Each make command in README names targets that exist.
+# Each make command in README and docs/ names targets that exist.
 made() {
-	sed -n 's/^    \(make [^#]*\).*/\1/p' "$@" | while read -r line; do
+	sed -n 's/^    \(make [^#&]*\).*/\1/p' "$@" | while read -r line; do
 		# shellcheck disable=SC2086 # words
-		make -n ${line#make } >"$dir/made" 2>&1 || cat "$dir/made"
+		make -n ${line#make} >"$dir/made" 2>&1 || cat "$dir/made"
 	done
 }
 
-# Outside of the guests are run: what a page and README show of how to compile a program, to
-# install packages, and to install from source.
+# Outside of the guests are run: what pages show of how to compile a program, to install packages
+# and to install from source, and README's first commands.
 in_packages() {
 	grep -q 'make .* install install-tools' vmtest/chroot/build || echo "nothing is installed"
 	grep -q 'gcc .* \$(pkg-config --cflags --libs spawnctl)' debian/tests/alone ||
 		echo "no program is compiled"
+	grep -q 'Sixty seconds' vmtest/suites.py || echo "README's first commands are not run"
 	sed -n 's/^    apt install \([^#]*\).*/\1/p' "$@" | grep -oE '[a-z-]*spawnctl[a-z0-9-]*' |
 		while read -r package; do
 			grep -qxF "Package: $package" debian/control || echo "no package $package"
@@ -131,9 +132,9 @@ options() {
 
 check "pages are well-formed" well_formed man/*
 check "references name existing pages" references man/*
-check "examples compile" examples man/* docs/guide.md README.md
-check "make targets in README exist" made README.md
-check "examples of debian/tests" in_packages README.md
+check "examples compile" examples man/* README.md docs/{guide,coming-from,install,monitoring}.md
+check "make targets in README and docs/ exist" made README.md docs/{install,monitoring}.md
+check "examples of debian/tests" in_packages docs/install.md
 check "each function in the map has a page" functions man/*.3
 check "spawnctl(4) documents the ioctls" interface man/spawnctl.4
 check "spawnctl(8) documents the command" command_line man/spawnctl.8

@@ -288,7 +288,7 @@ static void with_a_thread(void *arg)
 	call(NULL);
 }
 
-/* The caller makes as many system calls as README says */
+/* The caller makes as many system calls as docs/PERFORMANCE.md says */
 static int inner_calls(int most)
 {
 	int counts[] = {

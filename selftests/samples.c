@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A main() for each sample of docs/guide.md that is a function and not a program.
+ * A main() for each sample of docs/ that is a function and not a program.
  * examples.sh includes the sample before this file, and defines its name.
  */
 #include <err.h>
@@ -162,13 +162,13 @@ int main(void)
 	return status_of(pid);
 }
 
-#elif defined(guide_14) || defined(guide_15) || defined(guide_16)
+#elif defined(coming_from_1) || defined(coming_from_2) || defined(coming_from_3)
 int main(void)
 {
 	char *argv[] = { "/bin/echo", "logged", NULL };
 
 	unlink("log");
-#ifdef guide_16
+#ifdef coming_from_3
 	if (status_of(run_to_log(device(), argv, "log")))
 #else
 	if (status_of(run_to_log(argv, "log")))
@@ -178,7 +178,7 @@ int main(void)
 	err(127, "cat");
 }
 
-#elif defined(guide_17) || defined(guide_18)
+#elif defined(coming_from_4) || defined(coming_from_5)
 int main(void)
 {
 	char *argv[] = { "sh", "-c", "[ \"$(cut -d' ' -f6 /proc/$$/stat)\" = $$ ] || exit\n"
@@ -193,9 +193,9 @@ int main(void)
 	return status_of(pid);
 }
 
-#elif defined(guide_19) || defined(guide_20)
-#ifdef guide_20
-#include "guide_19.c"
+#elif defined(coming_from_6) || defined(coming_from_7)
+#ifdef coming_from_7
+#include "coming_from_6.c"
 #endif
 
 static void handler(int sig)
@@ -228,7 +228,7 @@ int main(void)
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGUSR2);
 	sigprocmask(SIG_SETMASK, &mask, NULL);
-#ifdef guide_20
+#ifdef coming_from_7
 	child_of(fork_child(device()));
 	child_of(fork_child(-1));
 #else
@@ -249,12 +249,36 @@ int main(void)
 	return result.step != SPAWNCTL_STEP_ACTION;
 }
 
-#elif defined(guide_21)
+#elif defined(coming_from_9)
 int main(void)
 {
 	char *argv[] = { "/bin/echo", "run", NULL };
 
 	return status_of(run(argv));
+}
+
+#elif defined(coming_from_11)
+int main(void)
+{
+	char *echo[] = { "echo", "started", NULL }, *cat[] = { "cat", NULL };
+	struct spawnctl_result ended, alive;
+	int job = make_job(), ends[2], status;
+
+	if (job < 0 || pipe(ends))
+		err(1, "no job");
+	setvbuf(stdout, NULL, _IONBF, 0);
+	if (start(job, echo, ends[0], 1, &ended) || status_of(ended.pid) ||
+	    start(job, cat, ends[0], 1, &alive))
+		errx(1, "no child");
+	/* It reads from the pipe, whose other end is here: nothing but the job ends it */
+	close(job);
+	alarm(30);
+	if (waitpid(alive.pid, &status, 0) != alive.pid)
+		err(1, "waitpid");
+	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+		errx(1, "status %#x", status);
+	puts("one of two was killed");
+	return 0;
 }
 
 #else

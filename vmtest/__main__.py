@@ -105,6 +105,8 @@ def check(arguments: argparse.Namespace) -> bool:
     else:
         kernels = matrix.find(named, matrix.KERNELS if arguments.all else matrix.CHECKED)
         where, jobs = "check", plan(kernels, "check", options, everything=arguments.all)
+        if not named:
+            jobs.append(Job("- readme", suites.readme))
     lock(where)
     return run(jobs, where, arguments.cpus, note)
 

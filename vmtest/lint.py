@@ -127,7 +127,8 @@ def one_version() -> str:
     """The version is META's, and the tested kernels are those of matrix.toml."""
     *most, last = (f"{kernel.name} ({kernel.suite})" for kernel in STOCK)
     tested = re.escape(f"Tested: Debian's {', '.join(most)} and {last}").replace(r"\ ", r"\s+")
-    wanted = (("README.md", f"/usr/src/spawnctl-{VERSION}"), ("README.md", tested),
+    wanted = (("README.md", f"dkms install spawnctl/{VERSION}"), ("README.md", tested),
+              ("docs/install.md", f"/usr/src/spawnctl-{VERSION}"),
               ("debian/changelog", rf"\A.*\({VERSION}\)"),
               ("META", f"(?m)^Linux-Tested: {' '.join(kernel.name for kernel in STOCK)}$"))
     return "\n".join(f"{name} has no {text}" for name, text in wanted if not re.search(text, read(name)))

@@ -12,7 +12,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 
-from . import cache, parts, verdict
+from . import cache, host, parts, verdict
 from .build import Build, export_tree
 from .guest import ALONE, Guest
 from .host import BUILD, HERE, TOP, Failure, logged, output, remove, say, steps
@@ -397,6 +397,24 @@ def native(job: Job) -> list[Result]:
         run.lines = log.read_text(errors="replace").splitlines()
         results += verdict.of_script(run, run.name)
     return verdict.judge_skips(results, ())
+
+
+def readme(job: Job) -> list[Result]:
+    """The commands of README's "Sixty seconds", in a checkout where nothing was built."""
+    host.need({"make": "make", "gcc": "gcc", "/usr/include/stdio.h": "libc6-dev"})
+    tree, log = BUILD / "readme", BUILD / "log/readme"
+    remove(tree)
+    tree.mkdir(parents=True)
+    export_tree(tree / "checkout.tar")
+    output(["tar", "-x", "-C", tree, "-f", tree / "checkout.tar"])
+    found = re.search(r"(?ms)^## Sixty seconds.*?\n\n((?: {4}\S.*?\n)+)\n", (TOP / "README.md").read_text())
+    if not found:
+        raise Failure("README.md has no commands below 'Sixty seconds'")
+    logged(log, ["sh", "-ec", found[1]], cwd=tree)
+    said = log.read_text(errors="replace")
+    return [Result(PASS if re.search(f"(?m)^{pattern}$", said) else FAIL, "readme", f"prints '{pattern}'")
+            for pattern in (r"case +clone3 .* fork", r"noop( +[0-9.]+ k)+",
+                            r"spawnctl: vfork: clone3 \(device: errno 2\)", "/")]
 
 
 KINDS = {"built": built, "selftests": selftests, "collection": collection, "programs": programs,

@@ -35,7 +35,7 @@ claim "make install-udev succeeds" make -s -C "$top" install-udev PREFIX=/usr/lo
 claim "systemd-sysusers creates the group" systemd-sysusers
 claim "the group has no member" grep -qE '^spawnctl:[^:]*:[0-9]+:$' /etc/group
 claim "udevd reads the rule" udevadm control --reload
-claim "udevadm trigger, as in README, succeeds" udevadm trigger --sysname-match=spawnctl
+claim "udevadm trigger, as in docs/install.md, succeeds" udevadm trigger --sysname-match=spawnctl
 claim "with the rule the device is root:spawnctl 0660" node root:spawnctl 660
 claim "the module is reloaded with the rule" loaded_anew
 claim "after the reload the device is root:spawnctl 0660" node root:spawnctl 660
