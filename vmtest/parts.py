@@ -40,20 +40,22 @@ PROGRAM_PACKAGES = """bash binutils bpftrace bsdutils bubblewrap coreutils dash
     libjson-c5 libmnl0 libseccomp-dev linux-perf make mount ninja-build pkg-config procps python3
     rustc sed strace systemd trace-cmd udev util-linux valgrind""".split()
 PROGRAM_EXCLUDE = [*DOCUMENTS, "/usr/share/icons/*", "/usr/lib/jvm/*/jmods/*"]
-# Java's package fails to install without that directory. Only promtool is taken from Prometheus,
-# which is large; since trixie promtool is a package of its own.
+# Java's package fails to install without that directory
+MANUAL_HOOK = '--essential-hook=mkdir -p "$1/usr/share/man/man1"'
+# Only promtool is taken from Prometheus, which is large; since trixie promtool is a package of its own.
 PROGRAM_HOOKS = [
-    '--essential-hook=mkdir -p "$1/usr/share/man/man1"',
+    MANUAL_HOOK,
     """--customize-hook=chroot "$1" sh -euc "cd /tmp
         apt-get -q download promtool || apt-get -q download prometheus
         dpkg-deb --fsys-tarfile prom*.deb | tar -x -C / ./usr/bin/promtool
         rm prom*.deb" """,
 ]
 
-# Container engines, and what makes images for them
-ENGINE_PACKAGES = """apparmor bash bsdutils busybox-static catatonit coreutils crun dash docker-cli docker.io
-    findutils gcc grep jq kmod libc6-dev libjson-c5 libmnl0 make mount podman procps runc sed
-    uidmap util-linux""".split()
+# Container engines, what makes images for them, and what compiles and runs the recipes
+RUNTIME_PACKAGES = """apparmor bash bsdutils busybox-static catatonit coreutils crun dash docker-cli docker.io
+    findutils g++ gcc golang-go grep jq kmod libc6-dev libjson-c5 libmnl0 libnode-dev libseccomp-dev make
+    mount nodejs openjdk-25-jdk-headless pkg-config podman procps python3 runc rustc sed uidmap
+    util-linux""".split()
 
 KSFT_FILES = """scripts/subarch.include scripts/checkpatch.pl scripts/spelling.txt
     scripts/const_structs.checkpatch tools/testing/selftests/Makefile
@@ -165,24 +167,31 @@ def make_disk(suite: str, objtool: pathlib.Path, image: pathlib.Path) -> None:
     bootstrap(log_of(f"programs-{suite}"), directory, suite, PROGRAM_PACKAGES,
               '--aptopt=APT::Install-Recommends "false"', *excluded(PROGRAM_EXCLUDE), *PROGRAM_HOOKS)
     shutil.copytree(objtool, directory / "usr/src/linux", symlinks=True)
+    remove_downloads(directory)
     write_image(directory, image)
+    remove(directory)
 
 
-def make_engines(suite: str, image: pathlib.Path) -> None:
-    directory = image.with_name(image.name + ".dir")
-    bootstrap(log_of(f"engines-{suite}"), directory, suite, ENGINE_PACKAGES,
-              '--aptopt=APT::Install-Recommends "false"', *excluded(DOCUMENTS))
-    write_image(directory, image)
+def make_runtimes_root(suite: str, directory: pathlib.Path) -> None:
+    bootstrap(log_of(f"runtimes-root-{suite}"), directory, suite, RUNTIME_PACKAGES,
+              '--aptopt=APT::Install-Recommends "false"', *excluded(PROGRAM_EXCLUDE), MANUAL_HOOK)
+    remove_downloads(directory)
+
+
+def make_runtimes(root: pathlib.Path, image: pathlib.Path) -> None:
+    write_image(root, image)
+
+
+def remove_downloads(directory: pathlib.Path) -> None:
+    for used in ("var/cache/apt", "var/lib/apt/lists"):
+        remove(directory / used)
 
 
 def write_image(directory: pathlib.Path, image: pathlib.Path) -> None:
-    """A disk image with what is in the directory, which is removed."""
-    for used in ("var/cache/apt", "var/lib/apt/lists"):
-        remove(directory / used)
+    """A disk image with what is in the directory."""
     size = int(output(["du", "-sm", directory]).split()[0])
     logged(log_of(f"disk-{image.name}"),
            ["mke2fs", *DISK_OPTIONS, "-d", directory, image, f"{size + size // 8 + 64}M"])
-    remove(directory)
 
 
 def programs(kernel: Kernel) -> cache.Part:
@@ -197,11 +206,23 @@ def programs(kernel: Kernel) -> cache.Part:
     )
 
 
-def engines(kernel: Kernel) -> cache.Part:
+def runtimes_root(kernel: Kernel) -> cache.Part:
+    """The recipes are compiled in it, because the compilers are slow in a guest."""
     return cache.Part(
-        f"engines-{kernel.base}", f"a disk of {kernel.base} with podman and docker (about 60 s)",
-        functools.partial(make_engines, kernel.base),
-        (kernel.base, ENGINE_PACKAGES, DOCUMENTS), ".ext4",
+        f"runtimes-root-{kernel.base}",
+        f"a root of {kernel.base} with podman, docker, and the compilers of the recipes (about 150 s)",
+        functools.partial(make_runtimes_root, kernel.base),
+        (kernel.base, RUNTIME_PACKAGES, PROGRAM_EXCLUDE, MANUAL_HOOK),
+    )
+
+
+def runtimes(kernel: Kernel) -> cache.Part:
+    """The same as a disk, for the engines and for the recipes."""
+    root = cache.need(runtimes_root(kernel))
+    return cache.Part(
+        f"runtimes-{kernel.base}",
+        f"a disk of {kernel.base} with podman, docker, and the compilers of the recipes (about 30 s)",
+        functools.partial(make_runtimes, root), (root.name,), ".ext4",
     )
 
 

@@ -169,7 +169,7 @@ def programs(build: Build, job: Job, options: Options) -> list[Result]:
 
 def engines(build: Build, job: Job, options: Options) -> list[Result]:
     """Container engines, with their own filters."""
-    return run_cases(build, job, options, "engines", parts.engines(build.kernel), engines_table)
+    return run_cases(build, job, options, "engines", parts.runtimes(build.kernel), engines_table)
 
 
 def on_disk(build: Build, directory: pathlib.Path, disk: cache.Part, folder: str,
