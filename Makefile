@@ -74,8 +74,8 @@ TOOL_LIB ?= $(O)/libspawnctl.a
 EXAMPLES := $(patsubst examples/%.c,build/examples/%,$(wildcard examples/*.c))
 
 # Served by the test bench
-VMTEST := check check-all check-debug soak programs engines quick shell demo bench secure-boot deb deb-check lint \
-	fuzz-parsers mutants
+VMTEST := check check-all check-debug soak programs engines recipes quick shell demo bench secure-boot deb deb-check \
+	lint fuzz-parsers mutants
 
 .PHONY: all userlib modules install install-udev install-cdi install-apparmor install-tools install-service \
 	selinux tools examples clean help test bench-native dkms-tree $(VMTEST)
@@ -213,7 +213,7 @@ check: COMMAND = check $(chosen)
 check-all: COMMAND = check --all $(chosen) $(call option,--repeat,$(REPEAT))
 check-debug: COMMAND = check $(call option,-t,$(T)) -k "$(or $(K),debug race)"
 soak: COMMAND = check --soak $(chosen)
-programs engines: COMMAND = $@ $(call option,-k,$(K)) $(CASE)
+programs engines recipes: COMMAND = $@ $(call option,-k,$(K)) $(CASE)
 quick shell: COMMAND = $@ $(call option,-k,$(K))
 demo bench secure-boot: COMMAND = $@ $(K)
 # Not the variable of a kernel developer's environment
@@ -277,6 +277,8 @@ help:
 	@echo '                       preload library (K=7.3 CASE="python make")'
 	@echo 'make engines           run only the part of make check that runs container engines'
 	@echo '                       (K=6.12 CASE="podman docker")'
+	@echo 'make recipes           run only the part of make check that runs the recipes of examples/ in other'
+	@echo '                       languages (K=6.12 CASE="python go")'
 	@echo 'make secure-boot       test the module signed by DKMS under Secure Boot and lockdown, with and'
 	@echo '                       without an enrolled key, on 6.1 and 6.12 (K=6.12)'
 	@echo 'make shell             boot a guest with the module, the tests and a terminal (K=6.12)'

@@ -262,6 +262,12 @@ def parse() -> argparse.Namespace:
     c.add_argument("case", nargs="*")
     c.set_defaults(action=functools.partial(cases, "engines"))
 
+    c = commands.add_parser("recipes", parents=[common],
+                            help="only the tests of the recipes in other languages")
+    c.add_argument("-k", "--kernel", default=DEFAULT)
+    c.add_argument("case", nargs="*")
+    c.set_defaults(action=functools.partial(cases, "recipes"))
+
     c = commands.add_parser("bench", help="measure what a spawn costs: tables, report, plots")
     c.add_argument("kernel", nargs="*")
     c.set_defaults(action=bench)

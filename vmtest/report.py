@@ -75,7 +75,8 @@ def write_tap(jobs: Sequence[Job], path: pathlib.Path) -> None:
 
 def tables(where: pathlib.Path) -> list[pathlib.Path]:
     """What jobs leave to be printed."""
-    return sorted(found for kind in ("programs", "engines") for found in where.glob(f"*/{kind}/table"))
+    return sorted(found for kind in ("programs", "engines", "recipes")
+                  for found in where.glob(f"*/{kind}/table"))
 
 
 def remove_old(where: pathlib.Path) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import fnmatch
+import functools
 import os
 import pathlib
 import re
@@ -13,9 +14,9 @@ import sys
 from collections.abc import Callable, Sequence
 
 from . import cache, host, parts, verdict
-from .build import Build, export_tree
+from .build import Build, Layer, export_tree
 from .guest import ALONE, Guest
-from .host import BUILD, HERE, TOP, Failure, logged, output, remove, say, steps
+from .host import BUILD, HERE, TOP, Failure, logged, output, remove, say, steps, timed
 from .jobs import Job
 from .matrix import STOCK
 from .verdict import FAIL, PASS, Channel, Result, Run
@@ -133,7 +134,8 @@ def collection(build: Build, job: Job, options: Options) -> list[Result]:
 
 
 # The folder that has the cases of such a job
-CASES = {"programs": "selftests/programs", "engines": "selftests/containers"}
+CASES = {"programs": "selftests/programs", "engines": "selftests/containers",
+         "recipes": "selftests/recipes"}
 
 
 def case_names(kind: str) -> list[str]:
@@ -141,8 +143,10 @@ def case_names(kind: str) -> list[str]:
 
 
 def run_cases(build: Build, job: Job, options: Options, kind: str, disk: cache.Part,
-              table: Callable[[str, Sequence[str]], str]) -> list[Result]:
-    """Scripts that make claims, in a whole Debian on a disk. TABLE gets what they print."""
+              table: Callable[[str, Sequence[str]], str],
+              compiled: pathlib.Path | None = None) -> list[Result]:
+    """Scripts that make claims, in a whole Debian on a disk. TABLE gets what they print. COMPILED
+    becomes build/KIND of the checkout in the guest."""
     cases = list(options.cases) or case_names(kind)
     results: list[Result] = []
 
@@ -154,6 +158,8 @@ def run_cases(build: Build, job: Job, options: Options, kind: str, disk: cache.P
         results.extend(found)
 
     guest = on_disk(build, build.dir / kind, disk, CASES[kind], cases)
+    if compiled:
+        guest.put(f"spawnctl/build/{kind}", compiled)
     channel = guest.run(ended=ended)
     ran = {run.name for run in channel.runs if run.status is not None}
     results += [Result(FAIL, f"{kind}:{case}", "(it did not end)") for case in cases if case not in ran]
@@ -169,7 +175,21 @@ def programs(build: Build, job: Job, options: Options) -> list[Result]:
 
 def engines(build: Build, job: Job, options: Options) -> list[Result]:
     """Container engines, with their own filters."""
-    return run_cases(build, job, options, "engines", parts.runtimes(build.kernel), engines_table)
+    table = functools.partial(claims_table, [
+        "engine", "way to the device", "what makes the child of a preloaded program"])
+    return run_cases(build, job, options, "engines", parts.runtimes(build.kernel), table)
+
+
+def recipes(build: Build, job: Job, options: Options) -> list[Result]:
+    """The recipes of examples/, compiled outside of the guest, and unmodified runtimes."""
+    layer = Layer([cache.need(parts.runtimes_root(build.kernel))], build.dir / "recipes-layer")
+    with timed("build", f"{build.kernel.name} recipes"):
+        layer.clear()
+        export_tree(layer.out / "checkout.tar")
+        layer.enter(build.log("recipes"), "recipes", *(options.cases or case_names("recipes")))
+    table = functools.partial(claims_table, ["recipe or runtime", "way", "made by"])
+    return run_cases(build, job, options, "recipes", parts.runtimes(build.kernel), table,
+                     layer.out / "recipes")
 
 
 def on_disk(build: Build, directory: pathlib.Path, disk: cache.Part, folder: str,
@@ -188,9 +208,9 @@ def on_disk(build: Build, directory: pathlib.Path, disk: cache.Part, folder: str
     return guest
 
 
-def engines_table(kernel: str, lines: Sequence[str]) -> str:
-    """What each way to the device gives in each engine."""
-    rows = [[f"{kernel}: engine", "way to the device", "what makes the child of a preloaded program"]]
+def claims_table(head: Sequence[str], kernel: str, lines: Sequence[str]) -> str:
+    """What the cases have seen, under HEAD."""
+    rows = [[f"{kernel}: {head[0]}", *head[1:]]]
     rows += [line.removeprefix("@table ").split("|") for line in lines if line.startswith("@table ")]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "".join("  ".join(map(str.ljust, row, widths)).rstrip() + "\n" for row in rows)
@@ -418,7 +438,7 @@ def readme(job: Job) -> list[Result]:
 
 
 KINDS = {"built": built, "selftests": selftests, "collection": collection, "programs": programs,
-         "engines": engines, "gate": gate, "latency": latency, "controls": controls,
+         "engines": engines, "recipes": recipes, "gate": gate, "latency": latency, "controls": controls,
          "detectors": detectors}
 # Their guests have two processors
 RACES = ("selftests", "collection", "detectors")
