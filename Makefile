@@ -228,7 +228,7 @@ $(VMTEST):
 
 clean:
 	rm -rf build
-	find . -name '*.o' -o -name '*.ko' -o -name '*.mod' -o -name '*.mod.c' -o -name '.*.cmd' \
+	find . -name '*.o' -o -name '*.ko' -o -name '*.mod' ! -name go.mod -o -name '*.mod.c' -o -name '.*.cmd' \
 		-o -name modules.order -o -name Module.symvers | xargs rm -f
 
 help:

@@ -1,0 +1,3 @@
+module example.org/spawnctl
+
+go 1.24
