@@ -12,7 +12,7 @@
 //	(none: all are close-on-exec)   spawnctl_file_actions_addclosefrom(3), the last action
 //	(none)                          Backend: spawnctl_attr_setbackend()
 //
-// docs/guide.md has all members of os.ProcAttr and syscall.SysProcAttr.
+// docs/runtimes.md has all members of os.ProcAttr and syscall.SysProcAttr.
 //
 // Threads. The runtime preempts a goroutine by SIGURG to its thread, and the handler is Go code that
 // needs the thread's own state. A child that shares the memory must not run it, so syscall.forkExec

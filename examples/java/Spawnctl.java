@@ -40,7 +40,7 @@ import java.util.stream.Stream;
  *     Process.waitFor(timeout)       SPAWNCTL_SPAWN_PIDFD, poll(2)
  *     (none)                         backend(): spawnctl_attr_setbackend()
  *
- * docs/guide.md has all options of ProcessBuilder. The process is unknown to java.lang.Process: the
+ * docs/runtimes.md has all options of ProcessBuilder. The process is unknown to java.lang.Process: the
  * runtime's reaper waits for its own children only. While a thread is in the spawn, it is in native
  * code for the runtime, so garbage collection does not wait for it.
  */

@@ -14,7 +14,7 @@
  *	the event "spawn"		SPAWNCTL_SPAWN_POLL: spawnctl_start_fd() in uv_poll_start()
  *	the event "exit"		SPAWNCTL_SPAWN_PIDFD: the pidfd in uv_poll_start()
  *
- * docs/guide.md has all options of libuv. uv_spawn() holds the loop until the program is executed.
+ * docs/runtimes.md has all options of libuv. uv_spawn() holds the loop until the program is executed.
  * For the main thread: a worker thread that is ended would leave the handles in its loop.
  */
 #define _GNU_SOURCE

@@ -12,7 +12,7 @@ releases the interpreter's lock during a call, so other threads run while a chil
     restore_signals=True             spawnctl_attr_setsigdefault(): SIGPIPE, SIGXFSZ
     backend (no option of Popen)     spawnctl_attr_setbackend()
 
-docs/guide.md has all options of subprocess.Popen().
+docs/runtimes.md has all options of subprocess.Popen().
 """
 import contextlib
 import ctypes

@@ -14,7 +14,7 @@
 //! | create_pidfd              | always: SPAWNCTL_SPAWN_PIDFD                           |
 //! | none                      | backend(): spawnctl_attr_setbackend()                  |
 //!
-//! docs/guide.md has all options of std::process::Command.
+//! docs/runtimes.md has all options of std::process::Command.
 
 use std::ffi::{c_char, c_int, c_short, c_uint, c_ulong, c_void, CStr, CString, OsStr};
 use std::fs::{File, OpenOptions};
