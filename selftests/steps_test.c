@@ -643,6 +643,9 @@ static int call(void *arg)
 		break;
 	case 3:
 		__builtin_trap();
+	case 4:
+		errno = EBADF;
+		break;
 	}
 	return called->result + deep[0] - 1;
 }
@@ -650,10 +653,17 @@ static int call(void *arg)
 /* A function that returns, fails, exits, executes a program or crashes */
 TEST_F(spawn, function)
 {
-	struct called called = { 0 };
+	char *argv[] = { "true", NULL };
+	struct called called = { .how = 4 };
 	struct rlimit none = { 0 };
 
 	ASSERT_EQ(0, spawnctl_file_actions_addcall(self->actions, call, &called));
+	errno = EXDEV;
+	ASSERT_EQ(0, spawnctl_spawn_result(&self->result, "/bin/true", self->actions, self->attr,
+					   argv, environ));
+	EXPECT_EQ(EXDEV, errno);
+	EXPECT_EQ(self->result.pid, waitpid(self->result.pid, NULL, 0));
+	called.how = 0;
 	EXPECT_TEXT("in", run(self, "echo in >&9"));
 	EXPECT_EQ(self->result.pid, called.pid);
 	called.result = EXDEV;

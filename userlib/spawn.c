@@ -425,7 +425,7 @@ int spawnctl_spawn_run(struct spawn *spawn)
 {
 	static const struct spawnctl_attr none = { .fd = -1 };
 	struct caller_signals *signals = &spawn->request.signals;
-	int error;
+	int error, saved = errno;
 	long pid;
 
 	/* cppcheck-suppress ctuuninitvar; the members that are used have been set */
@@ -452,6 +452,9 @@ int spawnctl_spawn_run(struct spawn *spawn)
 	if (spawn->mapped)
 		unmap_room(spawn);
 out:
+	/* A function of the program has this thread's errno, too */
+	if (spawn->calls)
+		errno = saved;
 	if (spawn->result)
 		spawnctl_spawn_result_store(spawn, spawn->result);
 	spawnctl_signals_release(signals);

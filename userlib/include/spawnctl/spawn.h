@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * posix_spawn(3) over /dev/spawnctl.
+ * posix_spawn(3) and more, through /dev/spawnctl, clone3(2) or clone(2).
  *
- * Names, meaning and errors are those of glibc's <spawn.h>, with spawnctl_ in place of
- * posix_; only what differs is documented here. Every function except spawnctl_step_name()
- * returns 0 or an error number. All functions leave errno unchanged and are thread-safe.
- * Any number of threads can use an object at a time, but not while a thread changes it.
+ * Names, meaning and errors are those of glibc's <spawn.h>: spawnctl_spawn() for posix_spawn(),
+ * spawnctl_attr_*() for posix_spawnattr_*(), spawnctl_file_actions_*() for
+ * posix_spawn_file_actions_*(). Only what differs is documented here. The functions return 0 or an
+ * error number, except spawnctl_step_name(), spawnctl_start_pid(), spawnctl_start_fd() and
+ * spawnctl_start_free(), and leave errno unchanged. They are thread-safe, except as ATTRIBUTES in
+ * libspawnctl(3) says: any number of threads can use an object at a time, but not while a thread
+ * changes it.
  */
 #ifndef SPAWNCTL_SPAWN_H
 #define SPAWNCTL_SPAWN_H
@@ -405,9 +408,10 @@ int spawnctl_file_actions_addblocking(spawnctl_file_actions_t *actions, int fd);
  *
  * @fn runs on a stack of 64 KiB, in the memory of the caller, with all signals blocked (with the
  * clone3 backend, all except the synchronous ones). @fn must use only async-signal-safe functions.
- * What it writes, errno included, is written to the caller's memory. In a spawn that does not wait,
- * the caller runs at the same time: @fn must use raw system calls only, and what @arg points to
- * must stay valid until spawnctl_start_wait() returns 0. If @fn ends the child or executes another
+ * What it writes is written to the caller's memory; errno is restored when a spawn that waits
+ * returns. In a spawn that does not wait, the caller runs at the same time: @fn must use raw system
+ * calls only and must not change errno, and what @arg points to must stay valid until
+ * spawnctl_start_wait() returns 0. If @fn ends the child or executes another
  * program, the spawn has succeeded, and waitpid(2) reports how the child ended. @fn must return or
  * end the child, and not leave by longjmp(3) or an exception. If @fn makes a child, it must wait
  * for that child. EFAULT: @fn is NULL.
