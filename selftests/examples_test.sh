@@ -152,7 +152,8 @@ claim "spawnctl_file_actions_init_3_1: the file 'list' has the output" grep -qx 
 c spawnctl_fork_3_1 0 ''
 c spawnctl_open_3_1 0 '10 children' "$HELPER" device true
 c spawnctl_spawn_3_1 0 hello
-c spawnctl_spawn_start_3_1 0 two
+c spawnctl_spawn_start_3_1 0 hello
+c spawnctl_spawn_start_3_2 0 two
 c spawnctl_attr_setuid_3_1 0 ''
 c spawnctl_thread_3_1 0 /
 c spawnctl_thread_3_2 0 hello

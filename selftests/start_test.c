@@ -4,8 +4,11 @@
  * from copies, and the caller learns later what has come of it.
  */
 #include <dlfcn.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -616,6 +619,39 @@ TEST_F(spawn, start_reaped_by_the_program)
 	EXPECT_EQ(ENOENT, self->result.error);
 	spawnctl_start_free(start);
 	signal(SIGCHLD, SIG_DFL);
+}
+
+/* A child that is killed after it has failed: its exit status is not that of a failure */
+TEST_F(spawn, start_not_reaped)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = { .len = ARRAY_SIZE(code), .filter = code };
+	struct rlimit none = { 0 };
+	spawnctl_start_t *start;
+	int i, status;
+
+	/* The core dump would end this process, too */
+	if (!kernel_at_least(5, 16))
+		return;
+	setrlimit(RLIMIT_CORE, &none);
+	ASSERT_EQ(0, spawnctl_attr_setseccomp(self->attr, &program));
+	ASSERT_EQ(0, spawnctl_attr_setflags(self->attr, SPAWNCTL_SPAWN_NO_NEW_PRIVS));
+	ASSERT_EQ(0, spawnctl_spawn_start(&start, "/none", NULL, self->attr, nothing, environ));
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(0, spawnctl_start_wait(start, NULL, &self->result));
+		EXPECT_EQ(ENOENT, self->result.error);
+		EXPECT_EQ(spawnctl_start_pid(start), self->result.pid);
+	}
+	EXPECT_EQ(self->result.pid, waitpid(self->result.pid, &status, 0));
+	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
+	EXPECT_EQ(0, spawnctl_start_wait(start, NULL, &self->result));
+	EXPECT_EQ(-1, self->result.pid);
+	spawnctl_start_free(start);
 }
 
 /*

@@ -605,8 +605,11 @@ static bool is_reaped(const struct spawnctl_start *start)
 	return true;
 }
 
-/* Reap a child that has failed, unless a thread has done so. Give up after a tenth of a second */
-static void reap(struct spawnctl_start *start)
+/*
+ * Reap a child that has failed, unless a thread has done so. Return: false if the child has not
+ * ended, or not as a child that has failed, within a tenth of a second.
+ */
+static bool reap(struct spawnctl_start *start)
 {
 	struct futex_time nap = { 0, POLL_NS };
 	int tries;
@@ -615,7 +618,7 @@ static void reap(struct spawnctl_start *start)
 		int expected = UNREAPED;
 
 		if (__atomic_load_n(&start->reaped, __ATOMIC_ACQUIRE) == REAPED)
-			return;
+			return true;
 		if (__atomic_compare_exchange_n(&start->reaped, &expected, REAPING, false,
 						__ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
 			bool reaped = is_reaped(start);
@@ -625,10 +628,11 @@ static void reap(struct spawnctl_start *start)
 			__atomic_store_n(&start->reaped, reaped ? REAPED : UNREAPED,
 					 __ATOMIC_RELEASE);
 			if (reaped)
-				return;
+				return true;
 		}
 		raw_syscall(SYS_nanosleep, &nap, NULL);
 	}
+	return false;
 }
 
 int spawnctl_start_wait(spawnctl_start_t *start, const struct timespec *timeout,
@@ -645,10 +649,8 @@ int spawnctl_start_wait(spawnctl_start_t *start, const struct timespec *timeout,
 		return ECHILD;
 	if (!await_word(start, timeout) && !(has_closed_pipe(start) && await_word(start, NULL)))
 		return ETIMEDOUT;
-	if (spawn->error)
-		reap(start);
 	spawnctl_spawn_result_store(spawn, result);
-	result->pid = spawn->error ? -1 : spawn->request.tid;
+	result->pid = spawn->error && reap(start) ? -1 : spawn->request.tid;
 	result->pidfd = spawn->error ? -1 : spawn->pidfd;
 	if (!spawn->error)
 		__atomic_store_n(&start->pidfd_is_callers, true, __ATOMIC_RELAXED);

@@ -144,7 +144,7 @@ const char *spawnctl_step_name(enum spawnctl_step step);
  * struct spawnctl_result - the outcome of a spawn
  * @size: in: sizeof(struct spawnctl_result)
  * @error: what the spawn returned; 0 if it succeeded
- * @pid: process id of the child; -1 if the spawn failed
+ * @pid: process id of the child; -1 if the spawn failed and has left no child to be reaped
  * @pidfd: pidfd of the child, close-on-exec, which the caller has to close; -1 if the spawn
  *	failed, or if SPAWNCTL_SPAWN_PIDFD is not set
  * @step: the step that failed
@@ -313,15 +313,18 @@ int spawnctl_spawnp_start(spawnctl_start_t **start, const char *file,
 /**
  * spawnctl_start_wait() - wait until the program is executed, or has failed
  * @start: the spawn
- * @timeout: maximum time to wait, on CLOCK_MONOTONIC; 0: do not wait; NULL: no limit
+ * @timeout: maximum time to wait, from now on, on CLOCK_MONOTONIC; a time of 0: do not wait; NULL:
+ *	no limit
  * @result: filled in if the function returns 0, as by spawnctl_spawn_result(). If @result->error
  *	is 0, the child has executed the program, or was killed before; waitpid(2) reports which
  *
- * A child that has failed is reaped, as by spawnctl_spawn(), unless it takes more than 0.1 s to
- * end. Any number of threads can wait, and each call has the same result. Only one thread should
- * reap a child that has executed the program, and close the pidfd. The pidfd belongs to the caller
- * when a call has returned it. Signal handlers do not end the wait. The function is not a
- * cancellation point, and is async-signal-safe.
+ * A child that has failed is reaped, as by spawnctl_spawn(). For its end the call waits up to
+ * 0.1 s, even with a @timeout of 0. If the child has not ended by then, or has been killed
+ * meanwhile, @result->pid is its process id, and the caller has to reap it. Any number of threads
+ * can wait, and each call has the same result. Only one thread should reap a child that has
+ * executed the program, and close the pidfd. The pidfd belongs to the caller when a call has
+ * returned it. Signal handlers do not end the wait. The function is not a cancellation point, and
+ * is async-signal-safe.
  *
  * Return: 0: @result has the outcome of the spawn; ETIMEDOUT: the outcome is not known yet;
  * EINVAL: @timeout is not valid, or @result->size is below SPAWNCTL_RESULT_SIZE_VER0; ECHILD:
