@@ -254,7 +254,7 @@ static napi_value watch(napi_env env, struct spawn *spawn, enum spawnctl_backend
 	return object;
 }
 
-/* start(args, env or null, path or null, cwd or null, [fd or -1, ...], backend) */
+/* start(args, env or null, path or null, cwd or null, [fd, fd, fd], backend) */
 static napi_value start(napi_env env, napi_callback_info info)
 {
 	enum spawnctl_backend backend = SPAWNCTL_BACKEND_ANY;

@@ -24,7 +24,7 @@ async function main() {
   await filter.exited;
 
   const shell = await spawn('sh', ['-c', 'pwd; echo $A; ls /proc/self/fd | wc -l; exit 3'],
-                            { env: { A: 'b', PATH: '/usr/bin' }, cwd: '/usr', stdio: ['ignore', 'pipe', 2] });
+                            { env: { A: 'b', PATH: '/usr/bin' }, cwd: '/usr', stdio: ['ignore', 'pipe', 'inherit'] });
   const output = await text(shell.stdout);
   console.log('directory, environment, descriptors:', output.split('\n').join(' '));
   console.log('status:', (await shell.exited).code);

@@ -52,8 +52,10 @@ async function spawn(file, args = [], options = {}) {
   let ours = [null, null, null];
   let native;
   try {
-    const fds = stdio.map((what, n) => {
-      if (what === 'inherit') return -1;
+    const fds = [0, 1, 2].map((n) => {
+      const what = stdio[n] ?? 'inherit';
+      // Node.js makes even 0 to 2 close-on-exec, so they are redirected onto themselves
+      if (what === 'inherit') return n;
       if (typeof what === 'number') return what;
       if (what === 'ignore') return theirs[theirs.push(fs.openSync('/dev/null', 'r+')) - 1];
       const [read, write] = addon.pipe();
