@@ -197,8 +197,8 @@ c coming_from_11 0 'one of two was killed'
 c README_6 0 'total 0'
 claim "README_6: only descriptors 0 to 2, and the one of ls, are open" \
 	[ "$(grep -c -- '->' "$work/out")" = 4 ]
-script install_5 0 'ok +programs +programs can use the device: .*'
-script monitoring_2 143 '.* spawnctl_clone: child=[0-9]+ .*' traced stirred on_and_on spawnctl_clone
+script install_6 0 'ok +programs +programs can use the device: .*'
+script monitoring_3 143 '.* spawnctl_clone: child=[0-9]+ .*' traced stirred on_and_on spawnctl_clone
 
 elsewhere libspawnctl_3_1 manual.sh 'examples of debian/tests'
 elsewhere spawnctl_8_10 serve_test.sh spawnctl_8_10
@@ -222,8 +222,13 @@ elsewhere README_5 dkms.sh 'dkms status "spawnctl/\$version"'
 elsewhere install_1 manual.sh 'examples of debian/tests'
 elsewhere install_2 dkms.sh 'dkms status "spawnctl/\$version"'
 elsewhere install_3 manual.sh 'make -n'
-elsewhere install_4 programs/udev.sh 'udevadm trigger --sysname-match=spawnctl'
+elsewhere install_4 manual.sh 'make -n'
+elsewhere install_5 programs/udev.sh 'udevadm trigger --sysname-match=spawnctl'
+shown install_7
+elsewhere install_8 dkms.sh 'dkms remove "spawnctl/\$version"'
+elsewhere install_8 manual.sh 'make -n'
 elsewhere monitoring_1 manual.sh 'make -n'
+shown monitoring_2
 
 claim "each example has a line here, and each line an example" all_tested "$examples" "${tested[@]}"
 mkdir "$work/two"

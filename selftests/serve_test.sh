@@ -490,6 +490,19 @@ without_module() {
 	modprobe spawnctl && gets "$any"
 }
 
+# doctor says what the service does for this process
+doctored() {
+	local said="ok +service +$socket: the service \(spawnctl serve\)"
+	served "grant user=1" && export SPAWNCTL_SOCKET=$socket &&
+	line 0 "$said is for processes that cannot open the device" spawnctl doctor &&
+	line 0 "$said gives this process a descriptor" as 1 1 "" spawnctl doctor &&
+	line 0 "${said/ok/note} gives this process no descriptor: Permission denied; .*" \
+		as 2 2 "" spawnctl doctor
+	set -- $?
+	unset SPAWNCTL_SOCKET
+	return "$1"
+}
+
 # EBUSY, and doctor names who holds the device
 busy() {
 	served "grant children=9" || return
@@ -607,6 +620,7 @@ claim "a socket from systemd is used, and checked" passed_sockets
 claim "a service under a filter does not start" filtered_service
 claim "without the module clients are refused, and with it the next is served" without_module
 claim "the module cannot be unloaded under a client, and doctor says who" busy
+claim "doctor says whether the service gives this process a descriptor" doctored
 claim "hostile: 400 clients that do not read" silent_clients
 claim "hostile: clients that send what takes long to close" lingering_clients
 claim "hostile: clients that do not receive their descriptors" unreceived

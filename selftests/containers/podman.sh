@@ -65,8 +65,8 @@ claim "the service starts" serve "grant user=0"
 claim "$engine, kube play: the pod of the example runs" pod
 claim "$engine, kube play: its programs can use the device" \
 	says "ok       programs     programs can use the device: it has started a test program" pod_log
-claim "$engine, kube play: doctor finds the service" says "ok       service      /run/spawnctl/socket: a service \
-(spawnctl serve) gives descriptors there, if its policy allows it" pod_log
+claim "$engine, kube play: doctor finds the service" says "ok       service      /run/spawnctl/socket: the service \
+(spawnctl serve) gives this process a descriptor" pod_log
 row "kube play, socket" "$(podman logs spawner-main 2>&1 | sed -n 's/.*programs     programs //p')"
 claim "$engine: podman kube down" podman kube down "$top/examples/pod.yaml"
 claim "the service ends" stop_serving

@@ -343,7 +343,8 @@ static void look_at_access(struct report *report, const struct stat *node, const
 		look_at_group(report, group, node->st_gid);
 	} else if (!has_rule()) {
 		say(report, NOTE, "access", "only root may open the device: no udev rule gives it "
-		    "to a group; make install-udev installs one");
+		    "to a group; the package spawnctl-dkms, or make install-udev in the source, "
+		    "installs one");
 	} else {
 		finding = say(report, NOTE, "access", "only root may open the device: the udev "
 			      "rule that gives it to a group has not been applied");
@@ -421,14 +422,29 @@ static void look_at_service(struct report *report)
 	const char *path = getenv("SPAWNCTL_SOCKET");
 	struct stat st;
 	char clean[160];
+	int fd;
 
 	if (!path)
 		path = SOCKET;
 	if (stat(path, &st) || !S_ISSOCK(st.st_mode))
 		return;
 	plain(path, clean, sizeof(clean));
-	say(report, OK, "service", "%s: a service (spawnctl serve) gives descriptors there, if its "
-	    "policy allows it", clean);
+	fd = open(NODE, O_RDWR | O_CLOEXEC);
+	if (fd >= 0) {
+		say(report, OK, "service", "%s: the service (spawnctl serve) is for processes that "
+		    "cannot open the device", clean);
+	} else {
+		fd = spawnctl_open();
+		if (fd >= 0)
+			say(report, OK, "service", "%s: the service (spawnctl serve) gives this "
+			    "process a descriptor", clean);
+		else
+			say(report, NOTE, "service", "%s: the service (spawnctl serve) gives this "
+			    "process no descriptor: %s; its log has the reason", clean,
+			    strerror(errno));
+	}
+	if (fd >= 0)
+		close(fd);
 }
 
 /* What LIMIT still allows with a descriptor of the device */
