@@ -32,6 +32,11 @@ PKG_CONFIG ?= pkg-config
 CFLAGS ?= -O2 -g
 LIB_CFLAGS = -std=gnu11 -Wall -Wextra -fPIC -fstack-clash-protection -Iuapi -Iuserlib \
 	-Iuserlib/include -Iuserlib/arch/$(ARCH_DIR)
+# musl-gcc has no directory for the kernel's headers. Those of the system come last, so that
+# musl's own take precedence.
+ifneq ($(shell $(CC) $(CPPFLAGS) $(CFLAGS) -include asm/unistd.h -E -x c /dev/null >/dev/null 2>&1 || echo none),)
+LIB_CFLAGS += $(addprefix -idirafter ,/usr/include $(addprefix /usr/include/,$(shell $(CC) -print-multiarch)))
+endif
 # The directory of the compiler's target: its name is that of the macro
 ARCH_DIR := $(shell $(CC) $(CFLAGS) -dM -E -x c /dev/null | \
 	sed -nE 's/^.define __(x86_64|i386|aarch64|arm)__ 1$$/\1/p; s/^.define __riscv_xlen /riscv/p')
@@ -54,10 +59,13 @@ cc_option = $(shell $(CC) -Werror $(1) -c -x c -o /dev/null /dev/null 2>/dev/nul
 LIB_HDR := $(wildcard userlib/*.h userlib/preload/*.h userlib/include/*.h userlib/include/*/*.h uapi/linux/*.h \
 	userlib/arch/$(ARCH_DIR)/*.h)
 LIB_SO := $(O)/libspawnctl.so.$(SOVERSION)
-# The preload library: the standard names, with the whole library linked in
+# The preload library: the standard names, with the whole library linked in. It knows the layout
+# of glibc's structures only, so without glibc it is not built.
 PRELOAD_SRC := $(wildcard userlib/preload/*.c userlib/arch/$(ARCH_DIR)/preload/*.S)
 PRELOAD_OBJ := $(patsubst userlib/%,$(O)/%.o,$(basename $(PRELOAD_SRC)))
 PRELOAD_SO := $(O)/libspawnctl-preload.so
+PRELOAD := $(if $(shell $(CC) $(CPPFLAGS) $(CFLAGS) -include features.h -dM -E -x c /dev/null 2>/dev/null | \
+	grep -w 'define __GLIBC__'),$(PRELOAD_SO))
 
 # libgcc's outline atomics may lack BTI, and then the whole library would
 ARCH_CFLAGS_x86_64 := -fcf-protection
@@ -82,7 +90,8 @@ VMTEST := check check-all check-debug soak programs engines recipes quick shell 
 
 all: userlib
 
-userlib: $(LIB_SO) $(O)/libspawnctl.so $(O)/libspawnctl.a $(PRELOAD_SO)
+userlib: $(LIB_SO) $(O)/libspawnctl.so $(O)/libspawnctl.a $(PRELOAD)
+	$(if $(PRELOAD),,@echo 'libspawnctl-preload.so is not built: it works with glibc only')
 
 ifeq ($(wildcard userlib/arch/$(ARCH_DIR)/syscall.h),)
 $(LIB_OBJ) $(PRELOAD_OBJ): ; $(error userlib/arch has no folder for $(or $(ARCH_DIR),the target of $(CC)): \
@@ -151,7 +160,7 @@ install: userlib
 			[ "$$name" = "$$page" ] || ln -sf "$$page" "$(DESTDIR)$(MANDIR)/man3/$$name"; \
 		done; \
 	done
-	install -m 644 $(O)/libspawnctl.a $(LIB_SO) $(PRELOAD_SO) $(DESTDIR)$(LIBDIR)
+	install -m 644 $(O)/libspawnctl.a $(LIB_SO) $(PRELOAD) $(DESTDIR)$(LIBDIR)
 	ln -sf $(notdir $(LIB_SO)) $(DESTDIR)$(LIBDIR)/libspawnctl.so
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' \
 		-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' userlib/spawnctl.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/spawnctl.pc

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# builds.sh: builds the library with each kind of instrumentation that $CC has. The code
-# that runs in the child must have none of it, and a program with the same
-# instrumentation must be able to spawn.
+# builds.sh: builds the library with each kind of instrumentation that $CC has, and with musl-gcc.
+# The code that runs in the child must have none of the instrumentation, and a program with the
+# same instrumentation must be able to spawn.
 #
 # Prints TAP to stdout. Exit status 1 if a check fails.
 
@@ -73,5 +73,21 @@ build -finstrument-functions CHILD_CFLAGS=-finstrument-functions
 result "control: instrumentation of code that runs in the child is detected"
 ! runs -finstrument-functions && grep -q 'entered in a child' "$dir/log"
 result "control: instrumentation that runs in a child is detected"
+if command -v musl-gcc >"$dir/log"; then
+	CC=musl-gcc
+	rm -rf "${dir:?}/lib"
+	make -j"$(nproc)" -C "$top" CC=$CC O="$dir/lib" >"$dir/log" 2>&1 && ! grep warning: "$dir/log"
+	result "musl: the library builds"
+	grep -q 'libspawnctl-preload.so is not built' "$dir/log" && [ ! -e "$dir/lib/libspawnctl-preload.so" ]
+	result "musl: the preload library, which works with glibc only, is left out"
+	child_objects "$dir/lib/libspawnctl.a" >"$dir/log" 2>&1
+	result "musl: code that runs in the child calls no other function"
+	runs "-idirafter /usr/include -idirafter /usr/include/$($CC -print-multiarch)"
+	result "musl: a program built with it can spawn"
+	grep -q /ld-musl- "$dir/builds"
+	result "musl: that program runs on musl"
+else
+	echo "# musl-gcc is not installed, so the library is not tested with musl"
+fi
 echo "1..$number"
 exit $failed

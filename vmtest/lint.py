@@ -107,6 +107,12 @@ def parsers_compile() -> str:
                "-Iuserlib/preload", *find(r"^selftests/parsers/.*\.c$"))
 
 
+def musl_builds() -> str:
+    """Without a warning, by the command of docs/PACKAGING.md."""
+    host.logged(WORK / "musl.log", ["make", "-C", TOP, "CC=musl-gcc", "O=build/lint/musl"])
+    return grep("warning:", [WORK / "musl.log"])
+
+
 def selinux_compiles() -> str:
     output(["make", "-s", "-C", TOP, "selinux"])
     return "" if (BUILD / "selinux/spawnctl.pp").exists() else "there is no spawnctl.pp"
@@ -142,7 +148,8 @@ def plain_english(names: Iterable[str]) -> str:
 
 def need() -> None:
     host.need({name: name for name in "codespell shellcheck cppcheck gcc g++ mandoc mypy".split()}
-              | {"/usr/include/seccomp.h": "libseccomp-dev",
+              | {"musl-gcc": "musl-tools",
+                 "/usr/include/seccomp.h": "libseccomp-dev",
                  "/usr/include/libmnl/libmnl.h": "libmnl-dev",
                  "/usr/share/selinux/devel/Makefile": "selinux-policy-dev"})
 
@@ -183,6 +190,7 @@ def checks(files: Sequence[str]) -> Iterator[tuple[str, str]]:
         (True, "the parsers that are fuzzed compile", parsers_compile),
         (True, "versions and tested kernels agree", one_version),
         (True, "the netlink specification agrees with the header", spec_is_header),
+        (chosen("^(userlib|uapi)/|^Makefile$"), "the library builds with musl", musl_builds),
         (chosen("^selinux/"), "the SELinux policy module compiles", selinux_compiles),
         (True, "manual pages and examples", lambda: run("selftests/manual.sh")),
     ]
