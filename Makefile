@@ -85,8 +85,10 @@ EXAMPLES := $(patsubst examples/%.c,build/examples/%,$(wildcard examples/*.c))
 VMTEST := check check-all check-debug soak programs engines recipes quick shell demo bench secure-boot deb deb-check \
 	lint fuzz-parsers mutants
 
-.PHONY: all userlib modules install install-udev install-cdi install-apparmor install-tools install-service \
-	selinux tools examples clean help test bench-native dkms-tree $(VMTEST)
+INSTALL_TARGETS := install install-tools install-udev install-cdi install-apparmor install-service
+
+.PHONY: all userlib modules $(INSTALL_TARGETS) uninstall selinux tools examples clean help test bench-native dkms-tree \
+	$(VMTEST)
 
 all: userlib
 
@@ -202,6 +204,31 @@ install-service:
 install-cdi:
 	install -D -m 644 cdi/spawnctl.json $(DESTDIR)$(CDIDIR)/spawnctl.json
 
+# Removes what these targets would install, with the same variables. To find out, they install into
+# a directory of their own, with empty files in place of what is built (-o: do not build it). An
+# edited file in modules-load.d is left, and so are directories that others may use.
+UNINSTALL := build/uninstall
+uninstall:
+	@rm -rf $(UNINSTALL)
+	@mkdir -p $(UNINSTALL)/made
+	@touch $(addprefix $(UNINSTALL)/made/,$(notdir $(LIB_SO) $(PRELOAD_SO) $(TOOL)) libspawnctl.a)
+	@$(MAKE) -s -o userlib -o tools $(INSTALL_TARGETS) DESTDIR=$(UNINSTALL)/root O=$(UNINSTALL)/made \
+		TOOL=$(UNINSTALL)/made/$(notdir $(TOOL))
+	@(cd $(UNINSTALL)/root && find . ! -type d) | while read -r file; do \
+		case $$file in \
+		.$(MODULESLOADDIR)/*) \
+			if [ -e "$(DESTDIR)/$$file" ] && ! cmp -s "$(UNINSTALL)/root/$$file" "$(DESTDIR)/$$file"; then \
+				echo "$(DESTDIR)$${file#.} is left, because it was edited"; \
+				continue; \
+			fi ;; \
+		esac; \
+		rm -f "$(DESTDIR)/$$file"; \
+	done
+	@(cd $(UNINSTALL)/root && find . -type d -name spawnctl) | while read -r directory; do \
+		rmdir "$(DESTDIR)/$$directory" 2>/dev/null || :; \
+	done
+	@rm -rf $(UNINSTALL)
+
 # The source of the module, installed where a package would put it
 dkms-tree:
 	install -d $(DESTDIR)/usr/src/spawnctl-$(VERSION)
@@ -210,6 +237,7 @@ dkms-tree:
 test: userlib
 	selftests/elf.sh $(O)
 	selftests/builds.sh
+	selftests/uninstall.sh
 
 bench-native:
 	bench/native $(CASE)
@@ -259,6 +287,8 @@ help:
 	@echo 'make selinux           compile a policy module of SELinux into build/selinux; needs selinux-policy-dev'
 	@echo 'make install-service   install the units of systemd for spawnctl serve, and their user'
 	@echo '                       (PREFIX=/usr/local DESTDIR= UNITDIR=PREFIX/lib/systemd/system)'
+	@echo 'make uninstall         remove what the install targets have installed, with the same variables;'
+	@echo '                       leaves an edited file in modules-load.d'
 	@echo 'make examples          build examples/ into build/examples; needs libseccomp'
 	@echo 'make modules           build the module for the running kernel, or for KDIR=HEADERS'
 	@echo 'make dkms-tree         copy the source of the module to /usr/src/spawnctl-$(VERSION) for DKMS'
