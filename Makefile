@@ -87,7 +87,7 @@ VMTEST := check check-all check-debug soak programs engines recipes quick shell 
 
 INSTALL_TARGETS := install install-tools install-udev install-cdi install-apparmor install-service
 
-.PHONY: all userlib modules $(INSTALL_TARGETS) uninstall selinux tools examples clean help test bench-native dkms-tree \
+.PHONY: all userlib modules $(INSTALL_TARGETS) uninstall html selinux tools examples clean help test bench-native dkms-tree \
 	$(VMTEST)
 
 all: userlib
@@ -229,6 +229,10 @@ uninstall:
 	done
 	@rm -rf $(UNINSTALL)
 
+# docs/, README and the manual pages
+html:
+	docs/html/build build/html
+
 # The source of the module, installed where a package would put it
 dkms-tree:
 	install -d $(DESTDIR)/usr/src/spawnctl-$(VERSION)
@@ -290,6 +294,7 @@ help:
 	@echo 'make uninstall         remove what the install targets have installed, with the same variables;'
 	@echo '                       leaves an edited file in modules-load.d'
 	@echo 'make examples          build examples/ into build/examples; needs libseccomp'
+	@echo 'make html              make the documents and manual pages into build/html; needs pandoc and mandoc'
 	@echo 'make modules           build the module for the running kernel, or for KDIR=HEADERS'
 	@echo 'make dkms-tree         copy the source of the module to /usr/src/spawnctl-$(VERSION) for DKMS'
 	@echo '                       (DESTDIR=)'

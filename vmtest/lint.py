@@ -5,7 +5,9 @@ if one of the files that the caller names concerns it."""
 from __future__ import annotations
 
 import difflib
+import html
 import itertools
+import pathlib
 import re
 import subprocess
 import sys
@@ -113,6 +115,27 @@ def musl_builds() -> str:
     return grep("warning:", [WORK / "musl.log"])
 
 
+def dead_links(directory: pathlib.Path) -> str:
+    """Links to files that do not exist, and to anchors that a page does not have."""
+    pages = {path: path.read_text() for path in directory.rglob("*.html")}
+    ids = {path: set(re.findall(r'\bid="([^"]*)"', text)) for path, text in pages.items()}
+    dead = []
+    for path, text in pages.items():
+        for link in re.findall(r'\b(?:href|src)="([^"]*)"', text):
+            name, _, anchor = html.unescape(link).partition("#")
+            target = path.parent / name if name else path
+            if re.match("[a-z]+:", name):
+                continue
+            if not target.exists() or anchor and anchor not in ids.get(target, ()):
+                dead.append(f"{path.name}: {link}\n")
+    return "".join(dead) if pages else "there is no page"
+
+
+def html_pages() -> str:
+    output(["make", "-s", "-C", TOP, "html"])
+    return dead_links(BUILD / "html")
+
+
 def selinux_compiles() -> str:
     output(["make", "-s", "-C", TOP, "selinux"])
     return "" if (BUILD / "selinux/spawnctl.pp").exists() else "there is no spawnctl.pp"
@@ -147,7 +170,7 @@ def plain_english(names: Iterable[str]) -> str:
 
 
 def need() -> None:
-    host.need({name: name for name in "codespell shellcheck cppcheck gcc g++ mandoc mypy".split()}
+    host.need({name: name for name in "codespell shellcheck cppcheck gcc g++ mandoc mypy pandoc".split()}
               | {"musl-gcc": "musl-tools",
                  "/usr/include/seccomp.h": "libseccomp-dev",
                  "/usr/include/libmnl/libmnl.h": "libmnl-dev",
@@ -192,6 +215,7 @@ def checks(files: Sequence[str]) -> Iterator[tuple[str, str]]:
         (True, "the netlink specification agrees with the header", spec_is_header),
         (chosen("^(userlib|uapi)/|^Makefile$"), "the library builds with musl", musl_builds),
         (chosen("^selinux/"), "the SELinux policy module compiles", selinux_compiles),
+        (chosen(r"\.md$|^(man|docs|examples)/"), "the pages of HTML have no dead link", html_pages),
         (True, "manual pages and examples", lambda: run("selftests/manual.sh")),
     ]
     for _, what, check in (check for check in wanted if check[0]):

@@ -519,6 +519,17 @@ class Lint(unittest.TestCase):
             self.assertIn("b:1: ", lint.plain_english(["a.py", "b"]))
             self.assertEqual(lint.plain_english(["a.py"]), "")
 
+    def test_dead_links(self) -> None:
+        with tempfile.TemporaryDirectory() as name:
+            page = pathlib.Path(name) / "a.html"
+            self.assertTrue(lint.dead_links(page.parent))
+            good = '<p id="x"><a href="a.html#x"><a href="#x"><img src="a.html"><a href="https://b/c">'
+            page.write_text(good)
+            self.assertEqual(lint.dead_links(page.parent), "")
+            for bad in ('<a href="b.html">', '<a href="#y">', '<a href="a.html#y">', '<img src="b.svg">'):
+                page.write_text(good + bad)
+                self.assertIn(bad.split('"')[1], lint.dead_links(page.parent))
+
     def test_silence_and_success(self) -> None:
         self.assertEqual([bool(lint.run(c)) for c in ("true", "false", "echo x")], [False, True, True])
 
