@@ -8,7 +8,7 @@
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C HOME=/root TERM=dumb INITRD=No
 exec 3>&1
 version=$(sed -n 's/^Version: *//p' META)
-user="spawnctl spawnctl-preload libspawnctl0 libspawnctl-dev"
+user="spawnctl spawnctl-doc spawnctl-preload libspawnctl0 libspawnctl-dev"
 
 # typed COMMAND...: runs a command as an administrator would. The test's output has it and its
 # own output, without dpkg's progress.
