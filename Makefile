@@ -87,8 +87,8 @@ VMTEST := check check-all check-debug soak programs engines recipes quick shell 
 
 INSTALL_TARGETS := install install-tools install-udev install-cdi install-apparmor install-service
 
-.PHONY: all userlib modules $(INSTALL_TARGETS) uninstall html selinux tools examples clean help test bench-native dkms-tree \
-	$(VMTEST)
+.PHONY: all userlib modules $(INSTALL_TARGETS) uninstall html selinux tools examples clean help test bench-native \
+	dkms-tree $(VMTEST)
 
 all: userlib
 
@@ -258,7 +258,7 @@ programs engines recipes: COMMAND = $@ $(call option,-k,$(K)) $(CASE)
 quick shell: COMMAND = $@ $(call option,-k,$(K))
 demo bench secure-boot: COMMAND = $@ $(K)
 # Not the variable of a kernel developer's environment
-deb: COMMAND = $@ $(if $(filter command,$(origin ARCH)),$(call option,--arch,$(ARCH))) $(SUITE)
+deb: COMMAND = $@ $(if $(filter command,$(origin ARCH)),$(call option,--arch,$(ARCH))) $(if $(TWICE),--twice) $(SUITE)
 deb-check: COMMAND = $@ $(SUITE)
 lint: COMMAND = $@ $(FILES)
 fuzz-parsers: COMMAND = $@ $(TIME)
@@ -301,6 +301,7 @@ help:
 	@echo 'make deb               build the Debian packages into build/deb/trixie, and check them with'
 	@echo '                       lintian (SUITE=bookworm)'
 	@echo '                       (ARCH="arm64 i386": cross-built, into build/deb/trixie-arm64)'
+	@echo '                       (TWICE=1: build them again, elsewhere; both must be the same, bit by bit)'
 	@echo 'make deb-check         run the tests of the packages (debian/tests) with autopkgtest: install,'
 	@echo '                       use, upgrade and purge (both suites, or SUITE=bookworm)'
 	@echo 'make demo              show in a guest that neither a storm of signals nor a stop signal'

@@ -163,7 +163,8 @@ def mutate(arguments: argparse.Namespace) -> bool:
 
 def packages(arguments: argparse.Namespace) -> bool:
     host.need(deb.PROGRAMS if arguments.check else None)
-    jobs = deb.plan(arguments.suite, arguments.check, arguments.arch.split() or [matrix.OWN])
+    jobs = deb.plan(arguments.suite, arguments.check, arguments.arch.split() or [matrix.OWN],
+                    arguments.twice)
     lock("deb")
     return run(jobs, "deb", arguments.cpus, "")
 
@@ -280,12 +281,13 @@ def parse() -> argparse.Namespace:
 
     c = commands.add_parser("deb", parents=[common], help="build Debian's packages, and run lintian")
     c.add_argument("-a", "--arch", default=matrix.OWN, help="cross-build for these architectures")
+    c.add_argument("--twice", action="store_true", help="build them again, elsewhere: they must be the same")
     c.add_argument("suite", nargs="*", default=["trixie"])
     c.set_defaults(action=packages, check=False)
 
     c = commands.add_parser("deb-check", parents=[common], help="run the packages' tests, too")
     c.add_argument("suite", nargs="*", default=list(deb.SUITES))
-    c.set_defaults(action=packages, check=True, arch=matrix.OWN)
+    c.set_defaults(action=packages, check=True, arch=matrix.OWN, twice=False)
 
     c = commands.add_parser("guest", help="run a shell command, as root, in a guest with the module "
                             "loaded. Exits with its status, or with 1 if that is 0 and there was a "

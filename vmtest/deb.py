@@ -42,19 +42,22 @@ def tests(control: str) -> dict[str, bool]:
     return found
 
 
-def build(kernel: Kernel, arch: str, following: bool, job: Job) -> list[Result]:
-    """The packages into build/deb/SUITE, or SUITE-ARCH if they are cross-built; if FOLLOWING, those
-    of the next version into next/."""
+def build(kernel: Kernel, arch: str, more: Sequence[str], job: Job) -> list[Result]:
+    """The packages into build/deb/SUITE, or SUITE-ARCH if they are cross-built. MORE: "next", to make
+    those of the next version into next/; "twice", to compare two builds."""
     name = kernel.suite if arch == OWN else f"{kernel.suite}-{arch}"
     directory = BUILD / "deb" / name
     layer = Layer([cache.need(parts.root(kernel))], BUILD / "deb/layer" / name)
     layer.clear()
     export_tree(layer.out / "checkout.tar")
-    layer.enter(BUILD / "deb/log" / name, "deb", arch, *(["next"] if following else []))
+    layer.enter(BUILD / "deb/log" / name, "deb", arch, *more)
     remove(directory)
     (layer.out / "debs").rename(directory)
     remove(layer.path)
-    return [Result(PASS, "deb", "packages are built, and lintian reports nothing")]
+    results = [Result(PASS, "deb", "packages are built, and lintian reports nothing")]
+    if "twice" in more:
+        results.append(Result(PASS, "deb", "a second build makes the same packages"))
+    return results
 
 
 def machine(layer: Layer, source: pathlib.Path, console: pathlib.Path) -> list[Argument]:
@@ -122,16 +125,20 @@ def judge(name: str, status: int, lines: list[str], kernel_log: list[str]) -> li
     return verdict.judge_skips(verdict.of_script(run, name), ())
 
 
-def plan(wanted: Sequence[str], check: bool, archs: Sequence[str] = (OWN,)) -> list[Job]:
+def plan(wanted: Sequence[str], check: bool, archs: Sequence[str] = (OWN,),
+         twice: bool = False) -> list[Job]:
     jobs = []
+    more = ["next"] * check + ["twice"] * twice
     control = (TOP / "debian/tests/control").read_text() if check else ""
     if unknown := set(wanted) - set(SUITES):
         raise Failure(f"packages are built for {' and '.join(SUITES)} only, not for {unknown}")
     if unknown := set(archs) - set(ARCHS):
         raise Failure(f"unknown architecture: {' '.join(unknown)} (there are: {' '.join(ARCHS)})")
+    if twice and set(archs) != {OWN}:
+        raise Failure(f"two builds are compared for {OWN} only")
     for kernel in (SUITES[suite] for suite in wanted):
         built = [Job(f"{kernel.suite} deb" + (f" {arch}" if arch != OWN else ""),
-                     functools.partial(build, kernel, arch, check)) for arch in dict.fromkeys(archs)]
+                     functools.partial(build, kernel, arch, more)) for arch in dict.fromkeys(archs)]
         first = built[0]
         jobs += built + [
             Job(f"{kernel.suite} {name}", functools.partial(test, kernel, name, guest), (first,))
