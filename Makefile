@@ -82,7 +82,7 @@ TOOL_LIB ?= $(O)/libspawnctl.a
 EXAMPLES := $(patsubst examples/%.c,build/examples/%,$(wildcard examples/*.c))
 
 # Served by the test bench
-VMTEST := check check-all check-debug soak programs engines recipes quick shell demo bench secure-boot deb deb-check \
+VMTEST := check check-all check-debug soak programs engines recipes quick shell demo bench secure-boot deb deb-check rpm \
 	lint fuzz-parsers mutants
 
 INSTALL_TARGETS := install install-tools install-udev install-cdi install-apparmor install-service
@@ -260,6 +260,7 @@ demo bench secure-boot: COMMAND = $@ $(K)
 # Not the variable of a kernel developer's environment
 deb: COMMAND = $@ $(if $(filter command,$(origin ARCH)),$(call option,--arch,$(ARCH))) $(if $(TWICE),--twice) $(SUITE)
 deb-check: COMMAND = $@ $(SUITE)
+rpm: COMMAND = $@
 lint: COMMAND = $@ $(FILES)
 fuzz-parsers: COMMAND = $@ $(TIME)
 mutants: COMMAND = $@ $(MUTANTS)
@@ -304,6 +305,8 @@ help:
 	@echo '                       (TWICE=1: build them again, elsewhere; both must be the same, bit by bit)'
 	@echo 'make deb-check         run the tests of the packages (debian/tests) with autopkgtest: install,'
 	@echo '                       use, upgrade and purge (both suites, or SUITE=bookworm)'
+	@echo 'make rpm               build RPM packages into build/rpm by the rpmbuild of trixie, and compare them'
+	@echo '                       with what the install targets install'
 	@echo 'make demo              show in a guest that neither a storm of signals nor a stop signal'
 	@echo '                       disturbs a spawn'
 	@echo 'make test              check symbols and instrumentation of the library, without a guest'

@@ -169,6 +169,13 @@ def packages(arguments: argparse.Namespace) -> bool:
     return run(jobs, "deb", arguments.cpus, "")
 
 
+def rpm(arguments: argparse.Namespace) -> bool:
+    host.need()
+    lock("deb")
+    return run([Job("trixie rpm", functools.partial(deb.build_rpm, deb.SUITES["trixie"]))], "deb",
+               arguments.cpus, "")
+
+
 def in_guest(kernel: Kernel, command: str, directory: pathlib.Path, arguments: argparse.Namespace) -> int:
     build = Build(kernel, "vm")
     if arguments.build or not (build.dir / "stage.cpio").exists():
@@ -288,6 +295,10 @@ def parse() -> argparse.Namespace:
     c = commands.add_parser("deb-check", parents=[common], help="run the packages' tests, too")
     c.add_argument("suite", nargs="*", default=list(deb.SUITES))
     c.set_defaults(action=packages, check=True, arch=matrix.OWN, twice=False)
+
+    c = commands.add_parser("rpm", parents=[common], help="build RPM packages, and compare them with "
+                            "what the Makefile installs")
+    c.set_defaults(action=rpm)
 
     c = commands.add_parser("guest", help="run a shell command, as root, in a guest with the module "
                             "loaded. Exits with its status, or with 1 if that is 0 and there was a "

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Debian's packages: builds them, and has autopkgtest run their tests (debian/tests), in a chroot
+"""Packages: builds Debian's and RPM's, and has autopkgtest run their tests (debian/tests), in a chroot
 or, if a test needs a machine of its own, in a guest."""
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from . import cache, parts, suites, verdict
 from .build import Layer, export_tree
 from .host import BUILD, TOP, Argument, Failure, remove, say, started, tail
 from .jobs import Job
-from .matrix import ARCHS, OWN, STOCK, Kernel
+from .matrix import ARCHS, OWN, STOCK, VERSION, Kernel
 from .verdict import PASS, Result, Run
 
 PROGRAMS = {"autopkgtest": "autopkgtest", "qemu-img": "qemu-utils"}
@@ -58,6 +58,18 @@ def build(kernel: Kernel, arch: str, more: Sequence[str], job: Job) -> list[Resu
     if "twice" in more:
         results.append(Result(PASS, "deb", "a second build makes the same packages"))
     return results
+
+
+def build_rpm(kernel: Kernel, job: Job) -> list[Result]:
+    """RPM packages into build/rpm, by Debian's rpmbuild."""
+    layer = Layer([cache.need(parts.root(kernel))], BUILD / "deb/layer/rpm")
+    layer.clear()
+    export_tree(layer.out / "checkout.tar")
+    layer.enter(BUILD / "deb/log/rpm", "rpm", VERSION)
+    remove(BUILD / "rpm")
+    (layer.out / "rpms").rename(BUILD / "rpm")
+    remove(layer.path)
+    return [Result(PASS, "rpm", "packages are built, contain what make installs, and can be installed")]
 
 
 def machine(layer: Layer, source: pathlib.Path, console: pathlib.Path) -> list[Argument]:

@@ -159,6 +159,7 @@ def one_version() -> str:
     wanted = (("README.md", f"dkms install spawnctl/{VERSION}"), ("README.md", tested),
               ("docs/install.md", f"/usr/src/spawnctl-{VERSION}"),
               ("debian/changelog", rf"\A.*\({VERSION}\)"),
+              ("packaging/spawnctl.spec", rf"(?m)^Version: *{VERSION}$"),
               ("META", f"(?m)^Linux-Tested: {' '.join(kernel.name for kernel in STOCK)}$"))
     return "\n".join(f"{name} has no {text}" for name, text in wanted if not re.search(text, read(name)))
 

@@ -506,6 +506,7 @@ class Lint(unittest.TestCase):
             ("META", "Linux-Tested: ", "Linux-Tested: 5.4 "), ("README.md", "(trixie)", "(sid)"),
             ("debian/changelog", matrix.VERSION, "9.9"), ("README.md", matrix.VERSION, "9.9"),
             ("docs/install.md", matrix.VERSION, "9.9"),
+            ("packaging/spawnctl.spec", matrix.VERSION, "9.9"),
         ):
             self.assertIn(name, self.complaints(lint.one_version, name, old, new))
 
