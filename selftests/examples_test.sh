@@ -225,7 +225,6 @@ elsewhere install_3 manual.sh 'make -n'
 elsewhere install_4 manual.sh 'make -n'
 elsewhere install_5 programs/udev.sh 'udevadm trigger --sysname-match=spawnctl'
 shown install_7
-elsewhere install_8 dkms.sh 'dkms remove "spawnctl/\$version"'
 elsewhere install_8 manual.sh 'make -n'
 elsewhere monitoring_1 manual.sh 'make -n'
 shown monitoring_2

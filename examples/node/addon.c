@@ -14,8 +14,8 @@
  *	the event "spawn"		SPAWNCTL_SPAWN_POLL: spawnctl_start_fd() in uv_poll_start()
  *	the event "exit"		SPAWNCTL_SPAWN_PIDFD: the pidfd in uv_poll_start()
  *
- * docs/runtimes.md has all options of libuv. uv_spawn() holds the loop until the program is executed.
- * For the main thread: a worker thread that is ended would leave the handles in its loop.
+ * docs/runtimes.md has all options of libuv. uv_spawn() holds the loop until the program is
+ * executed. For the main thread: a worker thread that is ended would leave the handles in its loop.
  */
 #define _GNU_SOURCE
 #define NAPI_VERSION 8
