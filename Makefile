@@ -58,6 +58,8 @@ CHILD_OPTIONS := -fno-tree-loop-distribute-patterns -minline-all-stringops
 cc_option = $(shell $(CC) -Werror $(1) -c -x c -o /dev/null /dev/null 2>/dev/null && echo $(1))
 LIB_HDR := $(wildcard userlib/*.h userlib/preload/*.h userlib/include/*.h userlib/include/*/*.h uapi/linux/*.h \
 	userlib/arch/$(ARCH_DIR)/*.h)
+# Changes if another compiler is chosen: objects of two C libraries do not go together
+COMPILER := $(O)/compiler
 LIB_SO := $(O)/libspawnctl.so.$(SOVERSION)
 # The preload library: the standard names, with the whole library linked in. It knows the layout
 # of glibc's structures only, so without glibc it is not built.
@@ -87,7 +89,7 @@ VMTEST := check check-all check-debug soak programs engines recipes quick shell 
 
 INSTALL_TARGETS := install install-tools install-udev install-cdi install-apparmor install-service
 
-.PHONY: all userlib modules $(INSTALL_TARGETS) uninstall html selinux tools examples clean help test bench-native \
+.PHONY: always all userlib modules $(INSTALL_TARGETS) uninstall html selinux tools examples clean help test bench-native \
 	dkms-tree $(VMTEST)
 
 all: userlib
@@ -100,15 +102,19 @@ $(LIB_OBJ) $(PRELOAD_OBJ): ; $(error userlib/arch has no folder for $(or $(ARCH_
 	see "To add an architecture" in docs/internals.md)
 endif
 
-$(O)/%.o: userlib/%.c $(LIB_HDR)
+$(COMPILER): always
+	@mkdir -p $(@D)
+	@echo '$(CC)' | cmp -s - $@ || echo '$(CC)' >$@
+
+$(O)/%.o: userlib/%.c $(LIB_HDR) $(COMPILER)
 	@mkdir -p $(@D)
 	$(CC) $(LIB_CFLAGS) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
-$(CHILD_OBJ): $(O)/%.o: userlib/%.c $(LIB_HDR)
+$(CHILD_OBJ): $(O)/%.o: userlib/%.c $(LIB_HDR) $(COMPILER)
 	@mkdir -p $(@D)
 	$(CC) $(LIB_CFLAGS) $(CHILD_CFLAGS) -c -o $@ $<
 
-$(O)/%.o: userlib/%.S $(LIB_HDR)
+$(O)/%.o: userlib/%.S $(LIB_HDR) $(COMPILER)
 	@mkdir -p $(@D)
 	$(CC) $(LIB_CFLAGS) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 

@@ -6,8 +6,8 @@
  * spawnctl_attr_*() for posix_spawnattr_*(), spawnctl_file_actions_*() for
  * posix_spawn_file_actions_*(). Only what differs is documented here. The functions return 0 or an
  * error number, except spawnctl_step_name(), spawnctl_start_pid(), spawnctl_start_fd() and
- * spawnctl_start_free(), and leave errno unchanged. They are thread-safe, except as ATTRIBUTES in
- * libspawnctl(3) says: any number of threads can use an object at a time, but not while a thread
+ * spawnctl_start_free(), and leave errno unchanged. They are thread-safe, except as "Thread
+ * safety" in libspawnctl(3) says: any number of threads can use an object at a time, but not while a thread
  * changes it.
  */
 #ifndef SPAWNCTL_SPAWN_H
