@@ -7,8 +7,8 @@
  * posix_spawn_file_actions_*(). Only what differs is documented here. The functions return 0 or an
  * error number, except spawnctl_step_name(), spawnctl_start_pid(), spawnctl_start_fd() and
  * spawnctl_start_free(), and leave errno unchanged. They are thread-safe, except as "Thread
- * safety" in libspawnctl(3) says: any number of threads can use an object at a time, but not while a thread
- * changes it.
+ * safety" in libspawnctl(3) says: any number of threads can use an object at a time, but not while
+ * a thread changes it.
  */
 #ifndef SPAWNCTL_SPAWN_H
 #define SPAWNCTL_SPAWN_H
