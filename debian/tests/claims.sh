@@ -67,7 +67,8 @@ sound() {
 # All files, except the records of dpkg, apt, dkms and others, and what tests use
 files() {
 	find / -xdev \( -path /var/lib/dpkg -o -path /var/lib/apt -o -path /var/cache -o -path /var/log \
-		-o -path /tmp -o -path /mnt -o -path /run -o -path '/var/lib/dkms/mok.*' \) -prune -o -print
+		-o -path /tmp -o -path /mnt -o -path /run -o -path /etc/shadow- \
+		-o -path '/var/lib/dkms/mok.*' \) -prune -o -print
 }
 
 left() {
