@@ -64,7 +64,8 @@ def timed(kind: str, what: str) -> Iterator[None]:
 
 
 def say(text: str) -> None:
-    print(f"[{time.monotonic() - START:4.0f}s] {text}", file=sys.stderr, flush=True)
+    # One write: print() would write the end of the line apart, after that of another thread
+    sys.stderr.write(f"[{time.monotonic() - START:4.0f}s] {text}\n")
 
 
 class _Running:
