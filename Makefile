@@ -137,6 +137,8 @@ $(O)/libspawnctl.a: $(LIB_OBJ)
 tools: $(TOOL)
 
 $(TOOL): $(wildcard tools/spawnctl/*.[ch] uapi/linux/*.h) META $(TOOL_LIB)
+	@$(PKG_CONFIG) --exists libmnl json-c || { \
+		echo 'spawnctl needs libmnl and json-c (Debian: libmnl-dev libjson-c-dev)' >&2; exit 1; }
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -Wall -Wextra -Wshadow -D_GNU_SOURCE -Iuapi -Iuserlib/include -DVERSION='"$(VERSION)"' \
 		-DLINUX_MINIMUM='"$(LINUX_MINIMUM)"' -DLINUX_TESTED='"$(LINUX_TESTED)"' \
