@@ -187,6 +187,7 @@ TEST_F(spawn, ids)
 	ASSERT_EQ(0, spawnctl_attr_setgroups(self->attr, 0, NULL));
 	EXPECT_TEXT("", run(self, FIELD("Groups")));
 	EXPECT_EQ(EINVAL, spawnctl_attr_setgroups(self->attr, 65537, groups));
+	EXPECT_EQ(EINVAL, spawnctl_attr_setgroups(self->attr, 2, (const gid_t[]){ 0, -1 }));
 	EXPECT_EQ(EINVAL, spawnctl_attr_setuid(self->attr, -1));
 	EXPECT_EQ(EINVAL, spawnctl_attr_setgid(self->attr, -1));
 }
@@ -322,6 +323,7 @@ TEST_F(spawn, namespaces)
 	ASSERT_EQ(0, spawnctl_attr_addnamespace(self->attr, pid_fd, CLONE_NEWUTS));
 	EXPECT_TEXT("setns: Invalid argument", run(self, ""));
 	EXPECT_EQ(EBADF, spawnctl_attr_addnamespace(self->attr, -1, 0));
+	EXPECT_EQ(EINVAL, spawnctl_attr_addnamespace(self->attr, fd, CLONE_VM | CLONE_NEWUTS));
 	while (i++ < 6)
 		EXPECT_EQ(0, spawnctl_attr_addnamespace(self->attr, fd, 0));
 	EXPECT_EQ(E2BIG, spawnctl_attr_addnamespace(self->attr, fd, 0));

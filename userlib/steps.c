@@ -126,6 +126,8 @@ int spawnctl_attr_addnamespace(spawnctl_attr_t *attr, int fd, int type)
 {
 	if (fd < 0)
 		return EBADF;
+	if (type & ~NAMESPACES)
+		return EINVAL;
 	if (attr->n_namespaces == MAX_NAMESPACES)
 		return E2BIG;
 	attr->namespaces[attr->n_namespaces].fd = fd;
@@ -174,11 +176,15 @@ int spawnctl_attr_setsecurebits(spawnctl_attr_t *attr, unsigned int bits)
 int spawnctl_attr_setgroups(spawnctl_attr_t *attr, size_t n, const gid_t *groups)
 {
 	int error;
+	size_t i;
 
 	if (n > MAX_GROUPS)
 		return EINVAL;
 	if (n && !groups)
 		return EFAULT;
+	for (i = 0; i < n; i++)
+		if (groups[i] == (gid_t)-1)
+			return EINVAL;
 	error = replace((void **)&attr->groups, groups, n * sizeof(*groups));
 	if (error)
 		return error;

@@ -495,8 +495,10 @@ int spawnctl_attr_setrlimit(spawnctl_attr_t *attr, int resource, unsigned long l
 /**
  * spawnctl_attr_addnamespace() - setns(2), in the order of the calls
  *
- * EBADF: @fd is negative; E2BIG: more than 8 namespaces. A child that shares the memory cannot
- * join a time namespace: the step fails with EUSERS.
+ * @type: CLONE_NEW* flags, which the namespace must have (for a pidfd: which to join); 0: any.
+ *
+ * EBADF: @fd is negative; EINVAL: another flag in @type; E2BIG: more than 8 namespaces. A child that
+ * shares the memory cannot join a time namespace: the step fails with EUSERS.
  */
 int spawnctl_attr_addnamespace(spawnctl_attr_t *attr, int fd, int type);
 /**
@@ -515,7 +517,7 @@ int spawnctl_attr_setchroot(spawnctl_attr_t *attr, const char *path);
 int spawnctl_attr_setumask(spawnctl_attr_t *attr, mode_t mask);
 /** spawnctl_attr_setsecurebits() - PR_SET_SECUREBITS of prctl(2) */
 int spawnctl_attr_setsecurebits(spawnctl_attr_t *attr, unsigned int bits);
-/** spawnctl_attr_setgroups() - setgroups(2); EINVAL: more than 65,536 */
+/** spawnctl_attr_setgroups() - setgroups(2); EINVAL: more than 65,536, or an id of -1 */
 int spawnctl_attr_setgroups(spawnctl_attr_t *attr, size_t n, const gid_t *groups);
 /**
  * spawnctl_attr_setgid() - real, effective and saved group id; EINVAL: -1
