@@ -149,7 +149,7 @@ invalid_lines() {
 		grant commands=x|commands: 'x' is not spawn or fork
 		grant flags=,|no flag is given
 		grant commands=,|no command is allowed: use 'deny'
-		grant flags=x|unknown flag 'x': spawnctl info lists them
+		grant flags=x|unknown flag 'x': spawnctl(8) lists them
 		grant per=x|per='x' must be rule, user, cgroup or connection
 		grant per=cgroup|per=cgroup needs a cgroup=
 		grant kill per=user|kill needs per=connection
@@ -158,7 +158,7 @@ invalid_lines() {
 	END
 	gives 1 spawnctl serve --check "$policy" 2>"$work/errors"
 	cat "$work/errors"
-	echo "spawnctl serve: $policy is not a valid policy" >>"$work/wanted"
+	echo "spawnctl serve: $policy: not a valid policy" >>"$work/wanted"
 	[ "$(cat "$work/wanted")" = "$(cat "$work/errors")" ]
 }
 
@@ -188,7 +188,7 @@ untrusted_policies() {
 	line 1 "$policy: belongs to user 1000, not to root" spawnctl serve --check "$policy" &&
 	chown 0 "$policy" && gives 0 spawnctl serve --check "$policy" &&
 	line 1 "$work: is not a regular file" spawnctl serve --check "$work" &&
-	line 1 "$work/none: No such file or directory" spawnctl serve --check "$work/none" &&
+	line 1 "spawnctl serve: $work/none: No such file or directory" spawnctl serve --check "$work/none" &&
 	line 1 "/dev/null: is not a regular file" spawnctl serve --check /dev/null
 }
 
@@ -198,7 +198,7 @@ misused() {
 	line 2 "spawnctl serve: unknown option '--x'" spawnctl serve --x &&
 	line 2 "spawnctl serve: option '--socket' needs a value" spawnctl serve --socket &&
 	line 2 "spawnctl serve: systemd passes no socket: give one with --socket" spawnctl serve "$policy" &&
-	line 1 "spawnctl serve: .*/none is not a valid policy" spawnctl serve --socket "$socket" "$work/none"
+	line 1 "spawnctl serve: .*/none: No such file or directory" spawnctl serve --socket "$socket" "$work/none"
 }
 
 # Who gets one
@@ -485,7 +485,9 @@ filtered_service() {
 }
 
 without_module() {
-	served "grant" && modprobe -r spawnctl && gets "errno (2|19)" &&
+	served "grant" && ! grep -q 'cannot open /dev/spawnctl' "$log" && modprobe -r spawnctl && gets "errno (2|19)" &&
+	grep -qE 'refused \(line 1, (ENOENT|ENODEV): the module is not loaded, or ' "$log" && served "grant" &&
+	grep -q 'cannot open /dev/spawnctl: .* every client is refused' "$log" &&
 	line 0 "2 made, clone3, errno 0, 0 open" lib "$socket" "$helper" spawn 2 true &&
 	modprobe spawnctl && gets "$any"
 }
@@ -497,6 +499,8 @@ doctored() {
 	line 0 "$said is for processes that cannot open the device" spawnctl doctor &&
 	line 0 "$said gives this process a descriptor" as 1 1 "" spawnctl doctor &&
 	line 0 "${said/ok/note} gives this process no descriptor: Permission denied; .*" \
+		as 2 2 "" spawnctl doctor &&
+	line 0 "note +programs +.*, because the device cannot be used: the service gives this process no descriptor" \
 		as 2 2 "" spawnctl doctor
 	set -- $?
 	unset SPAWNCTL_SOCKET

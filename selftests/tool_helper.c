@@ -123,10 +123,22 @@ static int ignoring(char **argv)
 	return set_all(SIG_IGN, ~0ULL) ? 1 : execute(argv);
 }
 
-/* without NUMBER PROGRAM...: executes PROGRAM; a filter fails this system call with ENOSYS */
+/* A system call, by its number or as "clone", whose number differs between architectures */
+static unsigned int call(const char *text)
+{
+	return strcmp(text, "clone") ? (unsigned int)atoi(text) : SYS_clone;
+}
+
+/* without CALL PROGRAM...: executes PROGRAM; a filter fails this system call with ENOSYS */
 static int without(char **argv)
 {
-	return filter(atoi(argv[0]), SECCOMP_RET_ERRNO | ENOSYS) ? 1 : execute(argv + 1);
+	return filter(call(argv[0]), SECCOMP_RET_ERRNO | ENOSYS) ? 1 : execute(argv + 1);
+}
+
+/* killed CALL PROGRAM...: executes PROGRAM; a filter kills it for this system call */
+static int killed(char **argv)
+{
+	return filter(call(argv[0]), SECCOMP_RET_KILL_PROCESS) ? 1 : execute(argv + 1);
 }
 
 /* receives SIGNAL FILE: writes its pid to FILE, waits for SIGNAL, and exits with status 0 */
@@ -204,6 +216,7 @@ static const struct {
 	{ "job", 0, job },
 	{ "ignoring", 1, ignoring },
 	{ "without", 2, without },
+	{ "killed", 2, killed },
 	{ "receives", 2, receives },
 	{ "release", 2, on_release },
 };

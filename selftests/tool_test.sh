@@ -449,6 +449,8 @@ doctor_finds() {
 	as_nobody spawnctl doctor --json | jq -e '(.device | not) and .loaded and (.backend | test("^clone"))' &&
 	doctor 1 as_nobody env SPAWNCTL_BACKEND=device spawnctl doctor &&
 	finding environment 'SPAWNCTL_BACKEND=device: .* no program can be started' &&
+	doctor 1 env SPAWNCTL_BACKEND=devise spawnctl doctor &&
+	finding environment 'SPAWNCTL_BACKEND=devise is not a backend: .* no program can be started' &&
 	doctor 0 env SPAWNCTL_BACKEND=device spawnctl doctor &&
 	doctor 0 "$helper" without 9999 spawnctl doctor && finding access 'the module refuses' &&
 	finding filter 'this process is under a seccomp filter, so' || return
@@ -482,6 +484,20 @@ every child has no_new_privs; children left: 3" &&
 	finding programs '.*LIMIT has taken away the command or a flag'
 }
 
+# What a filter does to a program that is started without the device. 435 is clone3
+doctor_sees_filters() {
+	doctor 1 "$helper" killed 435 spawnctl doctor &&
+	finding programs 'programs cannot be started: .* the seccomp filter kills a process that calls clone3' &&
+	doctor 0 spawnctl limit --filtered -- "$helper" killed 435 spawnctl doctor &&
+	finding programs 'programs can use the device' &&
+	doctor 0 "$helper" without 435 spawnctl doctor && finding programs 'programs are started by clone\(2\)' &&
+	doctor 1 "$helper" without 435 "$helper" without clone spawnctl doctor &&
+	finding programs 'programs cannot be started by clone\(2\): the seccomp filter refuses it' &&
+	# Nothing can be found out without dying; what was found before is printed
+	doctor 159 "$helper" killed 435 "$helper" killed clone spawnctl doctor &&
+	finding filter 'this process is under a seccomp filter, so'
+}
+
 doctor_knows_kernels() {
 	doctor 0 "$helper" release 6.11.99-none spawnctl doctor && finding kernel '6.11.99-none: not tested' &&
 	doctor 0 "$helper" release 5.1.0 spawnctl doctor && finding kernel '5.1.0: the module needs' &&
@@ -507,6 +523,8 @@ nothing_loaded() {
 	modprobe -r spawnctl || return
 	doctor 0 spawnctl doctor && finding module 'installed for this kernel \(.*\), not loaded' &&
 	finding programs 'programs are started by clone.*: the module is not loaded' &&
+	doctor 1 unshare --mount sh -c 'mount -t tmpfs none /proc && : >/proc/version && exec spawnctl doctor' &&
+	finding module 'not loaded: this kernel can load no modules' &&
 	spawnctl doctor --json | jq -e '(.device | not) and (.loaded | not)' &&
 	[ "$(proposed)" = 'modprobe spawnctl' ] && [ -z "$(proposed unshare --user --map-root-user)" ] &&
 	[ -z "$(proposed setpriv --bounding-set=-sys_module)" ] &&
@@ -645,6 +663,7 @@ claim "limit's error messages name the cause and the object" limit_names_causes
 claim "doctor finds no problem, and starts a program by the device" doctor_is_content
 claim "doctor finds why a user cannot use the device" doctor_finds
 claim "doctor reports what LIMIT still allows" doctor_sees_limits
+claim "doctor reports what a filter does to programs that do not use the device" doctor_sees_filters
 claim "doctor reports whether the kernel is tested" doctor_knows_kernels
 claim "doctor proposes commands that create the device node again" doctor_mends_the_node
 claim "without the module, each command reports that it is not loaded" nothing_loaded

@@ -8,10 +8,12 @@
 #include <grp.h>
 #include <limits.h>
 #include <pwd.h>
+#include <signal.h>
 #include <spawnctl/spawn.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/utsname.h>
@@ -52,9 +54,11 @@ struct finding {
 
 struct report {
 	struct finding finding[24];
-	unsigned int count;
+	unsigned int count, printed;
 	bool mendable;		/* root can administer the machine from here */
 	bool loaded;
+	bool filtered;		/* a seccomp filter is installed */
+	bool refused;		/* by the service */
 	bool device;		/* programs get the device */
 	enum spawnctl_backend backend;	/* the backend that programs get; ANY: none */
 };
@@ -200,6 +204,12 @@ static void look_at_installed(struct report *report, const char *release)
 	char path[512], line[512];
 	struct finding *finding;
 
+	/* /proc itself may be absent */
+	if (!access("/proc/version", F_OK) && access("/proc/modules", F_OK)) {
+		say(report, NOTE, "module", "not loaded: this kernel can load no modules "
+		    "(CONFIG_MODULES)");
+		return;
+	}
 	snprintf(path, sizeof(path), "/lib/modules/%s/modules.dep", release);
 	if (line_with(path, "/spawnctl.ko", line, sizeof(line))) {
 		look_at_signature(report);
@@ -404,6 +414,7 @@ static void look_at_filters(struct report *report)
 		    "process is under a seccomp filter");
 		return;
 	}
+	report->filtered = mode;
 	line_of(SYSFS "parameters/allow_filtered", parameter, sizeof(parameter));
 	if (!mode)
 		say(report, OK, "filter", "this process is under no seccomp filter");
@@ -435,6 +446,7 @@ static void look_at_service(struct report *report)
 		    "cannot open the device", clean);
 	} else {
 		fd = spawnctl_open();
+		report->refused = fd < 0;
 		if (fd >= 0)
 			say(report, OK, "service", "%s: the service (spawnctl serve) gives this "
 			    "process a descriptor", clean);
@@ -518,26 +530,40 @@ static void look_at_inherited(struct report *report)
 }
 
 /*
- * Report variables that the libraries read. With the preload library, SPAWNCTL_BACKEND=device
- * makes every spawn fail if the device is not available
+ * With the preload library, every spawn fails if SPAWNCTL_BACKEND has an unknown value, or demands
+ * the device and that is not available
  */
+static void look_at_demand(struct report *report, const char *demanded)
+{
+	static const char * const known[] = { "", "device", "clone3", "clone", "libc" };
+	char text[128];
+	unsigned int i = 0;
+
+	plain(demanded, text, sizeof(text));
+	while (i < ARRAY_SIZE(known) && strcmp(demanded, known[i]))
+		i++;
+	if (i == ARRAY_SIZE(known))
+		say(report, PROBLEM, "environment", "SPAWNCTL_BACKEND=%s is not a backend: with "
+		    "the preload library no program can be started", text);
+	else if (!strcmp(demanded, "device") && !report->device)
+		say(report, PROBLEM, "environment", "SPAWNCTL_BACKEND=%s: with the preload library "
+		    "no program can be started", text);
+	else
+		say(report, NOTE, "environment", "SPAWNCTL_BACKEND=%s", text);
+}
+
+/* Report variables that the libraries read */
 static void look_at_environment(struct report *report)
 {
-	static const char * const names[] = { "SPAWNCTL_BACKEND", "LISTEN_FDNAMES" };
-	const char *demanded = getenv(names[0]);
-	enum state state = NOTE;
-	unsigned int i;
+	const char *demanded = getenv("SPAWNCTL_BACKEND"), *names = getenv("LISTEN_FDNAMES");
 	char text[128];
 
-	if (demanded && !strcmp(demanded, "device") && !report->device)
-		state = PROBLEM;
-	for (i = 0; i < ARRAY_SIZE(names); i++, state = NOTE) {
-		if (!getenv(names[i]))
-			continue;
-		plain(getenv(names[i]), text, sizeof(text));
-		say(report, state, "environment", "%s=%s%s", names[i], text, state == PROBLEM ?
-		    ": with the preload library no program can be started" : "");
-	}
+	if (demanded)
+		look_at_demand(report, demanded);
+	if (!names)
+		return;
+	plain(names, text, sizeof(text));
+	say(report, NOTE, "environment", "LISTEN_FDNAMES=%s", text);
 }
 
 /*
@@ -578,11 +604,42 @@ static int test_spawn(spawnctl_attr_t *attr, const char **about)
 	return error;
 }
 
+/*
+ * Whether a seccomp filter kills a process that starts a program without the device. Found out by a
+ * process of its own.
+ */
+static bool is_killed(spawnctl_attr_t *attr)
+{
+	const struct rlimit none = { 0 };
+	const char *about;
+	int status = 0;
+	pid_t child;
+
+	child = fork();
+	if (!child) {
+		setrlimit(RLIMIT_CORE, &none);
+		test_spawn(attr, &about);
+		_exit(EXIT_SUCCESS);
+	}
+	return child > 0 && waitpid(child, &status, 0) == child && WIFSIGNALED(status) &&
+	       WTERMSIG(status) == SIGSYS;
+}
+
 static const char *words_of(int error)
 {
 	const char *text = device_error(error);
 
 	return text ? text : strerror(error);
+}
+
+/* Why @report->backend has failed */
+static const char *why_failed(const struct report *report, int error)
+{
+	if (report->backend == SPAWNCTL_BACKEND_DEVICE)
+		return words_of(error);
+	if (report->filtered && (error == EPERM || error == EACCES || error == ENOSYS))
+		return "the seccomp filter refuses it";
+	return strerror(error);
 }
 
 /* Start a program through @report->backend. @missing: why the device is not available, or 0 */
@@ -593,7 +650,7 @@ static void start_one(struct report *report, spawnctl_attr_t *attr, int missing)
 
 	if (error) {
 		say(report, PROBLEM, "programs", "programs cannot be started by %s: %s%s%s", by,
-		    about ? about : words_of(error), about ? ": " : "",
+		    about ? about : why_failed(report, error), about ? ": " : "",
 		    about ? strerror(error) : "");
 		report->backend = SPAWNCTL_BACKEND_ANY;
 	} else if (report->backend == SPAWNCTL_BACKEND_DEVICE) {
@@ -602,7 +659,9 @@ static void start_one(struct report *report, spawnctl_attr_t *attr, int missing)
 		    "programs can use the device: it has started a test program");
 	} else {
 		say(report, NOTE, "programs", "programs are started by %s, as the test program "
-		    "was, because the device cannot be used: %s", by, words_of(missing));
+		    "was, because the device cannot be used: %s", by,
+		    report->refused ? "the service gives this process no descriptor" :
+		    words_of(missing));
 	}
 }
 
@@ -610,6 +669,7 @@ static void look_at_programs(struct report *report)
 {
 	spawnctl_attr_t *attr;
 	int missing, error;
+	bool killed;
 
 	if (spawnctl_attr_init(&attr)) {
 		say(report, PROBLEM, "programs", "cannot start a test program: %s",
@@ -620,24 +680,29 @@ static void look_at_programs(struct report *report)
 	missing = spawnctl_get_backend(attr, &report->backend);
 	if (missing) {
 		spawnctl_attr_setbackend(attr, SPAWNCTL_BACKEND_ANY);
-		error = spawnctl_get_backend(attr, &report->backend);
+		killed = report->filtered && is_killed(attr);
+		error = killed ? 0 : spawnctl_get_backend(attr, &report->backend);
 	}
-	if (missing && error)
+	if (missing && killed)
+		say(report, PROBLEM, "programs", "programs cannot be started: the device cannot be "
+		    "used, and the seccomp filter kills a process that calls clone3(2) or "
+		    "clone(2)");
+	else if (missing && error)
 		say(report, PROBLEM, "programs", "programs cannot be started: %s", words_of(error));
 	else
 		start_one(report, attr, missing);
 	spawnctl_attr_destroy(attr);
 }
 
-static void print_text(const struct report *report)
+/* Print what has not been printed yet */
+static void print_text(struct report *report)
 {
 	static const char * const words[] = { "ok", "note", "PROBLEM" };
 	static const char * const colors[] = { "\033[32m", "\033[33m", "\033[31m" };
 	bool colored = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
-	unsigned int i;
 
-	for (i = 0; i < report->count; i++) {
-		const struct finding *finding = &report->finding[i];
+	for (; report->printed < report->count; report->printed++) {
+		const struct finding *finding = &report->finding[report->printed];
 
 		printf("%s%-8s%s %-12s %s\n", colored ? colors[finding->state] : "",
 		       words[finding->state], colored ? "\033[0m" : "", finding->about,
@@ -645,6 +710,8 @@ static void print_text(const struct report *report)
 		if (finding->mend[0])
 			printf("%22s# %s\n", "", finding->mend);
 	}
+	/* The test program must not print it again, and a filter may kill this process */
+	fflush(stdout);
 }
 
 static void print_json(const struct report *report)
@@ -692,13 +759,18 @@ int cmd_doctor(int argc, char **argv)
 	look_at_filters(&report);
 	look_at_inherited(&report);
 	look_at_service(&report);
+	if (!json_wanted)
+		print_text(&report);
 	look_at_programs(&report);
 	look_at_environment(&report);
 	if (!report.device && !report.mendable)
 		say(&report, NOTE, "place", "root cannot administer the machine from here, for "
 		    "example because this is a container or a sandbox: fix the causes on the "
 		    "host");
-	(json_wanted ? print_json : print_text)(&report);
+	if (json_wanted)
+		print_json(&report);
+	else
+		print_text(&report);
 	for (i = 0; i < report.count; i++)
 		if (report.finding[i].state == PROBLEM)
 			return EXIT_FAILURE;

@@ -98,7 +98,7 @@ static int parse(struct spawnctl_limit *limit, int argc, char **argv)
 			limit->flags |= SPAWNCTL_LIMIT_FLAGS;
 			wrong = each(optarg, limit_add_flag, limit);
 			if (wrong)
-				return bad_usage("unknown flag '%s': spawnctl info lists them",
+				return bad_usage("unknown flag '%s': spawnctl(8) lists them",
 						 wrong);
 			break;
 		case 'N':

@@ -207,7 +207,7 @@ static void parse_flags(struct parser *parser, char *value)
 	const char *unknown = each(value, limit_add_flag, &parser->rule.limit);
 
 	if (unknown)
-		return wrong(parser, "unknown flag '%s': spawnctl info lists them", unknown);
+		return wrong(parser, "unknown flag '%s': spawnctl(8) lists them", unknown);
 	if (!parser->rule.limit.clone_flags)
 		return wrong(parser, "no flag is given");
 	parser->rule.limit.flags |= SPAWNCTL_LIMIT_FLAGS;
@@ -419,25 +419,23 @@ static bool is_trusted(struct parser *parser, FILE *file)
 	return !parser->errors;
 }
 
-bool policy_read(const char *path, struct policy *policy)
+int policy_read(const char *path, struct policy *policy)
 {
 	struct parser parser = { .path = path };
 	struct policy read = { 0 };
 	FILE *file = fopen(path, "re");
 
-	if (!file) {
-		fprintf(stderr, "%s: %s\n", path, strerror(errno));
-		return false;
-	}
+	if (!file)
+		return -errno;
 	if (is_trusted(&parser, file))
 		parse_file(&parser, file, &read);
 	fclose(file);
 	if (parser.errors) {
 		policy_free(&read);
-		return false;
+		return -EINVAL;
 	}
 	*policy = read;
-	return true;
+	return 0;
 }
 
 bool policy_has_cgroup(const struct policy *policy)

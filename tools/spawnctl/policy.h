@@ -50,9 +50,9 @@ struct policy {
  * @path: the file
  * @policy: out: the policy; unchanged on failure
  *
- * Return: whether the file is a valid policy
+ * Return: 0; -EINVAL if it is not valid; another negative errno if it cannot be opened
  */
-bool policy_read(const char *path, struct policy *policy);
+int policy_read(const char *path, struct policy *policy);
 
 void policy_free(struct policy *policy);
 

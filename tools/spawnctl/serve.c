@@ -186,7 +186,8 @@ static void put_event(const struct peer *peer, const struct rule *rule, const st
 static void report(const struct peer *peer, const struct rule *rule, const struct file *file,
 		   int error)
 {
-	char by[32] = "no rule", outcome[64], more[48] = "";
+	char by[32] = "no rule", outcome[160], more[48] = "";
+	const char *why = NULL;
 	unsigned int suppressed;
 
 	if (json)
@@ -195,8 +196,12 @@ static void report(const struct peer *peer, const struct rule *rule, const struc
 		return;
 	if (rule)
 		snprintf(by, sizeof(by), "line %u", rule->line);
+	/* The client is not the cause */
+	if (error == ENOENT || error == ENODEV || error == ENXIO)
+		why = device_error(error);
 	if (error)
-		snprintf(outcome, sizeof(outcome), "refused (%s, %s)", by, errno_name(error));
+		snprintf(outcome, sizeof(outcome), "refused (%s, %s%s%s)", by, errno_name(error),
+			 why ? ": " : "", why ? why : "");
 	else
 		snprintf(outcome, sizeof(outcome), "granted (%s, open file %llu)", by,
 			 (unsigned long long)file->id);
@@ -450,6 +455,17 @@ static void warn_about(const struct policy *read)
 		     "cgroup= matches their clients, and each denial with cgroup= may match");
 }
 
+static void warn_about_device(void)
+{
+	int fd = open(DEVICE, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		note(4, "cannot open " DEVICE ": %s: until it can be opened, every client is refused",
+		     strerror(errno));
+	else
+		close(fd);
+}
+
 static void note_policy(const char *path)
 {
 	note(6, "%s: %u rule%s", path, policy.count, policy.count == 1 ? "" : "s");
@@ -458,9 +474,11 @@ static void note_policy(const char *path)
 static void read_again(const char *path)
 {
 	struct policy read;
+	int error = policy_read(path, &read);
 
-	if (!policy_read(path, &read)) {
-		note(3, "%s is not valid: the policy stays as it was", path);
+	if (error) {
+		note(3, "%s: %s: the policy stays as it was", path,
+		     error == -EINVAL ? "not a valid policy" : strerror(-error));
 		return;
 	}
 	take_policy(&read);
@@ -638,7 +656,7 @@ int cmd_serve(int argc, char **argv)
 	struct policy read;
 	sigset_t in_wait;
 	struct stat st;
-	int c, listener;
+	int c, error, listener;
 
 	while ((c = getopt_long(argc, argv, letters, options, NULL)) != -1) {
 		switch (c) {
@@ -663,8 +681,10 @@ int cmd_serve(int argc, char **argv)
 	setlocale(LC_ALL, "C");
 	if (!check)
 		take_signals(&in_wait);
-	if (!policy_read(path, &read))
-		return fail(EXIT_FAILURE, 0, NULL, "%s is not a valid policy", path);
+	error = policy_read(path, &read);
+	if (error)
+		return fail(EXIT_FAILURE, -error, error == -EINVAL ? "not a valid policy" : NULL,
+			    "%s", path);
 	if (check) {
 		warn_about(&read);
 		printf("%s: %u rule%s\n", path, read.count, read.count == 1 ? "" : "s");
@@ -682,6 +702,7 @@ int cmd_serve(int argc, char **argv)
 	raise_files_limit();
 	take_policy(&read);
 	warn_about(&policy);
+	warn_about_device();
 	note_policy(path);
 	run(listener, path, &in_wait);
 	if (own)
