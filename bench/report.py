@@ -109,7 +109,8 @@ def tables(results):
                     rows.append(row)
                 release = some[0]["kernel"]
                 libc = ", ".join(dict.fromkeys(r["libc"] for r in some))
-                title = f"{release}, {libc}: {TITLES.get(metric, metric)}, {unit}"
+                # The unit of a count is "1"
+                title = f"{release}, {libc}: {TITLES.get(metric, metric)}" + f", {unit}" * (unit != "1")
                 out.append((title, ["case"] + names, rows))
     return out
 
@@ -117,7 +118,8 @@ def tables(results):
 def print_tables(results):
     for title, header, rows in tables(results):
         widths = [max(len(row[i]) for row in [header] + rows) for i in range(len(header))]
-        print(f"\n{title} (in brackets: of the first)")
+        bracketed = any(" (" in cell for row in rows for cell in row)
+        print(f"\n{title}{' (in brackets: of the first)' * bracketed}")
         for row in [header] + rows:
             print("  ".join(c.ljust(w) if not i else c.rjust(w)
                             for i, (c, w) in enumerate(zip(row, widths))))

@@ -5,6 +5,8 @@
  *
  *	$ cc -shared -fPIC -O2 -Wall -o addon.node addon.c $(pkg-config --cflags --libs spawnctl)
  *
+ * (Node.js from elsewhere, which brings uv.h along: add -I with its include/node.)
+ *
  *	child_process.spawn()		libspawnctl
  *	file, args, env.PATH		spawnctl_spawnp_start(), spawnctl_attr_setpath()
  *	stdio				spawnctl_file_actions_adddup2()
