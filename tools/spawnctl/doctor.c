@@ -668,7 +668,7 @@ static void start_one(struct report *report, spawnctl_attr_t *attr, int missing)
 static void look_at_programs(struct report *report)
 {
 	spawnctl_attr_t *attr;
-	int missing, error;
+	int missing, error = 0;
 	bool killed;
 
 	if (spawnctl_attr_init(&attr)) {

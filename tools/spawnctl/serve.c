@@ -460,8 +460,8 @@ static void warn_about_device(void)
 	int fd = open(DEVICE, O_RDWR | O_CLOEXEC);
 
 	if (fd < 0)
-		note(4, "cannot open " DEVICE ": %s: until it can be opened, every client is refused",
-		     strerror(errno));
+		note(4, "cannot open " DEVICE ": %s: until it can be opened, every client is "
+		     "refused", strerror(errno));
 	else
 		close(fd);
 }
