@@ -60,7 +60,7 @@ def plan(kernels: Sequence[Kernel], where: str, options: Options, only: Sequence
         kinds = only or kernel.jobs + (kernel.all if everything or not kernel.jobs else ())
         jobs += [first] + [
             Job(f"{kernel.name} {kind}", functools.partial(step, kind=kind), (first,),
-                2 if kind in suites.RACES else 1) for kind in kinds
+                suites.cpus(kernel, kind, options)) for kind in kinds
         ]
     return jobs
 
@@ -94,7 +94,7 @@ def check(arguments: argparse.Namespace) -> bool:
     host.need()
     options = Options(
         tests=arguments.test.split(), divisor=1 if arguments.soak else DIVISOR, soak=arguments.soak,
-        repeat=arguments.repeat, everything=arguments.all)
+        repeat=arguments.repeat, everything=arguments.all, whole=not arguments.test)
     note = f"counts divided by {options.divisor}; "
     named = arguments.kernel.split()
     if options.tests:

@@ -79,13 +79,14 @@ def checked(entry: Mapping[str, Any], known: type, what: str) -> dict[str, Any]:
     return {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
 
 
-def parse(text: str) -> tuple[list[Kernel], dict[str, Arch]]:
+def parse(text: str) -> tuple[list[Kernel], dict[str, Arch], list[str]]:
     matrix = tomllib.loads(text)
     archs = {name: Arch(**checked(entry, Arch, name)) for name, entry in matrix.get("arch", {}).items()}
-    return [Kernel(**checked(entry, Kernel, entry.get("name"))) for entry in matrix["kernel"]], archs
+    kernels = [Kernel(**checked(entry, Kernel, entry.get("name"))) for entry in matrix["kernel"]]
+    return kernels, archs, matrix.get("races", [])
 
 
-KERNELS, ARCHS = parse((HERE / "matrix.toml").read_text())
+KERNELS, ARCHS, RACES = parse((HERE / "matrix.toml").read_text())
 # What `make check` runs
 CHECKED = [kernel for kernel in KERNELS if kernel.jobs]
 # Those of META

@@ -18,7 +18,7 @@ from .build import Build, Layer, export_tree
 from .guest import ALONE, Guest
 from .host import BUILD, HERE, TOP, Failure, logged, output, remove, say, steps, timed
 from .jobs import Job
-from .matrix import STOCK
+from .matrix import RACES, STOCK, Kernel
 from .verdict import FAIL, PASS, Channel, Result, Run
 
 FAULT_TEST = "spawnctl:fault_test"
@@ -32,6 +32,8 @@ class Options:
     repeat: int = 1
     cases: Sequence[str] = ()
     everything: bool = False
+    # All jobs of a kernel, and not only some kind of job or some tests
+    whole: bool = False
 
 
 def log_failures(kernel: str, run: Run, results: Sequence[Result]) -> None:
@@ -91,6 +93,33 @@ def kselftest(build: Build, guest: Guest, job: Job, programs: Sequence[str]) -> 
 
 
 def selftests(build: Build, job: Job, options: Options) -> list[Result]:
+    return some_selftests(build, job, options, "selftests")
+
+
+def races(build: Build, job: Job, options: Options) -> list[Result]:
+    """The tests whose threads race, on two processors. The others run twice as fast on one."""
+    return some_selftests(build, job, options, "races")
+
+
+def is_divided(kernel: Kernel, options: Options) -> bool:
+    """Whether the job races has some of the test programs."""
+    return options.whole and "races" in kernel.jobs
+
+
+def cpus(kernel: Kernel, kind: str, options: Options) -> int:
+    """The processors of the guest of a job."""
+    if kind == "selftests":
+        return 1 if is_divided(kernel, options) else 2
+    return 2 if kind in ("races", "collection", "detectors") else 1
+
+
+def share(programs: Sequence[str], kernel: Kernel, kind: str, options: Options) -> list[str]:
+    """Those of PROGRAMS that the job KIND runs."""
+    return [program for program in programs
+            if not is_divided(kernel, options) or (short(program) in RACES) == (kind == "races")]
+
+
+def some_selftests(build: Build, job: Job, options: Options, kind: str) -> list[Result]:
     kernel, programs = build.kernel, build.programs()
     settings = (TOP / "selftests/settings").read_text()
     usual = int(settings.strip().removeprefix("timeout="))
@@ -107,10 +136,11 @@ def selftests(build: Build, job: Job, options: Options) -> list[Result]:
         raise Failure(f"matrix.toml: {kernel.name}: elsewhere: no test {' '.join(sorted(unknown))}")
     if not (options.tests or options.soak or options.everything):
         programs = [program for program in programs if short(program) not in kernel.elsewhere]
-    guest = Guest(build, build.dir / "selftests", {
+    programs = share(programs, kernel, kind, options)
+    guest = Guest(build, build.dir / kind, {
         "MODE": "tests", "TIMEOUT": timeout + 30, "SPAWNCTL_DIVISOR": divisor,
         "OVERRIDE": timeout if timeout != usual else "", "REPEAT": options.repeat,
-    }, limit * options.repeat)
+    }, limit * options.repeat, cpus=job.cpus)
     results = kselftest(build, guest, job, programs)
     if kernel.config == "debug" and not options.tests:
         results += coverage(build, guest)
@@ -446,8 +476,6 @@ def readme(job: Job) -> list[Result]:
     return results
 
 
-KINDS = {"built": built, "selftests": selftests, "collection": collection, "programs": programs,
-         "engines": engines, "recipes": recipes, "gate": gate, "latency": latency, "controls": controls,
-         "detectors": detectors}
-# Their guests have two processors
-RACES = ("selftests", "collection", "detectors")
+KINDS = {"built": built, "selftests": selftests, "races": races, "collection": collection,
+         "programs": programs, "engines": engines, "recipes": recipes, "gate": gate, "latency": latency,
+         "controls": controls, "detectors": detectors}
