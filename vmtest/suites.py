@@ -103,7 +103,7 @@ def races(build: Build, job: Job, options: Options) -> list[Result]:
 
 def is_divided(kernel: Kernel, options: Options) -> bool:
     """Whether the job races has some of the test programs."""
-    return options.whole and "races" in kernel.jobs
+    return options.whole and "races" in kernel.jobs + kernel.all
 
 
 def cpus(kernel: Kernel, kind: str, options: Options) -> int:

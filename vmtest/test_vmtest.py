@@ -351,17 +351,17 @@ class Selection(unittest.TestCase):
             matrix.find(["9"])
 
     def test_divided(self) -> None:
-        kernel, cloud = matrix.find(["6.12", "6.12-cloud"])
+        kernel, debug = matrix.find(["6.12", "debug"])
         for options, expected in ((suites.Options(whole=True), 1), (suites.Options(), 2)):
             self.assertEqual(suites.cpus(kernel, "selftests", options), expected)
             self.assertEqual(suites.cpus(kernel, "races", options), 2)
             # It has no job of that name
-            self.assertEqual(suites.cpus(cloud, "selftests", options), 2)
+            self.assertEqual(suites.cpus(debug, "selftests", options), 2)
         whole, some = suites.Options(whole=True), suites.Options()
         self.assertEqual(suites.share(self.PROGRAMS, kernel, "races", whole), self.PROGRAMS[:2])
         self.assertEqual(suites.share(self.PROGRAMS, kernel, "selftests", whole), self.PROGRAMS[2:])
         self.assertEqual(suites.share(self.PROGRAMS, kernel, "selftests", some), self.PROGRAMS)
-        self.assertEqual(suites.share(self.PROGRAMS, cloud, "selftests", whole), self.PROGRAMS)
+        self.assertEqual(suites.share(self.PROGRAMS, debug, "selftests", whole), self.PROGRAMS)
         self.assertLess(set(matrix.RACES), {suites.short(name) for name in suites.known_programs()})
 
     def test_matrix(self) -> None:
