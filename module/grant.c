@@ -138,7 +138,7 @@ int spawnctl_grant_open(struct file *file)
 	return 0;
 }
 
-/* The last close: no call is in progress, because each holds a reference to the file */
+/* No call is in progress: each has a reference to the file, its own or the descriptor table's */
 int spawnctl_grant_release(struct inode *inode, struct file *file)
 {
 	struct spawnctl_grant *grant = grant_of(file);

@@ -43,8 +43,8 @@
 #define MOST_SPARE	4	/* maximum number of spares of a bucket */
 
 /*
- * A bucket has many chains, so that a probe does not search a long one with preemption disabled
- * if thousands of children have not executed a program yet
+ * A part of the table: one lock for many chains, so that a probe does not search a long chain with
+ * preemption disabled if thousands of children have not executed a program yet
  */
 struct bucket {
 	raw_spinlock_t lock;
@@ -296,9 +296,9 @@ static __no_kcsan void set_blocked(struct task_struct *task, u64 mask)
 }
 
 /*
- * A sender reads the mask, then the handler, under the child's siglock. If it saw the narrowed
- * mask and an old handler, it would kill the child with a signal that the child is to ignore, or
- * drop one that the child is to reset. So handlers and mask change under the siglock. No order
+ * A sender reads the mask, then the action, under the child's siglock. If it saw the narrowed
+ * mask and an old action, it would kill the child with a signal that the child is to ignore, or
+ * drop one that the child is to reset. So actions and mask change under the siglock. No order
  * of the stores would suffice: on weakly ordered architectures the sender's loads can be
  * reordered (docs/litmus/).
  *
@@ -306,7 +306,7 @@ static __no_kcsan void set_blocked(struct task_struct *task, u64 mask)
  * are only added to the mask. If the mask must be narrowed, the child does that itself, under
  * the siglock and before its first instruction in user space: TIF_NOTIFY_SIGNAL makes it call
  * get_signal(). This returns no handler to run, because CLONE_CLEAR_SIGHAND has reset all handlers,
- * so restore_saved_sigmask() follows. Until then a tracer sees the wide mask in /proc/PID/status.
+ * so restore_saved_sigmask() follows. Until then /proc/PID/status shows the wide mask.
  */
 static void set_signals(struct task_struct *child, const struct spawnctl_signals *signals)
 {
@@ -339,9 +339,9 @@ static void set_signals(struct task_struct *child, const struct spawnctl_signals
  * on it, except those that block() leaves out.
  *
  * The signals that only the caller's widened mask blocked are removed from the child's mask,
- * by set_signals() or, on PREEMPT_RT, by the child. If one of them is pending, the child
- * finds it under the siglock before its first instruction, and its new action applies:
- * SIG_DFL or SIG_IGN.
+ * by set_signals() or, on PREEMPT_RT, by the child. If one of them is pending,
+ * calculate_sigpending() or, on PREEMPT_RT, restore_saved_sigmask() finds it under the siglock
+ * before the child's first instruction, and its new action applies: SIG_DFL or SIG_IGN.
  * Setting the mask adds only the signals that block() left out. If such a signal was sent
  * earlier, it has been dropped, because the child ignores it. (In a child of an init
  * process, the default action of a signal at SIG_DFL has occurred.)
@@ -378,8 +378,9 @@ static void probe_fork(void *data, struct task_struct *parent, struct task_struc
 	table_add(bucket, birth, child_key(child));
 	raw_spin_unlock(&bucket->lock);
 	/*
-	 * Not too late: the child does not run yet, so its exec and exit probes do not miss the
-	 * birth, and the caller holds the open file, so that spawnctl_job_end() does not run
+	 * The counters may follow table_add(): the child does not run yet, so its exec and exit
+	 * probes do not miss the birth, and the caller holds the open file, so that
+	 * spawnctl_job_end() does not run
 	 */
 	if (birth->signals.has_exec_mask)
 		atomic_inc(&exec_pending);
@@ -452,9 +453,9 @@ static void probe_exec(void *data, struct task_struct *task, pid_t old_pid,
 	if (start_time == task->start_time) {
 		/*
 		 * exec has reset caught signals to SIG_DFL. A sender that sees the new mask, but
-		 * still the function that was the old action, queues its signal: it neither
-		 * drops the signal nor kills the process. Pending signals are rechecked before
-		 * the program's first instruction.
+		 * still the old handler, queues its signal: it neither drops the signal nor kills
+		 * the process. Pending signals are rechecked before the program's first
+		 * instruction.
 		 */
 		set_blocked(task, mask);
 		set_tsk_thread_flag(task, TIF_SIGPENDING);
@@ -492,8 +493,8 @@ static void probe_exit(EXIT_PROBE_ARGS)
 }
 
 /*
- * Takes a birth of @job out of it, and stores which child it was, or 0 if the child is not to be
- * killed. Returns false if @chain has no birth of @job.
+ * Removes one birth from @job, and stores its child in @child, with the process id 0 if it is
+ * not to be killed. Returns false if @chain has no birth of @job.
  */
 static bool take_from_job(struct bucket *bucket, struct hlist_head *chain,
 			  struct spawnctl_job *job, struct spawnctl_born *child)
@@ -628,8 +629,8 @@ void spawnctl_probes_exit(void)
 	for (i = 0; i < ARRAY_SIZE(table); i++) {
 		free_births(&table[i].spare);
 		/*
-		 * Of tasks that died in the kernel, and so have leaked a reference to the open
-		 * file and the module: only a forced unload finds any
+		 * Only a forced unload finds births here: their tasks died in the kernel, or
+		 * their exit probe was skipped, and so a reference to the module leaked
 		 */
 		for (j = 0; j < ARRAY_SIZE(table[i].births); j++)
 			free_births(&table[i].births[j]);

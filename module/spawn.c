@@ -48,8 +48,8 @@ static int check_arg(const struct spawnctl_clone *arg, u32 known_flags)
 	 * uses. It needs @child_tid, or the caller would not know when the stack is free again. A
 	 * futex at an address that is not aligned would wake no task. SPAWNCTL_HOLD applies to the
 	 * end of the wait. SPAWNCTL_CGROUP would expose the parent to the OOM killer of the
-	 * child's cgroup: it spares a child of vfork(2), but counts the parent's memory as that of
-	 * this child, and kills all processes that share that memory, in any cgroup.
+	 * child's cgroup, which spares a child of vfork(2). It would count the parent's memory as
+	 * that of a child without CLONE_VFORK, and kill all processes that share it, in any cgroup.
 	 */
 	if (has(arg, SPAWNCTL_NO_WAIT) &&
 	    (!arg->stack || !arg->child_tid || arg->child_tid % sizeof(__s32) ||
@@ -91,11 +91,10 @@ static int get_stack_top(const struct spawnctl_clone *arg, unsigned long *top)
 }
 
 /*
- * Refuses an inaccessible hold before there is a child. Once there is a child, such a
- * hold could only be ignored, and the caller's handlers would run earlier than the caller
- * expects. The write stores the value that was read. Both accesses can wait for a long
- * time in a page fault (userfaultfd), so the permission of the caller is checked after
- * check_hold().
+ * Refuses an inaccessible struct spawnctl_hold before there is a child. Later it could only
+ * be ignored, and the caller's handlers would run earlier than the caller expects. The write
+ * stores the value that was read. Both accesses can wait for a long time in a page fault
+ * (userfaultfd), so the permission of the caller is checked after check_hold().
  */
 static int check_hold(const struct spawnctl_clone *arg)
 {
@@ -271,7 +270,7 @@ static bool keep_blocked(struct spawnctl_hold __user *hold, u64 mask,
 
 /*
  * From a point within copy_process() on, the child is visible to kill(2). Until the fork
- * probe sets the child's mask and handlers, the child has the mask that it has copied from
+ * probe sets the child's mask and actions, the child has the mask that it has copied from
  * the caller. Without precaution, a fatal signal in that time would kill the child, and a
  * signal that the caller ignores but the child is to reset would be dropped. The mask that
  * the probe sets later cannot undo either. So the caller itself first blocks all signals

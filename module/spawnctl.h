@@ -71,9 +71,9 @@ struct spawnctl_job {
 };
 
 /**
- * struct spawnctl_membership - what LIMIT, at the time of a call, has decided on its child
+ * struct spawnctl_membership - how LIMIT, as it was when a call reserved its child, applies to it
  * @job: the job to which the child is to belong, or NULL
- * @kill: the child is killed if it is alive when the job ends. Only a child that has
+ * @kill: the child is killed if it is alive when the job ends. Set only if the child has
  *	no_new_privs from its creation on
  */
 struct spawnctl_membership {

@@ -58,8 +58,8 @@ TRACE_EVENT(spawnctl_release,
 );
 
 /*
- * SPAWN or FORK has made no child. @flags is 0 if the call failed before its struct was copied.
- * Not traced if the error is E2BIG, or the call is restarted
+ * SPAWN or FORK has made no child, for any reason. @flags is 0 if the call failed before its struct
+ * was copied. Not traced if the error is E2BIG, or the call is restarted
  */
 TRACE_EVENT(spawnctl_refused,
 	TP_PROTO(unsigned int command, u32 flags, int error),

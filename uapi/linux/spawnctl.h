@@ -28,8 +28,8 @@
  * written a part of its struct.
  *
  * Whether the caller may use the command on this descriptor is checked before the
- * struct is read. So with an invalid struct a caller can find out whether it would
- * get EACCES or EPERM. EDQUOT is checked after the struct.
+ * struct is read. So with an invalid struct a caller can find out whether this check
+ * fails. Errors that depend on the request, EDQUOT and EAGAIN come after the struct.
  *
  * The errors of all commands are:
  *
@@ -80,7 +80,10 @@
  */
 #define SPAWNCTL_MAGIC	0xEA	/* unassigned in Documentation's ioctl-number.rst */
 
-/** SPAWNCTL_ABI - version of this interface; one more with each release that extends it */
+/**
+ * SPAWNCTL_ABI - version of this interface. Each release that extends it adds one. 1 is that of
+ * the first release, including the VER1 structs
+ */
 #define SPAWNCTL_ABI	1
 
 /*
@@ -130,14 +133,15 @@ enum {
  *	events (linux/spawnctl_netlink.h). Each open(2) of the device gets a new
  *	number; descriptors that share the open file description have the same
  *	number. 0 for a caller under a seccomp filter
- * @live: Out: the number of children of this descriptor's job that are alive, plus the
- *	number of calls in progress that may add one. See @live of struct spawnctl_limit
+ * @live: Out: the number of children of the job of this open file description that are
+ *	alive, plus the number of calls in progress that may add one. See @live of struct
+ *	spawnctl_limit
  * @most_live: Out: how many of them LIMIT allows at a time; SPAWNCTL_NO_LIMIT if that
  *	was never limited
  *
  * INFO needs no permission other than the descriptor. It also works under a
- * seccomp filter, but then reveals nothing about other descriptors, whether or
- * not allow_filtered is set. @size is not changed, and no more than @size bytes
+ * seccomp filter, but then reveals nothing about other open file descriptions,
+ * whether or not allow_filtered is set. @size is not changed, and no more than @size bytes
  * are written. Members that the module does not know stay 0.
  */
 struct spawnctl_info {
@@ -180,12 +184,12 @@ struct spawnctl_info {
  *    task that is not under a seccomp filter may set it (otherwise EACCES),
  *    and no task can set it after LIMIT itself has been taken away
  *  - SPAWNCTL_LIMIT_LIVE: @live is given
- *  - SPAWNCTL_LIMIT_KILL: Every child of a call that begins from now on, and that is
- *    alive at the end of the open file description, is killed by SIGKILL. Implies
- *    SPAWNCTL_LIMIT_NO_NEW_PRIVS. The open file description ends when its last
- *    descriptor is closed and its last call has returned. A child that has a
- *    descriptor of it keeps it open. Only children of SPAWN and FORK
- *    themselves are killed, not their descendants: for these, use cgroup.kill
+ *  - SPAWNCTL_LIMIT_KILL: Every child of a call that passes the check of LIMIT from
+ *    now on, and that is alive at the end of the open file description, is killed by
+ *    SIGKILL. Implies SPAWNCTL_LIMIT_NO_NEW_PRIVS. The open file description ends when
+ *    its last descriptor is closed and its last call has returned. A child that has a
+ *    descriptor of it keeps it open. Only children of SPAWN and FORK themselves are
+ *    killed, not their descendants: for these, use cgroup.kill
  */
 #define SPAWNCTL_LIMIT_COMMANDS		(1U << 0)
 #define SPAWNCTL_LIMIT_FLAGS		(1U << 1)
@@ -209,22 +213,25 @@ struct spawnctl_info {
  *	permanently: a child that ends does not make room for another. A call in
  *	progress reserves one child until its result is known
  * @live: How many children in the job of the open file description may be alive at a
- *	time. The job has the children of calls that passed the check of LIMIT, after the
- *	struct was read, while SPAWNCTL_LIMIT_LIVE limited the number or
- *	SPAWNCTL_LIMIT_KILL was in force; not those of earlier calls, even if these
- *	are still in progress. If more are alive when the number is set, they go on, and
- *	no call succeeds until fewer are alive. A child counts until
- *	its last thread has left user space for good, whether or not it is waited for.
- *	It may still have files and memory until it can be waited for. A call in
- *	progress counts, too. A call that would make one more fails with EAGAIN. As for
- *	@children, the smallest number applies; SPAWNCTL_NO_LIMIT changes nothing
+ *	time. A child belongs to the job if SPAWNCTL_LIMIT_LIVE limited the number, or
+ *	SPAWNCTL_LIMIT_KILL was in force, when its call was checked against LIMIT, after
+ *	the struct was read. Children of calls that were checked earlier do not belong to
+ *	it, even if these are still in progress. If more are alive when the number is set,
+ *	they continue to run, and no call succeeds until fewer are alive. A child counts
+ *	until its last thread has left user space for good, whether or not it is waited
+ *	for. It may still have files and memory until it can be waited for. A call in
+ *	progress counts, too. A call that would make one more fails with EAGAIN. As with
+ *	@children, only a smaller number than before has an effect, so SPAWNCTL_NO_LIMIT
+ *	changes nothing
  *
  * LIMIT permanently narrows the open file description behind the descriptor, for
- * all descriptors that share it (through dup(2), fork(2) or SCM_RIGHTS). Afterward
- * a command or flag is allowed only if it was allowed before and is named here.
- * @children applies only if it is smaller than the number that was left before this
- * call. That number includes, unlike @children of struct spawnctl_info, the children
- * that calls in progress have reserved.
+ * all descriptors that share it (through dup(2), fork(2) or SCM_RIGHTS). Where this
+ * file says what a descriptor allows, it is this description that allows it. Afterward
+ * a command is allowed only if it was allowed before and @commands names it, and a
+ * flag only if it was allowed before and @clone_flags names it. INFO is always
+ * allowed. @children applies only if it is smaller than the number that was left
+ * before this call. That number includes, unlike @children of struct spawnctl_info,
+ * the children that calls in progress have reserved.
  *
  * If @commands is not given, the commands up to SPAWNCTL_CMD_LIMIT stay as they are, and
  * all others are taken away. If @clone_flags is not given, the flags up to SPAWNCTL_HOLD
@@ -236,7 +243,7 @@ struct spawnctl_info {
  *
  * A call that is already making its child is not stopped, but that child counts
  * against the new number in @children. If a child of SPAWN calls LIMIT before its parent
- * has returned, the child itself counts against the number that it sets there.
+ * has returned, the number that it sets in @children includes the child itself.
  *
  * LIMIT does not affect other open file descriptions: a task that has permission
  * to open the device can get a new one without limits.
@@ -376,8 +383,8 @@ struct spawnctl_hold {
  * In the child, every signal that the caller catches has its default action, unless
  * @sig_ignore names it. Its sa_flags are 0 and its sa_mask is empty. Signals that the
  * caller ignores stay ignored, unless @sig_default names them. The child inherits no
- * pending signal. Only signals that were sent to the child itself, or during the call to
- * several processes (a process group, or all processes), can be pending. Without
+ * pending signal. Only signals that were sent to the child itself can be pending, or those
+ * that were sent to several processes (a group, or all) during the call. Without
  * @window_mask the child has the caller's mask. SIGKILL and SIGSTOP have no effect in a
  * mask or in @sig_default.
  *
@@ -389,9 +396,9 @@ struct spawnctl_hold {
  * occurs. The signal of a fault in the child itself, such as SIGSEGV, takes effect
  * even if it is blocked.
  *
- * While SPAWN sleeps, or FORK copies, the calling thread defers (blocks) the signals
- * of @window_mask, @sig_default and @sig_ignore. On return it has its own mask
- * again, unless SPAWNCTL_HOLD keeps the signals blocked.
+ * During SPAWN and FORK, the calling thread defers (blocks) the signals of
+ * @window_mask, @sig_default and @sig_ignore. On return it has its own mask again,
+ * unless SPAWNCTL_HOLD keeps the signals blocked.
  *
  * Exception, if the process has other threads: signals that the kernel drops both for
  * the process and for the child are not deferred, unless the caller's own mask blocks
