@@ -461,6 +461,11 @@ TEST_F(spawn, started_stopped)
 	int status;
 	pid_t pid;
 
+	/* A start in a cgroup waits for exec */
+	FLAGS(SPAWNCTL_SPAWN_STOP | SPAWNCTL_SPAWN_SETCGROUP);
+	ASSERT_EQ(0, spawnctl_attr_setcgroup(self->attr, 0));
+	EXPECT_EQ(EINVAL, spawnctl_spawn_start(&start, "/bin/true", NULL, self->attr, argv,
+					       environ));
 	FLAGS(SPAWNCTL_SPAWN_STOP);
 	EXPECT_EQ(EINVAL, spawnctl_spawn(NULL, "/bin/true", NULL, self->attr, argv, environ));
 	ASSERT_EQ(0, spawnctl_spawn_start(&start, "/bin/true", NULL, self->attr, argv, environ));

@@ -450,6 +450,10 @@ static int start_spawn(spawnctl_start_t **out, const char *path, const char *sea
 	/* Without vfork(2), the kernel sets it in all processes that share the memory */
 	if (attr && (attr->steps & STEP_BIT(OOM_SCORE_ADJ)))
 		return EINVAL;
+	/* This call would wait for the exec of a child that waits for the caller */
+	if (attr && attr->flags & SPAWNCTL_SPAWN_STOP &&
+	    (attr->flags & SPAWNCTL_SPAWN_SETCGROUP || spawnctl_arch_emulated()))
+		return EINVAL;
 	stay_loaded();
 	look_at_abandoned();
 	spawnctl_spawn_set(&from, path, search, actions, attr, argv, envp);

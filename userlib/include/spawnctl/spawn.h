@@ -195,7 +195,8 @@ struct spawnctl_result {
  *  - SPAWNCTL_SPAWN_TRACEME: the calling thread traces the child (PTRACE_TRACEME), which stops
  *    when it executes the program
  *  - SPAWNCTL_SPAWN_STOP: the child sends itself SIGSTOP before it executes the program. Only
- *    for a spawn that does not wait; one that waits fails with EINVAL
+ *    for a spawn that does not wait; one that waits fails with EINVAL, hence also a start with
+ *    SPAWNCTL_SPAWN_SETCGROUP, or under valgrind or qemu-user
  */
 #define SPAWNCTL_SPAWN_RESETIDS		0x01U
 #define SPAWNCTL_SPAWN_SETPGROUP	0x02U
@@ -497,8 +498,8 @@ int spawnctl_attr_setrlimit(spawnctl_attr_t *attr, int resource, unsigned long l
  *
  * @type: CLONE_NEW* flags, which the namespace must have (for a pidfd: which to join); 0: any.
  *
- * EBADF: @fd is negative; EINVAL: another flag in @type; E2BIG: more than 8 namespaces. A child that
- * shares the memory cannot join a time namespace: the step fails with EUSERS.
+ * EBADF: @fd is negative; EINVAL: another flag in @type; E2BIG: more than 8 namespaces. A child
+ * that shares the memory cannot join a time namespace: the step fails with EUSERS.
  */
 int spawnctl_attr_addnamespace(spawnctl_attr_t *attr, int fd, int type);
 /**
