@@ -464,7 +464,7 @@ def readme(job: Job) -> list[Result]:
     logged(log, ["sh", "-ec", found[1]], cwd=tree)
     said = log.read_text(errors="replace")
     results = [Result(PASS if re.search(f"(?m)^{pattern}$", said) else FAIL, "readme", f"prints '{pattern}'")
-               for pattern in (r"case +clone3 .* fork", r"noop( +[0-9.]+ k)+",
+               for pattern in (r"case +clone3 .* fork", r"noop( +[0-9.]+( [kMG])?)+",
                                r"spawnctl: vfork: clone3 \(device: errno 2\)", "/")]
     library = tree / "build/userlib/libspawnctl.so.0"
     musl, glibc = b"libc.so", b"libc.so.6"
