@@ -101,7 +101,7 @@ def tables(results):
                     for n in names:
                         if n not in cells:
                             row.append("-")
-                        elif base:
+                        elif base and base["value"]:
                             ratio = cells[n]["value"] / base["value"]
                             row.append(f"{size(cells[n]['value'])} ({ratio:.3g})")
                         else:
