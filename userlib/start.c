@@ -386,6 +386,16 @@ static long open_pipe(struct spawnctl_start *start, bool *locked)
 	return 0;
 }
 
+/*
+ * Whether a start has to wait for exec. valgrind does not support a child that runs beside its
+ * parent in the same memory. If such a child is in another cgroup, and that cgroup is out of
+ * memory, the kernel can kill the parent, see check_arg() of the module.
+ */
+static bool waits_for_exec(const spawnctl_attr_t *attr)
+{
+	return spawnctl_arch_emulated() || attr->flags & SPAWNCTL_SPAWN_SETCGROUP;
+}
+
 static long make_child(struct spawnctl_start *start)
 {
 	struct spawn *spawn = &start->spawn;
@@ -396,12 +406,7 @@ static long make_child(struct spawnctl_start *start)
 	request->hold_all = false;
 	request->clone.stack = (unsigned long)start - STACK_SIZE;
 	request->clone.stack_size = STACK_SIZE;
-	/*
-	 * valgrind does not support a child that runs beside its parent in the same memory. If such
-	 * a child is in another cgroup, and that cgroup is out of memory, the kernel can kill the
-	 * parent, see check_arg() of the module.
-	 */
-	if (!spawnctl_arch_emulated() && !(request->clone.flags & SPAWNCTL_CGROUP)) {
+	if (!waits_for_exec(spawn->attr)) {
 		request->clone.flags |= SPAWNCTL_NO_WAIT;
 		request->clone.child_tid = (unsigned long)&start->word;
 	}
@@ -451,8 +456,7 @@ static int start_spawn(spawnctl_start_t **out, const char *path, const char *sea
 	if (attr && (attr->steps & STEP_BIT(OOM_SCORE_ADJ)))
 		return EINVAL;
 	/* This call would wait for the exec of a child that waits for the caller */
-	if (attr && attr->flags & SPAWNCTL_SPAWN_STOP &&
-	    (attr->flags & SPAWNCTL_SPAWN_SETCGROUP || spawnctl_arch_emulated()))
+	if (attr && attr->flags & SPAWNCTL_SPAWN_STOP && waits_for_exec(attr))
 		return EINVAL;
 	stay_loaded();
 	look_at_abandoned();
