@@ -669,7 +669,7 @@ static void look_at_programs(struct report *report)
 {
 	spawnctl_attr_t *attr;
 	int missing, error = 0;
-	bool killed;
+	bool killed = false;
 
 	if (spawnctl_attr_init(&attr)) {
 		say(report, PROBLEM, "programs", "cannot start a test program: %s",
@@ -681,13 +681,14 @@ static void look_at_programs(struct report *report)
 	if (missing) {
 		spawnctl_attr_setbackend(attr, SPAWNCTL_BACKEND_ANY);
 		killed = report->filtered && is_killed(attr);
-		error = killed ? 0 : spawnctl_get_backend(attr, &report->backend);
+		if (!killed)
+			error = spawnctl_get_backend(attr, &report->backend);
 	}
-	if (missing && killed)
+	if (killed)
 		say(report, PROBLEM, "programs", "programs cannot be started: the device cannot be "
 		    "used, and the seccomp filter kills a process that calls clone3(2) or "
 		    "clone(2)");
-	else if (missing && error)
+	else if (error)
 		say(report, PROBLEM, "programs", "programs cannot be started: %s", words_of(error));
 	else
 		start_one(report, attr, missing);
