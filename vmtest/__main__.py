@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import fcntl
 import functools
 import os
@@ -40,6 +41,7 @@ Needs root. Nothing is loaded into, or installed for, the kernel of this machine
 def plan(kernels: Sequence[Kernel], where: str, options: Options, only: Sequence[str] = (),
          mode: str = "strict", everything: bool = False) -> list[Job]:
     """The jobs for KERNELS: the kinds ONLY, or what the matrix has."""
+    options = dataclasses.replace(options, whole=not only)
     jobs = []
     for kernel in kernels:
         builds: list[Build] = []
@@ -85,7 +87,7 @@ def run(jobs: list[Job], where: str, cpus: int, note: str) -> bool:
     finally:
         for job in jobs:
             if job.seconds is None:
-                job.results = [verdict.Result(verdict.FAIL, job.name.partition(" ")[2], "(it did not end)")]
+                job.results = [verdict.Result(verdict.FAIL, job.kind, "(it did not end)")]
         passed = report.summary(jobs, BUILD / where, note)
     return passed
 
@@ -94,7 +96,7 @@ def check(arguments: argparse.Namespace) -> bool:
     host.need()
     options = Options(
         tests=arguments.test.split(), divisor=1 if arguments.soak else DIVISOR, soak=arguments.soak,
-        repeat=arguments.repeat, everything=arguments.all, whole=not arguments.test)
+        repeat=arguments.repeat, everything=arguments.all)
     note = f"counts divided by {options.divisor}; "
     named = arguments.kernel.split()
     if options.tests:

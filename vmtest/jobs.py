@@ -42,6 +42,10 @@ class Job:
     results: list[Result] = dataclasses.field(default_factory=list)
     broken: bool = False
 
+    @property
+    def kind(self) -> str:
+        return self.name.partition(" ")[2]
+
     def count(self, kind: str) -> int:
         return sum(result.kind == kind for result in self.results)
 
@@ -67,7 +71,7 @@ class Job:
 
     def fail(self, text: str) -> None:
         self.broken = True
-        self.results = [Result(FAIL, self.name.partition(" ")[2], text)]
+        self.results = [Result(FAIL, self.kind, text)]
         say(f"{self.name}: FAILED: {text}")
 
     def status(self) -> str:
@@ -103,7 +107,7 @@ class Queue:
         times = read_times()
         for job in jobs:
             job.known = job.name in times
-            job.expected = times.get(job.name, TYPICAL.get(job.name.partition(" ")[2], UNKNOWN))
+            job.expected = times.get(job.name, TYPICAL.get(job.kind, UNKNOWN))
 
     def weight(self, job: Job) -> float:
         """The time of the longest chain that begins with it."""

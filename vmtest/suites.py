@@ -32,7 +32,7 @@ class Options:
     repeat: int = 1
     cases: Sequence[str] = ()
     everything: bool = False
-    # All jobs of a kernel, and not only some kind of job or some tests
+    # All jobs of a kernel, and not only some kinds; plan() sets it
     whole: bool = False
 
 
@@ -92,15 +92,6 @@ def kselftest(build: Build, guest: Guest, job: Job, programs: Sequence[str]) -> 
     return results
 
 
-def selftests(build: Build, job: Job, options: Options) -> list[Result]:
-    return some_selftests(build, job, options, "selftests")
-
-
-def races(build: Build, job: Job, options: Options) -> list[Result]:
-    """The tests whose threads race, on two processors. The others run twice as fast on one."""
-    return some_selftests(build, job, options, "races")
-
-
 def is_divided(kernel: Kernel, options: Options) -> bool:
     """Whether the job races has some of the test programs."""
     return options.whole and "races" in kernel.jobs + kernel.all
@@ -119,7 +110,9 @@ def share(programs: Sequence[str], kernel: Kernel, kind: str, options: Options) 
             if not is_divided(kernel, options) or (short(program) in RACES) == (kind == "races")]
 
 
-def some_selftests(build: Build, job: Job, options: Options, kind: str) -> list[Result]:
+def selftests(build: Build, job: Job, options: Options) -> list[Result]:
+    """All test programs or, in the jobs selftests and races, those that need one processor and those that
+    need two: the former run twice as fast on one."""
     kernel, programs = build.kernel, build.programs()
     settings = (TOP / "selftests/settings").read_text()
     usual = int(settings.strip().removeprefix("timeout="))
@@ -136,8 +129,8 @@ def some_selftests(build: Build, job: Job, options: Options, kind: str) -> list[
         raise Failure(f"matrix.toml: {kernel.name}: elsewhere: no test {' '.join(sorted(unknown))}")
     if not (options.tests or options.soak or options.everything):
         programs = [program for program in programs if short(program) not in kernel.elsewhere]
-    programs = share(programs, kernel, kind, options)
-    guest = Guest(build, build.dir / kind, {
+    programs = share(programs, kernel, job.kind, options)
+    guest = Guest(build, build.dir / job.kind, {
         "MODE": "tests", "TIMEOUT": timeout + 30, "SPAWNCTL_DIVISOR": divisor,
         "OVERRIDE": timeout if timeout != usual else "", "REPEAT": options.repeat,
     }, limit * options.repeat, cpus=job.cpus)
@@ -476,6 +469,6 @@ def readme(job: Job) -> list[Result]:
     return results
 
 
-KINDS = {"built": built, "selftests": selftests, "races": races, "collection": collection,
+KINDS = {"built": built, "selftests": selftests, "races": selftests, "collection": collection,
          "programs": programs, "engines": engines, "recipes": recipes, "gate": gate, "latency": latency,
          "controls": controls, "detectors": detectors}
