@@ -12,6 +12,7 @@ control that must survive.
 from __future__ import annotations
 
 import collections
+import concurrent.futures
 import dataclasses
 import fcntl
 import fnmatch
@@ -47,6 +48,10 @@ class Test:
     @property
     def is_script(self) -> bool:
         return self.program.endswith(".sh")
+
+    @property
+    def races(self) -> bool:
+        return self.program.removesuffix("_test") in matrix.RACES
 
     def __str__(self) -> str:
         return f"{self.program}:{self.name}"
@@ -220,11 +225,12 @@ def build_all(build: Build, mutants: Sequence[Mutant], work: pathlib.Path) -> di
     return verdicts
 
 
-def boot(build: Build, mutants: Collection[Mutant], work: pathlib.Path) -> tuple[Guest, Channel]:
+def boot(build: Build, mutants: Collection[Mutant], work: pathlib.Path,
+         cpus: int) -> tuple[Guest, Channel]:
     # Every count at its floor: the same test has to catch the fault there
-    guest = Guest(build, work / "guest", {
+    guest = Guest(build, work / f"guest-{cpus}", {
         "MODE": "mutants", "TIMEOUT": RUN_SECONDS, "SPAWNCTL_DIVISOR": 1000000,
-    }, 3600, silence=SILENCE)
+    }, 3600, cpus=cpus, silence=SILENCE)
     for name in ("guest", "test"):
         guest.put(f"mutants/{name}", SOURCE / name)
     lines = []
@@ -237,16 +243,16 @@ def boot(build: Build, mutants: Collection[Mutant], work: pathlib.Path) -> tuple
     return guest, guest.run()
 
 
-def run_all(build: Build, mutants: Iterable[Mutant], work: pathlib.Path) -> dict[str, Verdict]:
+def run_in_guests(build: Build, mutants: Iterable[Mutant], work: pathlib.Path,
+                  cpus: int) -> dict[str, Verdict]:
     """In as many guests as it takes: one that dies has run a part of them."""
     kernel = build.kernel.name
     verdicts: dict[str, Verdict] = {}
     left = {mutant.id: mutant for mutant in mutants}
     boots = 0
-    (work / "runs").mkdir(exist_ok=True)
     while left:
         boots += 1
-        guest, channel = boot(build, left.values(), work)
+        guest, channel = boot(build, left.values(), work, cpus)
         if not channel.runs:
             end = "\n".join(guest.console()[-40:])
             raise Failure(f"{kernel}: the guest ran nothing; its console ended with:\n{end}")
@@ -258,9 +264,26 @@ def run_all(build: Build, mutants: Iterable[Mutant], work: pathlib.Path) -> dict
             lines = [*run.lines, *run.faults, f"status {run.status}"]
             (work / "runs" / run.name).write_text("\n".join(lines) + "\n")
         if not channel.is_done():
-            shutil.copy(guest.dir / "console.log", work / "runs" / f"console-{boots}")
-    say(f"{kernel}: {len(verdicts)} runs in {boots} boots")
+            shutil.copy(guest.dir / "console.log", work / "runs" / f"console-{cpus}-{boots}")
+    say(f"{kernel}: {len(verdicts)} runs in {boots} boots with {cpus} processors")
     return verdicts
+
+
+def run_all(build: Build, mutants: Iterable[Mutant], work: pathlib.Path) -> dict[str, Verdict]:
+    """Those of the tests that race in guests with two processors and, at the same time, the others
+    in guests with one, which are twice as fast."""
+    parts: dict[int, list[Mutant]] = collections.defaultdict(list)
+    for mutant in mutants:
+        assert mutant.test
+        parts[2 if mutant.test.races else 1].append(mutant)
+    (work / "runs").mkdir(exist_ok=True)
+    pool = concurrent.futures.ThreadPoolExecutor()
+    try:
+        running = [pool.submit(run_in_guests, build, some, work, cpus) for cpus, some in parts.items()]
+        return {id: verdict for part in running for id, verdict in part.result().items()}
+    finally:
+        # Not waited for: if this process is to end, the guests are ended next
+        pool.shutdown(wait=False)
 
 
 def on_kernel(build: Build, mutants: Sequence[Mutant]) -> dict[str, Verdict]:

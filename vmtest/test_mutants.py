@@ -120,6 +120,7 @@ class RunTest(unittest.TestCase):
         # By id what a guest says of it, and whether it dies of it
         self.said = {"b": (run("not ok 1 reset", id="b"), False)}
         self.booted: list[list[str]] = []
+        self.cpus: dict[int, list[str]] = {}
         for patch in (mock.patch.multiple(mutants, say=mock.DEFAULT, boot=self.boot),
                       mock.patch.object(mutants, "WORK", self.work),
                       mock.patch.object(mutants, "build_all", lambda *_: {"c": Verdict(ERROR)})):
@@ -128,8 +129,9 @@ class RunTest(unittest.TestCase):
         (self.work / "6.12").mkdir()
 
     def boot(self, build: mock.Mock, some: Collection[Mutant], work: pathlib.Path,
-             ) -> tuple[mock.Mock, Channel]:
+             cpus: int) -> tuple[mock.Mock, Channel]:
         self.booted.append([f"{m.id} {m.build}" for m in some])
+        self.cpus[cpus] = [m.id for m in some]
         told = ""
         for mutant in some:
             text, dies = self.said.get(mutant.id, (run("ok 1 reset", id=mutant.id), False))
@@ -161,7 +163,15 @@ class RunTest(unittest.TestCase):
         self.said["b"] = run(end="", after="", id="b"), True
         self.assertEqual(self.verdicts("abd")["b"], "killed the guest died")
         self.assertEqual(self.booted[1:], [["a a", "b b", "d d"], ["d d"]])
-        self.assertTrue((self.work / "6.12/runs/console-1").exists())
+        self.assertTrue((self.work / "6.12/runs/console-2-1").exists())
+
+    def test_what_races_has_two_processors(self) -> None:
+        build = mock.Mock()
+        build.kernel.name = "6.12"
+        tests = {"a": "limit_test", "b": "mask_test", "d": "tool_test.sh"}
+        some = [Mutant(id, "module/x", "a", "b", Test(p, "reset")) for id, p in tests.items()]
+        self.assertEqual(list(mutants.run_all(build, some, self.work / "6.12")), ["a", "b", "d"])
+        self.assertEqual(self.cpus, {2: ["a"], 1: ["b", "d"]})
 
     def test_guest_that_runs_nothing(self) -> None:
         self.said["a"] = "", True
