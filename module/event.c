@@ -123,8 +123,8 @@ static void send_events(struct work_struct *work)
  * spawnctl_event_queue() - queue an event for all listeners
  * @event: the event; the time and the calling task's ids and name are added
  *
- * Never waits, neither for memory nor for a listener. A listener that misses an event
- * finds a gap in the sequence numbers and gets ENOBUFS.
+ * Never waits, neither for memory nor for a listener. A lost event leaves a gap in the
+ * sequence numbers. Listeners in the initial network namespace get ENOBUFS.
  */
 void spawnctl_event_queue(const struct spawnctl_event *event)
 {

@@ -32,8 +32,8 @@ MODULE_PARM_DESC(allow_filtered,
 /*
  * LIMIT without SPAWNCTL_LIMIT_COMMANDS leaves at most FIRST_COMMANDS allowed; without
  * SPAWNCTL_LIMIT_FLAGS, at most FIRST_FLAGS. These are the commands and flags of ABI 1, except
- * SPAWNCTL_NO_WAIT: a task whose filter denies threads must not run at the same time as a child
- * in its memory, unless LIMIT names the flag. Never add to these sets. A program that narrows a
+ * SPAWNCTL_NO_WAIT: with it, a task whose seccomp filter denies threads could run at the same
+ * time as a child in its memory. Never add to these sets. A program that narrows a
  * descriptor names only what it knows, and must not leave a command or flag of a later version
  * allowed.
  */

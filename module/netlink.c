@@ -247,9 +247,9 @@ struct genl_family spawnctl_family __ro_after_init = {
  * with the listener in the group. With EVENT_FILTER this does no harm, because each
  * listener is checked again for each event (event.c). Without EVENT_FILTER, unregister the
  * family, which removes all listeners from its groups, and register it again until its
- * group is empty. Every later listener is then checked when it joins, except a task that is
- * joining while the family is being registered. If the group is never empty, no events are
- * sent.
+ * group is empty. Later listeners are checked only when they join, and not if they join while
+ * the family is being registered: see may_not_listen() in event.c. If the group is never
+ * empty, no events are sent.
  */
 static int __init register_without_listeners(void)
 {

@@ -14,8 +14,8 @@
  * to the child. Its exec mask is dropped by the exec or exit probe, and its job by the exit
  * probe or at the last close of the open file; when it has neither, it is out of use. A birth
  * with an exec mask holds a reference to the module. One with a job does not need it: its
- * open file holds the module. A task that dies in the kernel (an oops) leaves its birth in the
- * table. So a birth is never on the caller's stack, which is freed when the task dies.
+ * open file holds the module. A caller that dies in the kernel (an oops) leaves its birth in
+ * the table. So a birth is never on the caller's stack, which is then freed.
  *
  * The probes run for every fork, exec and exit on the machine. So each begins with one
  * cheap test for pending births. They run with preemption disabled on most kernels,
@@ -44,7 +44,7 @@
 
 /*
  * A part of the table: one lock for many chains, so that a probe does not search a long chain with
- * preemption disabled if thousands of children have not executed a program yet
+ * preemption disabled if thousands of children have a birth in the table
  */
 struct bucket {
 	raw_spinlock_t lock;
@@ -67,7 +67,7 @@ static atomic_t in_jobs = ATOMIC_INIT(0);	/* births of children that belong to a
  *	the leader calls execve(2)
  * @home: the bucket of the parent, to whose list of spares the birth goes after use
  * @start_time: start_time of the task that @key stands for. It detects a stale
- *	birth, which stays in the table if a task dies in the kernel or an exit
+ *	birth, which stays in the table if its caller dies in the kernel or its exit
  *	probe is skipped: the address in @key can then be reused
  * @signals: signal state for the child
  * @command: SPAWN or FORK
@@ -629,8 +629,8 @@ void spawnctl_probes_exit(void)
 	for (i = 0; i < ARRAY_SIZE(table); i++) {
 		free_births(&table[i].spare);
 		/*
-		 * Only a forced unload finds births here: their tasks died in the kernel, or
-		 * their exit probe was skipped, and so a reference to the module leaked
+		 * Only a forced unload finds births here: their caller died in the kernel, or
+		 * the exit probe was skipped, and so a reference to the module leaked
 		 */
 		for (j = 0; j < ARRAY_SIZE(table[i].births); j++)
 			free_births(&table[i].births[j]);

@@ -48,8 +48,8 @@ static int check_arg(const struct spawnctl_clone *arg, u32 known_flags)
 	 * uses. It needs @child_tid, or the caller would not know when the stack is free again. A
 	 * futex at an address that is not aligned would wake no task. SPAWNCTL_HOLD applies to the
 	 * end of the wait. SPAWNCTL_CGROUP would expose the parent to the OOM killer of the
-	 * child's cgroup, which spares a child of vfork(2). It would count the parent's memory as
-	 * that of a child without CLONE_VFORK, and kill all processes that share it, in any cgroup.
+	 * child's cgroup. That killer skips a child of vfork(2), but would select this child for
+	 * the parent's memory, and kill all processes that share this memory, in any cgroup.
 	 */
 	if (has(arg, SPAWNCTL_NO_WAIT) &&
 	    (!arg->stack || !arg->child_tid || arg->child_tid % sizeof(__s32) ||
@@ -131,7 +131,7 @@ static void set_kargs(struct kernel_clone_args *kargs, const struct spawnctl_clo
 		kargs->flags &= ~CLONE_VFORK;
 		kargs->flags |= CLONE_CHILD_CLEARTID;
 		kargs->child_tid = u64_to_user_ptr(arg->child_tid);
-		/* The size of the child's shadow stack, on architectures with such stacks */
+		/* Determines the size of the child's shadow stack, if it gets one */
 		kargs->stack_size = arg->stack_size;
 	}
 

@@ -64,14 +64,14 @@ struct spawnctl_born {
  * @live: children that have not ended, and calls in progress that may make one. Grows only
  *	under the lock of the grant, and shrinks without it
  *
- * A child whose fork or exit probe is skipped stays counted.
+ * A child whose fork or exit probe is skipped can stay counted.
  */
 struct spawnctl_job {
 	atomic_t live;
 };
 
 /**
- * struct spawnctl_membership - how LIMIT, as it was when a call reserved its child, applies to it
+ * struct spawnctl_membership - how LIMIT, at the time of the reservation, applies to a child
  * @job: the job to which the child is to belong, or NULL
  * @kill: the child is killed if it is alive when the job ends. Set only if the child has
  *	no_new_privs from its creation on

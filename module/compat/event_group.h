@@ -3,9 +3,9 @@
  * EVENT_GROUP_FLAGS lets only a task with CAP_NET_ADMIN join a group. Linux 5.12 added .flags to
  * struct genl_multicast_group ("genetlink: add CAP_NET_ADMIN test for multicast bind", which was
  * merged as a part of 4d54cc32112d "mptcp: avoid lock_fast usage in accept path"; also in the
- * long-term releases of 5.10). The value is GENL_UNS_ADMIN_PERM, until then a flag of operations
- * only, and since Linux 6.8 (cd4d7263d58a "genetlink: Use internal flags for multicast groups",
- * also in long-term releases) GENL_MCAST_CAP_NET_ADMIN. On a kernel without .flags any task could
+ * long-term releases of 5.10). The value was GENL_UNS_ADMIN_PERM, also a flag of operations, and is
+ * GENL_MCAST_CAP_NET_ADMIN since Linux 6.8 (cd4d7263d58a "genetlink: Use internal flags for
+ * multicast groups", also in long-term releases). On a kernel without .flags any task could
  * join, so the module intentionally fails to compile there.
  */
 #ifndef SPAWNCTL_COMPAT_EVENT_GROUP_H
@@ -22,8 +22,8 @@
 #endif
 
 /*
- * Whether a filter can check each listener when an event is sent. netlink.c explains at
- * register_without_listeners() why this is needed. Linux 5.16 (549017aa1bb7 "netlink: remove
+ * Whether a filter can check each listener when an event is sent. may_not_listen() in event.c
+ * explains why this is needed. Linux 5.16 (549017aa1bb7 "netlink: remove
  * netlink_broadcast_filtered") removed such filters, 6.6 (a3377386b564) restored them, and 6.8
  * added them to generic netlink. All kernels from 5.11 to 6.7 are treated as having no such
  * filters. 5.11 to 5.15, 6.6 and 6.7 have them, but were not tested.

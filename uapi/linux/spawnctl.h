@@ -113,9 +113,8 @@ enum {
  *	and EPERM (LIMIT has taken both commands away, or the caller is a kernel
  *	thread or a worker thread such as io_uring's): every call fails with this
  *	errno. EDQUOT (all children that LIMIT allows have been made, or are
- *	reserved by calls in progress) and EAGAIN (as many children are alive as LIMIT
- *	allows at a time): a call can also fail with the errno of a check that comes
- *	first
+ *	reserved by calls in progress) and EAGAIN (@live is at least @most_live): a
+ *	call can also fail with the errno of a check that comes first
  * @spawn_flags: Out: flags that this descriptor allows, of those that SPAWN
  *	supports on this kernel
  * @fork_flags: Out: the same for FORK
@@ -172,10 +171,10 @@ struct spawnctl_info {
  *  - SPAWNCTL_LIMIT_COMMANDS: @commands is given
  *  - SPAWNCTL_LIMIT_FLAGS: @clone_flags is given
  *  - SPAWNCTL_LIMIT_CHILDREN: @children is given
- *  - SPAWNCTL_LIMIT_NO_NEW_PRIVS: Every child, without exception, has no_new_privs
- *    from its creation on, as if SPAWNCTL_NO_NEW_PRIVS were set
- *  - SPAWNCTL_LIMIT_RESET: In every child, all signals have their default action, as
- *    if @sig_default of struct spawnctl_clone named all of them. So the
+ *  - SPAWNCTL_LIMIT_NO_NEW_PRIVS: Every call that is checked from now on behaves as
+ *    if SPAWNCTL_NO_NEW_PRIVS were set, without exception
+ *  - SPAWNCTL_LIMIT_RESET: In every call that is checked from now on, @sig_default of
+ *    struct spawnctl_clone counts as if it named all signals. So the
  *    calling thread blocks all signals during the call, with one exception: see
  *    "Exception" in the comment on struct spawnctl_clone. A call that sets
  *    @sig_ignore fails with EPERM
@@ -226,7 +225,7 @@ struct spawnctl_info {
  *
  * LIMIT permanently narrows the open file description behind the descriptor, for
  * all descriptors that share it (through dup(2), fork(2) or SCM_RIGHTS). Where this
- * file says what a descriptor allows, it is this description that allows it. Afterward
+ * header says that a descriptor allows something, its description does. Afterward
  * a command is allowed only if it was allowed before and @commands names it, and a
  * flag only if it was allowed before and @clone_flags names it. INFO is always
  * allowed. @children applies only if it is smaller than the number that was left
@@ -237,9 +236,8 @@ struct spawnctl_info {
  * all others are taken away. If @clone_flags is not given, the flags up to SPAWNCTL_HOLD
  * stay as they are, and all others are taken away. Otherwise a program that narrows a
  * descriptor would leave commands and flags of later versions allowed that it does not
- * know. SPAWNCTL_NO_WAIT is taken away for another reason: a task whose filter denies
- * threads must not run at the same time as a child in its memory, unless LIMIT names the
- * flag.
+ * know. SPAWNCTL_NO_WAIT is taken away for another reason: with it, a task whose seccomp
+ * filter denies threads could run at the same time as a child in its memory.
  *
  * A call that is already making its child is not stopped, but that child counts
  * against the new number in @children. If a child of SPAWN calls LIMIT before its parent
@@ -282,8 +280,8 @@ struct spawnctl_limit {
  *    CLONE_AUTOREAP
  *  - SPAWNCTL_SET_TID: If the caller has a clear_child_tid address, by its own
  *    set_tid_address(2) or by CLONE_CHILD_CLEARTID of the clone(2) that made it, the
- *    child's thread id is stored at that address in the child's memory, and is
- *    cleared when the child ends. glibc's fork(3) does the same
+ *    effect is that of CLONE_CHILD_SETTID and CLONE_CHILD_CLEARTID of clone(2) with
+ *    this address. glibc's fork(3) does the same
  *    (FORK only: a child of SPAWN shares the caller's memory)
  *  - SPAWNCTL_EXEC_KEEP_MASK: Like SPAWNCTL_EXEC_MASK, but the mask at exec is the
  *    caller's own mask at the time of the call (SPAWN only)
