@@ -329,6 +329,30 @@ TEST_F(descriptor, kept_is_closed_in_a_fork)
 	EXPECT_TRUE(exited_with(pid, 0));
 }
 
+/* spawnctl_open() returns the number that the library kept: the descriptor is the program's */
+TEST_F(descriptor, opened_with_the_number_of_the_kept)
+{
+	int kept, fd;
+	pid_t pid;
+
+	ASSERT_EQ(0, spawn_true(NULL));
+	kept = device_fd(0);
+	ASSERT_LE(0, kept);
+	ASSERT_EQ(0, syscall(436 /* close_range */, kept, ~0U, 0));
+	do
+		fd = dup(0);
+	while (fd >= 0 && fd < kept - 1);
+	ASSERT_EQ(kept - 1, fd);
+	ASSERT_EQ(kept, spawnctl_open());
+	pid = fork();
+	if (!pid)
+		_exit(fcntl(kept, F_GETFD) < 0);
+	EXPECT_TRUE(exited_with(pid, 0));
+	/* The library opens another */
+	ASSERT_EQ(0, spawn_true(NULL));
+	EXPECT_EQ(2U, devices());
+}
+
 /* A fork's child does not close another file that has taken the kept descriptor's number. */
 TEST_F(descriptor, reused_number_in_a_fork)
 {

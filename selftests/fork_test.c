@@ -4,6 +4,7 @@
  */
 #include <pthread.h>
 #include <sys/wait.h>
+#include "filter.h"
 #include "spawnctl_test.h"
 
 #define ODD_ERRNO	4711
@@ -418,6 +419,20 @@ TEST_F_TIMEOUT(fork, many_threads, 600)
 	EXPECT_EQ(second.rounds, second.right);
 	EXPECT_EQ(main_thread.rounds, main_thread.tids);
 	EXPECT_EQ(second.rounds, second.tids);
+}
+
+/* The 0 of a filter, or of another driver, is not taken for the 0 of a child */
+TEST_F(fork, a_filter_answers_0)
+{
+	pid_t pid = getpid();
+
+	ASSERT_EQ(0, filter(SYS_ioctl, SECCOMP_RET_ERRNO | 0));
+	errno = 0;
+	EXPECT_EQ(-1, spawnctl_fork(self->fd));
+	EXPECT_EQ(ENOTTY, errno);
+	EXPECT_EQ(pid, getpid());
+	EXPECT_EQ(-1, waitpid(-1, NULL, 0));
+	EXPECT_EQ(ECHILD, errno);
 }
 
 TEST_HARNESS_MAIN

@@ -57,6 +57,17 @@ static int linger(int fd)
 	return 1;
 }
 
+/* Makes copies of descriptor 0. They must have the lowest numbers, from 3 up to @last */
+static int lowest(int last)
+{
+	int fd;
+
+	for (fd = 3; fd <= last; fd++)
+		if (dup(0) != fd)
+			return 1;
+	return 0;
+}
+
 /* Which effective ids differ from the real ones */
 static int ids(void)
 {
@@ -75,6 +86,8 @@ int main(int argc, char **argv)
 		return collect(atoi(argv[2]));
 	if (!strcmp(argv[1], "linger"))
 		return linger(atoi(argv[2]));
+	if (!strcmp(argv[1], "lowest"))
+		return lowest(atoi(argv[2]));
 	if (!strcmp(argv[1], "ids"))
 		return ids();
 	if (!strcmp(argv[1], "exit"))

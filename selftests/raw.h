@@ -47,6 +47,8 @@
  * ARCH_USER_SPACE_END		The kernel accepts no user address from here on.
  * ARCH_TRAP_SIGNAL		The signal that __builtin_trap() raises.
  * ARCH_UCONTEXT_RESULT()	The result of a system call, in the context of a signal handler.
+ * ARCH_REGS_ARG0		The first argument of a system call: a member of struct
+ *				user_regs_struct.
  */
 #if defined(__x86_64__)
 #include "arch/x86_64.h"

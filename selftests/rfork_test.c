@@ -2,6 +2,7 @@
 /*
  * rfork(2) and rfork_thread(3): what each flag does, and which flags are refused.
  */
+#include "filter.h"
 #include "spawnctl_test.h"
 
 #include <execinfo.h>
@@ -177,6 +178,25 @@ TEST(rfork_thread_shares_what_the_flags_say)
 	/* With RFSPAWN the call has waited for the child */
 	EXPECT_EQ(5, READ_ONCE(shared));
 	EXPECT_TRUE(exited_with(pid, 7));
+}
+
+/* A filter may refuse clone3(2) with any of these: clone(2) makes the child */
+TEST(rfork_thread_where_clone3_is_refused)
+{
+	static const int errors[] = { ENOSYS, EPERM, EACCES, EOPNOTSUPP };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(errors); i++) {
+		pid_t pid = fork();
+
+		if (!pid) {
+			if (filter(SYS_clone3, SECCOMP_RET_ERRNO | errors[i]))
+				_exit(1);
+			pid = rfork_thread(RFPROC | RFFDG, stack + STACK, set_shared, NULL);
+			_exit(exited_with(pid, 7) ? 0 : 2);
+		}
+		EXPECT_TRUE(exited_with(pid, 0)) TH_LOG("%s", strerror(errors[i]));
+	}
 }
 
 TEST(exit_signal)

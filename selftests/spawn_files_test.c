@@ -434,6 +434,61 @@ TEST_F(files, pidfd_is_hidden)
 }
 
 /*
+ * The program can use every number that is not open in it, though the parent has used all. On a
+ * kernel without 9a2fa1472083, a table without the closed descriptors would keep whole blocks of
+ * 64 numbers unusable.
+ */
+TEST_F(files, closed_numbers_are_free)
+{
+	char *argv[] = { program_path, "lowest", "300", NULL };
+	spawnctl_file_actions_t *actions;
+	int fd;
+
+	do
+		fd = dup(0);
+	while (fd >= 0 && fd < 1000);
+	ASSERT_EQ(1000, fd);
+	ASSERT_EQ(0, spawnctl_file_actions_init(&actions));
+	for (fd = 0; fd < 3; fd++)
+		ASSERT_EQ(0, spawnctl_file_actions_adddup2(actions, fd, fd));
+	ASSERT_EQ(0, spawnctl_attr_setflags(self->attr, SPAWNCTL_SPAWN_CLOEXEC_DEFAULT));
+	EXPECT_EQ(0, spawnctl_spawn_result(&self->result, program_path, actions, self->attr,
+					   argv, environ));
+	EXPECT_EQ(0, wait_status(self->result.pid));
+	ASSERT_EQ(0, spawnctl_file_actions_addclosefrom(actions, 3));
+	ASSERT_EQ(0, spawnctl_attr_setflags(self->attr, 0));
+	EXPECT_EQ(0, spawnctl_spawn_result(&self->result, program_path, actions, self->attr,
+					   argv, environ));
+	EXPECT_EQ(0, wait_status(self->result.pid));
+	spawnctl_file_actions_destroy(actions);
+}
+
+/*
+ * The library's own descriptor does not change what O_CLOEXEC does: here open(2) returns the number
+ * below the wanted one, which is then inherited
+ */
+TEST_F(files, open_beside_the_kept_descriptor)
+{
+	const int free = self->kept >= 0 ? self->kept : LAST + 5;
+	char test[64], *argv[] = { "sh", "-c", test, NULL };
+	spawnctl_file_actions_t *actions;
+	pid_t pid;
+	int fd;
+
+	do
+		fd = dup(0);
+	while (fd >= 0 && fd < free);
+	close(fd);
+	ASSERT_EQ(0, spawnctl_file_actions_init(&actions));
+	ASSERT_EQ(0, spawnctl_file_actions_addopen(actions, free + 1, "/dev/null",
+						   O_RDONLY | O_CLOEXEC, 0));
+	snprintf(test, sizeof(test), "[ -e /proc/self/fd/%d ]", free + 1);
+	EXPECT_EQ(0, spawnctl_spawn(&pid, "/bin/sh", actions, self->attr, argv, environ));
+	EXPECT_EQ(0, wait_status(pid));
+	spawnctl_file_actions_destroy(actions);
+}
+
+/*
  * An open action passes its flags and mode to open(2). O_CLOEXEC lasts only if open(2)
  * itself returns the wanted number.
  */

@@ -694,6 +694,45 @@ TEST_F(spawn, function)
 	EXPECT_EQ(EFAULT, spawnctl_file_actions_addcall(self->actions, NULL, NULL));
 }
 
+/* Calls a cancellation point */
+static int write_byte(void *arg)
+{
+	return write(*(int *)arg, "", 1) == 1 ? 0 : errno;
+}
+
+struct canceled {
+	FIXTURE_SELF(spawn) self;
+	int error;
+};
+
+static void *spawn_canceled(void *arg)
+{
+	struct canceled *canceled = arg;
+	char *argv[] = { "true", NULL };
+
+	pthread_cancel(pthread_self());
+	canceled->error = spawnctl_spawn_result(&canceled->self->result, "/bin/true",
+						canceled->self->actions, canceled->self->attr,
+						argv, environ);
+	pthread_testcancel();
+	return NULL;
+}
+
+/* A cancellation that waits for the caller is not for the child, which shares its control block */
+TEST_F(spawn, function_in_a_canceled_thread)
+{
+	struct canceled canceled = { self, -1 };
+	pthread_t thread;
+	void *value;
+
+	ASSERT_EQ(0, spawnctl_file_actions_addcall(self->actions, write_byte, &self->report[1]));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, spawn_canceled, &canceled));
+	ASSERT_EQ(0, pthread_join(thread, &value));
+	EXPECT_EQ(PTHREAD_CANCELED, value);
+	EXPECT_EQ(0, canceled.error);
+	EXPECT_EQ(0, wait_status(self->result.pid));
+}
+
 TEST_F(spawn, function_beside_its_caller)
 {
 	char *argv[] = { "true", NULL };

@@ -8,12 +8,16 @@
 #include "preload_self.h"
 
 #include <dlfcn.h>
+#include <elf.h>
 #include <spawn.h>
 #include <spawnctl/rfork.h>
 #include <spawnctl/spawn.h>
 #include <stdbool.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/user.h>
 #include <ucontext.h>
 
 #include "filter.h"
@@ -231,6 +235,129 @@ TEST_F(trap, kills_the_child_alone)
 	EXPECT_TRUE(kernel_at_least(5, 16) ? exited_with(pid, 7) :
 					     (wait_status(pid) & 127) == SIGSYS);
 }
+
+/* Installs a filter that gives @answer to a clone(2) with @flag and without @without */
+static int filter_clone(unsigned int flag, unsigned int without, unsigned int answer)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 4),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, without, 2, 0),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, flag, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, answer),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { .len = ARRAY_SIZE(code), .filter = code };
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+/* A filter that allows only the flags with which libc calls clone(2) does not break a spawn */
+TEST_F(trap, clone_files_is_refused)
+{
+	static const int errors[] = { EPERM, EACCES, EINVAL };
+	spawnctl_attr_t *attr;
+
+	ASSERT_EQ(0, spawnctl_attr_init(&attr));
+	ASSERT_EQ(0, spawnctl_attr_setbackend(attr, SPAWNCTL_BACKEND_CLONE));
+	ASSERT_EQ(0, filter_clone(CLONE_FILES, 0,
+				  SECCOMP_RET_ERRNO | errors[variant->nr % ARRAY_SIZE(errors)]));
+	EXPECT_EQ(0, spawn_nothing(self->actions, attr));
+	EXPECT_EQ(0, spawn_nothing(NULL, attr));
+	spawnctl_attr_destroy(attr);
+}
+
+#ifdef ARCH_REGS_ARG0
+
+/* By clone(2), a spawn that closes descriptors, and two starts with the same mapping */
+static int spawn_and_start(void)
+{
+	spawnctl_file_actions_t *actions;
+	struct spawnctl_result result = { .size = sizeof(result) };
+	char *argv[] = { program_path, "exit", "5", NULL };
+	spawnctl_start_t *start;
+	spawnctl_attr_t *attr;
+	int i;
+
+	CHECK(!spawnctl_attr_init(&attr));
+	CHECK(!spawnctl_attr_setbackend(attr, SPAWNCTL_BACKEND_CLONE));
+	CHECK(!spawnctl_file_actions_init(&actions));
+	CHECK(!spawnctl_file_actions_addclosefrom(actions, 3));
+	CHECK(!spawn_nothing(actions, attr));
+	spawnctl_file_actions_destroy(actions);
+	for (i = 0; i < 2; i++) {
+		CHECK(!spawnctl_spawn_start(&start, program_path, NULL, attr, argv, environ));
+		CHECK(!spawnctl_start_wait(start, NULL, &result));
+		CHECK(!result.error);
+		CHECK(exited_with(result.pid, 5));
+		spawnctl_start_free(start);
+	}
+	spawnctl_attr_destroy(attr);
+	return 0;
+}
+
+/*
+ * By filters, clone(2) is as under qemu-user: EINVAL for a child that shares the descriptor table,
+ * and for one beside its parent in the same memory. For one that its parent would wait for, the
+ * tracer takes the flags away.
+ */
+static int filter_as_emulator(void)
+{
+	return filter_clone(CLONE_FILES, 0, SECCOMP_RET_ERRNO | EINVAL) ||
+	       filter_clone(CLONE_VM, CLONE_VFORK, SECCOMP_RET_ERRNO | EINVAL) ||
+	       filter_clone(CLONE_VFORK, 0, SECCOMP_RET_TRACE);
+}
+
+static pid_t start_emulated(void)
+{
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+	raise(SIGSTOP);
+	_exit(filter_as_emulator() ? 99 : spawn_and_start());
+}
+
+static int copy_memory(pid_t pid)
+{
+	struct user_regs_struct regs;
+	struct iovec iov = { &regs, sizeof(regs) };
+
+	if (ptrace(PTRACE_GETREGSET, pid, NT_PRSTATUS, &iov))
+		return -1;
+	regs.ARCH_REGS_ARG0 &= ~(unsigned long)(CLONE_VM | CLONE_VFORK);
+	return ptrace(PTRACE_SETREGSET, pid, NT_PRSTATUS, &iov);
+}
+
+/* The child is a copy of its parent. That of a start must not find zeros in its mapping. */
+TEST(under_an_emulator)
+{
+	pid_t pid = start_emulated();
+	int copies = 0, status;
+
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	ASSERT_TRUE(WIFSTOPPED(status));
+	ASSERT_EQ(0, ptrace(PTRACE_SETOPTIONS, pid, NULL,
+			    PTRACE_O_TRACESECCOMP | PTRACE_O_EXITKILL));
+	for (;;) {
+		ASSERT_EQ(0, ptrace(PTRACE_CONT, pid, NULL, NULL));
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		if (!WIFSTOPPED(status))
+			break;
+		if (status >> 16 == PTRACE_EVENT_SECCOMP) {
+			ASSERT_EQ(0, copy_memory(pid));
+			copies++;
+		}
+	}
+	EXPECT_EQ(0, status);
+	/* Control: the tracer has changed the calls */
+	EXPECT_EQ(3, copies);
+}
+
+#endif
 
 /* posix_spawn() and vfork() succeed under the preload library */
 static int preloaded(void)

@@ -158,22 +158,17 @@ long spawnctl_backend_begin(struct request *request)
 
 /*
  * Remove a flag that the backend may have refused. Return: whether to try the same backend again.
- * LIMIT may have removed SHARE_FILES from a descriptor that the library has not opened itself. An
- * emulator (qemu-user) may support neither CLONE_FILES nor a child that runs beside its parent.
+ * LIMIT may have removed SHARE_FILES from a descriptor that the library has not opened itself.
  */
 static bool ask_for_less(struct request *request, long error)
 {
 	__u32 *flags = &request->clone.flags;
 	bool limited = request->backend == SPAWNCTL_BACKEND_DEVICE && error == -EPERM &&
 		       descriptor_is_limited(&request->descriptor);
-	bool emulated = request->backend == SPAWNCTL_BACKEND_CLONE && error == -EINVAL;
+	bool refused = limited || request_refuses_sharing(request, error);
 
-	if ((limited || emulated) && request->may_copy_table && (*flags & SPAWNCTL_SHARE_FILES)) {
+	if (refused && request->may_copy_table && (*flags & SPAWNCTL_SHARE_FILES)) {
 		*flags &= ~SPAWNCTL_SHARE_FILES;
-		return true;
-	}
-	if (emulated && request_no_wait(request)) {
-		*flags &= ~SPAWNCTL_NO_WAIT;
 		return true;
 	}
 	return false;

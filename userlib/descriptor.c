@@ -232,21 +232,28 @@ static int receive_usable(int service)
 
 int spawnctl_open(void)
 {
-	int fd = open_usable();
+	int fd = open_usable(), owned;
 
-	if (fd < 0 && !descriptor_shortage(fd) && spawnctl_served_exists()) {
+	if (fd < 0 && !descriptor_shortage(fd)) {
 		struct caller_signals signals = { 0 };
-		int service;
+		int service = -ENOENT;
 
 		spawnctl_signals_hold(&signals, SPAWNCTL_SIGSET_HELD);
-		service = spawnctl_served_connect();
+		if (spawnctl_served_exists())
+			service = spawnctl_served_connect();
 		if (service >= 0)
 			fd = receive_usable(service);
 		else if (service != -ENOENT)
 			fd = service;
 		spawnctl_signals_release(&signals);
 	}
-	return fd < 0 ? spawnctl_error(fd) : fd;
+	if (fd < 0)
+		return spawnctl_error(fd);
+	/* If the program has closed the kept descriptor, it now owns one of the same number */
+	owned = fd;
+	__atomic_compare_exchange_n(&kept_fd, &owned, NONE, false, __ATOMIC_ACQ_REL,
+				    __ATOMIC_RELAXED);
+	return fd;
 }
 
 /*
@@ -372,9 +379,13 @@ int spawnctl_descriptor_ask(struct descriptor *descriptor, int error)
 	struct caller_signals signals = { 0 };
 	int service, fd;
 
-	if (!spawnctl_descriptor_keeps() || !spawnctl_served_exists())
+	if (!spawnctl_descriptor_keeps())
 		return error;
 	spawnctl_signals_hold(&signals, SPAWNCTL_SIGSET_HELD);
+	if (!spawnctl_served_exists()) {
+		spawnctl_signals_release(&signals);
+		return error;
+	}
 	/* Not under the lock: forks of other threads would wait as long */
 	service = spawnctl_served_connect();
 	fd = service == -ENOENT ? error : service;

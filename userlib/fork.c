@@ -68,6 +68,9 @@ pid_t spawnctl_fork(int fd)
 	robust = spawnctl_robust_list();
 	spawnctl_descriptor_before_fork();
 	pid = ioctl(fd, SPAWNCTL_IOC_FORK, &clone);
+	/* A child has no robust list: another driver, or a filter, has answered 0 to the caller */
+	if (!pid && robust && spawnctl_robust_list() == robust)
+		pid = spawnctl_error(-ENOTTY);
 	if (!pid) {
 		spawnctl_descriptor_in_fork(false);
 		spawnctl_libc_handlers_set(&handlers);

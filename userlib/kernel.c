@@ -47,18 +47,40 @@ static unsigned int version(void)
 	return found;
 }
 
-bool spawnctl_kernel_at_least(unsigned int major, unsigned int minor)
+/* As version(); 1, or 0.0.1, if it is not known */
+static unsigned int running(void)
 {
 	static unsigned int known;	/* atomic */
 	unsigned int code = __atomic_load_n(&known, __ATOMIC_RELAXED);
 
 	if (!code) {
-		/* 0.0.1 stands for "not known" */
 		code = version();
 		code = code ? code : 1;
 		__atomic_store_n(&known, code, __ATOMIC_RELAXED);
 	}
-	return code >= (major << 16 | minor << 8);
+	return code;
+}
+
+#define VERSION(major, minor, patch)	((major) << 16 | (minor) << 8 | (patch))
+
+bool spawnctl_kernel_at_least(unsigned int major, unsigned int minor)
+{
+	return running() >= VERSION(major, minor, 0);
+}
+
+bool spawnctl_kernel_cuts_tables(void)
+{
+	static const unsigned int fixed[] = {
+		VERSION(5, 10, 225), VERSION(5, 15, 166), VERSION(6, 1, 107), VERSION(6, 6, 48),
+		VERSION(6, 10, 7),
+	};
+	const unsigned int code = running();
+	unsigned int i;
+
+	for (i = 0; i < sizeof(fixed) / sizeof(*fixed); i++)
+		if (code >> 8 == fixed[i] >> 8)
+			return code >= fixed[i];
+	return code >= VERSION(6, 11, 0);
 }
 
 struct futex_time spawnctl_time_after(const struct timespec *timeout)

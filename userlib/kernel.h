@@ -79,6 +79,16 @@ struct futex_time {
  */
 bool spawnctl_kernel_at_least(unsigned int major, unsigned int minor);
 
+/**
+ * spawnctl_kernel_cuts_tables() - whether close_range(2) with CLOSE_RANGE_UNSHARE copies rightly
+ *
+ * Before 9a2fa1472083 ("fix bitmap corruption on close_range() with CLOSE_RANGE_UNSHARE", Linux
+ * 6.11 and long-term releases), numbers that were left out of the copy could stay unusable in it.
+ * Before 1c24a186398f ("fs: fd tables have to be multiples of BITS_PER_LONG", older), descriptors
+ * that it should have could be missing.
+ */
+bool spawnctl_kernel_cuts_tables(void);
+
 /** spawnctl_time_after() - the time of CLOCK_MONOTONIC after @timeout, or the last that fits */
 struct futex_time spawnctl_time_after(const struct timespec *timeout);
 

@@ -7,6 +7,8 @@
 #ifndef SPAWNCTL_REQUEST_H
 #define SPAWNCTL_REQUEST_H
 
+#include <errno.h>
+
 #include "arch.h"
 #include "descriptor.h"
 #include "signals.h"
@@ -70,6 +72,18 @@ int spawnctl_request_start(void *request);
 static inline bool request_no_wait(const struct request *request)
 {
 	return request->clone.flags & SPAWNCTL_NO_WAIT;
+}
+
+/**
+ * request_refuses_sharing() - whether clone(2) may have refused SPAWNCTL_SHARE_FILES
+ *
+ * qemu-user does not support CLONE_FILES, and a filter may allow only the flags that libc uses.
+ */
+static inline bool request_refuses_sharing(const struct request *request, long error)
+{
+	return request->backend == SPAWNCTL_BACKEND_CLONE &&
+	       (request->clone.flags & SPAWNCTL_SHARE_FILES) &&
+	       (error == -EINVAL || error == -EPERM || error == -EACCES);
 }
 
 /** spawnctl_request_end() - function of a child that exits at once */

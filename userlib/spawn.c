@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -29,8 +30,8 @@
 #define CHILD_STACK	2560
 #endif
 
-/* A child has found that close_range(2) cannot unshare a descriptor table; atomic */
-static bool cannot_unshare;
+/* Whether close_range(2) can unshare a descriptor table: 1, -1, or 0: not known yet; atomic */
+static int can_unshare;
 
 /*
  * Return: @closed_from, raised if necessary so that the child's own table keeps the descriptor @fd.
@@ -80,6 +81,18 @@ static bool set_closed(struct spawn *spawn, int from)
 	}
 	spawn->closed_from = closed_from;
 	return true;
+}
+
+/* Whether the kernel makes a correct copy. A child can find that a filter refuses it */
+static bool may_unshare(void)
+{
+	int can = __atomic_load_n(&can_unshare, __ATOMIC_RELAXED);
+
+	if (!can) {
+		can = spawnctl_kernel_cuts_tables() ? 1 : -1;
+		__atomic_store_n(&can_unshare, can, __ATOMIC_RELAXED);
+	}
+	return can > 0;
 }
 
 /* Return: TABLE_OF_EXEC if execve(2) may make the copy on this kernel, else -1 */
@@ -132,7 +145,7 @@ static int shared_until(struct spawn *spawn)
 		return -1;
 	if (until == spawn->used && !(spawn->attr->flags & SPAWNCTL_SPAWN_CLOEXEC_DEFAULT))
 		return table_of_exec();
-	if (__atomic_load_n(&cannot_unshare, __ATOMIC_RELAXED) || !set_closed(spawn, until))
+	if (!may_unshare() || !set_closed(spawn, until))
 		return -1;
 	return until;
 }
@@ -387,6 +400,7 @@ static long attempt(struct spawn *spawn)
 	}
 	if (pid < 0) {
 		fail(spawn, -pid);
+		spawn->cannot_unshare = request_refuses_sharing(&spawn->request, pid);
 	} else if (spawn->error) {
 		/* The program may emulate waitid(2). For clone3, SIGSYS is not blocked */
 		if (spawn->request.backend != SPAWNCTL_BACKEND_CLONE3)
@@ -398,14 +412,15 @@ static long attempt(struct spawn *spawn)
 }
 
 /*
- * After a child could not use close_range(2): whether unshare(2) has failed too, so that another
- * child has to be made, with a copy of the table.
+ * After a child could not use close_range(2), or clone(2) has refused a child that shares the
+ * table: whether a child has to be made with a copy of the table. It has not if unshare(2) has
+ * made the copy.
  */
 static bool must_copy_table(struct spawn *spawn)
 {
 	struct caller_signals *signals = &spawn->request.signals;
 
-	__atomic_store_n(&cannot_unshare, true, __ATOMIC_RELAXED);
+	__atomic_store_n(&can_unshare, -1, __ATOMIC_RELAXED);
 	if (spawn->unshare_at < 0 || spawn->step != SPAWNCTL_STEP_CLONE)
 		return false;
 	if (spawn->mapped)
@@ -425,7 +440,7 @@ int spawnctl_spawn_run(struct spawn *spawn)
 {
 	static const struct spawnctl_attr none = { .fd = -1 };
 	struct caller_signals *signals = &spawn->request.signals;
-	int error, saved = errno;
+	int error, cancel = PTHREAD_CANCEL_ENABLE, saved = errno;
 	long pid;
 
 	/* cppcheck-suppress ctuuninitvar; the members that are used have been set */
@@ -433,6 +448,12 @@ int spawnctl_spawn_run(struct spawn *spawn)
 		spawn->attr = &none;
 	signals->hold.wanted = false;
 	signals->held = false;
+	/*
+	 * The function of an addcall action runs in a child that shares this thread's control
+	 * block: at a cancellation point it would act on a pthread_cancel() of this thread
+	 */
+	if (spawn->calls)
+		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	error = map_room(spawn);
 	if (error) {
 		spawn->request.backend = spawn->attr->backend;
@@ -458,6 +479,8 @@ out:
 	if (spawn->result)
 		spawnctl_spawn_result_store(spawn, spawn->result);
 	spawnctl_signals_release(signals);
+	if (spawn->calls)
+		pthread_setcancelstate(cancel, NULL);
 	return spawn->error;
 }
 

@@ -148,7 +148,7 @@ static long close_span(const struct spawn *spawn, unsigned int from, unsigned in
  * Whether an action uses the file at @fd. The program has chosen that number without knowing that
  * the library has opened the device there.
  */
-static bool is_read(const struct spawn *spawn, int fd)
+static bool must_hide(const struct spawn *spawn, int fd)
 {
 	int i;
 
@@ -157,6 +157,8 @@ static bool is_read(const struct spawn *spawn, int fd)
 
 		if ((action_effects(action) & ACTION_READS_FD) && action->fd == fd)
 			return true;
+		if (action->op == ACTION_OPEN && (action->open.oflag & O_CLOEXEC))
+			return true;
 	}
 	return false;
 }
@@ -164,15 +166,16 @@ static bool is_read(const struct spawn *spawn, int fd)
 /*
  * Close the library's descriptor in the child's own table, if an action could use it by mistake.
  * Without actions nothing can use it, as it is close-on-exec. A kept descriptor is closed only if
- * an action uses its number. A transient descriptor has a low number, and an open action can also
- * reach it by a path through /proc/self/fd.
+ * an action uses its number, or opens a file with O_CLOEXEC: that file stays close-on-exec only if
+ * the lowest free number is the wanted one. A transient descriptor has a low number, and an open
+ * action can also reach it by a path through /proc/self/fd.
  */
 static void hide_device(const struct spawn *spawn)
 {
 	const struct descriptor *device = &spawn->request.descriptor;
 
 	if (spawn->used && descriptor_is_ours(device) &&
-	    (device->from == DESCRIPTOR_TRANSIENT || is_read(spawn, device->fd)))
+	    (device->from == DESCRIPTOR_TRANSIENT || must_hide(spawn, device->fd)))
 		raw_syscall(SYS_close, device->fd);
 }
 

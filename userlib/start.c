@@ -80,6 +80,11 @@ static size_t guard_size(void)
 	return sysconf(_SC_PAGESIZE);
 }
 
+static int advise(struct spawnctl_start *start, size_t size, int advice)
+{
+	return madvise((char *)start - STACK_SIZE, STACK_SIZE + size, advice);
+}
+
 static struct spawnctl_start *map_start(size_t size)
 {
 	const size_t guard = guard_size(), length = guard + STACK_SIZE + size;
@@ -90,16 +95,16 @@ static struct spawnctl_start *map_start(size_t size)
 		   -1, 0);
 	if (map == MAP_FAILED)
 		return NULL;
+	start = (struct spawnctl_start *)(map + guard + STACK_SIZE);
 	/*
 	 * The child of a fork gets a mapping of zeros: a spawn under way belongs to the parent, and
 	 * the kernel clears the word in the parent's memory only
 	 */
 	if (mprotect(map + guard, STACK_SIZE + size, PROT_READ | PROT_WRITE) ||
-	    madvise(map + guard, STACK_SIZE + size, MADV_WIPEONFORK)) {
+	    advise(start, size, spawnctl_arch_emulated() ? MADV_KEEPONFORK : MADV_WIPEONFORK)) {
 		munmap(map, length);
 		return NULL;
 	}
-	start = (struct spawnctl_start *)(map + guard + STACK_SIZE);
 	start->size = size;
 	return start;
 }
@@ -396,6 +401,17 @@ static bool waits_for_exec(const spawnctl_attr_t *attr)
 	return spawnctl_arch_emulated() || attr->flags & SPAWNCTL_SPAWN_SETCGROUP;
 }
 
+/*
+ * Whether to try again and wait. qemu-user has no child that runs beside its parent in the same
+ * memory. Like valgrind, it gives a child that its parent waits for a copy of the memory: the copy
+ * must have the stack and the request, not zeros.
+ */
+static bool needs_wait(const struct request *request, long error)
+{
+	return error == -EINVAL && request->backend == SPAWNCTL_BACKEND_CLONE &&
+	       request_no_wait(request);
+}
+
 static long make_child(struct spawnctl_start *start)
 {
 	struct spawn *spawn = &start->spawn;
@@ -414,6 +430,10 @@ static long make_child(struct spawnctl_start *start)
 	pid = spawnctl_backend_begin(request);
 	if (!pid)
 		pid = spawnctl_backend_make_child(request);
+	if (needs_wait(request, pid) && !advise(start, start->size, MADV_KEEPONFORK)) {
+		request->clone.flags &= ~SPAWNCTL_NO_WAIT;
+		pid = spawnctl_backend_make_child(request);
+	}
 	if (pid > 0)
 		request->tid = pid;
 	/* No child, or a child that has executed its program or ended before the call returned */
@@ -614,6 +634,28 @@ static bool is_reaped(const struct spawnctl_start *start)
 }
 
 /*
+ * One attempt to reap, by one thread at a time. Signals are blocked, as a handler that leaves by
+ * siglongjmp() would leave the state REAPING.
+ */
+static bool try_to_reap(struct spawnctl_start *start)
+{
+	struct caller_signals signals = { 0 };
+	int expected = UNREAPED;
+	bool reaped = false;
+
+	spawnctl_signals_hold(&signals, SPAWNCTL_SIGSET_HELD);
+	if (__atomic_compare_exchange_n(&start->reaped, &expected, REAPING, false,
+					__ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+		reaped = is_reaped(start);
+		if (reaped && start->spawn.pidfd >= 0)
+			raw_syscall(SYS_close, start->spawn.pidfd);
+		__atomic_store_n(&start->reaped, reaped ? REAPED : UNREAPED, __ATOMIC_RELEASE);
+	}
+	spawnctl_signals_release(&signals);
+	return reaped || expected == REAPED;
+}
+
+/*
  * Reap a child that has failed, unless a thread has done so. Return: false if the child has not
  * ended, or not as a child that has failed, within a tenth of a second.
  */
@@ -623,21 +665,9 @@ static bool reap(struct spawnctl_start *start)
 	int tries;
 
 	for (tries = 0; tries < 100; tries++) {
-		int expected = UNREAPED;
-
-		if (__atomic_load_n(&start->reaped, __ATOMIC_ACQUIRE) == REAPED)
+		if (__atomic_load_n(&start->reaped, __ATOMIC_ACQUIRE) == REAPED ||
+		    try_to_reap(start))
 			return true;
-		if (__atomic_compare_exchange_n(&start->reaped, &expected, REAPING, false,
-						__ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
-			bool reaped = is_reaped(start);
-
-			if (reaped && start->spawn.pidfd >= 0)
-				raw_syscall(SYS_close, start->spawn.pidfd);
-			__atomic_store_n(&start->reaped, reaped ? REAPED : UNREAPED,
-					 __ATOMIC_RELEASE);
-			if (reaped)
-				return true;
-		}
 		raw_syscall(SYS_nanosleep, &nap, NULL);
 	}
 	return false;
@@ -684,6 +714,8 @@ void spawnctl_start_free(spawnctl_start_t *start)
 		raw_syscall(SYS_close, start->poll_fd);
 	if (start->spawn.pidfd >= 0 && !start->pidfd_is_callers && start->reaped != REAPED)
 		raw_syscall(SYS_close, start->spawn.pidfd);
+	/* Another file can get the number: has_died_early() must not wait for that */
+	start->spawn.pidfd = -1;
 	start->magic = 0;
 	if (is_left(start) || has_died_early(start))
 		recycle(start);

@@ -21,6 +21,8 @@
 #define ARCH_UCONTEXT_RESULT(context) \
 	(((ucontext_t *)(context))->uc_mcontext.regs[0])
 
+#define ARCH_REGS_ARG0		regs[0]
+
 static __always_inline
 long raw_syscall6(long nr, long a, long b, long c, long d, long e, long f)
 {

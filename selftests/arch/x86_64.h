@@ -22,6 +22,8 @@
 #define ARCH_UCONTEXT_RESULT(context) \
 	(((ucontext_t *)(context))->uc_mcontext.gregs[REG_RAX])
 
+#define ARCH_REGS_ARG0		rdi
+
 static __always_inline
 long raw_syscall6(long nr, long a, long b, long c, long d, long e, long f)
 {

@@ -38,6 +38,7 @@ static void spawn(enum spawnctl_backend backend)
 	spawnctl_file_actions_t *actions;
 	struct spawnctl_result result = { .size = sizeof(result) };
 	enum spawnctl_backend used;
+	spawnctl_start_t *start;
 	spawnctl_attr_t *attr;
 	sigset_t set;
 	pid_t pid;
@@ -60,6 +61,10 @@ static void spawn(enum spawnctl_backend backend)
 	for (i = 0; i < 5; i++) {
 		CHECK(spawnctl_spawnp(&pid, "sh", actions, attr, argv, environ) == 0);
 		CHECK(code(pid) == 5);
+		CHECK(spawnctl_spawnp_start(&start, "sh", actions, attr, argv, environ) == 0);
+		CHECK(spawnctl_start_wait(start, NULL, &result) == 0 && result.error == 0);
+		CHECK(code(result.pid) == 5);
+		spawnctl_start_free(start);
 	}
 	/* Under valgrind the child has a copy of the memory and cannot report its failure */
 	if (!getenv("VALGRIND")) {

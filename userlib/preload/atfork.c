@@ -46,7 +46,7 @@ bool preload_alone(void)
 
 static bool make_room(void)
 {
-	struct handlers *larger;
+	struct handlers *larger, *old;
 
 	if (used < room)
 		return true;
@@ -55,9 +55,11 @@ static bool make_room(void)
 	if (larger == MAP_FAILED)
 		return false;
 	memcpy(larger, list, used * sizeof(*list));
-	if (list != first)
-		munmap(list, room * sizeof(*list));
+	/* A handler of a signal may fork, and read the list, at any time */
+	old = list;
 	list = larger;
+	if (old != first)
+		munmap(old, room * sizeof(*list));
 	room *= 2;
 	return true;
 }

@@ -196,7 +196,7 @@ struct spawnctl_result {
  *    when it executes the program
  *  - SPAWNCTL_SPAWN_STOP: the child sends itself SIGSTOP before it executes the program. Only
  *    for a spawn that does not wait; one that waits fails with EINVAL, hence also a start with
- *    SPAWNCTL_SPAWN_SETCGROUP, or under valgrind or qemu-user
+ *    SPAWNCTL_SPAWN_SETCGROUP, or under valgrind
  */
 #define SPAWNCTL_SPAWN_RESETIDS		0x01U
 #define SPAWNCTL_SPAWN_SETPGROUP	0x02U
@@ -415,10 +415,10 @@ int spawnctl_file_actions_addblocking(spawnctl_file_actions_t *actions, int fd);
  * What it writes is written to the caller's memory; errno is restored when a spawn that waits
  * returns. In a spawn that does not wait, the caller runs at the same time: @fn must use raw system
  * calls only and must not change errno, and what @arg points to must stay valid until
- * spawnctl_start_wait() returns 0. If @fn ends the child or executes another
- * program, the spawn has succeeded, and waitpid(2) reports how the child ended. @fn must return or
- * end the child, and not leave by longjmp(3) or an exception. If @fn makes a child, it must wait
- * for that child. EFAULT: @fn is NULL.
+ * spawnctl_start_wait() returns 0. If @fn ends the child or executes another program, the spawn
+ * has succeeded, and waitpid(2) reports how the child ended; @fn must set the signal mask of that
+ * program itself. @fn must return or end the child, and not leave by longjmp(3) or an exception.
+ * If @fn makes a child, it must wait for that child. EFAULT: @fn is NULL.
  */
 int spawnctl_file_actions_addcall(spawnctl_file_actions_t *actions, int (*fn)(void *arg),
 				  void *arg);
