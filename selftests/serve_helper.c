@@ -26,6 +26,7 @@
 
 #include "filter.h"
 
+#define PACKETS	250	/* at most 253 descriptors fit into a message */
 #define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD	77
@@ -222,6 +223,17 @@ static int count_devices(int *all)
  * backend the next would be, why it failed, how many descriptors of the device are open, and
  * whether others are left open
  */
+static long ahead;	/* seconds */
+
+/* libspawnctl calls this one */
+int clock_gettime(clockid_t clock, struct timespec *time)
+{
+	int ret = syscall(SYS_clock_gettime, clock, time);
+
+	time->tv_sec += ahead;
+	return ret;
+}
+
 static int spawn(char **argv)
 {
 	static const char * const names[] = { "any", "device", "clone3", "clone" };
@@ -242,6 +254,16 @@ static int spawn(char **argv)
 	printf("%d made, %s, errno %d, %d open%s\n", i, names[backend], error, devices,
 	       all - devices == before ? "" : ", others left open");
 	return 0;
+}
+
+/* later N PROGRAM: as spawn, and as spawn half a minute and another one later */
+static int later(char **argv)
+{
+	spawn(argv);
+	ahead = 30;
+	spawn(argv);
+	ahead = 61;
+	return spawn(argv);
 }
 
 /* forks N: two processes, one the fork of the other, each spawn true N times by the library */
@@ -400,11 +422,41 @@ static void sends_lingering(int fd)
 	/* The data stays unread as long as this process runs */
 }
 
-/* lingers SOCKET PROGRAM...: sends such a socket, before the service looks; then runs PROGRAM */
+/* The close of each waits for an RCU grace period, even in a process that is being killed */
+static void sends_packet_sockets(int fd)
+{
+	union {
+		char space[CMSG_SPACE(sizeof(int) * PACKETS)];
+		struct cmsghdr align;
+	} control = { .align = { CMSG_LEN(sizeof(int) * PACKETS), SOL_SOCKET, SCM_RIGHTS } };
+	struct iovec nothing = { 0 };
+	struct msghdr message = { .msg_iov = &nothing, .msg_iovlen = 1, .msg_control = &control,
+				  .msg_controllen = sizeof(control) };
+	int sockets[PACKETS], i;
+
+	for (i = 0; i < PACKETS; i++) {
+		sockets[i] = socket(AF_PACKET, SOCK_RAW, 0);
+		if (sockets[i] < 0)
+			perror("AF_PACKET");
+	}
+	memcpy(CMSG_DATA(&control.align), sockets, sizeof(sockets));
+	if (sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
+		for (i = 0; i < PACKETS; i++)
+			close(sockets[i]);
+	else if (errno == EPERM)
+		puts("refused");	/* SO_PASSRIGHTS, Linux 6.16 */
+	else
+		perror("sendmsg");
+}
+
+/* lingers SOCKET PROGRAM...: sends both, before the service looks; then runs PROGRAM */
 static int lingers(char **argv)
 {
-	int service = connect_to(argv[0]);
+	int service = connect_to(argv[0]), other = connect_to(argv[0]);
 
+	sends_packet_sockets(service);
+	close(service);
+	service = other;
 	sends_lingering(service);
 	puts("sent");
 	fflush(stdout);
@@ -557,6 +609,7 @@ static const struct {
 	{ "moves", 3, moves },
 	{ "gone", 1, gone },
 	{ "spawn", 2, spawn },
+	{ "later", 2, later },
 	{ "forks", 1, forks },
 	{ "taken", 0, taken },
 	{ "survives", 0, survives },

@@ -107,7 +107,8 @@ valid_policies() {
 	accepts "# comment" "" "  grant$tab user=daemon group=0   children=5 # all of it" "deny" &&
 	accepts "grant user=0 group=daemon cgroup=/a/b-*.scope label=x_* per=cgroup children=1 live=2 \
 commands=spawn,fork flags=window_mask,hold no-new-privs reset-signals" &&
-	accepts "grant cgroup=/a#b/[!c] label=a#b # c" && accepts "grant kill live=3" && accepts "grant kill per=connection" && accepts "deny user=4294967294" "grant" &&
+	accepts "grant cgroup=/a#b/[!c] label=a#b # c" &&
+	accepts "grant cgroup=/[]x][!]x]/[[:digit:]a]" && accepts "grant kill live=3" && accepts "grant kill per=connection" && accepts "deny user=4294967294" "grant" &&
 	accepts "$(seq -f 'deny user=%.0f' 999)" grant
 }
 
@@ -133,6 +134,9 @@ invalid_lines() {
 		deny cgroup=/.|cgroup '/.' is no path in the hierarchy
 		deny cgroup=/[a|cgroup '/[a' is no path in the hierarchy
 		deny cgroup=/a[b/c]|cgroup '/a[b/c]' is no path in the hierarchy
+		deny cgroup=/[]|cgroup '/[]' is no path in the hierarchy
+		deny cgroup=/[!]|cgroup '/[!]' is no path in the hierarchy
+		deny cgroup=/a[[:digit:]|cgroup '/a[[:digit:]' is no path in the hierarchy
 		deny label=[x|label '[x' has a '[' without ']'
 		deny label=x\r|the line has a control character
 		grant user=|'user' needs a value
@@ -189,7 +193,8 @@ untrusted_policies() {
 	chown 0 "$policy" && gives 0 spawnctl serve --check "$policy" &&
 	line 1 "$work: is not a regular file" spawnctl serve --check "$work" &&
 	line 1 "spawnctl serve: $work/none: No such file or directory" spawnctl serve --check "$work/none" &&
-	line 1 "/dev/null: is not a regular file" spawnctl serve --check /dev/null
+	line 1 "/dev/null: is not a regular file" spawnctl serve --check /dev/null &&
+	mkfifo "$work/fifo" && line 1 "$work/fifo: is not a regular file" timeout 5 spawnctl serve --check "$work/fifo"
 }
 
 misused() {
@@ -251,10 +256,10 @@ gone_client() {
 headless_client() {
 	mkdir -p "$cgroups/serve_test/h2" && served "grant cgroup=/serve_test/h1 children=5" "grant children=7" || return
 	if "$helper" knows-cgroups; then
-		gets ".* children 5 .*" in_cgroup serve_test/h1 && line 0 ".* children 7 .*" \
+		gets ".* children 5 .*" in_cgroup serve_test/h1 && gets ".* children 7 .*" && line 0 "errno 13" \
 			in_cgroup serve_test/h1 "$helper" headless "$socket" "$cgroups/serve_test/h2/cgroup.procs"
 	else
-		gets ".* children 7 .*" in_cgroup serve_test/h1
+		gets "errno 13" in_cgroup serve_test/h1
 	fi
 }
 
@@ -308,7 +313,7 @@ per_cgroup() {
 many_cgroups() {
 	served "grant cgroup=/serve_test/* children=3 per=cgroup" "grant children=1" || return
 	if ! "$helper" knows-cgroups; then
-		gets ".* children 1 .*" in_cgroup serve_test/c1
+		gets "errno 13" in_cgroup serve_test/c1
 		return
 	fi
 	mkdir -p "$cgroups/serve_test" && line 0 "256 of 260" "$helper" moves "$socket" "$cgroups/serve_test" 260 &&
@@ -400,7 +405,7 @@ impostor() {
 	"$helper" imposes "$1" "$at" >"$work/asked" 2>/dev/null &
 	impostor=$!
 	until_so grep -q " 00010000 .* $at\$" /proc/net/unix &&
-	line 0 "2 made, clone3, errno 0, 0 open" lib "$at" "$helper" spawn 2 true
+	line 0 "2 made, clone3, errno 0, 0 open" lib "$at" "$helper" "${2:-spawn}" 2 true
 	got=$?
 	kill $impostor
 	[ $got = 0 ]
@@ -414,7 +419,8 @@ impostors() {
 }
 
 silent_service() {
-	impostor silent && [ "$(grep -c asked "$work/asked")" = 1 ]
+	impostor silent && [ "$(grep -c asked "$work/asked")" = 1 ] &&
+	impostor silent later && [ "$(grep -c asked "$work/asked")" = 2 ]
 }
 
 # The service
@@ -477,6 +483,15 @@ passed_sockets() {
 	line 2 "spawnctl serve: systemd passes no socket: .*" "$helper" passes others "$work/other" spawnctl serve "$policy"
 }
 
+# A service that ends would be started again for each client, until systemd gives up
+invalid_at_start() {
+	ends
+	rules "allow"
+	"$helper" passes packet "$socket" spawnctl serve "$policy" 2>"$log" &
+	service=$!
+	until_so listens && gets "errno 13" && grep -q "every client is refused" "$log" && rules "grant" && reloads "grant" && gets "$any"
+}
+
 # It could not give anything
 filtered_service() {
 	rules grant
@@ -532,7 +547,9 @@ silent_clients() {
 lingering_clients() {
 	served "grant user=1" "deny" && kill -STOP "$service" &&
 	line 0 "20 of 20, .*" timeout 5 "$helper" lingers "$socket" sh -c "kill -CONT $service
-		exec setpriv --reuid 1 --regid 1 --clear-groups '$helper' asks '$socket' 20" && grep -qx sent "$work/line" && ends
+		exec setpriv --reuid 1 --regid 1 --clear-groups '$helper' asks '$socket' 20" && grep -qx sent "$work/line" &&
+	# Control: the service still closes what could be sent
+	{ grep -qx refused "$work/line" || pgrep -P "$service"; } && ends
 }
 
 # Descriptors that are sent and not received count against the user of the service
@@ -550,6 +567,13 @@ unreceived() {
 	ends
 	chmod 600 /dev/spawnctl
 	return $got
+}
+
+# A client can keep the listening socket ready all the time
+flooded_reload() {
+	served "grant user=1" "deny" && rules "grant user=2" &&
+	line 0 "$any" timeout 20 "$helper" flood "$socket" sh -c "kill -HUP $service
+		until setpriv --reuid 2 --regid 2 --clear-groups '$helper' ask '$socket' | grep commands; do :; done"
 }
 
 flooding_clients() {
@@ -593,7 +617,7 @@ claim "a rule matches a primary or supplementary group" by_group
 claim "the first rule that matches decides, and without one the client is refused" first_rule_decides
 claim "a rule matches a cgroup and those below it" by_cgroup
 claim "a client that has ended has no cgroup" gone_client
-claim "a client whose main thread has ended has no cgroup" headless_client
+claim "a client whose cgroup is not known is refused, whatever a later rule grants" headless_client
 claim "a rule matches a label; without one, a grant does not match and a denial does" by_label
 claim "the descriptor has the limits of the rule" as_the_rule_says
 claim "clients share the limits of a rule, a user, or nothing" per_what
@@ -621,6 +645,7 @@ claim "a client keeps its descriptor over a reload, and when the service ends" c
 claim "a service that was killed comes back" comes_back
 claim "a socket that is in use, or another file, is left alone" socket_of_others
 claim "a socket from systemd is used, and checked" passed_sockets
+claim "systemd's service with an invalid policy refuses clients until a reload" invalid_at_start
 claim "a service under a filter does not start" filtered_service
 claim "without the module clients are refused, and with it the next is served" without_module
 claim "the module cannot be unloaded under a client, and doctor says who" busy
@@ -629,6 +654,7 @@ claim "hostile: 400 clients that do not read" silent_clients
 claim "hostile: clients that send what takes long to close" lingering_clients
 claim "hostile: clients that do not receive their descriptors" unreceived
 claim "hostile: clients that flood, send and half-close" flooding_clients
+claim "hostile: a flood delays no reload" flooded_reload
 claim "hostile: the log is bounded" log_is_bounded
 claim "--json prints each grant and each refusal" events
 claim "grants a second" measured

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 
 #include "arch.h"
 #include "descriptor.h"
@@ -31,8 +32,11 @@
 
 static struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = WELL_KNOWN };
 static bool environment_read;
-/* The service has not answered in time, so it is not asked again; atomic */
-static bool unanswered;
+/* Seconds for which a service that has not answered in time is not asked again */
+#define SILENCE_S	60
+
+/* When the service did not answer in time, in seconds of CLOCK_MONOTONIC, or 0; atomic */
+static int unanswered;
 
 void spawnctl_served_read(void)
 {
@@ -48,12 +52,22 @@ void spawnctl_served_read(void)
 	environment_read = true;
 }
 
+/* Uses the vDSO, so makes no system call. Never 0 */
+static int now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec + 1;
+}
+
 /*
  * Look first with calls that filters allow: a filter may kill the process for socket(2), so that
  * call is made only where there is a socket.
  */
 bool spawnctl_served_exists(void)
 {
+	int then = __atomic_load_n(&unanswered, __ATOMIC_RELAXED);
 	struct stat st;
 	bool found;
 	int fd;
@@ -61,7 +75,7 @@ bool spawnctl_served_exists(void)
 	/* The constructor of another library may spawn before ours has run */
 	if (!environment_read)
 		spawnctl_served_read();
-	if (!address.sun_path[0] || __atomic_load_n(&unanswered, __ATOMIC_RELAXED))
+	if (!address.sun_path[0] || (then && now() - then < SILENCE_S))
 		return false;
 	fd = raw_syscall(SYS_openat, AT_FDCWD, address.sun_path, O_PATH | O_CLOEXEC);
 	if (fd < 0)
@@ -73,7 +87,7 @@ bool spawnctl_served_exists(void)
 
 static int no_answer(void)
 {
-	__atomic_store_n(&unanswered, true, __ATOMIC_RELAXED);
+	__atomic_store_n(&unanswered, now(), __ATOMIC_RELAXED);
 	return -ETIMEDOUT;
 }
 
@@ -105,8 +119,11 @@ int spawnctl_served_connect(void)
 		ret = raw_syscall(SYS_connect, fd, &address, sizeof(address));
 	if (!ret)
 		ret = wait_for_answer(fd);
-	else
-		ret = ret == -EAGAIN ? no_answer() : -ENOENT;
+	else if (ret == -EAGAIN)
+		ret = no_answer();
+	/* With a time-out, even a stop and continue of this process interrupts the wait */
+	else if (ret != -EINTR)
+		ret = -ENOENT;
 	if (!ret)
 		return fd;
 	raw_syscall(SYS_close, fd);
@@ -142,7 +159,14 @@ int spawnctl_served_receive(int service)
 		.msg_controllen = CMSG_LEN(sizeof(int)),
 	};
 	long got = raw_syscall(SYS_recvmsg, service, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	bool truncated = got == sizeof(error) && !error && (message.msg_flags & MSG_CTRUNC);
+	long copy = -1;
 
+	/* No descriptor is free, or an LSM does not allow this process the one that was sent */
+	if (truncated)
+		copy = raw_syscall(SYS_fcntl, service, F_DUPFD_CLOEXEC, 0);
+	if (copy >= 0)
+		raw_syscall(SYS_close, copy);
 	raw_syscall(SYS_close, service);
 	if (got < 0)
 		return got;
@@ -151,8 +175,8 @@ int spawnctl_served_receive(int service)
 		return fd;
 	if (fd >= 0)
 		raw_syscall(SYS_close, fd);
-	if (got == sizeof(error) && !error && (message.msg_flags & MSG_CTRUNC))
-		return -EMFILE;
+	if (truncated)
+		return copy < 0 ? copy : -EACCES;
 	if (got != sizeof(error) || error <= 0 || error >= 4096)
 		return -EPROTO;
 	/* It is the service that is short of something, not this process */

@@ -30,7 +30,8 @@ bool spawnctl_served_exists(void);
  * interrupt the wait, or leave by siglongjmp(3) with the socket open. Waits for at most 5 s.
  *
  * Return: a socket from which the answer can be received, or a negative errno: -ENOENT if there is
- * no service for this process, -ETIMEDOUT if it does not answer; it is then not asked again
+ * no service for this process, -ETIMEDOUT if it does not answer; then spawnctl_served_exists()
+ * returns false for a minute
  */
 int spawnctl_served_connect(void);
 

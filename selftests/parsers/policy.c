@@ -42,6 +42,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	struct parser parser = { .path = "policy" };
 	struct policy policy = { 0 };
 	const struct rule *rule;
+	bool is_unknown;
 	unsigned int i;
 	FILE *file = fmemopen((void *)data, size ? size : 1, "r");
 
@@ -59,10 +60,11 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 		CHECK(!(rule->limit.commands & 1U << SPAWNCTL_CMD_LIMIT));
 		CHECK(!(rule->limit.flags & SPAWNCTL_LIMIT_KILL) || rule->per == PER_CONNECTION);
 	}
-	rule = policy_match(&policy, &peer);
+	rule = policy_match(&policy, &peer, &is_unknown);
+	CHECK(!is_unknown);
 	CHECK(!rule || rule->any_user || rule->user == 1000);
-	rule = policy_match(&policy, &unknown);
-	CHECK(!rule || !rule->grant || (!rule->cgroup && !rule->label));
+	rule = policy_match(&policy, &unknown, &is_unknown);
+	CHECK(!rule || !rule->grant || is_unknown || (!rule->cgroup && !rule->label));
 	policy_free(&policy);
 	return 0;
 }

@@ -47,8 +47,11 @@ static void read_label(int fd, struct peer *peer)
 	socklen_t size = sizeof(peer->label) - 1;
 	char *mode, *next;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERSEC, peer->label, &size))
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERSEC, peer->label, &size)) {
+		/* ENOPROTOOPT: it has none */
+		peer->label_unknown = errno != ENOPROTOOPT;
 		size = 0;
+	}
 	peer->label[size] = '\0';
 	mode = strstr(peer->label, " (");
 	while (mode && (next = strstr(mode + 1, " (")))

@@ -20,7 +20,8 @@
  * @groups: its supplementary groups; freed by peer_forget()
  * @group_count: their number
  * @cgroup: its cgroup (v2), an absolute path, at the time of peer_read(); empty if it is not known
- * @label: its security label, without AppArmor's mode; empty if it is not known
+ * @label: its security label, without AppArmor's mode; empty if it has none, or is not known
+ * @label_unknown: the label cannot be read
  */
 struct peer {
 	pid_t pid;
@@ -30,6 +31,7 @@ struct peer {
 	unsigned int group_count;
 	char cgroup[PATH_MAX];
 	char label[512];
+	bool label_unknown;
 };
 
 /**

@@ -3,6 +3,7 @@
  * Parse a policy, and find the rule for a client.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <fnmatch.h>
 #include <grp.h>
 #include <pwd.h>
@@ -109,18 +110,37 @@ static char *copy(const char *text)
 	return made;
 }
 
-/* Whether each '[' in @part has its ']': fnmatch(3) takes it literally otherwise */
+/*
+ * Whether each '[' in @part, which has @len bytes, has its ']': fnmatch(3) takes it literally
+ * otherwise. A ']' that comes first in the brackets stands for itself, and so does one in a class
+ * such as [:digit:].
+ */
 static bool brackets_match(const char *part, size_t len)
 {
-	bool open = false;
-	size_t i;
+	const char *end = part + len, *p = part;
 
-	for (i = 0; i < len; i++)
-		if (part[i] == '[')
-			open = true;
-		else if (part[i] == ']')
-			open = false;
-	return !open;
+	while ((p = memchr(p, '[', end - p))) {
+		p++;
+		if (p < end && (*p == '!' || *p == '^'))
+			p++;
+		if (p < end && *p == ']')
+			p++;
+		while (p < end && *p != ']') {
+			const char *class = p;
+
+			p++;
+			if (*class != '[' || p == end || !strchr(":.=", *p))
+				continue;
+			for (p++; p + 1 < end && (p[0] != class[1] || p[1] != ']'); p++)
+				;
+			if (p + 1 >= end)
+				return false;
+			p += 2;
+		}
+		if (p >= end)
+			return false;
+	}
+	return true;
 }
 
 static void parse_cgroup(struct parser *parser, char *value)
@@ -423,10 +443,17 @@ int policy_read(const char *path, struct policy *policy)
 {
 	struct parser parser = { .path = path };
 	struct policy read = { 0 };
-	FILE *file = fopen(path, "re");
+	/* A FIFO must not block */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
 
-	if (!file)
-		return -errno;
+	if (!file) {
+		int error = -errno;
+
+		if (fd >= 0)
+			close(fd);
+		return error;
+	}
 	if (is_trusted(&parser, file))
 		parse_file(&parser, file, &read);
 	fclose(file);
@@ -491,25 +518,38 @@ static bool in_group(const struct peer *peer, gid_t group)
 	return peer->gid == group;
 }
 
+/* A client without a label may be the one that a denial means, on a kernel that has no labels */
+static bool label_matches(const struct rule *rule, const struct peer *peer)
+{
+	return peer->label[0] ? !fnmatch(rule->label, peer->label, FNM_NOESCAPE) : !rule->grant;
+}
+
+/* Whether the rule matches, as far as the client is known */
 static bool matches(const struct rule *rule, const struct peer *peer)
 {
 	if (!rule->any_user && rule->user != peer->uid)
 		return false;
 	if (!rule->any_group && !in_group(peer, rule->group))
 		return false;
-	if (rule->cgroup && !(peer->cgroup[0] ? policy_matched(rule->cgroup, peer->cgroup) >= 0 :
-			      !rule->grant))
+	if (rule->cgroup && peer->cgroup[0] && policy_matched(rule->cgroup, peer->cgroup) < 0)
 		return false;
-	return !rule->label || (peer->label[0] ?
-				!fnmatch(rule->label, peer->label, FNM_NOESCAPE) : !rule->grant);
+	return !rule->label || peer->label_unknown || label_matches(rule, peer);
 }
 
-const struct rule *policy_match(const struct policy *policy, const struct peer *peer)
+const struct rule *policy_match(const struct policy *policy, const struct peer *peer,
+				bool *unknown)
 {
 	unsigned int i;
 
-	for (i = 0; i < policy->count; i++)
-		if (matches(&policy->rules[i], peer))
-			return &policy->rules[i];
+	for (i = 0; i < policy->count; i++) {
+		const struct rule *rule = &policy->rules[i];
+
+		if (matches(rule, peer)) {
+			*unknown = (rule->cgroup && !peer->cgroup[0]) ||
+				   (rule->label && peer->label_unknown);
+			return rule;
+		}
+	}
+	*unknown = false;
 	return NULL;
 }

@@ -62,12 +62,15 @@ bool policy_has_cgroup(const struct policy *policy);
 /**
  * policy_match() - find the first rule for a client
  *
- * If the cgroup or the label of the client is not known, a grant that depends on it does not match,
- * and a denial that depends on it does.
+ * @policy: the policy
+ * @peer: the client
+ * @unknown: out: the rule may not match, because the cgroup or the label of the client, on which it
+ *	depends, is not known. Then the client is to be refused: a later rule may give more
  *
  * Return: NULL if no rule matches
  */
-const struct rule *policy_match(const struct policy *policy, const struct peer *peer);
+const struct rule *policy_match(const struct policy *policy, const struct peer *peer,
+				bool *unknown);
 
 /* Length of the part of @path that is the cgroup which @pattern matches; -1 if there is none */
 int policy_matched(const char *pattern, const char *path);

@@ -19,9 +19,9 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <sys/un.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -93,6 +93,10 @@ static struct policy policy;
 static struct quota *quotas;
 static struct file *files;
 static unsigned int file_count;
+/* Connections in which a client has sent something, and the process that closes others, or 0 */
+static int *sent;
+static unsigned int sent_count;
+static pid_t closer;
 static bool json;
 static volatile sig_atomic_t reload, stop;
 
@@ -370,26 +374,27 @@ static void serve(int client)
 	const struct rule *rule = NULL;
 	bool own = false;
 	struct peer peer;
-	int error = peer_read(client, &peer), sent;
+	int error = peer_read(client, &peer), answered;
+	bool unknown;
 
 	if (!error) {
-		rule = policy_match(&policy, &peer);
+		rule = policy_match(&policy, &peer, &unknown);
 		file.rule = rule;
-		if (!rule || !rule->grant)
+		if (!rule || !rule->grant || unknown)
 			error = -EACCES;
 		else if (rule->per == PER_CONNECTION)
 			own = !(error = open_file(rule, &file));
 		else
 			error = shared_file(rule, &peer, &file);
 	}
-	sent = answer(client, file.fd, -error);
+	answered = answer(client, file.fd, -error);
 	/* ETOOMANYREFS: clients do not receive what has been sent to them */
-	if (!error && (sent == -ETOOMANYREFS || sent == -ENOMEM)) {
-		error = sent;
-		sent = answer(client, -1, -error);
+	if (!error && (answered == -ETOOMANYREFS || answered == -ENOMEM)) {
+		error = answered;
+		answered = answer(client, -1, -error);
 	}
 	/* A client that is gone has no descriptor */
-	if (!sent || error)
+	if (!answered || error)
 		report(&peer, rule, &file, -error);
 	if (own)
 		close(file.fd);
@@ -397,24 +402,79 @@ static void serve(int client)
 }
 
 /*
- * Close the connection. A client may have sent descriptors, and this closes them: of a TCP socket
- * that lingers, for example, for a long time. The signals of a timer end such a wait.
+ * Whether the client has sent a message. With SO_PASSCRED each has the credentials of its sender,
+ * and MSG_CTRUNC says that there is no room for them here.
+ */
+static bool has_sent(int client)
+{
+	int tries;
+
+	/* The first call can report an error of the connection instead */
+	for (tries = 0; tries < 2; tries++) {
+		struct msghdr message = { 0 };
+
+		if (recvmsg(client, &message, MSG_PEEK | MSG_DONTWAIT) >= 0)
+			return message.msg_flags & MSG_CTRUNC;
+		if (errno == EAGAIN)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Close the connections in which something was sent, by the end of another process: until that has
+ * ended, others wait. It closes the open files of the device first, which must not end later than
+ * this process closes them.
+ */
+static void close_sent(void)
+{
+	unsigned int i;
+
+	if (closer && !waitpid(closer, NULL, WNOHANG))
+		return;
+	closer = 0;
+	if (!sent_count)
+		return;
+	closer = fork();
+	if (closer < 0) {
+		closer = 0;
+		return;
+	}
+	if (!closer) {
+		for (i = 0; i < file_count; i++)
+			close(files[i].fd);
+		_exit(0);
+	}
+	for (i = 0; i < sent_count; i++)
+		close(sent[i]);
+	sent_count = 0;
+}
+
+/*
+ * Close the connection. That closes the descriptors that the client has sent, and the close of some
+ * takes long, even for a process that is being killed: of thousands of packet sockets, for example.
  */
 static void let_go(int client)
 {
-	const struct itimerval often = { { .tv_usec = 20000 }, { .tv_usec = 20000 } };
-	const struct itimerval never = { };
+	int *more;
 
-	setitimer(ITIMER_REAL, &often, NULL);
-	close(client);
-	setitimer(ITIMER_REAL, &never, NULL);
+	/* From now on nothing can be sent */
+	shutdown(client, SHUT_RD);
+	more = has_sent(client) ? realloc(sent, (sent_count + 1) * sizeof(*sent)) : NULL;
+	if (!more) {
+		close(client);
+		return;
+	}
+	sent = more;
+	sent[sent_count++] = client;
+	close_sent();
 }
 
 static void on_signal(int signal)
 {
 	if (signal == SIGHUP)
 		reload = 1;
-	else if (signal != SIGALRM)
+	else if (signal != SIGCHLD)
 		stop = 1;
 }
 
@@ -449,10 +509,10 @@ static void warn_about(const struct policy *read)
 {
 	if (policy_has_cgroup(read) && !peer_cgroup_known())
 		note(4, "this kernel cannot show the cgroup of a client (SO_PEERPIDFD, Linux 6.5): "
-		     "no grant with cgroup= matches, and each denial with cgroup= may match");
+		     "a client that only cgroup= tells from others is refused");
 	else if (policy_has_cgroup(read) && peer_cgroups_hidden())
-		note(4, "/proc hides the processes of other users (hidepid=): no grant with "
-		     "cgroup= matches their clients, and each denial with cgroup= may match");
+		note(4, "/proc hides the processes of other users (hidepid=): their clients are "
+		     "refused where only cgroup= tells them from others");
 }
 
 static void warn_about_device(void)
@@ -573,7 +633,7 @@ static void raise_files_limit(void)
 /* Have signals delivered in ppoll() only, so that none is lost between a check and the wait */
 static void take_signals(sigset_t *in_wait)
 {
-	static const int signals[] = { SIGHUP, SIGTERM, SIGINT, SIGALRM };
+	static const int signals[] = { SIGHUP, SIGTERM, SIGINT, SIGCHLD };
 	struct sigaction action = { .sa_handler = on_signal };
 	sigset_t blocked;
 	unsigned int i;
@@ -583,16 +643,14 @@ static void take_signals(sigset_t *in_wait)
 	for (i = 0; i < ARRAY_SIZE(signals); i++) {
 		sigaction(signals[i], &action, NULL);
 		sigdelset(in_wait, signals[i]);
-		/* SIGALRM interrupts close() in let_go() */
-		if (signals[i] != SIGALRM)
-			sigaddset(&blocked, signals[i]);
+		sigaddset(&blocked, signals[i]);
 	}
 	sigprocmask(SIG_BLOCK, &blocked, NULL);
 	/* The reader of --json may end */
 	signal(SIGPIPE, SIG_IGN);
 }
 
-/* A client waits in the backlog, and cannot be accepted now: do not spin */
+/* A client waits in the backlog, and cannot be accepted now (EMFILE, an LSM): do not spin */
 static void cannot_accept(int error)
 {
 	const struct timespec pause = { .tv_nsec = 100000000 };
@@ -607,12 +665,17 @@ static void cannot_accept(int error)
 static void run(int listener, const char *path, const sigset_t *in_wait)
 {
 	struct pollfd wait = { .fd = listener, .events = POLLIN };
-	const struct timespec timeout = { .tv_sec = SWEEP_S };
+	const struct timespec timeout = { .tv_sec = SWEEP_S }, none = { 0 };
 	time_t swept = seconds();
 
-	while (!stop) {
+	for (;;) {
 		int client;
 
+		/* While clients wait, the other ppoll() returns before it delivers a signal */
+		ppoll(NULL, 0, &none, in_wait);
+		if (stop)
+			break;
+		close_sent();
 		if (reload) {
 			reload = 0;
 			read_again(path);
@@ -627,7 +690,7 @@ static void run(int listener, const char *path, const sigset_t *in_wait)
 		if (client >= 0) {
 			serve(client);
 			let_go(client);
-		} else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
+		} else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
 			cannot_accept(errno);
 		}
 	}
@@ -651,9 +714,9 @@ int cmd_serve(int argc, char **argv)
 		{ "json", no_argument, NULL, 'j' }, { }
 	};
 	const char *path = POLICY, *own = NULL;
-	const int off = 0;
+	const int off = 0, on = 1;
 	bool check = false;
-	struct policy read;
+	struct policy read = { 0 };
 	sigset_t in_wait;
 	struct stat st;
 	int c, error, listener;
@@ -682,7 +745,11 @@ int cmd_serve(int argc, char **argv)
 	if (!check)
 		take_signals(&in_wait);
 	error = policy_read(path, &read);
-	if (error)
+	/* systemd would start a service that ends for each client, and soon give up for good */
+	if (error && !check && !own)
+		note(3, "%s: %s: every client is refused until a valid policy is read (SIGHUP)",
+		     path, error == -EINVAL ? "not a valid policy" : strerror(-error));
+	else if (error)
 		return fail(EXIT_FAILURE, -error, error == -EINVAL ? "not a valid policy" : NULL,
 			    "%s", path);
 	if (check) {
@@ -697,8 +764,10 @@ int cmd_serve(int argc, char **argv)
 	listener = own ? own_socket(own, &st) : passed_socket();
 	if (listener < 0)
 		return -listener;
-	/* Clients have nothing to send. Older kernels do not know this, see let_go() */
+	/* Clients have nothing to send. Linux before 6.16 does not know this, see let_go() */
 	setsockopt(listener, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off));
+	/* For has_sent(); connections inherit it */
+	setsockopt(listener, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
 	raise_files_limit();
 	take_policy(&read);
 	warn_about(&policy);
