@@ -422,32 +422,38 @@ static bool has_sent(int client)
 }
 
 /*
- * Close the connections in which something was sent, by the end of another process: until that has
- * ended, others wait. It closes the open files of the device first, which must not end later than
- * this process closes them.
+ * Close the connections in which something was sent, by the end of another process, which has the
+ * last descriptors: it waits until this process has closed its own. Until it has ended, other such
+ * connections stay open. It closes the open files of the device first, which must not end later
+ * than this process closes them.
  */
 static void close_sent(void)
 {
 	unsigned int i;
+	int go[2];
+	char end;
 
 	if (closer && !waitpid(closer, NULL, WNOHANG))
 		return;
 	closer = 0;
-	if (!sent_count)
+	if (!sent_count || pipe2(go, O_CLOEXEC))
 		return;
 	closer = fork();
-	if (closer < 0) {
-		closer = 0;
-		return;
-	}
 	if (!closer) {
+		close(go[1]);
 		for (i = 0; i < file_count; i++)
 			close(files[i].fd);
-		_exit(0);
+		_exit(read(go[0], &end, 1) != 0);
 	}
-	for (i = 0; i < sent_count; i++)
-		close(sent[i]);
-	sent_count = 0;
+	if (closer > 0) {
+		for (i = 0; i < sent_count; i++)
+			close(sent[i]);
+		sent_count = 0;
+	} else {
+		closer = 0;
+	}
+	close(go[0]);
+	close(go[1]);
 }
 
 /*
