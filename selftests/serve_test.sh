@@ -137,6 +137,8 @@ invalid_lines() {
 		deny cgroup=/[]|cgroup '/[]' is no path in the hierarchy
 		deny cgroup=/[!]|cgroup '/[!]' is no path in the hierarchy
 		deny cgroup=/a[[:digit:]|cgroup '/a[[:digit:]' is no path in the hierarchy
+		deny cgroup=/a[[:digits:]]|cgroup '/a[[:digits:]]' is no path in the hierarchy
+		deny cgroup=/a[[=ab=]]|cgroup '/a[[=ab=]]' is no path in the hierarchy
 		deny label=[x|label '[x' has a '[' without ']'
 		deny label=x\r|the line has a control character
 		grant user=|'user' needs a value
@@ -548,8 +550,8 @@ lingering_clients() {
 	served "grant user=1" "deny" && kill -STOP "$service" &&
 	line 0 "20 of 20, .*" timeout 5 "$helper" lingers "$socket" sh -c "kill -CONT $service
 		exec setpriv --reuid 1 --regid 1 --clear-groups '$helper' asks '$socket' 20" && grep -qx sent "$work/line" &&
-	# Control: the service still closes what could be sent
-	{ grep -qx refused "$work/line" || pgrep -P "$service"; } && ends
+	# Control: another process closes, or has closed, what could be sent
+	{ grep -qx refused "$work/line" || pgrep -P "$service" || [ "$(cut -d' ' -f11 "/proc/$service/stat")" -gt 0 ]; } && ends
 }
 
 # Descriptors that are sent and not received count against the user of the service
@@ -580,7 +582,7 @@ flooding_clients() {
 	served "grant user=1" "deny" &&
 	line 0 "10 of 10, .*" "$helper" flood "$socket" setpriv --reuid 1 --regid 1 --clear-groups "$helper" asks "$socket" 10 &&
 	# Descriptors and memory of the service
-	[ "$(find "/proc/$service/fd" -mindepth 1 | wc -l)" -lt 8 ] && rss=$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$service/status") &&
+	until_so eval "[ \"\$(find '/proc/$service/fd' -mindepth 1 | wc -l)\" -lt 8 ]" && rss=$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$service/status") &&
 	echo "$rss kB" && [ "$rss" -lt 8192 ]
 }
 

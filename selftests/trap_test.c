@@ -294,6 +294,8 @@ static int spawn_and_start(void)
 		CHECK(exited_with(result.pid, 5));
 		spawnctl_start_free(start);
 	}
+	CHECK(!spawnctl_attr_setflags(attr, SPAWNCTL_SPAWN_STOP));
+	CHECK(spawnctl_spawn_start(&start, program_path, NULL, attr, argv, environ) == EINVAL);
 	spawnctl_attr_destroy(attr);
 	return 0;
 }

@@ -138,6 +138,9 @@ long spawnctl_backend_begin(struct request *request)
 	request->started = false;
 	request->clears_word = false;
 	request->passed_over = 0;
+	/* The device refuses this, too. Later, EINVAL can mean that a backend lacks something */
+	if (request->clone.sig_default & request->clone.sig_ignore)
+		return -EINVAL;
 	request->demanded = request->fd >= 0 || request->backend != SPAWNCTL_BACKEND_ANY;
 	if (request->fd >= 0 || !request->demanded)
 		request->backend = SPAWNCTL_BACKEND_DEVICE;

@@ -87,8 +87,6 @@ long spawnctl_clone_make_child(struct request *request)
 {
 	struct spawnctl_clone *clone = &request->clone;
 
-	if (clone->sig_default & clone->sig_ignore)
-		return -EINVAL;
 	/* The child of clone(2) starts with the caller's handlers: block synchronous signals too */
 	if (request->backend == SPAWNCTL_BACKEND_CLONE)
 		spawnctl_signals_hold(&request->signals, SPAWNCTL_SIGSET_ALL);

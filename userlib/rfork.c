@@ -183,8 +183,8 @@ static long spawn_thread(char *stack, int (*fn)(void *arg), void *arg)
 	pid = spawnctl_backend_begin(&request);
 	if (!pid)
 		pid = spawnctl_backend_make_child(&request);
-	spawnctl_signals_release(&request.signals);
 	pthread_setcancelstate(cancel, NULL);
+	spawnctl_signals_release(&request.signals);
 	errno = saved;
 	return pid;
 }

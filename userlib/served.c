@@ -55,7 +55,7 @@ void spawnctl_served_read(void)
 /* Uses the vDSO, so makes no system call. Never 0 */
 static int now(void)
 {
-	struct timespec time;
+	struct timespec time = { 0 };
 
 	clock_gettime(CLOCK_MONOTONIC, &time);
 	return time.tv_sec + 1;
@@ -75,7 +75,7 @@ bool spawnctl_served_exists(void)
 	/* The constructor of another library may spawn before ours has run */
 	if (!environment_read)
 		spawnctl_served_read();
-	if (!address.sun_path[0] || (then && now() - then < SILENCE_S))
+	if (!address.sun_path[0] || (then && (unsigned int)(now() - then) < SILENCE_S))
 		return false;
 	fd = raw_syscall(SYS_openat, AT_FDCWD, address.sun_path, O_PATH | O_CLOEXEC);
 	if (fd < 0)

@@ -448,12 +448,6 @@ int spawnctl_spawn_run(struct spawn *spawn)
 		spawn->attr = &none;
 	signals->hold.wanted = false;
 	signals->held = false;
-	/*
-	 * The function of an addcall action runs in a child that shares this thread's control
-	 * block: at a cancellation point it would act on a pthread_cancel() of this thread
-	 */
-	if (spawn->calls)
-		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	error = map_room(spawn);
 	if (error) {
 		spawn->request.backend = spawn->attr->backend;
@@ -461,6 +455,13 @@ int spawnctl_spawn_run(struct spawn *spawn)
 		fail(spawn, error);
 		goto out;
 	}
+	/*
+	 * The function of an addcall action runs in a child that shares this thread's control
+	 * block: at a cancellation point it would act on a pthread_cancel() of this thread. Signals
+	 * are blocked while cancellation is disabled, so no handler can leave it disabled.
+	 */
+	if (spawn->calls)
+		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	do {
 		pid = attempt(spawn);
 	} while (spawn->cannot_unshare && must_copy_table(spawn));
@@ -478,9 +479,9 @@ out:
 		errno = saved;
 	if (spawn->result)
 		spawnctl_spawn_result_store(spawn, spawn->result);
-	spawnctl_signals_release(signals);
 	if (spawn->calls)
 		pthread_setcancelstate(cancel, NULL);
+	spawnctl_signals_release(signals);
 	return spawn->error;
 }
 

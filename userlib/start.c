@@ -101,7 +101,7 @@ static struct spawnctl_start *map_start(size_t size)
 	 * the kernel clears the word in the parent's memory only
 	 */
 	if (mprotect(map + guard, STACK_SIZE + size, PROT_READ | PROT_WRITE) ||
-	    advise(start, size, spawnctl_arch_emulated() ? MADV_KEEPONFORK : MADV_WIPEONFORK)) {
+	    advise(start, size, MADV_WIPEONFORK)) {
 		munmap(map, length);
 		return NULL;
 	}
@@ -402,14 +402,29 @@ static bool waits_for_exec(const spawnctl_attr_t *attr)
 }
 
 /*
- * Whether to try again and wait. qemu-user has no child that runs beside its parent in the same
- * memory. Like valgrind, it gives a child that its parent waits for a copy of the memory: the copy
- * must have the stack and the request, not zeros.
+ * Whether to try again and wait: qemu-user has no child that runs beside its parent in the same
+ * memory. Not for a child that waits for its parent.
  */
-static bool needs_wait(const struct request *request, long error)
+static bool needs_wait(const struct spawn *spawn, long error)
 {
-	return error == -EINVAL && request->backend == SPAWNCTL_BACKEND_CLONE &&
-	       request_no_wait(request);
+	return error == -EINVAL && spawn->request.backend == SPAWNCTL_BACKEND_CLONE &&
+	       request_no_wait(&spawn->request) && !(spawn->attr->flags & SPAWNCTL_SPAWN_STOP);
+}
+
+/*
+ * Where the child that is waited for has a copy of the memory, under valgrind and qemu-user, the
+ * copy must have the stack and the request, not zeros
+ */
+static long make_waited_for(struct spawnctl_start *start)
+{
+	struct request *request = &start->spawn.request;
+	long pid;
+
+	request->clone.flags &= ~SPAWNCTL_NO_WAIT;
+	advise(start, start->size, MADV_KEEPONFORK);
+	pid = spawnctl_backend_make_child(request);
+	advise(start, start->size, MADV_WIPEONFORK);
+	return pid;
 }
 
 static long make_child(struct spawnctl_start *start)
@@ -429,11 +444,10 @@ static long make_child(struct spawnctl_start *start)
 	__atomic_store_n(&start->word, 1, __ATOMIC_RELAXED);
 	pid = spawnctl_backend_begin(request);
 	if (!pid)
-		pid = spawnctl_backend_make_child(request);
-	if (needs_wait(request, pid) && !advise(start, start->size, MADV_KEEPONFORK)) {
-		request->clone.flags &= ~SPAWNCTL_NO_WAIT;
-		pid = spawnctl_backend_make_child(request);
-	}
+		pid = spawnctl_arch_emulated() ? make_waited_for(start) :
+						 spawnctl_backend_make_child(request);
+	if (needs_wait(spawn, pid))
+		pid = make_waited_for(start);
 	if (pid > 0)
 		request->tid = pid;
 	/* No child, or a child that has executed its program or ended before the call returned */

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <wctype.h>
 
 #include "policy.h"
 #include "tool.h"
@@ -110,10 +111,21 @@ static char *copy(const char *text)
 	return made;
 }
 
+static bool is_class(const char *text, size_t len, char kind)
+{
+	char name[16];
+
+	if (kind != ':')
+		return len == 1;
+	snprintf(name, sizeof(name), "%.*s", (int)len, text);
+	return len < sizeof(name) && wctype(name);
+}
+
 /*
  * Whether each '[' in @part, which has @len bytes, has its ']': fnmatch(3) takes it literally
- * otherwise. A ']' that comes first in the brackets stands for itself, and so does one in a class
- * such as [:digit:].
+ * otherwise. A ']' that comes first in the brackets stands for itself. A class such as [:digit:]
+ * must be one that exists, and [.x.] and [=x=] have one character, or the pattern would match
+ * nothing.
  */
 static bool brackets_match(const char *part, size_t len)
 {
@@ -133,7 +145,7 @@ static bool brackets_match(const char *part, size_t len)
 				continue;
 			for (p++; p + 1 < end && (p[0] != class[1] || p[1] != ']'); p++)
 				;
-			if (p + 1 >= end)
+			if (p + 1 >= end || !is_class(class + 2, p - class - 2, class[1]))
 				return false;
 			p += 2;
 		}

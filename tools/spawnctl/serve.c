@@ -16,6 +16,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -93,9 +94,9 @@ static struct policy policy;
 static struct quota *quotas;
 static struct file *files;
 static unsigned int file_count;
-/* Connections in which a client has sent something, and the process that closes others, or 0 */
-static int *sent;
-static unsigned int sent_count;
+/* Connections in which a client has sent descriptors, and the process that closes others, or 0 */
+static int *held;
+static unsigned int held_count;
 static pid_t closer;
 static bool json;
 static volatile sig_atomic_t reload, stop;
@@ -401,59 +402,45 @@ static void serve(int client)
 	peer_forget(&peer);
 }
 
-/*
- * Whether the client has sent a message. With SO_PASSCRED each has the credentials of its sender,
- * and MSG_CTRUNC says that there is no room for them here.
- */
-static bool has_sent(int client)
+/* Whether the client has sent descriptors that are not closed yet */
+static bool has_descriptors(int client)
 {
-	int tries;
+	char path[32], line[64];
 
-	/* The first call can report an error of the connection instead */
-	for (tries = 0; tries < 2; tries++) {
-		struct msghdr message = { 0 };
-
-		if (recvmsg(client, &message, MSG_PEEK | MSG_DONTWAIT) >= 0)
-			return message.msg_flags & MSG_CTRUNC;
-		if (errno == EAGAIN)
-			return false;
-	}
-	return true;
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", client);
+	return !line_with(path, "scm_fds:", line, sizeof(line)) ||
+	       atoi(line + strlen("scm_fds:")) > 0;
 }
 
 /*
- * Close the connections in which something was sent, by the end of another process, which has the
- * last descriptors: it waits until this process has closed its own. Until it has ended, other such
- * connections stay open. It closes the open files of the device first, which must not end later
- * than this process closes them.
+ * Close the connections that have descriptors, by the end of another process, which has the last
+ * descriptors of these connections. Until it has ended, further ones stay open.
  */
-static void close_sent(void)
+static void close_held(void)
 {
+	const pid_t service = getpid();
 	unsigned int i;
-	int go[2];
-	char end;
 
 	if (closer && !waitpid(closer, NULL, WNOHANG))
 		return;
 	closer = 0;
-	if (!sent_count || pipe2(go, O_CLOEXEC))
+	if (!held_count)
 		return;
 	closer = fork();
 	if (!closer) {
-		close(go[1]);
-		for (i = 0; i < file_count; i++)
-			close(files[i].fd);
-		_exit(read(go[0], &end, 1) != 0);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		while (getppid() == service)
+			pause();
+		_exit(0);
 	}
-	if (closer > 0) {
-		for (i = 0; i < sent_count; i++)
-			close(sent[i]);
-		sent_count = 0;
-	} else {
+	if (closer < 0) {
 		closer = 0;
+		return;
 	}
-	close(go[0]);
-	close(go[1]);
+	for (i = 0; i < held_count; i++)
+		close(held[i]);
+	held_count = 0;
+	kill(closer, SIGKILL);
 }
 
 /*
@@ -466,14 +453,14 @@ static void let_go(int client)
 
 	/* From now on nothing can be sent */
 	shutdown(client, SHUT_RD);
-	more = has_sent(client) ? realloc(sent, (sent_count + 1) * sizeof(*sent)) : NULL;
+	more = has_descriptors(client) ? realloc(held, (held_count + 1) * sizeof(*held)) : NULL;
 	if (!more) {
 		close(client);
 		return;
 	}
-	sent = more;
-	sent[sent_count++] = client;
-	close_sent();
+	held = more;
+	held[held_count++] = client;
+	close_held();
 }
 
 static void on_signal(int signal)
@@ -681,7 +668,7 @@ static void run(int listener, const char *path, const sigset_t *in_wait)
 		ppoll(NULL, 0, &none, in_wait);
 		if (stop)
 			break;
-		close_sent();
+		close_held();
 		if (reload) {
 			reload = 0;
 			read_again(path);
@@ -720,7 +707,7 @@ int cmd_serve(int argc, char **argv)
 		{ "json", no_argument, NULL, 'j' }, { }
 	};
 	const char *path = POLICY, *own = NULL;
-	const int off = 0, on = 1;
+	const int off = 0;
 	bool check = false;
 	struct policy read = { 0 };
 	sigset_t in_wait;
@@ -772,14 +759,14 @@ int cmd_serve(int argc, char **argv)
 		return -listener;
 	/* Clients have nothing to send. Linux before 6.16 does not know this, see let_go() */
 	setsockopt(listener, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off));
-	/* For has_sent(); connections inherit it */
-	setsockopt(listener, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
 	raise_files_limit();
 	take_policy(&read);
 	warn_about(&policy);
 	warn_about_device();
 	note_policy(path);
 	run(listener, path, &in_wait);
+	closer = 0;
+	close_held();
 	if (own)
 		remove_socket(own, &st);
 	return EXIT_SUCCESS;

@@ -196,7 +196,7 @@ struct spawnctl_result {
  *    when it executes the program
  *  - SPAWNCTL_SPAWN_STOP: the child sends itself SIGSTOP before it executes the program. Only
  *    for a spawn that does not wait; one that waits fails with EINVAL, hence also a start with
- *    SPAWNCTL_SPAWN_SETCGROUP, or under valgrind
+ *    SPAWNCTL_SPAWN_SETCGROUP, or under valgrind or qemu-user
  */
 #define SPAWNCTL_SPAWN_RESETIDS		0x01U
 #define SPAWNCTL_SPAWN_SETPGROUP	0x02U
