@@ -16,12 +16,13 @@ import concurrent.futures
 import dataclasses
 import fcntl
 import fnmatch
+import functools
 import pathlib
 import re
 import shutil
 import time
 import tomllib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from . import matrix
 from .build import Build
@@ -243,6 +244,17 @@ def boot(build: Build, mutants: Collection[Mutant], work: pathlib.Path,
     return guest, guest.run()
 
 
+def two_at_a_time(actions: Iterable[Callable[[], dict[str, Verdict]]]) -> dict[str, Verdict]:
+    """Performs the actions, two at a time."""
+    pool = concurrent.futures.ThreadPoolExecutor(2)
+    try:
+        running = [pool.submit(action) for action in actions]
+        return {id: verdict for one in running for id, verdict in one.result().items()}
+    finally:
+        # Not waited for: if this process is to end, the guests are ended next
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
 def run_in_guests(build: Build, mutants: Iterable[Mutant], work: pathlib.Path,
                   cpus: int) -> dict[str, Verdict]:
     """In as many guests as it takes: one that dies has run a part of them."""
@@ -277,13 +289,8 @@ def run_all(build: Build, mutants: Iterable[Mutant], work: pathlib.Path) -> dict
         assert mutant.test
         parts[2 if mutant.test.races else 1].append(mutant)
     (work / "runs").mkdir(exist_ok=True)
-    pool = concurrent.futures.ThreadPoolExecutor()
-    try:
-        running = [pool.submit(run_in_guests, build, some, work, cpus) for cpus, some in parts.items()]
-        return {id: verdict for part in running for id, verdict in part.result().items()}
-    finally:
-        # Not waited for: if this process is to end, the guests are ended next
-        pool.shutdown(wait=False)
+    return two_at_a_time([functools.partial(run_in_guests, build, some, work, cpus)
+                 for cpus, some in parts.items()])
 
 
 def on_kernel(build: Build, mutants: Sequence[Mutant]) -> dict[str, Verdict]:
@@ -320,9 +327,10 @@ def table(mutants: Sequence[Mutant], verdicts: dict[str, Verdict]) -> bool:
 
 
 def run(mutants: Sequence[Mutant]) -> bool:
-    verdicts: dict[str, Verdict] = {}
+    """Most mutants are of one kernel. The others are built while those run."""
+    actions = []
     for name in sorted({m.kernel for m in mutants}):
         kernel, = matrix.find([name])
         if some := [m for m in mutants if m.kernel == name and not m.equivalent]:
-            verdicts |= on_kernel(Build(kernel, "vm"), some)
-    return table(mutants, verdicts)
+            actions.append(functools.partial(on_kernel, Build(kernel, "vm"), some))
+    return table(mutants, two_at_a_time(actions))
