@@ -117,10 +117,9 @@ class Queue:
     def take(self) -> Job | None:
         # One more than there are, as a guest with two is seldom busy with both
         free = self.cpus + 1 - sum(job.cpus for job in self.running)
-        ready = [job for job in self.waiting if all(need.seconds is not None for need in job.needs)]
-        first = max(ready, key=self.weight, default=None)
-        # Nothing smaller comes before it, or those with two processors would be left for the end
-        return first if first and (first.cpus <= free or not self.running) else None
+        ready = [job for job in self.waiting if (job.cpus <= free or not self.running)
+                 and all(need.seconds is not None for need in job.needs)]
+        return max(ready, key=self.weight) if ready else None
 
     def work(self) -> None:
         while True:
