@@ -503,7 +503,7 @@ TEST_F(device, share_files_is_taken_away)
 		.clone_flags = SPAWNCTL_FLAGS_OF_SPAWN & ~SPAWNCTL_SHARE_FILES,
 	};
 	spawnctl_file_actions_t *actions;
-	int fd = spawnctl_open();
+	int fd = spawnctl_open(), error;
 	pid_t pid;
 
 	ASSERT_EQ(0, spawnctl_narrow(fd, &limit));
@@ -511,8 +511,9 @@ TEST_F(device, share_files_is_taken_away)
 	EXPECT_EQ(0, spawn_true(self->attr));
 	ASSERT_EQ(0, spawnctl_file_actions_init(&actions));
 	ASSERT_EQ(0, spawnctl_file_actions_addclosefrom(actions, 3));
-	EXPECT_EQ(EPERM, spawnctl_spawn(&pid, "/bin/true", actions, self->attr, true_argv,
-					environ));
+	error = spawnctl_spawn(&pid, "/bin/true", actions, self->attr, true_argv, environ);
+	/* It needs the flag unless close_range(2) makes a wrong table, as on Linux 5.10.223 */
+	EXPECT_EQ(error || kernel_at_least(5, 16) ? EPERM : 0, error ? error : wait_status(pid));
 	spawnctl_file_actions_destroy(actions);
 	close(fd);
 }
