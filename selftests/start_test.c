@@ -751,7 +751,18 @@ TEST_F(spawn, start_bad_input)
 	const struct timespec bad[] = { { -1, 0 }, { 0, -1 }, { 0, 1000000000 } };
 	spawnctl_start_t *start;
 	unsigned int i;
+	sigset_t usr1;
 
+	/* A signal cannot be both reset and ignored */
+	sigemptyset(&usr1);
+	sigaddset(&usr1, SIGUSR1);
+	ASSERT_EQ(0, spawnctl_attr_setsigdefault(self->attr, &usr1));
+	ASSERT_EQ(0, spawnctl_attr_setsigignore(self->attr, &usr1));
+	FLAGS(SPAWNCTL_SPAWN_SETSIGDEF | SPAWNCTL_SPAWN_SETSIGIGN);
+	EXPECT_EQ(EINVAL, spawnctl_spawn_start(&start, "/bin/true", NULL, self->attr, nothing,
+					       environ));
+	EXPECT_EQ(NULL, start);
+	FLAGS(0);
 	ASSERT_EQ(0, spawnctl_spawn_start(&start, NULL, NULL, self->attr, NULL, NULL));
 	for (i = 0; i < ARRAY_SIZE(bad); i++)
 		EXPECT_EQ(EINVAL, spawnctl_start_wait(start, &bad[i], &self->result));

@@ -733,6 +733,32 @@ TEST_F(spawn, function_in_a_canceled_thread)
 	EXPECT_EQ(0, wait_status(self->result.pid));
 }
 
+/* A caller that has disabled cancellation still has, whether the spawn succeeds or fails */
+TEST_F(spawn, function_and_disabled_cancellation)
+{
+	struct called called = { 0 };
+	struct rlimit limit, none = { 0 };
+	char *argv[] = { "true", NULL };
+	int state;
+
+	ASSERT_EQ(0, spawnctl_file_actions_addcall(self->actions, call, &called));
+	ASSERT_EQ(0, pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL));
+	EXPECT_EQ(0, spawnctl_spawn_result(&self->result, "/bin/true", self->actions, self->attr,
+					   argv, environ));
+	EXPECT_EQ(0, wait_status(self->result.pid));
+	EXPECT_EQ(0, pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state));
+	EXPECT_EQ(PTHREAD_CANCEL_DISABLE, state);
+	/* Without memory for the stack of the function */
+	getrlimit(RLIMIT_AS, &limit);
+	none.rlim_max = limit.rlim_max;
+	setrlimit(RLIMIT_AS, &none);
+	EXPECT_EQ(ENOMEM, spawnctl_spawn_result(&self->result, "/bin/true", self->actions,
+						self->attr, argv, environ));
+	setrlimit(RLIMIT_AS, &limit);
+	EXPECT_EQ(0, pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &state));
+	EXPECT_EQ(PTHREAD_CANCEL_DISABLE, state);
+}
+
 TEST_F(spawn, function_beside_its_caller)
 {
 	char *argv[] = { "true", NULL };

@@ -479,7 +479,8 @@ out:
 		errno = saved;
 	if (spawn->result)
 		spawnctl_spawn_result_store(spawn, spawn->result);
-	if (spawn->calls)
+	/* On an error, cancellation was not disabled */
+	if (spawn->calls && !error)
 		pthread_setcancelstate(cancel, NULL);
 	spawnctl_signals_release(signals);
 	return spawn->error;

@@ -427,6 +427,16 @@ static long make_waited_for(struct spawnctl_start *start)
 	return pid;
 }
 
+static long make_by_backend(struct spawnctl_start *start)
+{
+	long pid;
+
+	if (spawnctl_arch_emulated())
+		return make_waited_for(start);
+	pid = spawnctl_backend_make_child(&start->spawn.request);
+	return needs_wait(&start->spawn, pid) ? make_waited_for(start) : pid;
+}
+
 static long make_child(struct spawnctl_start *start)
 {
 	struct spawn *spawn = &start->spawn;
@@ -444,10 +454,7 @@ static long make_child(struct spawnctl_start *start)
 	__atomic_store_n(&start->word, 1, __ATOMIC_RELAXED);
 	pid = spawnctl_backend_begin(request);
 	if (!pid)
-		pid = spawnctl_arch_emulated() ? make_waited_for(start) :
-						 spawnctl_backend_make_child(request);
-	if (needs_wait(spawn, pid))
-		pid = make_waited_for(start);
+		pid = make_by_backend(start);
 	if (pid > 0)
 		request->tid = pid;
 	/* No child, or a child that has executed its program or ended before the call returned */
