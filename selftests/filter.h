@@ -9,6 +9,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+static inline int install_filter(const struct sock_fprog *program)
+{
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, program);
+}
+
 /* Installs a filter that answers system call @nr with @answer (SECCOMP_RET_*) and allows others */
 static inline int filter(unsigned int nr, unsigned int answer)
 {
@@ -20,8 +26,7 @@ static inline int filter(unsigned int nr, unsigned int answer)
 	};
 	struct sock_fprog program = { .len = 4, .filter = code };
 
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
-	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+	return install_filter(&program);
 }
 
 /*

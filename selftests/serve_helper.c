@@ -196,6 +196,17 @@ static int gone(char **argv)
 	return 0;
 }
 
+static long ahead;	/* seconds */
+
+/* libspawnctl calls this one */
+int clock_gettime(clockid_t clock, struct timespec *time)
+{
+	int ret = syscall(SYS_clock_gettime, clock, time);
+
+	time->tv_sec += ahead;
+	return ret;
+}
+
 /* How many descriptors of this process are the device; @all: how many there are */
 static int count_devices(int *all)
 {
@@ -223,17 +234,6 @@ static int count_devices(int *all)
  * backend the next would be, why it failed, how many descriptors of the device are open, and
  * whether others are left open
  */
-static long ahead;	/* seconds */
-
-/* libspawnctl calls this one */
-int clock_gettime(clockid_t clock, struct timespec *time)
-{
-	int ret = syscall(SYS_clock_gettime, clock, time);
-
-	time->tv_sec += ahead;
-	return ret;
-}
-
 static int spawn(char **argv)
 {
 	static const char * const names[] = { "any", "device", "clone3", "clone" };
@@ -452,11 +452,10 @@ static void sends_packet_sockets(int fd)
 /* lingers SOCKET PROGRAM...: sends both, before the service looks; then runs PROGRAM */
 static int lingers(char **argv)
 {
-	int service = connect_to(argv[0]), other = connect_to(argv[0]);
+	int first = connect_to(argv[0]), service = connect_to(argv[0]);
 
-	sends_packet_sockets(service);
-	close(service);
-	service = other;
+	sends_packet_sockets(first);
+	close(first);
 	sends_lingering(service);
 	puts("sent");
 	fflush(stdout);

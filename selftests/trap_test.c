@@ -250,8 +250,7 @@ static int filter_clone(unsigned int flag, unsigned int without, unsigned int an
 	};
 	struct sock_fprog program = { .len = ARRAY_SIZE(code), .filter = code };
 
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
-	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+	return install_filter(&program);
 }
 
 /* A filter that allows only the flags with which libc calls clone(2) does not break a spawn */

@@ -51,8 +51,7 @@ static bool is_absence(const struct request *request, long error)
 		if (error == -ENOSYS)
 			return true;
 		return !(request->clone.flags & SPAWNCTL_CGROUP) &&
-		       (error == -EINVAL || error == -EPERM || error == -EACCES ||
-			error == -EOPNOTSUPP);
+		       (error == -EINVAL || clone3_is_refused(error));
 	default:
 		return false;
 	}

@@ -86,6 +86,12 @@ static inline bool request_refuses_sharing(const struct request *request, long e
 	       (error == -EINVAL || error == -EPERM || error == -EACCES);
 }
 
+/** clone3_is_refused() - whether the kernel does not have clone3(2), or a filter refuses it */
+static inline bool clone3_is_refused(long error)
+{
+	return error == -ENOSYS || error == -EPERM || error == -EACCES || error == -EOPNOTSUPP;
+}
+
 /** spawnctl_request_end() - function of a child that exits at once */
 int spawnctl_request_end(void *arg);
 

@@ -189,12 +189,6 @@ static long spawn_thread(char *stack, int (*fn)(void *arg), void *arg)
 	return pid;
 }
 
-/* Whether the kernel does not have clone3(2), or a filter refuses it */
-static bool is_refusal(long error)
-{
-	return error == -ENOSYS || error == -EPERM || error == -EACCES || error == -EOPNOTSUPP;
-}
-
 pid_t rfork_thread(int flags, void *stack, int (*fn)(void *arg), void *arg)
 {
 	char *top = (char *)((unsigned long)stack & ~15UL);
@@ -246,7 +240,7 @@ pid_t rfork_thread(int flags, void *stack, int (*fn)(void *arg), void *arg)
 	 * clone(2) is also the fallback if a filter refuses clone3(2). The child's thread id is
 	 * then not stored, and libc in the child has the parent's
 	 */
-	if (!(flags & RFNOWAIT) && (!args[2] || is_refusal(ret)))
+	if (!(flags & RFNOWAIT) && (!args[2] || clone3_is_refused(ret)))
 		ret = spawnctl_arch_clone(SYS_clone,
 					  (args[0] & ~(CLONE_CHILD_SETTID |
 						       CLONE_CHILD_CLEARTID)) | args[4],

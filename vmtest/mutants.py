@@ -289,8 +289,8 @@ def run_all(build: Build, mutants: Iterable[Mutant], work: pathlib.Path) -> dict
         assert mutant.test
         parts[2 if mutant.test.races else 1].append(mutant)
     (work / "runs").mkdir(exist_ok=True)
-    return two_at_a_time([functools.partial(run_in_guests, build, some, work, cpus)
-                 for cpus, some in parts.items()])
+    return two_at_a_time(functools.partial(run_in_guests, build, some, work, cpus)
+                         for cpus, some in parts.items())
 
 
 def on_kernel(build: Build, mutants: Sequence[Mutant]) -> dict[str, Verdict]:

@@ -375,7 +375,7 @@ static void serve(int client)
 	const struct rule *rule = NULL;
 	bool own = false;
 	struct peer peer;
-	int error = peer_read(client, &peer), answered;
+	int error = peer_read(client, &peer), sent;
 	bool unknown;
 
 	if (!error) {
@@ -388,14 +388,14 @@ static void serve(int client)
 		else
 			error = shared_file(rule, &peer, &file);
 	}
-	answered = answer(client, file.fd, -error);
+	sent = answer(client, file.fd, -error);
 	/* ETOOMANYREFS: clients do not receive what has been sent to them */
-	if (!error && (answered == -ETOOMANYREFS || answered == -ENOMEM)) {
-		error = answered;
-		answered = answer(client, -1, -error);
+	if (!error && (sent == -ETOOMANYREFS || sent == -ENOMEM)) {
+		error = sent;
+		sent = answer(client, -1, -error);
 	}
 	/* A client that is gone has no descriptor */
-	if (!answered || error)
+	if (!sent || error)
 		report(&peer, rule, &file, -error);
 	if (own)
 		close(file.fd);
