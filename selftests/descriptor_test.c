@@ -653,6 +653,161 @@ static void without_device(void)
 		abort();
 }
 
+/* Whether filtered tasks can use the device: "Y" or "N" */
+static int let_filtered(const char *value)
+{
+	int fd = open("/sys/module/spawnctl/parameters/allow_filtered", O_WRONLY | O_CLOEXEC);
+	ssize_t n = write(fd, value, 1);
+
+	close(fd);
+	return n == 1;
+}
+
+#ifdef SYS_newfstatat
+static void *sleep_on(void *arg)
+{
+	pause();
+	return arg;
+}
+
+static void spawn_twice(void)
+{
+	pid_t pid;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		CHECK(!posix_spawn(&pid, program_path, NULL, NULL, true_argv, environ));
+		CHECK(waitpid(pid, NULL, 0) == pid);
+	}
+}
+
+/* Under filters that refuse newfstatat(2) and then fstat(2), which look at a descriptor */
+static int blind(void)
+{
+	pthread_t thread;
+
+	CHECK(!pthread_create(&thread, NULL, sleep_on, NULL));
+	CHECK(!filter(SYS_newfstatat, SECCOMP_RET_ERRNO | EPERM));
+	spawn_twice();
+	CHECK(devices() == 0);
+	CHECK(!filter(SYS_fstat, SECCOMP_RET_ERRNO | EPERM));
+	spawn_twice();
+	/* With one thread it is known to be the device's */
+	CHECK(devices() == 1);
+	return 0;
+}
+
+static int blind_and_alone(void)
+{
+	CHECK(!filter(SYS_newfstatat, SECCOMP_RET_ERRNO | EPERM));
+	CHECK(!filter(SYS_fstat, SECCOMP_RET_ERRNO | EPERM));
+	spawn_twice();
+	return devices();
+}
+
+/* At most one descriptor is left open, and none where the library can look or is alone */
+TEST_F(descriptor, preload_without_fstat)
+{
+	ASSERT_TRUE(let_filtered("Y"));
+	EXPECT_EQ(0, run_self(NULL, "--blind", NULL)) TH_LOG("%.2000s", said);
+	/* glibc before 2.32 does not tell whether there is one thread */
+	if (dlsym(RTLD_DEFAULT, "__libc_single_threaded"))
+		EXPECT_EQ(0, run_self(NULL, "--alone", NULL)) TH_LOG("%.2000s", said);
+	ASSERT_TRUE(let_filtered("N"));
+}
+#endif
+
+/* A terminal at the device's name does not become the one that controls the process */
+TEST_F(descriptor, terminal_at_the_name)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY);
+	pid_t pid;
+
+	ASSERT_LE(0, master);
+	ASSERT_EQ(0, grantpt(master) || unlockpt(master));
+	pid = fork();
+	if (!pid) {
+		CHECK(!own_mounts() && setsid() > 0);
+		CHECK(!mount(ptsname(master), "/dev/spawnctl", NULL, MS_BIND, NULL));
+		CHECK(spawnctl_open() == -1);
+		CHECK(open("/dev/tty", O_RDWR) == -1 && errno == ENXIO);
+		/* The control */
+		CHECK(open("/dev/spawnctl", O_RDWR) >= 0);
+		CHECK(open("/dev/tty", O_RDWR) >= 0);
+		_exit(0);
+	}
+	EXPECT_TRUE(exited_with(pid, 0));
+	close(master);
+}
+
+/* More children of vfork(2) than INFLIGHT_MAX (256) are killed during their own spawns */
+static int killed_in_their_spawns(void)
+{
+	pid_t pid, child;
+	int i;
+
+	/* Before 5.16 a core dump ends all processes that share the memory */
+	CHECK(!prctl(PR_SET_DUMPABLE, 0));
+	for (i = 0; i < 300; i++) {
+		pid = vfork();
+		if (!pid) {
+			filter(SYS_ioctl, SECCOMP_RET_KILL_PROCESS);
+			posix_spawn(&child, "/bin/true", NULL, NULL, true_argv, environ);
+			_exit(9);
+		}
+		CHECK(pid > 0 && (wait_status(pid) & 127) == SIGSYS);
+	}
+	CHECK(!posix_spawn(&child, "/bin/true", NULL, NULL, true_argv, environ));
+	CHECK(exited_with(child, 0));
+	return open_fds() != 3;
+}
+
+/* Their records in the memory of their parent do not keep it from using the device */
+TEST_F(descriptor, preload_killed_children)
+{
+	/* Or the children could not open the device under their filter */
+	ASSERT_TRUE(let_filtered("Y"));
+	EXPECT_EQ(0, run_self("device", "--killed", NULL)) TH_LOG("%s", strstr(said, "# line"));
+	ASSERT_TRUE(let_filtered("N"));
+}
+
+/* Kills this process if it makes an ioctl on @fd */
+static int filter_ioctl_on(unsigned int fd)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, fd, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { .len = ARRAY_SIZE(code), .filter = code };
+
+	return install_filter(&program);
+}
+
+/* A child of vfork(2) keeps a descriptor. Its parent has another file at that number */
+TEST_F(descriptor, kept_by_a_child_of_vfork)
+{
+	volatile int kept = -1;
+	pid_t pid;
+
+	pid = vfork();
+	if (!pid) {
+		if (spawn_true(NULL))
+			_exit(9);
+		kept = device_fd(3);
+		_exit(3);
+	}
+	ASSERT_TRUE(exited_with(pid, 3));
+	ASSERT_LE(3, kept);
+	ASSERT_EQ(0U, devices());
+	EXPECT_EQ(kept, dup2(2, kept));
+	EXPECT_EQ(0, filter_ioctl_on(kept));
+	EXPECT_EQ(0, spawn_true(NULL));
+}
+
 static int another_file_at_the_name(void)
 {
 	pid_t pid;
@@ -712,6 +867,14 @@ static int run_mode(char **argv)
 		return another_file_at_the_name();
 	if (!strcmp(mode, "--path"))
 		return seen_by_a_path();
+#ifdef SYS_newfstatat
+	if (!strcmp(mode, "--blind"))
+		return blind();
+	if (!strcmp(mode, "--alone"))
+		return blind_and_alone();
+#endif
+	if (!strcmp(mode, "--killed"))
+		return killed_in_their_spawns();
 	if (!strcmp(mode, "--many"))
 		return many_at_a_time();
 	return closed_by_a_thread(scaled(2000, 100, "calls of each kind"));

@@ -11,6 +11,7 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <spawn.h>
 #include <stdbool.h>
 #include <sys/stat.h>
 
@@ -371,13 +372,32 @@ static void *open_object(void *arg)
 	return arg;
 }
 
-/* Another thread is in dlopen(3); pthread_atfork(3) does not wait for it */
+static void check_spawns(void)
+{
+	char *argv[] = { "true", NULL };
+	pid_t pid;
+
+	CHECK(!posix_spawn(&pid, "/bin/true", NULL, NULL, argv, environ));
+	CHECK(exited_with(pid, 0));
+	pid = vfork();
+	if (!pid)
+		_exit(3);
+	CHECK(exited_with(pid, 3));
+}
+
+/*
+ * Another thread is in dlopen(3). pthread_atfork(3), posix_spawn(3) and vfork(2) do not wait for
+ * it, and the last two leave the message of dlerror(3)
+ */
 static int inner_atfork_beside_dlopen(void)
 {
 	int release[2], in_constructor[2];
 	pthread_t thread;
 	char text[32], byte;
 
+	CHECK(!dlopen("/no/such/object", RTLD_NOW));
+	check_spawns();
+	CHECK(dlerror());
 	CHECK(!pipe(release) && !pipe(in_constructor));
 	snprintf(text, sizeof(text), "%d %d", in_constructor[1], release[0]);
 	setenv("FORK_OBJECT", text, 1);
@@ -385,6 +405,7 @@ static int inner_atfork_beside_dlopen(void)
 	CHECK(read(in_constructor[0], &byte, 1) == 1);
 	alarm(20);
 	CHECK(!pthread_atfork(prepare_1, parent_1, child_1));
+	check_spawns();
 	CHECK(write(release[1], "", 1) == 1);
 	CHECK(!pthread_join(thread, NULL));
 	return 0;
@@ -792,6 +813,7 @@ TEST(atfork_beside_dlopen)
 {
 	EXPECT_EQ(0, run_self(NULL, "--atfork-beside-dlopen", NULL)) TH_LOG("%s", said);
 	EXPECT_EQ(0, run_self("device", "--atfork-beside-dlopen", NULL)) TH_LOG("%s", said);
+	EXPECT_EQ(0, run_self("libc", "--atfork-beside-dlopen", NULL)) TH_LOG("%s", said);
 }
 
 /* Its locks cannot be taken from outside */

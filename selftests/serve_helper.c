@@ -294,6 +294,35 @@ static int taken(char **argv)
 	return spawn(args);
 }
 
+/*
+ * vforked: as taken, but a child of vfork(2), whose descriptors are its own, puts the other file
+ * there and spawns; prints what a fork of the parent has then
+ */
+static int vforked(char **argv)
+{
+	char *args[] = { "1", "true", NULL };
+	int status, all;
+	pid_t pid;
+
+	spawn(args);
+	fflush(stdout);
+	pid = vfork();
+	if (!pid) {
+		take_numbers();
+		_exit(spawnctl_spawnp(&pid, args[1], NULL, NULL, args + 1, environ));
+	}
+	if (waitpid(pid, &status, 0) != pid || status)
+		return 1;
+	spawn(args);
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		printf("fork has %d open\n", count_devices(&all));
+		exit(0);
+	}
+	return waitpid(pid, &status, 0) == pid ? status : 1;
+}
+
 /* survives: as taken, but the child, a sleep, is to live on; prints whether it does */
 static int survives(char **argv)
 {
@@ -611,6 +640,7 @@ static const struct {
 	{ "later", 2, later },
 	{ "forks", 1, forks },
 	{ "taken", 0, taken },
+	{ "vforked", 0, vforked },
 	{ "survives", 0, survives },
 	{ "lingers", 2, lingers },
 	{ "filtered", 1, filtered },

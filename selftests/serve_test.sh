@@ -377,6 +377,13 @@ a_fork_asks_again() {
 }
 
 # Another file has the number: the library asks again, and keeps the answer elsewhere
+number_in_vfork() {
+	served "grant" && lib "$socket" "$helper" vforked 2>/dev/null >"$work/vforked"
+	cat "$work/vforked"
+	[ "$(cat "$work/vforked")" = "$(printf '1 made, device, errno 0, 1 open\n%s\nfork has 0 open' \
+		'1 made, device, errno 0, 1 open')" ]
+}
+
 number_is_taken() {
 	served "grant" && lib "$socket" "$helper" taken 2>/dev/null >"$work/taken"
 	cat "$work/taken"
@@ -635,6 +642,7 @@ claim "library: refused by the service, it uses clone3" refused_by_service
 claim "library: the well-known path" well_known_path
 claim "library: a fork does not inherit the descriptor, and asks again" a_fork_asks_again
 claim "library: another file at the descriptor's number" number_is_taken
+claim "library: another file at the descriptor's number in a child of vfork" number_in_vfork
 claim "library: the preload library asks once" preloaded
 claim "library: what LIMIT has taken away is reported" limits_hold_in_library
 claim "library: a program that has gained privileges ignores SPAWNCTL_SOCKET" secure_exec_ignores

@@ -52,6 +52,8 @@ static bool others_in_table;
 /* Depth of nested forks, and frame of the outermost, in the holder of the lock of inflight.h */
 static unsigned int forks;
 static const char *fork_frame;
+/* A transient descriptor is left open, because a filter allows no look at it: the errno; atomic */
+static int blind;
 
 int spawnctl_get_info(int fd, struct spawnctl_info *info)
 {
@@ -65,9 +67,13 @@ int spawnctl_narrow(int fd, const struct spawnctl_limit *limit)
 
 static const char name[] = "/dev/spawnctl";
 
+/*
+ * In another root directory the file can be anything: a terminal must not become the one that
+ * controls this process, nor be waited for.
+ */
 static int open_device(void)
 {
-	return raw_syscall(SYS_openat, AT_FDCWD, name, O_RDWR | O_CLOEXEC);
+	return raw_syscall(SYS_openat, AT_FDCWD, name, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 }
 
 long spawnctl_raw_stat(int fd, const char *path, int flags, struct stat *st)
@@ -98,7 +104,12 @@ long spawnctl_raw_stat(int fd, const char *path, int flags, struct stat *st)
 	}
 	return ret;
 #else
-	return raw_syscall(SYS_newfstatat, fd, path, st, flags);
+	long ret = raw_syscall(SYS_newfstatat, fd, path, st, flags);
+
+	/* Some versions of glibc look at descriptors by fstat(2), and a filter may know no other */
+	if (ret && ret != -EBADF && !*path)
+		ret = raw_syscall(SYS_fstat, fd, st);
+	return ret;
 #endif
 }
 
@@ -277,6 +288,16 @@ static int move_to(int fd, int number)
 	return moved < 0 ? -EBUSY : moved;
 }
 
+/*
+ * A child of vfork(2) keeps a descriptor in its own table, and its number in the memory of its
+ * parent, which can have another file there
+ */
+static void doubt_if_shared(void)
+{
+	if (!spawnctl_inflight_at_home())
+		__atomic_store_n(&kept_in_doubt, true, __ATOMIC_RELAXED);
+}
+
 /* Open the device to keep it at @number, or, if that is NONE, at a new number from LOW_FDS on */
 static int open_to_keep(int number)
 {
@@ -288,6 +309,7 @@ static int open_to_keep(int number)
 	fd = move_to(fd, number);
 	if (fd < 0 || number != NONE)
 		return fd;
+	doubt_if_shared();
 	if (__atomic_compare_exchange_n(&kept_fd, &expected, fd, false, __ATOMIC_ACQ_REL,
 					__ATOMIC_ACQUIRE))
 		return fd;
@@ -355,8 +377,8 @@ bool spawnctl_descriptor_served(void)
 /*
  * Keep the descriptor that the service has sent, at the number of the kept one if that is free in
  * this table. Otherwise a new number: the descriptor cannot be used for this call only, because its
- * close could kill the child (SPAWNCTL_LIMIT_KILL). Another table may then keep one with the old
- * number open.
+ * close could kill the child (SPAWNCTL_LIMIT_KILL). Another thread's table may then keep one with
+ * the old number open. In a child of vfork(2), that would be its parent's: -EBUSY.
  */
 static int keep_served(int service, int number)
 {
@@ -364,11 +386,17 @@ static int keep_served(int service, int number)
 
 	if (fd < 0)
 		return fd;
-	if (number != NONE && spawnctl_descriptor_check_again(number) != -EBADF)
+	if (number != NONE && spawnctl_descriptor_check_again(number) != -EBADF) {
+		if (!spawnctl_inflight_at_home()) {
+			raw_syscall(SYS_close, fd);
+			return -EBUSY;
+		}
 		number = NONE;
+	}
 	moved = move_to(fd, number);
 	if (moved < 0)
 		return moved;
+	doubt_if_shared();
 	__atomic_store_n(&kept_is_served, true, __ATOMIC_RELAXED);
 	__atomic_store_n(&kept_fd, moved, __ATOMIC_RELEASE);
 	return moved;
@@ -398,6 +426,8 @@ int spawnctl_descriptor_ask(struct descriptor *descriptor, int error)
 			raw_syscall(SYS_close, service);
 		else
 			fd = keep_served(service, fd);
+		if (fd == -EBUSY)
+			fd = error;
 		if (locked)
 			spawnctl_inflight_unlock();
 	}
@@ -405,15 +435,36 @@ int spawnctl_descriptor_ask(struct descriptor *descriptor, int error)
 	return use_kept(descriptor, fd);
 }
 
+/*
+ * List a transient descriptor. If there is no place, remove what is not open in this table: a child
+ * of vfork(2) that is killed during its own spawn leaves one. Where tables differ, a valid entry can
+ * be removed, too; then a fork in that moment passes the descriptor on. Return: the slot, or -1
+ */
+static int list(int fd)
+{
+	int slot = spawnctl_inflight_add(fd), other;
+
+	if (slot >= 0)
+		return slot;
+	for (other = 0; other < INFLIGHT_MAX; other++) {
+		int listed = spawnctl_inflight_get(other);
+		int error = listed == fd ? -EBADF : spawnctl_descriptor_check_again(listed);
+
+		if (error == -EBADF || error == -ENOTTY)
+			spawnctl_inflight_remove(other);
+	}
+	return spawnctl_inflight_add(fd);
+}
+
 int spawnctl_descriptor_open(struct descriptor *descriptor)
 {
 	bool locked = spawnctl_inflight_lock(false);
-	int fd = open_device();
+	int error = __atomic_load_n(&blind, __ATOMIC_RELAXED), fd = error ? error : open_device();
 
 	descriptor->from = DESCRIPTOR_TRANSIENT;
 	descriptor->served = false;
 	if (fd >= 0) {
-		descriptor->slot = spawnctl_inflight_add(fd);
+		descriptor->slot = list(fd);
 		if (descriptor->slot < 0) {
 			raw_syscall(SYS_close, fd);
 			fd = -EMFILE;
@@ -425,7 +476,10 @@ int spawnctl_descriptor_open(struct descriptor *descriptor)
 	return fd < 0 ? fd : 0;
 }
 
-/* Whether only this thread can change its descriptor table; not known with glibc before 2.32 */
+/*
+ * Whether only this thread can change its descriptor table, as far as libc and this library know: a
+ * clone(2) of the program's own is not seen. Not known with glibc before 2.32
+ */
 static bool alone_in_table(void)
 {
 #ifdef __GLIBC__
@@ -437,14 +491,34 @@ static bool alone_in_table(void)
 #endif
 }
 
+/*
+ * Whether the number of a transient descriptor is still its own: another thread may have closed it,
+ * and opened another file there. @error: the result of a check
+ */
+static bool is_still_ours(int fd, int error)
+{
+	/* It can be the file at the device's path, which this thread has just opened */
+	if (error == -ENOTTY)
+		return is_of_that_name(fd);
+	if (!error || error == -EBADF || alone_in_table())
+		return error != -EBADF;
+	/* It cannot be looked at: leave it open, but open no more */
+	__atomic_store_n(&blind, error, __ATOMIC_RELAXED);
+	return false;
+}
+
+static void close_transient(int fd, int slot, int error)
+{
+	if (is_still_ours(fd, error))
+		raw_syscall(SYS_close, fd);
+	spawnctl_inflight_remove(slot);
+}
+
 void spawnctl_descriptor_close(int fd, int slot)
 {
 	bool locked = spawnctl_inflight_lock(false);
 
-	/* Another thread may have closed it and opened another file at its number */
-	if (alone_in_table() || !spawnctl_descriptor_check_again(fd))
-		raw_syscall(SYS_close, fd);
-	spawnctl_inflight_remove(slot);
+	close_transient(fd, slot, alone_in_table() ? 0 : spawnctl_descriptor_check_again(fd));
 	if (locked)
 		spawnctl_inflight_unlock();
 }
@@ -467,10 +541,7 @@ void spawnctl_descriptor_lost(struct descriptor *descriptor, int error)
 		break;
 	case DESCRIPTOR_TRANSIENT:
 		locked = spawnctl_inflight_lock(false);
-		/* Only if it is the file at the device's path, which this thread has just opened */
-		if (error != -EBADF && is_of_that_name(descriptor->fd))
-			raw_syscall(SYS_close, descriptor->fd);
-		spawnctl_inflight_remove(descriptor->slot);
+		close_transient(descriptor->fd, descriptor->slot, error);
 		if (locked)
 			spawnctl_inflight_unlock();
 		break;
@@ -558,6 +629,7 @@ void spawnctl_descriptor_in_fork(bool table_shared)
 	kept_fd = NONE;
 	kept_in_doubt = false;
 	kept_is_served = false;
+	blind = 0;
 	forks = 0;
 	spawnctl_inflight_reset();
 }

@@ -133,8 +133,8 @@ void spawnctl_descriptor_give_up(const struct descriptor *descriptor, bool kept_
  *
  * Makes no ioctl other than SPAWN.
  *
- * Return: 0, -EBADF, -ENOTTY, or the negative errno with which a filter answers newfstatat(2)
- * (statx(2) on 32-bit architectures).
+ * Return: 0, -EBADF, -ENOTTY, or the negative errno with which a filter answers fstat(2) (statx(2)
+ * on 32-bit architectures).
  */
 int spawnctl_descriptor_check(int fd, int *refusal);
 

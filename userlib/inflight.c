@@ -71,6 +71,11 @@ static void await_holder(void)
 	}
 }
 
+bool spawnctl_inflight_at_home(void)
+{
+	return raw_syscall(SYS_getpid) == home;
+}
+
 bool spawnctl_inflight_held(void)
 {
 	return __atomic_load_n(&owner, __ATOMIC_RELAXED) == self();
@@ -84,7 +89,7 @@ bool spawnctl_inflight_lock(bool for_fork)
 		return false;
 	if (!__atomic_compare_exchange_n(&state, &expected, HELD, false, __ATOMIC_ACQUIRE,
 					 __ATOMIC_RELAXED)) {
-		if (raw_syscall(SYS_getpid) != home)
+		if (!spawnctl_inflight_at_home())
 			return false;
 		await_holder();
 	}
@@ -124,6 +129,11 @@ int spawnctl_inflight_add(int fd)
 void spawnctl_inflight_remove(int slot)
 {
 	__atomic_store_n(&in_flight[slot], 0, __ATOMIC_RELEASE);
+}
+
+int spawnctl_inflight_get(int slot)
+{
+	return __atomic_load_n(&in_flight[slot], __ATOMIC_RELAXED) - 1;
 }
 
 int spawnctl_inflight_take(int slot)

@@ -30,6 +30,13 @@ bool spawnctl_inflight_lock(bool for_fork);
 
 void spawnctl_inflight_unlock(void);
 
+/**
+ * spawnctl_inflight_at_home() - whether this process is the one whose memory this is
+ *
+ * False in a child of vfork(2), and in a child of a fork that has run no handler.
+ */
+bool spawnctl_inflight_at_home(void);
+
 /** spawnctl_inflight_held() - whether this thread has the lock */
 bool spawnctl_inflight_held(void);
 
@@ -38,6 +45,9 @@ int spawnctl_inflight_add(int fd);
 
 /** spawnctl_inflight_remove() - remove a descriptor that has been closed */
 void spawnctl_inflight_remove(int slot);
+
+/** spawnctl_inflight_get() - the descriptor of a slot, or -1 */
+int spawnctl_inflight_get(int slot);
 
 /** spawnctl_inflight_take() - empty a slot; returns the descriptor that it had, or -1 */
 int spawnctl_inflight_take(int slot);

@@ -343,10 +343,14 @@ static long do_call(const struct action *action)
 	return error > 0 ? -error : error;
 }
 
-static long do_tcsetpgrp(int fd)
+static long do_tcsetpgrp(const struct spawn *spawn, int fd)
 {
-	pid_t pgrp = raw_syscall(SYS_getpgid, 0);
+	const struct spawnctl_attr *attr = spawn->attr;
+	pid_t pgrp = attr && (attr->flags & SPAWNCTL_SPAWN_SETPGROUP) ? attr->pgroup : 0;
 
+	/* In libc's order: a filter may not know getpgid(2) */
+	if (!pgrp)
+		pgrp = raw_syscall(SYS_getpgid, 0);
 	return raw_syscall(SYS_ioctl, fd, TIOCSPGRP, &pgrp);
 }
 
@@ -366,7 +370,7 @@ static long do_action(const struct spawn *spawn, const struct action *action)
 	case ACTION_CLOSEFROM:
 		return close_span(spawn, action->fd, ~0U);
 	case ACTION_TCSETPGRP:
-		return do_tcsetpgrp(action->fd);
+		return do_tcsetpgrp(spawn, action->fd);
 	case ACTION_CLOSEFROM_BUT:
 		return do_closefrom_but(spawn, action);
 	case ACTION_CLOEXECFROM:

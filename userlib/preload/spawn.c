@@ -2,14 +2,40 @@
 /*
  * posix_spawn(3) and pidfd_spawn(3).
  */
+#define _GNU_SOURCE
 #include <errno.h>
+#include <gnu/libc-version.h>
+#include <string.h>
 
 #include "layout.h"
 #include "preload.h"
 
 /* posix_spawn() or pidfd_spawn(): pid_t is int */
-typedef int spawn_fn(int *out, const char *path, const posix_spawn_file_actions_t *actions,
-		     const posix_spawnattr_t *attr, char *const argv[], char *const envp[]);
+typedef int (*spawn_fn)(int *out, const char *path, const posix_spawn_file_actions_t *actions,
+			const posix_spawnattr_t *attr, char *const argv[], char *const envp[]);
+
+/* The functions of this file, and the next definition of each */
+enum { SPAWN, SPAWNP, PIDFD_SPAWN, PIDFD_SPAWNP, FUNCTIONS };
+
+static spawn_fn next[FUNCTIONS];
+static const char * const names[FUNCTIONS] = {
+	"posix_spawn", "posix_spawnp", "pidfd_spawn", "pidfd_spawnp"
+};
+
+static bool libc_is(const char *version)
+{
+	return strverscmp(gnu_get_libc_version(), version) >= 0;
+}
+
+/* Once, as in fork.c. A dlsym() that finds nothing allocates memory */
+static void __attribute__((__constructor__)) find_next(void)
+{
+	const int count = libc_is("2.39") ? FUNCTIONS : PIDFD_SPAWN;
+	int i;
+
+	for (i = 0; i < count; i++)
+		next[i] = (spawn_fn)preload_next(names[i]);
+}
 
 static void set_attr(struct spawnctl_attr *own, const posix_spawnattr_t *attr)
 {
@@ -36,24 +62,22 @@ static bool libc_knows(const posix_spawn_file_actions_t *actions, const posix_sp
 	const struct spawnctl_file_actions *list = layout_actions(actions);
 	int i;
 
-	if (attr && (layout_attr(attr)->flags & SPAWNCTL_SPAWN_SETCGROUP) &&
-	    !preload_next("posix_spawnattr_setcgroup_np"))
+	if (attr && (layout_attr(attr)->flags & SPAWNCTL_SPAWN_SETCGROUP) && !libc_is("2.39"))
 		return false;
 	for (i = 0; list && i < list->used; i++) {
-		if (list->list[i].op == ACTION_CLOSEFROM &&
-		    !preload_next("posix_spawn_file_actions_addclosefrom_np"))
+		if (list->list[i].op == ACTION_CLOSEFROM && !libc_is("2.34"))
 			return false;
-		if (list->list[i].op == ACTION_TCSETPGRP &&
-		    !preload_next("posix_spawn_file_actions_addtcsetpgrp_np"))
+		if (list->list[i].op == ACTION_TCSETPGRP && !libc_is("2.35"))
 			return false;
 	}
 	return true;
 }
 
-static int run(const char *name, bool search, bool pidfd, int *out, const char *path,
-	       const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attr,
-	       char *const argv[], char *const envp[])
+static int run(int function, int *out, const char *path, const posix_spawn_file_actions_t *actions,
+	       const posix_spawnattr_t *attr, char *const argv[], char *const envp[])
 {
+	const bool search = function == SPAWNP || function == PIDFD_SPAWNP;
+	const bool pidfd = function == PIDFD_SPAWN || function == PIDFD_SPAWNP;
 	enum choice choice = preload_choice();
 	int error, saved = errno, unwanted = -1;
 	struct spawnctl_attr own;
@@ -70,11 +94,12 @@ static int run(const char *name, bool search, bool pidfd, int *out, const char *
 	if (choice == CHOICE_BAD) {
 		error = EINVAL;
 	} else if (choice == CHOICE_LIBC) {
-		spawn_fn *next = (spawn_fn *)preload_next(name);
-
+		/* The constructor of another library may spawn before ours has run */
+		if (!next[SPAWN])
+			find_next();
 		error = ENOSYS;
-		if (next && libc_knows(actions, attr))
-			error = next(out, path, actions, attr, argv, envp);
+		if (next[function] && libc_knows(actions, attr))
+			error = next[function](out, path, actions, attr, argv, envp);
 	} else {
 		set_attr(&own, attr);
 		own.backend = (enum spawnctl_backend)choice;
@@ -85,7 +110,7 @@ static int run(const char *name, bool search, bool pidfd, int *out, const char *
 		error = spawnctl_spawn_run(&spawn);
 		choice = (enum choice)spawn.request.backend;
 	}
-	preload_say(name, path, choice, spawn.request.passed_over, error);
+	preload_say(names[function], path, choice, spawn.request.passed_over, error);
 	errno = saved;
 	return error;
 }
@@ -93,23 +118,23 @@ static int run(const char *name, bool search, bool pidfd, int *out, const char *
 int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
 		const posix_spawnattr_t *attr, char *const argv[], char *const envp[])
 {
-	return run("posix_spawn", false, false, pid, path, actions, attr, argv, envp);
+	return run(SPAWN, pid, path, actions, attr, argv, envp);
 }
 
 int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
 		 const posix_spawnattr_t *attr, char *const argv[], char *const envp[])
 {
-	return run("posix_spawnp", true, false, pid, file, actions, attr, argv, envp);
+	return run(SPAWNP, pid, file, actions, attr, argv, envp);
 }
 
 int pidfd_spawn(int *pidfd, const char *path, const posix_spawn_file_actions_t *actions,
 		const posix_spawnattr_t *attr, char *const argv[], char *const envp[])
 {
-	return run("pidfd_spawn", false, true, pidfd, path, actions, attr, argv, envp);
+	return run(PIDFD_SPAWN, pidfd, path, actions, attr, argv, envp);
 }
 
 int pidfd_spawnp(int *pidfd, const char *file, const posix_spawn_file_actions_t *actions,
 		 const posix_spawnattr_t *attr, char *const argv[], char *const envp[])
 {
-	return run("pidfd_spawnp", true, true, pidfd, file, actions, attr, argv, envp);
+	return run(PIDFD_SPAWNP, pidfd, file, actions, attr, argv, envp);
 }

@@ -12,6 +12,14 @@ long preload_vfork_prepare(struct vfork_call *call);
 long preload_vfork_next(struct vfork_call *call, long error);
 #pragma GCC visibility pop
 
+static void *next_vfork;
+
+/* Once, as in fork.c */
+static void __attribute__((__constructor__)) find_next(void)
+{
+	next_vfork = preload_next("vfork");
+}
+
 static void say(const struct vfork_call *call, long ret)
 {
 	preload_say("vfork", NULL, (enum choice)call->request.backend, call->request.passed_over,
@@ -29,7 +37,10 @@ long preload_vfork_prepare(struct vfork_call *call)
 	if (choice == CHOICE_BAD) {
 		ret = -EINVAL;
 	} else if (choice == CHOICE_LIBC) {
-		call->nr = (long)preload_next("vfork");
+		/* The constructor of another library may call vfork() before ours has run */
+		if (!next_vfork)
+			find_next();
+		call->nr = (long)next_vfork;
 		ret = call->nr ? VFORK_JUMP : -ENOSYS;
 	} else {
 		ret = spawnctl_vfork_prepare(call);
