@@ -122,6 +122,37 @@ command_line() {
 	done
 }
 
+# Each option is in the completions of both shells.
+completions() {
+	local file
+	for file in "$@"; do
+		sed -n 's/^\t"  -[A-Za-z], -\(-[a-z-]*\).*/\1/p' tools/spawnctl/*.c | while read -r option; do
+			grep -qE -- "-$option([^a-z-]|\$)" "$file" || echo "$file: no -$option"
+		done
+	done
+}
+
+# completed WORD...: the first of what bash proposes for the last word, or the word that begins another
+# command line
+completed() {
+	bash -c 'compopt() { :; }
+		_command_offset() { COMPREPLY=("word $1"); }
+		. tools/spawnctl/completion/spawnctl.bash
+		COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+		_spawnctl
+		echo "$COMPREPLY"' "$@"
+}
+
+# proposes WORD LINE...: whether bash proposes WORD at the end of each line
+proposes() {
+	local wanted=$1 line
+	shift
+	for line in "$@"; do
+		# shellcheck disable=SC2086 # words
+		[ "$(completed - $line)" = "$wanted" ] || echo "$line: $(completed - $line)"
+	done
+}
+
 # Each option in the page is an option of the command.
 options() {
 	sed -n 's/^\.It Fl [A-Za-z] , \(-[a-z-]*\).*/\1/p' "$1" | sort -u |
@@ -139,6 +170,13 @@ check "each function in the map has a page" functions man/*.3
 check "spawnctl(4) documents the ioctls" interface man/spawnctl.4
 check "spawnctl(8) documents the command" command_line man/spawnctl.8
 check "options in spawnctl(8) exist" options man/spawnctl.8
+check "completions have all options" completions tools/spawnctl/completion/*
+check "bash completes options" proposes --chdir= "spawnctl run --ch" "spawnctl run -C / -k --ch"
+check "bash completes values" proposes userlib "spawnctl run -C userl" "spawnctl run --chdir = userl" \
+	"spawnctl run -k --cgroup = userl"
+check "bash completes commands" proposes "word 4" "spawnctl run -k -- gre" "spawnctl limit -N 2 gre" \
+	"spawnctl limit -N 2 gre -"
+check "bash completes commands after a long option" proposes "word 5" "spawnctl limit --live = 2 gre"
 
 page() {
 	printf '%s\n' '.Dd November 25, 2026' '.Dt BAD 3' .Os '.Sh NAME' '.Nm bad' '.Nd a control' "$@" \
@@ -176,4 +214,5 @@ control "an undocumented flag" interface "$dir/less.4"
 control "an undocumented option" command_line "$dir/bad.3"
 page '.Sh DESCRIPTION' '.It Fl z , -nothing'
 control "an option that does not exist" options "$dir/bad.3"
+control "a completion without an option" completions "$dir/bad.3"
 exit $failed

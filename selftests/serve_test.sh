@@ -202,7 +202,7 @@ untrusted_policies() {
 misused() {
 	rules grant
 	line 2 "spawnctl serve: unexpected argument 'b'" spawnctl serve a b &&
-	line 2 "spawnctl serve: unknown option '--x'" spawnctl serve --x &&
+	line 2 "spawnctl serve: unknown or ambiguous option '--x'" spawnctl serve --x &&
 	line 2 "spawnctl serve: option '--socket' needs a value" spawnctl serve --socket &&
 	line 2 "spawnctl serve: systemd passes no socket: give one with --socket" spawnctl serve "$policy" &&
 	line 1 "spawnctl serve: .*/none: No such file or directory" spawnctl serve --socket "$socket" "$work/none"
@@ -325,7 +325,9 @@ many_cgroups() {
 }
 
 cannot_be_widened() {
-	served "grant" && SPAWNCTL_SOCKET=$socket as 1 1 "" "$here/tool_helper" final
+	served "grant" && SPAWNCTL_SOCKET=$socket as 1 1 "" "$here/tool_helper" final &&
+	SPAWNCTL_SOCKET=$socket line 125 "spawnctl limit: cannot open the device .*: this user may not .*" \
+		as 1 1 "" spawnctl limit -n -- true
 }
 
 killed_at_the_end() {
@@ -470,10 +472,14 @@ comes_back() {
 
 socket_of_others() {
 	served "grant" &&
-	line 1 "spawnctl serve: $socket: Address already in use" spawnctl serve --socket "$socket" "$policy" &&
+	line 1 "spawnctl serve: cannot listen at $socket: Address already in use" \
+		spawnctl serve --socket "$socket" "$policy" &&
 	gets "$any" && touch "$work/file" &&
-	line 1 "spawnctl serve: $work/file: Address already in use" spawnctl serve --socket "$work/file" "$policy" &&
-	[ -e "$work/file" ] &&
+	line 1 "spawnctl serve: cannot listen at $work/file: Address already in use" \
+		spawnctl serve --socket "$work/file" "$policy" && [ -e "$work/file" ] &&
+	line 1 "spawnctl serve: cannot listen at $work/file/x: Not a directory" \
+		spawnctl serve --socket "$work/file/x" "$policy" &&
+	line 2 "spawnctl serve: the path of the socket is empty" spawnctl serve --socket "" "$policy" &&
 	line 1 "spawnctl serve: .*: File name too long" spawnctl serve --socket "/tmp/$(printf '%0110d' 0)" "$policy" &&
 	line 1 "spawnctl serve: cannot listen at /none/socket: No such file or directory" \
 		spawnctl serve --socket /none/socket "$policy"

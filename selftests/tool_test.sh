@@ -250,6 +250,20 @@ ends_alike() {
 		spawnctl run -- "$work/script"
 }
 
+# A long name does not displace the cause, and no name can control the terminal
+names_in_messages() {
+	local long odd
+	long=$(printf '%01250d' 0)
+	line 125 "spawnctl run: cannot change to directory '/$long': File name too long" \
+		spawnctl run -C "/$long" -- true &&
+	line 127 "spawnctl run: cannot execute '.x1b\[31m.x0aspawnctl.xc3.xa9.xff': .*" \
+		spawnctl run -- "$(printf '\033[31m\nspawnctl\303\251\377')" && [ "$(wc -l <"$work/line")" = 1 ] &&
+	line 127 "$(printf "spawnctl run: cannot execute 'spawnctl\303\251.xff': .*")" \
+		env LC_ALL=C.UTF-8 spawnctl run -- "$(printf 'spawnctl\303\251\377')" &&
+	odd=$work/$(printf 'a\033') && echo nonsense >"$odd" &&
+	line 1 '.*/a.x1b:1: .*' spawnctl serve --check "$odd"
+}
+
 # only_these WRAPPER...: -f closes all numbers below, between and above those that it keeps
 only_these() {
 	(
@@ -300,7 +314,7 @@ run_names_causes() {
 	line 125 "spawnctl run: option '--mask' needs a value" spawnctl run --mask &&
 	line 125 "spawnctl run: option '--setsid=1' takes no value" spawnctl run --setsid=1 true &&
 	line 125 "spawnctl run: unknown option '-d'" spawnctl run -kd -- true &&
-	line 125 "spawnctl run: unknown option '--nonsense'" spawnctl run --nonsense -- true &&
+	line 125 "spawnctl run: unknown or ambiguous option '--keep'" spawnctl run --keep -- true &&
 	line 125 "spawnctl run: no command to execute" spawnctl run -k &&
 	line 125 "spawnctl run: cannot open cgroup '/no/such': No such file or directory" \
 		spawnctl run -g /no/such -- true &&
@@ -382,6 +396,12 @@ limit_filtered() {
 limit_final() {
 	allows 'commands 7 .*' -x && allows 'commands 3 .*' --final -c spawn,limit &&
 	gives 0 spawnctl limit -x -- "$helper" final && gives 1 spawnctl limit -- "$helper" final
+}
+
+# The device does not take the number of a standard descriptor, which stays closed in the program
+limit_and_closed_fds() {
+	local closed='[ ! -e /proc/$$/fd/0 ] && [ ! -e /proc/$$/fd/1 ] && [ "$SPAWNCTL_FD" -gt 2 ]'
+	gives 0 spawnctl limit -- sh -c "$closed" <&- >&-
 }
 
 limit_names_causes() {
@@ -472,7 +492,7 @@ every child has no_new_privs; children left: 3" &&
 	# Also where a container hides /sys
 	doctor 0 unshare --mount spawnctl limit -N 3 -- sh -c \
 		'mount -t tmpfs none /sys && exec spawnctl doctor' &&
-	finding descriptor 'SPAWNCTL_FD=[0-9]+ is used' &&
+	finding descriptor 'SPAWNCTL_FD=[0-9]+ is used' && finding module 'loaded, of unknown version' &&
 	doctor 0 unshare --mount sh -c \
 		'mount --bind /proc/self/mounts /proc/$$/status && exec spawnctl doctor' &&
 	finding filter '/proc/self/status does not show' && ! finding filter 'this process is' &&
@@ -490,12 +510,34 @@ doctor_sees_filters() {
 	finding programs 'programs cannot be started: .* the seccomp filter kills a process that calls clone3' &&
 	doctor 0 spawnctl limit --filtered -- "$helper" killed 435 spawnctl doctor &&
 	finding programs 'programs can use the device' &&
+	(trap '' CHLD; doctor 1 "$helper" killed 435 spawnctl doctor) &&
+	finding programs 'programs cannot be started: .* the seccomp filter kills a process that calls clone3' &&
 	doctor 0 "$helper" without 435 spawnctl doctor && finding programs 'programs are started by clone\(2\)' &&
+	doctor 1 "$helper" without 435 env SPAWNCTL_BACKEND=clone3 spawnctl doctor &&
+	finding environment 'SPAWNCTL_BACKEND=clone3: .* no program can be started' &&
+	doctor 0 "$helper" without 435 env SPAWNCTL_BACKEND=clone spawnctl doctor &&
+	finding environment 'SPAWNCTL_BACKEND=clone$' &&
 	doctor 1 "$helper" without 435 "$helper" without clone spawnctl doctor &&
 	finding programs 'programs cannot be started by clone\(2\): the seccomp filter refuses it' &&
 	# Nothing can be found out without dying; what was found before is printed
 	doctor 159 "$helper" killed 435 "$helper" killed clone spawnctl doctor &&
 	finding filter 'this process is under a seccomp filter, so'
+}
+
+# gone PROGRAM...: executes the command from a file that has been removed
+gone() {
+	cp "$(command -v spawnctl)" "$work/gone" && exec 9<"$work/gone" && rm "$work/gone" || return
+	"$@" /proc/self/fd/9 doctor
+	set -- $?
+	exec 9<&-
+	return "$1"
+}
+
+# That the test program lacks something is no problem of other programs
+doctor_lacks_something() {
+	doctor 0 gone && finding programs 'the device makes children, but cannot execute the test program' &&
+	doctor 0 unshare --mount sh -c 'mount -t tmpfs none /proc && exec spawnctl doctor' &&
+	finding programs 'programs can use the device: it has started a test program'
 }
 
 doctor_knows_kernels() {
@@ -511,6 +553,8 @@ doctor_mends_the_node() {
 	[ -z "$(proposed unshare --user --map-root-user)" ] && proposed >"$work/mend" &&
 	cat "$work/mend" && sh -e "$work/mend" && device true &&
 	rm /dev/spawnctl && : >/dev/spawnctl &&
+	proposed >"$work/mend" && cat "$work/mend" && sh -e "$work/mend" && device true &&
+	rm /dev/spawnctl && ln -s nowhere /dev/spawnctl &&
 	proposed >"$work/mend" && cat "$work/mend" && sh -e "$work/mend" && device true
 	set -- $?
 	# The kernel removes only a node that it has made itself
@@ -519,16 +563,37 @@ doctor_mends_the_node() {
 	return "$1"
 }
 
+# showing TEXT FILE COMMAND...: runs COMMAND, for which FILE contains TEXT
+showing() {
+	echo "$1" >"$work/shown"
+	unshare --mount sh -c 'mount --bind "$1" "$2" && shift 2 && exec "$@"' - "$work/shown" "${@:2}"
+}
+
+# A module that is signed with a key that the kernel does not accept cannot be loaded
+doctor_knows_signatures() {
+	local efi='mount -t tmpfs none /sys/firmware && mkdir /sys/firmware/efi && exec "$@"'
+	local enforced=(showing Y /sys/module/module/parameters/sig_enforce)
+	modprobe -r spawnctl && lacks mokutil && provide mokutil && mkdir -p /var/lib/dkms || return
+	[ "$(proposed "${enforced[@]}")" = 'modprobe spawnctl' ] && : >/var/lib/dkms/mok.pub &&
+	[ "$(proposed "${enforced[@]}" sh -c "$efi" -)" = 'mokutil --import /var/lib/dkms/mok.pub' ]
+	set -- $?
+	withdraw mokutil
+	rm -r /var/lib/dkms
+	return "$1"
+}
+
 nothing_loaded() {
 	modprobe -r spawnctl || return
 	doctor 0 spawnctl doctor && finding module 'installed for this kernel \(.*\), not loaded' &&
 	finding programs 'programs are started by clone.*: the module is not loaded' &&
-	doctor 1 unshare --mount sh -c 'mount -t tmpfs none /proc && : >/proc/version && exec spawnctl doctor' &&
+	doctor 0 unshare --mount sh -c 'mount -t tmpfs none /proc && : >/proc/version && exec spawnctl doctor' &&
 	finding module 'not loaded: this kernel can load no modules' &&
 	spawnctl doctor --json | jq -e '(.device | not) and (.loaded | not)' &&
 	[ "$(proposed)" = 'modprobe spawnctl' ] && [ -z "$(proposed unshare --user --map-root-user)" ] &&
 	[ -z "$(proposed setpriv --bounding-set=-sys_module)" ] &&
 	[ "$(proposed as_nobody)" = 'modprobe spawnctl' ] &&
+	[ -z "$(proposed showing 1 /proc/sys/kernel/modules_disabled)" ] &&
+	[ "$(proposed showing 0 /proc/sys/kernel/modules_disabled)" = 'modprobe spawnctl' ] &&
 	[ -z "$(proposed setpriv --no-new-privs --reuid 7 --clear-groups)" ] &&
 	line 3 'spawnctl info: .*: the module is not loaded: see spawnctl doctor' spawnctl info &&
 	gives 3 spawnctl stats && gives 3 spawnctl monitor && gives 0 spawnctl run -- true &&
@@ -540,7 +605,7 @@ nothing_loaded() {
 
 # dkms is proposed only if it is there, with the module's source and the kernel's headers
 doctor_knows_dkms() {
-	local old=6.12.99-none version
+	local old=6.12.99-none version known=/var/lib/dkms/spawnctl
 	local on_old=("$helper" release "$old") source headers=/lib/modules/$old/build
 	version=$(modinfo -F version spawnctl)
 	source=/usr/src/spawnctl-$version
@@ -549,11 +614,14 @@ doctor_knows_dkms() {
 	provide dkms && mkdir -p $headers && : >$headers/Makefile && [ -z "$(proposed "${on_old[@]}")" ] &&
 	mkdir -p "$source" && : >"$source/dkms.conf" &&
 	[ "$(proposed "${on_old[@]}")" = "dkms install spawnctl/$version -k $old && modprobe spawnctl" ] &&
-	withdraw dkms && [ -z "$(proposed "${on_old[@]}")" ] && provide dkms && rm $headers/Makefile &&
-	[ -z "$(proposed "${on_old[@]}")" ]
+	withdraw dkms && [ -z "$(proposed "${on_old[@]}")" ] && provide dkms && rm "$source/dkms.conf" &&
+	mkdir -p "$known/1" && [ -z "$(proposed "${on_old[@]}")" ] && ln -s "$source" "$known/1/source" &&
+	[ -z "$(proposed "${on_old[@]}")" ] && : >"$source/dkms.conf" &&
+	[ "$(proposed "${on_old[@]}")" = "dkms autoinstall -k $old && modprobe spawnctl" ] &&
+	rm $headers/Makefile && [ -z "$(proposed "${on_old[@]}")" ]
 	set -- $?
 	withdraw dkms
-	rm -rf "$source" "/lib/modules/$old"
+	rm -rf "$source" "/lib/modules/$old" "$known"
 	return "$1"
 }
 
@@ -571,15 +639,16 @@ fails_in_json() {
 	failure 1 EPERM as_nobody spawnctl stats --json && failure 1 EPERM as_nobody spawnctl monitor -j &&
 	spawnctl stats --nonsense --json | jq -e '.failure.status == 2 and .failure.errno == null' &&
 	spawnctl info -jj "$(printf 'a\033\377')" | jq -e '.failure.text | test("a.x1b.xff")' &&
-	[ -z "$(spawnctl stats --nonsense 2>/dev/null)" ]
+	spawnctl nonsense --json | jq -e '.failure.status == 2' &&
+	spawnctl serve -jc /no/such | jq -e '.failure.status == 2' &&
+	[ -z "$(spawnctl stats --nonsense 2>/dev/null)" ] && [ -z "$(spawnctl stats -- --json 2>/dev/null)" ]
 }
 
 misused() {
 	local uids=({1..32})
 	gives 2 spawnctl && line 2 "spawnctl: unknown command 'nonsense'" spawnctl nonsense &&
 	line 2 "spawnctl: unknown command 'nonsense'" spawnctl help nonsense &&
-	line 2 "spawnctl stats: unknown option '--nonsense'" spawnctl stats --nonsense &&
-	line 2 "spawnctl stats: unknown option '--reset'" spawnctl stats --reset &&
+	line 2 "spawnctl stats: unknown or ambiguous option '--reset'" spawnctl stats --reset &&
 	line 2 "spawnctl stats: unexpected argument 'extra'" spawnctl stats extra &&
 	gives 2 spawnctl stats --json --openmetrics && gives 2 spawnctl stats --watch --openmetrics &&
 	line 2 "spawnctl stats: 'x' is not a number of seconds.*" spawnctl stats --watch=x &&
@@ -592,12 +661,19 @@ misused() {
 		spawnctl monitor "${uids[@]/#/-u}" -u 33 &&
 	line 2 '.* is not a number of lines.*' spawnctl monitor "${uids[@]/#/-u}" --count 0 &&
 	line 2 "spawnctl doctor: unexpected argument 'extra'" spawnctl doctor extra &&
-	line 2 "spawnctl info: unknown option '-x'" spawnctl info -jx
+	line 2 "spawnctl info: unknown option '-x'" spawnctl info -jx &&
+	line 2 "spawnctl info: unknown option '-:'" spawnctl info -: &&
+	line 2 "spawnctl stats: unknown or ambiguous option '--nonsense'" spawnctl stats --nonsense &&
+	line 2 "spawnctl: unexpected argument 'extra'" spawnctl version extra &&
+	line 2 "spawnctl: unexpected argument 'extra'" spawnctl help info extra &&
+	line 2 "spawnctl serve: --check and --json cannot be combined" spawnctl serve --check --json &&
+	line 2 "spawnctl monitor: '0' is not a number of lines.*" spawnctl monitor -e ETIMEDOUT --count 0
 }
 
 helps() {
 	local command
 	gives 0 spawnctl --help && [ "$(spawnctl help)" = "$(spawnctl --help)" ] &&
+	[ "$(spawnctl help help)" = "$(spawnctl help)" ] && [ "$(spawnctl help version)" = "$(spawnctl help)" ] &&
 	[ "$(spawnctl version)" = "$(spawnctl --version)" ] &&
 	[ "$(spawnctl version)" = "spawnctl $(modinfo -F version spawnctl)" ] || return
 	for command in info stats monitor doctor run limit serve; do
@@ -644,6 +720,7 @@ claim "run: signals sent to its process id reach the program" signals_reach_it
 claim "run: SIGKILL sent to its process id ends the program" killed_with_it
 claim "run: a parent-death signal that the caller has set ends the program" dies_with_parent
 claim "run ends with the status of its program" ends_alike
+claim "messages have the cause, also after a long name, and no control characters" names_in_messages
 claim "run --keep-fd passes only the listed descriptors" only_these
 claim "run --keep-fd passes only the listed descriptors, without close_range()" \
 	only_these "$helper" without 436
@@ -659,15 +736,18 @@ claim "limit --kill kills the children when the descriptor is last closed" limit
 claim "limit --reset-signals starts each child with default actions" limit_reset
 claim "limit --filtered lets a filtered program use the descriptor" limit_filtered
 claim "limit --final makes a further LIMIT fail" limit_final
+claim "limit does not put the device in the place of a closed standard descriptor" limit_and_closed_fds
 claim "limit's error messages name the cause and the object" limit_names_causes
 claim "doctor finds no problem, and starts a program by the device" doctor_is_content
 claim "doctor finds why a user cannot use the device" doctor_finds
 claim "doctor reports what LIMIT still allows" doctor_sees_limits
 claim "doctor reports what a filter does to programs that do not use the device" doctor_sees_filters
+claim "doctor does not take what its test program lacks for a problem" doctor_lacks_something
 claim "doctor reports whether the kernel is tested" doctor_knows_kernels
 claim "doctor proposes commands that create the device node again" doctor_mends_the_node
 claim "without the module, each command reports that it is not loaded" nothing_loaded
 claim "doctor proposes dkms only with dkms, headers and source installed" doctor_knows_dkms
+claim "doctor proposes modprobe only if the kernel may accept the signature" doctor_knows_signatures
 modprobe spawnctl
 claim "with --json a failure is printed as an object" fails_in_json
 claim "wrong usage exits with status 2" misused

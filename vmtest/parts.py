@@ -37,7 +37,7 @@ ROOT_EXCLUDE = DOCUMENTS + [
 
 PROGRAM_PACKAGES = """bash binutils bpftrace bsdutils bubblewrap coreutils dash
     default-jdk-headless findutils gcc gdb git grep kmod libc6-dev libelf-dev libglib2.0-dev
-    libjson-c5 libmnl0 libseccomp-dev linux-perf make mount ninja-build pkg-config procps python3
+    libjson-c5 libmnl0 libseccomp-dev linux-perf locales make mount ninja-build pkg-config procps python3
     rustc sed strace systemd trace-cmd udev util-linux valgrind""".split()
 PROGRAM_EXCLUDE = [*DOCUMENTS, "/usr/share/icons/*", "/usr/lib/jvm/*/jmods/*"]
 # Java's package fails to install without that directory

@@ -67,10 +67,21 @@ spawnctl limit -N 0 -- spawnctl doctor >/dev/null
 promtool_accepts() {
 	spawnctl stats --openmetrics >"$work/metrics" && promtool check metrics <"$work/metrics"
 }
+# In this locale, 0.5 is 0,5
+promtool_accepts_any_locale() {
+	localedef -i de_DE -f UTF-8 "$work/de_DE.UTF-8" && export LOCPATH="$work" LC_ALL=de_DE.UTF-8 || return
+	[ "$(env printf %.1f 0,5)" = 0,5 ] && promtool_accepts &&
+		gives 124 timeout 3 spawnctl stats --watch=0.5
+	set -- $?
+	unset LOCPATH LC_ALL
+	return "$1"
+}
+
 promtool_rejects_nonsense() {
 	echo 'spawnctl_nonsense{' | promtool check metrics && return 1
 	:
 }
 claim "promtool accepts the output of stats --openmetrics" promtool_accepts
+claim "numbers are the same in a locale with a decimal comma" promtool_accepts_any_locale
 claim "control: promtool rejects a malformed metric" promtool_rejects_nonsense
 finish

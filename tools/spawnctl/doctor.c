@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <glob.h>
 #include <grp.h>
 #include <limits.h>
 #include <pwd.h>
@@ -13,6 +14,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -152,9 +154,10 @@ static bool can_administer(void)
 
 /*
  * DKMS signs modules with a key of its own, which the kernel accepts only after it has been
- * enrolled. The kernel shows the names of the keys that it accepts only to root.
+ * enrolled. The kernel shows the names of the keys that it accepts only to root. Return: whether
+ * the kernel may accept a module of DKMS now.
  */
-static void look_at_signature(struct report *report)
+static bool look_at_signature(struct report *report)
 {
 	static const char signer[] = "DKMS module signing key";
 	static const char certificate[] = "/var/lib/dkms/mok.pub";
@@ -165,22 +168,33 @@ static void look_at_signature(struct report *report)
 	      line[0] == 'Y') &&
 	    !(line_of("/sys/kernel/security/lockdown", line, sizeof(line)) &&
 	      !strstr(line, "[none]")))
-		return;
+		return true;
 	if (line_with("/proc/keys", signer, line, sizeof(line))) {
 		say(report, NOTE, "signature",
 		    "the kernel loads signed modules only, and accepts a key of DKMS");
-		return;
+		return true;
 	}
 	/* Without UEFI a key cannot be enrolled */
 	if (geteuid() || access(certificate, F_OK) || access("/sys/firmware/efi", F_OK)) {
 		say(report, NOTE, "signature", "the kernel loads only modules that are signed with "
 		    "a key that it accepts; /proc/keys shows these keys to root");
-		return;
+		return true;
 	}
 	finding = say(report, NOTE, "signature",
 		      "the kernel loads only modules that are signed with a key that it accepts, "
 		      "and the key of DKMS is not one of these: enroll the key, then reboot");
 	mend(report, finding, "mokutil", "mokutil --import %s", certificate);
+	return false;
+}
+
+/* Whether DKMS knows the module, and its source is there */
+static bool dkms_has_source(void)
+{
+	glob_t found;
+	bool has = !glob("/var/lib/dkms/spawnctl/*/source/dkms.conf", 0, NULL, &found);
+
+	globfree(&found);
+	return has;
 }
 
 /* Propose a build by DKMS, if the sources of the module and the kernel's headers are installed */
@@ -191,7 +205,7 @@ static void mend_by_dkms(const struct report *report, struct finding *finding, c
 	snprintf(headers, sizeof(headers), "/lib/modules/%.100s/build/Makefile", release);
 	if (access(headers, F_OK))
 		return;
-	if (!access("/var/lib/dkms/spawnctl", F_OK))
+	if (dkms_has_source())
 		mend(report, finding, "dkms", "dkms autoinstall -k %.60s && modprobe spawnctl",
 		     release);
 	else if (!access("/usr/src/spawnctl-" VERSION "/dkms.conf", F_OK))
@@ -203,6 +217,7 @@ static void look_at_installed(struct report *report, const char *release)
 {
 	char path[512], line[512];
 	struct finding *finding;
+	bool may_load;
 
 	/* /proc itself may be absent */
 	if (!access("/proc/version", F_OK) && access("/proc/modules", F_OK)) {
@@ -210,18 +225,25 @@ static void look_at_installed(struct report *report, const char *release)
 		    "(CONFIG_MODULES)");
 		return;
 	}
+	may_load = look_at_signature(report);
+	if (line_of("/proc/sys/kernel/modules_disabled", line, sizeof(line)) && line[0] == '1') {
+		say(report, NOTE, "module", "this kernel loads no more modules until it is "
+		    "booted again (kernel.modules_disabled)");
+		may_load = false;
+	}
 	snprintf(path, sizeof(path), "/lib/modules/%s/modules.dep", release);
 	if (line_with(path, "/spawnctl.ko", line, sizeof(line))) {
-		look_at_signature(report);
 		line[strcspn(line, ":")] = '\0';
 		finding = say(report, NOTE, "module",
 			      "installed for this kernel (%.150s), not loaded", line);
-		mend(report, finding, "modprobe", "modprobe spawnctl");
+		if (may_load)
+			mend(report, finding, "modprobe", "modprobe spawnctl");
 		return;
 	}
 	finding = say(report, NOTE, "module",
 		      "not loaded, and not installed for this kernel, %.100s", release);
-	mend_by_dkms(report, finding, release);
+	if (may_load)
+		mend_by_dkms(report, finding, release);
 }
 
 /* Whether @major.@minor is one of the tested kernels in META */
@@ -264,7 +286,7 @@ static void look_at_module(struct report *report)
 
 	uname(&kernel);
 	look_at_kernel(report, &kernel);
-	report->loaded = !access(SYSFS, F_OK);
+	report->loaded = is_loaded();
 	if (!report->loaded)
 		look_at_installed(report, kernel.release);
 	else if (!line_of(SYSFS "version", line, sizeof(line)))
@@ -273,6 +295,20 @@ static void look_at_module(struct report *report)
 		say(report, NOTE, "module", "loaded, %s; this command is " VERSION, line);
 	else
 		say(report, OK, "module", "loaded, %s", line);
+}
+
+/* Whether a user is in the file of users */
+static bool is_local(const char *name)
+{
+	FILE *file = fopen("/etc/passwd", "re");
+	const struct passwd *user;
+	bool found = false;
+
+	while (file && !found && (user = fgetpwent(file)))
+		found = !strcmp(user->pw_name, name);
+	if (file)
+		fclose(file);
+	return found;
 }
 
 /* Find out why this process is not in group @name, which may open the device */
@@ -292,7 +328,10 @@ static void look_at_group(struct report *report, const char *name, gid_t gid)
 	}
 	finding = say(report, NOTE, "group", "this user is not in group %s; a change takes effect "
 		      "at the next login", name);
-	if (group && user)
+	if (!group || !user)
+		return;
+	/* usermod(8) does not change users of another database */
+	if (is_local(user->pw_name))
 		mend(report, finding, "usermod", "usermod -aG %s %s", name, user->pw_name);
 }
 
@@ -336,7 +375,7 @@ static void mend_node(const struct report *report, struct finding *finding, cons
 
 static void look_at_access(struct report *report, const struct stat *node, const char *group)
 {
-	int fd = open(NODE, O_RDWR | O_CLOEXEC), error = errno;
+	int fd = open_node(), error = errno;
 	struct finding *finding;
 
 	if (fd >= 0) {
@@ -383,8 +422,9 @@ static void look_at_node(struct report *report)
 
 	if (stat(NODE, &node)) {
 		finding = say(report, NOTE, "node", "%s: %s", NODE, strerror(errno));
+		/* A symbolic link can be in the way */
 		if (errno == ENOENT)
-			mend_node(report, finding, "");
+			mend_node(report, finding, lstat(NODE, &node) ? "" : "rm " NODE " && ");
 		return;
 	}
 	snprintf(number, sizeof(number), "%u:%u", major(node.st_rdev), minor(node.st_rdev));
@@ -440,7 +480,7 @@ static void look_at_service(struct report *report)
 	if (stat(path, &st) || !S_ISSOCK(st.st_mode))
 		return;
 	plain(path, clean, sizeof(clean));
-	fd = open(NODE, O_RDWR | O_CLOEXEC);
+	fd = open_node();
 	if (fd >= 0) {
 		say(report, OK, "service", "%s: the service (spawnctl serve) is for processes that "
 		    "cannot open the device", clean);
@@ -530,22 +570,114 @@ static void look_at_inherited(struct report *report)
 }
 
 /*
+ * Start a program as other programs start theirs. Return: 0 if a child was made, or an errno;
+ * *@about: what failed, or NULL
+ */
+static int test_spawn(spawnctl_attr_t *attr, const char **about)
+{
+	char *const words[] = { "spawnctl", "version", NULL };
+	spawnctl_file_actions_t *actions;
+	struct spawnctl_result result = { .size = sizeof(result) };
+	const char *path = (const char *)getauxval(AT_EXECFN);
+	char self[PATH_MAX];
+	/* Not /proc/self/exe: under valgrind, execve(2) of that executes another program */
+	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	int status = 0, error, output[2];
+
+	*about = NULL;
+	if (spawnctl_file_actions_init(&actions))
+		return ENOMEM;
+	/* It has room for the output, so nothing needs to read it */
+	if (pipe2(output, O_CLOEXEC)) {
+		error = errno;
+		*about = "cannot make a pipe for the test program";
+		spawnctl_file_actions_destroy(actions);
+		return error;
+	}
+	if (length >= 0) {
+		self[length] = '\0';
+		path = self;
+	}
+	error = spawnctl_file_actions_adddup2(actions, output[1], STDOUT_FILENO);
+	if (!error)
+		error = spawnctl_spawn_result(&result, path, actions, attr, words, environ);
+	spawnctl_file_actions_destroy(actions);
+	if (result.step == SPAWNCTL_STEP_EXEC)
+		*about = "cannot execute the test program, which is spawnctl itself";
+	if (!error && waitpid(result.pid, &status, 0) == result.pid && status) {
+		*about = "the test program failed";
+		error = EIO;
+	}
+	close(output[0]);
+	close(output[1]);
+	return error;
+}
+
+/*
+ * Whether the test program's file is gone, for example because spawnctl has been upgraded or is in
+ * another root directory. Then the child was made.
+ */
+static bool is_gone(int error, const char *about)
+{
+	return error == ENOENT && about;
+}
+
+/*
+ * Start a program from a process of its own, which a seccomp filter may kill. Return: its status as
+ * from waitpid(2), 0 if a child was made, or -1
+ */
+static int trial(spawnctl_attr_t *attr)
+{
+	const struct rlimit none = { 0 };
+	const char *about;
+	int status = 0;
+	pid_t child;
+
+	child = fork();
+	if (!child) {
+		int error;
+
+		setrlimit(RLIMIT_CORE, &none);
+		error = test_spawn(attr, &about);
+		_exit(error && !is_gone(error, about));
+	}
+	return child > 0 && waitpid(child, &status, 0) == child ? status : -1;
+}
+
+/* Whether @backend, where ANY is no demand, can start programs */
+static bool is_usable(const struct report *report, enum spawnctl_backend backend)
+{
+	spawnctl_attr_t *attr;
+	bool usable;
+
+	if (backend == SPAWNCTL_BACKEND_ANY)
+		return true;
+	if (backend == SPAWNCTL_BACKEND_DEVICE)
+		return report->device;
+	if (spawnctl_attr_init(&attr))
+		return false;
+	spawnctl_attr_setbackend(attr, backend);
+	usable = !trial(attr);
+	spawnctl_attr_destroy(attr);
+	return usable;
+}
+
+/*
  * With the preload library, every spawn fails if SPAWNCTL_BACKEND has an unknown value, or demands
- * the device and that is not available
+ * a backend that is not available
  */
 static void look_at_demand(struct report *report, const char *demanded)
 {
-	static const char * const known[] = { "", "device", "clone3", "clone", "libc" };
 	char text[128];
 	unsigned int i = 0;
 
 	plain(demanded, text, sizeof(text));
-	while (i < ARRAY_SIZE(known) && strcmp(demanded, known[i]))
+	while (i < ARRAY_SIZE(backends) && strcmp(demanded, i ? backends[i] : ""))
 		i++;
-	if (i == ARRAY_SIZE(known))
+	if (i == ARRAY_SIZE(backends) && strcmp(demanded, "libc"))
 		say(report, PROBLEM, "environment", "SPAWNCTL_BACKEND=%s is not a backend: with "
 		    "the preload library no program can be started", text);
-	else if (!strcmp(demanded, "device") && !report->device)
+	else if (i < ARRAY_SIZE(backends) && !is_usable(report, i))
 		say(report, PROBLEM, "environment", "SPAWNCTL_BACKEND=%s: with the preload library "
 		    "no program can be started", text);
 	else
@@ -564,65 +696,6 @@ static void look_at_environment(struct report *report)
 		return;
 	plain(names, text, sizeof(text));
 	say(report, NOTE, "environment", "LISTEN_FDNAMES=%s", text);
-}
-
-/*
- * Start a program as other programs start theirs. Return: 0, or an errno; *@about is then what
- * failed, or NULL
- */
-static int test_spawn(spawnctl_attr_t *attr, const char **about)
-{
-	char *const words[] = { "spawnctl", "version", NULL };
-	spawnctl_file_actions_t *actions;
-	struct spawnctl_result result = { .size = sizeof(result) };
-	char self[PATH_MAX];
-	/* Not /proc/self/exe: under valgrind, execve(2) of that executes another program */
-	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	int status = 0, error;
-
-	*about = NULL;
-	if (length < 0) {
-		*about = "cannot read the link /proc/self/exe";
-		return errno;
-	}
-	self[length] = '\0';
-	if (spawnctl_file_actions_init(&actions))
-		return ENOMEM;
-	error = spawnctl_file_actions_addopen(actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-	if (!error)
-		error = spawnctl_spawn_result(&result, self, actions, attr, words, environ);
-	spawnctl_file_actions_destroy(actions);
-	if (result.step == SPAWNCTL_STEP_ACTION)
-		*about = "cannot open /dev/null for the test program";
-	else if (result.step == SPAWNCTL_STEP_EXEC)
-		*about = "cannot execute the test program, which is spawnctl itself";
-	/* If SIGCHLD is ignored, the child leaves no status */
-	if (!error && waitpid(result.pid, &status, 0) == result.pid && status) {
-		*about = "the test program failed";
-		error = EIO;
-	}
-	return error;
-}
-
-/*
- * Whether a seccomp filter kills a process that starts a program without the device. Found out by a
- * process of its own.
- */
-static bool is_killed(spawnctl_attr_t *attr)
-{
-	const struct rlimit none = { 0 };
-	const char *about;
-	int status = 0;
-	pid_t child;
-
-	child = fork();
-	if (!child) {
-		setrlimit(RLIMIT_CORE, &none);
-		test_spawn(attr, &about);
-		_exit(EXIT_SUCCESS);
-	}
-	return child > 0 && waitpid(child, &status, 0) == child && WIFSIGNALED(status) &&
-	       WTERMSIG(status) == SIGSYS;
 }
 
 static const char *words_of(int error)
@@ -645,10 +718,17 @@ static const char *why_failed(const struct report *report, int error)
 /* Start a program through @report->backend. @missing: why the device is not available, or 0 */
 static void start_one(struct report *report, spawnctl_attr_t *attr, int missing)
 {
+	const char *why = report->refused ? "the service gives this process no descriptor" :
+			  words_of(missing);
 	const char *about, *by = backend_names[report->backend];
 	int error = test_spawn(attr, &about);
 
-	if (error) {
+	if (is_gone(error, about)) {
+		report->device = report->backend == SPAWNCTL_BACKEND_DEVICE;
+		say(report, NOTE, "programs", "%s makes children, but %s: %s%s%s", by, about,
+		    strerror(error), report->device ? "" : "; the device cannot be used: ",
+		    report->device ? "" : why);
+	} else if (error) {
 		say(report, PROBLEM, "programs", "programs cannot be started by %s: %s%s%s", by,
 		    about ? about : why_failed(report, error), about ? ": " : "",
 		    about ? strerror(error) : "");
@@ -659,9 +739,7 @@ static void start_one(struct report *report, spawnctl_attr_t *attr, int missing)
 		    "programs can use the device: it has started a test program");
 	} else {
 		say(report, NOTE, "programs", "programs are started by %s, as the test program "
-		    "was, because the device cannot be used: %s", by,
-		    report->refused ? "the service gives this process no descriptor" :
-		    words_of(missing));
+		    "was, because the device cannot be used: %s", by, why);
 	}
 }
 
@@ -679,8 +757,11 @@ static void look_at_programs(struct report *report)
 	spawnctl_attr_setbackend(attr, SPAWNCTL_BACKEND_DEVICE);
 	missing = spawnctl_get_backend(attr, &report->backend);
 	if (missing) {
+		int status;
+
 		spawnctl_attr_setbackend(attr, SPAWNCTL_BACKEND_ANY);
-		killed = report->filtered && is_killed(attr);
+		status = report->filtered ? trial(attr) : 0;
+		killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS;
 		if (!killed)
 			error = spawnctl_get_backend(attr, &report->backend);
 	}
@@ -754,6 +835,8 @@ int cmd_doctor(int argc, char **argv)
 	}
 	if (optind < argc)
 		return bad_usage("unexpected argument '%s'", argv[optind]);
+	/* If it is ignored, a process that ends leaves no status */
+	signal(SIGCHLD, SIG_DFL);
 	report.mendable = can_administer();
 	look_at_module(&report);
 	look_at_node(&report);

@@ -3,6 +3,7 @@
  * spawnctl: the administrator's command for /dev/spawnctl.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <stdarg.h>
 #include <stdio_ext.h>
@@ -61,10 +62,13 @@ static const struct command *current;
 static void put_failure(int status, int error, const char *text)
 {
 	struct json_object *all = json_object_new_object(), *failure = json_object_new_object();
-	char clean[1024];
+	size_t size = 4 * strlen(text) + 6;
+	char *clean = malloc(size);
 
-	plain(text, clean, sizeof(clean));
-	add_text(failure, "text", clean);
+	if (clean)
+		plain(text, clean, size);
+	add_text(failure, "text", clean ? clean : "");
+	free(clean);
 	if (error) {
 		add_number(failure, "errno", error);
 		add_text(failure, "error", errno_name(error));
@@ -74,42 +78,45 @@ static void put_failure(int status, int error, const char *text)
 	put_json(all, true);
 }
 
-static int say(int status, int error, const char *text)
+/* @why: the cause, printed last, or NULL */
+static int say(int status, int error, const char *why, const char *format, va_list args)
 {
+	char *what = NULL, *text = NULL, *shown;
+
+	if (vasprintf(&what, format, args) < 0 ||
+	    asprintf(&text, "%s%s%s", what, why ? ": " : "", why ? why : "") < 0) {
+		fputs("spawnctl: out of memory\n", stderr);
+		return status;
+	}
+	shown = printable(text);
 	fprintf(stderr, "spawnctl%s%s: %s\n", current ? " " : "", current ? current->name : "",
-		text);
+		shown);
 	if (json_wanted)
 		put_failure(status, error, text);
+	free(shown);
+	free(text);
+	free(what);
 	return status;
 }
 
 int fail(int status, int error, const char *why, const char *format, ...)
 {
-	char text[1024];
 	va_list args;
-	size_t used;
 
-	if (error && !why)
-		why = strerror(error);
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	say(status, error, error && !why ? strerror(error) : why, format, args);
 	va_end(args);
-	used = strlen(text);
-	if (why)
-		snprintf(text + used, sizeof(text) - used, ": %s", why);
-	return say(status, error, text);
+	return status;
 }
 
 int bad_usage(const char *format, ...)
 {
 	int status = current ? current->misused : EXIT_USAGE;
-	char text[1024];
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	say(status, 0, NULL, format, args);
 	va_end(args);
-	say(status, 0, text);
 	fprintf(stderr, "Try 'spawnctl %s%s--help'.\n", current ? current->name : "",
 		current ? " " : "");
 	return status;
@@ -124,17 +131,19 @@ int bad_option(int c, char **argv, const char *letters)
 	if (c == ':')
 		return bad_usage("option '%s' needs a value",
 				 strncmp(word, "--", 2) ? letter : word);
-	if (optopt && strchr(letters, optopt))
+	if (optopt && optopt != ':' && strchr(letters, optopt))
 		return bad_usage("option '%s' takes no value", word);
-	return bad_usage("unknown option '%s'", optopt ? letter : word);
+	/* getopt_long(3) does not distinguish the two */
+	return bad_usage("unknown%s option '%s'", optopt ? "" : " or ambiguous",
+			 optopt ? letter : word);
 }
 
 int nl_failed(const char *what, const char *why, const struct nl *nl, int error)
 {
 	if (error == -ENOENT)
-		return fail(EXIT_NO_MODULE, -error, access("/sys/module/spawnctl", F_OK) ?
-			    "the module is not loaded: see spawnctl doctor" :
-			    "the module answers in the initial network namespace only",
+		return fail(EXIT_NO_MODULE, -error, is_loaded() ?
+			    "the module answers in the initial network namespace only" :
+			    "the module is not loaded: see spawnctl doctor",
 			    "cannot %s", what);
 	if (nl->message[0])
 		return fail(EXIT_FAILURE, -error, NULL, "cannot %s: %s", what, nl->message);
@@ -186,13 +195,34 @@ static const struct command *command_by_name(const char *name)
 	return NULL;
 }
 
-/* Whether --json is among the words: the options are not parsed yet, and one may be wrong */
+/* Whether --json is among the options: they are not parsed yet, and one may be wrong */
 static bool asks_for_json(char **argv)
 {
-	for (; *argv; argv++)
+	for (; *argv && strcmp(*argv, "--"); argv++)
 		if (!strcmp(*argv, "--json") || !strcmp(*argv, "-j"))
 			return true;
 	return false;
+}
+
+/*
+ * In place of a closed standard descriptor, open one that can be neither read nor written, and is
+ * closed by execve(2). Otherwise the device, a socket or a client would get the number, and so what
+ * is printed.
+ */
+static void occupy_standard_fds(void)
+{
+	int fd;
+
+	do
+		fd = open("/", O_PATH | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+static bool is_version(const char *text)
+{
+	return !strcmp(text, "--version") || !strcmp(text, "-V") || !strcmp(text, "version");
 }
 
 int main(int argc, char **argv)
@@ -202,7 +232,8 @@ int main(int argc, char **argv)
 	const char *name;
 	bool help;
 
-	setlocale(LC_ALL, "");
+	/* Numbers are the same in all locales */
+	setlocale(LC_CTYPE, "");
 	/* A line-buffered stream drops a line that it cannot write; fflush(3) then succeeds */
 	setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
 	/* bad_option() prints the errors of getopt_long(3) */
@@ -213,24 +244,30 @@ int main(int argc, char **argv)
 	}
 	name = argv[1];
 	help = is_help(name) || !strcmp(name, "help");
-	if (help && (argc < 3 || is_help(argv[2]))) {
+	if (argc > 2 + help && (help || is_version(name)))
+		return bad_usage("unexpected argument '%s'", argv[2 + help]);
+	if (help && (argc < 3 || is_help(argv[2]) || !strcmp(argv[2], "help") ||
+		     is_version(argv[2]))) {
 		fputs(usage, stdout);
 		return finish(EXIT_SUCCESS);
 	}
-	if (!strcmp(name, "--version") || !strcmp(name, "-V") || !strcmp(name, "version")) {
+	if (is_version(name)) {
 		puts("spawnctl " VERSION);
 		return finish(EXIT_SUCCESS);
 	}
 	if (help)
 		name = argv[2];
 	command = command_by_name(name);
+	json_wanted = (!command || command->misused == EXIT_USAGE) && asks_for_json(argv + 2);
 	if (!command)
-		return bad_usage("unknown command '%s'", name);
+		return finish(bad_usage("unknown command '%s'", name));
 	if (help || (argc > 2 && is_help(argv[2]))) {
 		fputs(command->usage, stdout);
 		return finish(EXIT_SUCCESS);
 	}
 	current = command;
-	json_wanted = command->misused == EXIT_USAGE && asks_for_json(argv + 2);
+	/* run passes on the descriptors that it has */
+	if (command->run != cmd_run)
+		occupy_standard_fds();
 	return finish(command->run(argc - 1, argv + 1));
 }

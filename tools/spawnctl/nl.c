@@ -297,35 +297,15 @@ static void take_family(const struct nlmsghdr *answer, void *data)
 	}
 }
 
-/*
- * Open a socket with a number above the standard descriptors. If the standard output is closed,
- * the socket could otherwise get its number, and would receive what is printed.
- */
-static int open_socket(void)
-{
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC);
-	int high = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-
-	if (fd >= 0)
-		close(fd);
-	return high;
-}
-
 int nl_open(struct nl *nl)
 {
 	union request request;
-	int one = 1, ret, fd;
+	int one = 1, ret;
 
 	memset(nl, 0, sizeof(*nl));
-	fd = open_socket();
-	if (fd < 0)
+	nl->socket = mnl_socket_open2(NETLINK_GENERIC, SOCK_CLOEXEC);
+	if (!nl->socket)
 		return -errno;
-	nl->socket = mnl_socket_fdopen(fd);
-	if (!nl->socket) {
-		ret = -errno;
-		close(fd);
-		return ret;
-	}
 	if (mnl_socket_bind(nl->socket, 0, MNL_SOCKET_AUTOPID)) {
 		ret = -errno;
 		nl_close(nl);

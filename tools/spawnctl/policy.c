@@ -35,7 +35,7 @@ static void wrong(struct parser *parser, const char *format, ...)
 /* Print an error of the current line, or of the file before its first line */
 static void wrong(struct parser *parser, const char *format, ...)
 {
-	char text[512], clean[1024];
+	char *path = printable(parser->path), text[512], clean[1024];
 	va_list args;
 
 	va_start(args, format);
@@ -43,10 +43,11 @@ static void wrong(struct parser *parser, const char *format, ...)
 	va_end(args);
 	plain(text, clean, sizeof(clean));
 	if (parser->line)
-		fprintf(stderr, "%s:%u: %s\n", parser->path, parser->line, clean);
+		fprintf(stderr, "%s:%u: %s\n", path, parser->line, clean);
 	else
-		fprintf(stderr, "%s: %s\n", parser->path, clean);
+		fprintf(stderr, "%s: %s\n", path, clean);
 	parser->errors++;
+	free(path);
 }
 
 /* Parse an id, which is a number or a name that @find looks up */

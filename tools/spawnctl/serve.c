@@ -98,7 +98,6 @@ static unsigned int file_count;
 static int *held;
 static unsigned int held_count;
 static pid_t closer;
-static bool json;
 static volatile sig_atomic_t reload, stop;
 
 static void note(int level, const char *format, ...)
@@ -195,7 +194,7 @@ static void report(const struct peer *peer, const struct rule *rule, const struc
 	const char *why = NULL;
 	unsigned int suppressed;
 
-	if (json)
+	if (json_wanted)
 		put_event(peer, rule, file, error);
 	if (!may_log(rule, &suppressed))
 		return;
@@ -563,36 +562,44 @@ static int passed_socket(void)
 	return 3;
 }
 
-/* Whether something listens at @address; if it is the socket of a process that ended, remove it */
-static bool in_use(const struct sockaddr_un *address)
+/*
+ * Make the path of @address free: remove the socket of a process that ended. Return: 0, or an
+ * errno, EADDRINUSE if something listens there, or the file is no socket
+ */
+static int make_free(const struct sockaddr_un *address)
 {
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	struct stat st;
-	bool used = true;
+	int fd, error;
 
 	if (lstat(address->sun_path, &st))
-		used = errno != ENOENT;
-	else if (S_ISSOCK(st.st_mode) && fd >= 0 &&
-		 connect(fd, (const struct sockaddr *)address, sizeof(*address)) &&
-		 errno == ECONNREFUSED)
-		used = unlink(address->sun_path);
-	if (fd >= 0)
-		close(fd);
-	return used;
+		return errno == ENOENT ? 0 : errno;
+	if (!S_ISSOCK(st.st_mode))
+		return EADDRINUSE;
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return errno;
+	error = connect(fd, (const struct sockaddr *)address, sizeof(*address)) ? errno : 0;
+	close(fd);
+	if (error != ECONNREFUSED)
+		return EADDRINUSE;
+	return unlink(address->sun_path) ? errno : 0;
 }
 
 /* Create a listening socket. Return: the socket, or a status */
 static int own_socket(const char *path, struct stat *st)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd, error;
 	mode_t mask;
-	int fd;
 
+	if (!*path)
+		return -bad_usage("the path of the socket is empty");
 	if (strlen(path) >= sizeof(address.sun_path))
-		return -fail(EXIT_FAILURE, ENAMETOOLONG, NULL, "%s", path);
+		return -fail(EXIT_FAILURE, ENAMETOOLONG, NULL, "cannot listen at %s", path);
 	memcpy(address.sun_path, path, strlen(path));
-	if (in_use(&address))
-		return -fail(EXIT_FAILURE, EADDRINUSE, NULL, "%s", path);
+	error = make_free(&address);
+	if (error)
+		return -fail(EXIT_FAILURE, error, NULL, "cannot listen at %s", path);
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	/* Any user may connect: the policy decides */
 	mask = umask(0111);
@@ -723,12 +730,14 @@ int cmd_serve(int argc, char **argv)
 			own = optarg;
 			break;
 		case 'j':
-			json = true;
+			json_wanted = true;
 			break;
 		default:
 			return bad_option(c, argv, letters);
 		}
 	}
+	if (check && json_wanted)
+		return bad_usage("--check and --json cannot be combined");
 	if (argc - optind > 1)
 		return bad_usage("unexpected argument '%s'", argv[optind + 1]);
 	if (optind < argc)

@@ -3,10 +3,14 @@
  * Names, numbers and untrusted text: parse them, and make them readable.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/spawnctl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#include <wchar.h>
+#include <wctype.h>
 
 #include "tool.h"
 
@@ -56,16 +60,22 @@ const char *command_name(uint32_t command)
 	return text;
 }
 
-/* The errors of the ioctls (linux/spawnctl.h) and of clone(2) */
+/* The errors of the ioctls (linux/spawnctl.h), of clone(2), of sockets and of paths */
 static const struct {
 	int error;
 	const char *name;
 } errors[] = {
 #define ERROR(name) { name, #name }
-	ERROR(E2BIG), ERROR(EACCES), ERROR(EAGAIN), ERROR(EBADF), ERROR(EBUSY), ERROR(EDQUOT),
-	ERROR(EFAULT), ERROR(EINVAL), ERROR(EMFILE), ERROR(ENFILE), ERROR(ENODEV), ERROR(ENOENT),
-	ERROR(ENOMEM), ERROR(ENOSPC), ERROR(ENOSYS), ERROR(ENOTTY), ERROR(EOPNOTSUPP),
-	ERROR(EPERM), ERROR(ESRCH), ERROR(ETOOMANYREFS), ERROR(EUSERS),
+	ERROR(E2BIG), ERROR(EACCES), ERROR(EADDRINUSE), ERROR(EAFNOSUPPORT), ERROR(EAGAIN),
+	ERROR(EBADF), ERROR(EBADMSG), ERROR(EBUSY), ERROR(ECHILD), ERROR(ECONNREFUSED),
+	ERROR(ECONNRESET), ERROR(EDQUOT), ERROR(EEXIST), ERROR(EFAULT), ERROR(EFBIG), ERROR(EINTR),
+	ERROR(EINVAL), ERROR(EIO), ERROR(EISDIR), ERROR(ELOOP), ERROR(EMFILE), ERROR(EMSGSIZE),
+	ERROR(ENAMETOOLONG), ERROR(ENFILE), ERROR(ENOBUFS), ERROR(ENODATA), ERROR(ENODEV),
+	ERROR(ENOENT), ERROR(ENOEXEC), ERROR(ENOLCK), ERROR(ENOMEM), ERROR(ENOSPC), ERROR(ENOSYS),
+	ERROR(ENOTCONN), ERROR(ENOTDIR), ERROR(ENOTSOCK), ERROR(ENOTTY), ERROR(ENXIO),
+	ERROR(EOPNOTSUPP), ERROR(EOVERFLOW), ERROR(EPERM), ERROR(EPIPE), ERROR(EPROTO),
+	ERROR(EPROTOTYPE), ERROR(ERANGE), ERROR(EROFS), ERROR(ESRCH), ERROR(ETIMEDOUT),
+	ERROR(ETOOMANYREFS), ERROR(ETXTBSY), ERROR(EUSERS),
 };
 
 const char *errno_name(uint32_t error)
@@ -210,6 +220,44 @@ void plain(const char *text, char *out, size_t size)
 			out[used++] = c;
 	}
 	out[used] = '\0';
+}
+
+char *printable(const char *text)
+{
+	size_t left = strlen(text), bytes;
+	char *out = malloc(4 * left + 1), *end = out;
+	mbstate_t state = { 0 };
+	wchar_t character;
+
+	if (!out) {
+		perror("spawnctl");
+		exit(EXIT_FAILURE);
+	}
+	for (; left; text += bytes, left -= bytes) {
+		bytes = mbrtowc(&character, text, left, &state);
+		if (bytes <= left && iswprint(character)) {
+			end = mempcpy(end, text, bytes);
+			continue;
+		}
+		end += sprintf(end, "\\x%02x", (unsigned char)*text);
+		memset(&state, 0, sizeof(state));
+		bytes = 1;
+	}
+	*end = '\0';
+	return out;
+}
+
+int open_node(void)
+{
+	return open("/dev/spawnctl", O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+}
+
+bool is_loaded(void)
+{
+	char line[128];
+
+	return !access("/sys/module/spawnctl", F_OK) ||
+	       line_with("/proc/modules", "spawnctl ", line, sizeof(line));
 }
 
 bool line_of(const char *path, char *line, size_t size)

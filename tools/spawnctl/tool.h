@@ -91,6 +91,15 @@ const char *each(char *list, bool (*fn)(const char *part, void *data), void *dat
 const char *duration(uint64_t ns, char text[16]);
 /* @text with the bytes escaped that a terminal may interpret: "\x1b". A backslash becomes "\\" */
 void plain(const char *text, char *out, size_t size);
+/*
+ * Allocate a copy of @text in which the bytes that are no printable characters of the locale are
+ * escaped: "\x1b". Ends the process if there is no memory.
+ */
+char *printable(const char *text);
+/* Open the device. In another root directory, the file can be a terminal */
+int open_node(void);
+/* Whether the module is loaded; /sys may be hidden */
+bool is_loaded(void);
 /* Read the first line of a file; false if there is none */
 bool line_of(const char *path, char *line, size_t size);
 /* Find the first line of @path that contains @what, and copy that line to @line */

@@ -5,18 +5,37 @@
 _spawnctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} i words=
 	COMPREPLY=()
+	# Bash makes three words of --option=value
+	if [ "$cur" = = ]; then
+		cur=
+	elif [ "$prev" = = ]; then
+		prev=${COMP_WORDS[COMP_CWORD - 2]}
+	fi
 	if [ "$COMP_CWORD" = 1 ]; then
 		mapfile -t COMPREPLY < <(compgen -W 'info stats monitor doctor run limit serve help version --help --version' -- "$cur")
 		return
 	fi
 	case ${COMP_WORDS[1]} in
 	run|limit)
-		# After -- follows the command line of another command
-		for ((i = 2; i < COMP_CWORD; i++)); do
-			if [ "${COMP_WORDS[i]}" = -- ]; then
+		# After the options follows the command line of another command
+		for ((i = 2; i <= COMP_CWORD; i++)); do
+			case ${COMP_WORDS[i]} in
+			--)
+				((i < COMP_CWORD)) || break
 				_command_offset "$((i + 1))" 2>/dev/null
 				return
-			fi
+				;;
+			--ignore-signal|--mask|--keep-fd|--chdir|--cgroup|--commands|--flags|--children|--live|-[imfCgcFNl])
+				# With its value
+				((i++))
+				[ "${COMP_WORDS[i]-}" != = ] || ((i++))
+				;;
+			-*) ;;
+			*)
+				_command_offset "$i" 2>/dev/null
+				return
+				;;
+			esac
 		done
 		;;
 	esac
