@@ -6,7 +6,7 @@
  *	$ c++ -std=c++17 -O2 -Wall -Wextra -o demo demo.cpp $(pkg-config --cflags --libs spawnctl)
  *
  *	posix_spawn(3)			here
- *	argv, envp, posix_spawnp()	command::arg(), env(): spawnctl_spawnp_result()
+ *	argv, envp, posix_spawnp()	command::arg(), env(): spawnctl_spawnp_result(), setpath()
  *	addopen, adddup2		redirect(), pipe(): spawnctl_file_actions_adddup2()
  *	addchdir_np			directory(): spawnctl_file_actions_addchdir()
  *	addclosefrom_np			always: spawnctl_file_actions_addclosefrom(3), the last
@@ -17,6 +17,7 @@
 #ifndef SPAWNCTL_HPP
 #define SPAWNCTL_HPP
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -29,6 +30,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <system_error>
 #include <unistd.h>
@@ -49,10 +51,11 @@ private:
 	std::string step_;
 };
 
-inline void check(int number, const char *what)
+/* The step is "prepare" as long as there is no child */
+inline void check(int number, const char *what, const char *step = "prepare")
 {
 	if (number)
-		throw error(number, "prepare", what);
+		throw error(number, step, what);
 }
 
 template<typename T>
@@ -94,7 +97,7 @@ public:
 			if (n > 0)
 				text.append(buffer, n);
 			else if (errno != EINTR)
-				check(errno, "read");
+				check(errno, "pipe", "read");
 		}
 		return text;
 	}
@@ -107,7 +110,7 @@ public:
 			if (n >= 0)
 				text.remove_prefix(n);
 			else if (errno != EINTR)
-				check(errno, "write");
+				check(errno, "pipe", "write");
 		}
 	}
 
@@ -124,45 +127,45 @@ struct status {
 
 /*
  * A child, which has executed its program. If the caller has not waited for it, the destructor
- * kills and reaps it.
+ * kills and reaps it. If other code has reaped it (waitpid(-1)), or SIGCHLD is ignored, wait() and
+ * wait_for() throw ECHILD. Only the pidfd is used: the process id can be another process's by then.
  */
 class process {
 public:
 	process(process &&) = default;
 	~process()
 	{
-		kill(SIGKILL);
-		if (pidfd_.get() >= 0 && !status_)
+		if (pidfd_.get() >= 0 && !status_) {
+			kill(SIGKILL);
 			reap();
+		}
 	}
-	status wait()
-	{
-		return *wait_for(std::nullopt);
-	}
+	status wait() { return *wait_for(std::nullopt); }
 	std::optional<status> wait_for(std::optional<std::chrono::milliseconds> timeout)
 	{
 		using namespace std::chrono;
-		const auto end = steady_clock::now() + timeout.value_or(0ms);
+		/* More than these overflows the clock, or poll() */
+		const milliseconds never = hours(24 * 365 * 100), day = hours(24);
+		const auto limit = std::clamp(timeout.value_or(never), 0ms, never);
+		const auto end = steady_clock::now() + limit;
 		struct pollfd ended = { pidfd_.get(), POLLIN, 0 };
 
 		while (!status_) {
-			auto left = ceil<milliseconds>(end - steady_clock::now()).count();
-			int n = poll(&ended, 1, !timeout ? -1 : left > 0 ? int(left) : 0);
+			const auto left = ceil<milliseconds>(end - steady_clock::now());
+			int n = poll(&ended, 1, int(std::clamp(left, 0ms, day).count()));
 
 			if (n > 0)
-				check(reap(), "wait");
-			else if (n == 0)
+				check(reap(), "status", "wait");
+			else if (n == 0 && left <= day)
 				return std::nullopt;
-			else if (errno != EINTR)
-				check(errno, "poll");
+			else if (n < 0 && errno != EINTR)
+				check(errno, "poll", "wait");
 		}
 		return status_;
 	}
-	/* The pid is the child's as long as it has not been waited for */
 	void kill(int signal) noexcept
 	{
-		if (pidfd_.get() >= 0 && !status_)
-			::kill(pid_, signal);
+		syscall(SYS_pidfd_send_signal, pidfd_.get(), signal, nullptr, 0);
 	}
 	pid_t pid() const noexcept { return pid_; }
 	const char *backend() const noexcept { return backend_; }
@@ -174,12 +177,15 @@ private:
 	process() = default;
 	int reap() noexcept
 	{
-		int raw = 0;
+		siginfo_t info;
 
-		while (waitpid(pid_, &raw, 0) < 0)
+		while (waitid(P_PIDFD, pidfd_.get(), &info, WEXITED))
 			if (errno != EINTR)
 				return errno;
-		status_ = status { raw };
+		/* As waitpid(2) has it */
+		status_ = status { info.si_code == CLD_EXITED ? info.si_status << 8 :
+				   info.si_code == CLD_DUMPED ? info.si_status | 0x80 :
+				   info.si_status };
 		return 0;
 	}
 	pid_t pid_ = -1;
@@ -193,12 +199,25 @@ class command {
 public:
 	explicit command(std::string file) { arg(std::move(file)); }
 	command &arg(std::string text) { argv_.push_back(checked(std::move(text))); return *this; }
-	/* Without a call of env() the child inherits the environment; the first call empties it */
+	/*
+	 * Without a call of env() the child inherits the environment; the first call empties it.
+	 * The program is then searched in the PATH set here, else in /bin:/usr/bin. What is
+	 * relative in PATH is so to directory().
+	 */
 	command &env(const std::string &name, const std::string &value)
 	{
+		const auto same = [&](const auto &old) { return old.rfind(name + "=", 0) == 0; };
+
+		if (name.empty() || name.find('=') != std::string::npos)
+			throw std::invalid_argument("name of a variable");
+		auto text = checked(name + "=" + value);
 		if (!envp_)
 			envp_.emplace();
-		envp_->push_back(checked(name + "=" + value));
+		/* Of two with the same name, getenv() finds the first */
+		envp_->erase(std::remove_if(envp_->begin(), envp_->end(), same), envp_->end());
+		envp_->push_back(std::move(text));
+		if (name == "PATH")
+			path_ = value;
 		return *this;
 	}
 	command &directory(std::string path)
@@ -207,7 +226,12 @@ public:
 		return *this;
 	}
 	/* The child's descriptor target, 0 to 2, is a copy of fd, which stays the caller's */
-	command &redirect(int target, int fd) { streams_.at(target) = fd; return *this; }
+	command &redirect(int target, int fd)
+	{
+		check(fd < 0 ? EBADF : 0, "redirect");
+		streams_.at(target) = fd;
+		return *this;
+	}
 	command &pipe(int target) { streams_.at(target) = PIPE; return *this; }
 	command &backend(enum spawnctl_backend demanded) { backend_ = demanded; return *this; }
 
@@ -241,14 +265,16 @@ public:
 			ends.push_back(std::move(end));
 			names.push_back("dup2");
 		}
-		if (!directory_.empty()) {
-			check(spawnctl_file_actions_addchdir(actions.get(), directory_.c_str()),
+		if (directory_) {
+			check(spawnctl_file_actions_addchdir(actions.get(), directory_->c_str()),
 			      "chdir");
 			names.push_back("chdir");
 		}
 		check(spawnctl_file_actions_addclosefrom(actions.get(), 3), "closefrom");
 		names.push_back("closefrom");
 		check(spawnctl_attr_setflags(attr.get(), SPAWNCTL_SPAWN_PIDFD), "flags");
+		if (envp_)
+			check(spawnctl_attr_setpath(attr.get(), path_.c_str()), "path");
 		check(spawnctl_attr_setbackend(attr.get(), backend_), "backend");
 		check(spawnctl_get_backend(attr.get(), &chosen), "backend");
 
@@ -259,7 +285,7 @@ public:
 		if (number) {
 			std::string step = result.action >= 0 ? names.at(result.action)
 							      : spawnctl_step_name(result.step);
-			throw error(number, step, step == "chdir" ? directory_ : argv_[0]);
+			throw error(number, step, step == "chdir" ? *directory_ : argv_[0]);
 		}
 		child.pid_ = result.pid;
 		child.pidfd_ = descriptor(result.pidfd);
@@ -289,7 +315,8 @@ private:
 	}
 	std::vector<std::string> argv_;
 	std::optional<std::vector<std::string>> envp_;
-	std::string directory_;
+	std::string path_ = "/bin:/usr/bin";
+	std::optional<std::string> directory_;
 	std::array<int, 3> streams_ = { INHERIT, INHERIT, INHERIT };
 	enum spawnctl_backend backend_ = SPAWNCTL_BACKEND_ANY;
 };

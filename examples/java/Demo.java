@@ -20,7 +20,7 @@ final class Demo {
 		return new File("/proc/self/fd").list().length;
 	}
 
-	public static void main(String[] args) throws IOException {
+	public static void main(String[] args) throws IOException, InterruptedException {
 		var backend = args.length > 0 && args[0].equals("device")
 			? Spawnctl.Backend.DEVICE : Spawnctl.Backend.ANY;
 		var filter = new Spawnctl.Builder("tr", "a-z", "A-Z").backend(backend)

@@ -2,6 +2,7 @@
 
 import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import java.io.FileInputStream;
 import java.io.FileOutputStream;
@@ -22,7 +23,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /**
@@ -37,18 +40,22 @@ import java.util.stream.Stream;
  *     redirectInput, ...             redirect(): spawnctl_file_actions_adddup2()
  *     directory                      spawnctl_file_actions_addchdir()
  *     (always)                       spawnctl_file_actions_addclosefrom(3), the last action
- *     Process.waitFor(timeout)       SPAWNCTL_SPAWN_PIDFD, poll(2)
+ *     signals                        SPAWNCTL_SPAWN_SETSIGMASK, SPAWNCTL_SPAWN_SETSIGDEF
+ *     Process.waitFor(timeout)       SPAWNCTL_SPAWN_PIDFD, poll(2), waitid(2)
  *     (none)                         backend(): spawnctl_attr_setbackend()
  *
- * docs/runtimes.md has all options of ProcessBuilder. The process is unknown to java.lang.Process: the
- * runtime's reaper waits for its own children only. While a thread is in the spawn, it is in native
- * code for the runtime, so garbage collection does not wait for it.
+ * docs/runtimes.md has all options of ProcessBuilder. The process is unknown to java.lang.Process:
+ * the runtime's reaper waits for its own children only. While a thread is in the spawn, it is in
+ * native code for the runtime, so garbage collection does not wait for it.
  */
 final class Spawnctl {
 	enum Backend { ANY, DEVICE, CLONE3, CLONE }
 
 	/** What a stream of the child is: PIPE, INHERIT, or, from 0 on, a descriptor of this process */
 	static final int INHERIT = -1, PIPE = -2;
+
+	/** What waitFor() returns if SIGCHLD is ignored, or other code has reaped the child */
+	static final int UNKNOWN = -1;
 
 	/** There is no child. step is the name of an action, or of an enum spawnctl_step */
 	static final class SpawnException extends IOException {
@@ -57,16 +64,18 @@ final class Spawnctl {
 		final int errno;
 
 		SpawnException(String step, int errno, String what) {
-			super(step + ": " + what + ": " + message(errno));
+			super(step + ": " + what + ": " + text("strerror", errno));
 			this.step = step;
 			this.errno = errno;
 		}
 	}
 
-	private static final int PIDFD = 0x100000;	// SPAWNCTL_SPAWN_PIDFD
-	private static final int EINTR = 4, SIGKILL = 9, F_DUPFD_CLOEXEC = 1030;
-	private static final int O_CLOEXEC = 02000000;
+	private static final int FLAGS = 0x10000c;	// SPAWNCTL_SPAWN_PIDFD, _SETSIGMASK, _SETSIGDEF
+	private static final int EINTR = 4, SIGKILL = 9, SIGPIPE = 13, F_DUPFD_CLOEXEC = 1030;
+	private static final int O_CLOEXEC = 02000000, P_PIDFD = 3, WEXITED = 4, CLD_EXITED = 1;
+	private static final long PIDFD_SEND_SIGNAL = 424;	// a function since glibc 2.36
 	private static final short POLLIN = 1;
+	private static final Map<String, Integer> VARIADIC = Map.of("fcntl", 2, "syscall", 1);
 
 	private static final Linker LINKER = Linker.nativeLinker();
 	private static final SymbolLookup SYMBOLS =
@@ -90,10 +99,12 @@ final class Spawnctl {
 	}
 
 	private static MethodHandle function(String name, Object... arguments) {
-		var layouts = Stream.of(arguments).map(a -> a instanceof Integer ? JAVA_INT : ADDRESS);
-		var options = Stream.of(Linker.Option.captureCallState("errno"));
-		if (name.equals("fcntl"))
-			options = Stream.concat(options, Stream.of(Linker.Option.firstVariadicArg(2)));
+		// Long: for a long of C, because the upper half of an int's register is undefined
+		var layouts = Stream.of(arguments).map(
+			a -> a instanceof Integer ? JAVA_INT : a instanceof Long ? JAVA_LONG : ADDRESS);
+		var options = new ArrayList<>(List.of(Linker.Option.captureCallState("errno")));
+		if (VARIADIC.containsKey(name))
+			options.add(Linker.Option.firstVariadicArg(VARIADIC.get(name)));
 		return LINKER.downcallHandle(SYMBOLS.findOrThrow(name),
 			FunctionDescriptor.of(JAVA_INT, layouts.toArray(MemoryLayout[]::new)),
 			options.toArray(Linker.Option[]::new));
@@ -108,10 +119,6 @@ final class Spawnctl {
 		} catch (Throwable e) {
 			throw new LinkageError(function, e);
 		}
-	}
-
-	private static String message(int errno) {
-		return text("strerror", errno);
 	}
 
 	/** Checks a function that returns an error number, or an errno as call() does */
@@ -208,7 +215,11 @@ final class Spawnctl {
 			check("closefrom", call("spawnctl_file_actions_addclosefrom", actions, 3), true);
 			names.add("closefrom");
 			var chosen = arena.allocate(JAVA_INT);
-			check("flags", call("spawnctl_attr_setflags", attr, PIDFD), true);
+			// The threads of the JVM block SIGQUIT. The mask of new attributes is empty
+			var reset = arena.allocate(128, 8);	// sigset_t
+			check("signals", call("sigaddset", reset, SIGPIPE), false);
+			check("signals", call("spawnctl_attr_setsigdefault", attr, reset), true);
+			check("flags", call("spawnctl_attr_setflags", attr, FLAGS), true);
 			check("backend", call("spawnctl_attr_setbackend", attr, backend.ordinal()), true);
 			check("backend", call("spawnctl_get_backend", attr, chosen), true);
 
@@ -218,7 +229,7 @@ final class Spawnctl {
 			var argv = strings(arena, command.stream());
 			// Not System.getenv(), which has decoded the bytes
 			var envp = environment == null ? inherited() : strings(arena,
-				environment.entrySet().stream().map(e -> e.getKey() + "=" + e.getValue()));
+				environment.entrySet().stream().map(Builder::variable));
 			int errno = call("spawnctl_spawnp_result", result, argv.get(ADDRESS, 0), actions,
 					 attr, argv, envp);
 			if (errno != 0) {
@@ -243,6 +254,14 @@ final class Spawnctl {
 		private static MemorySegment inherited() {
 			var environ = SYMBOLS.findOrThrow("environ").reinterpret(ADDRESS.byteSize());
 			return environ.get(ADDRESS, 0);
+		}
+
+		private static String variable(Map.Entry<String, String> entry) {
+			var name = entry.getKey();
+			// The program would find another name, or none
+			if (name.isEmpty() || name.indexOf('=') >= 0)
+				throw new IllegalArgumentException("no name of a variable: " + name);
+			return name + "=" + Objects.requireNonNull(entry.getValue(), name);
 		}
 
 		private static MemorySegment string(Arena arena, String text) {
@@ -270,7 +289,11 @@ final class Spawnctl {
 		}
 	}
 
-	/** A child. close() closes the pipes and the pidfd, and kills a program that still runs */
+	/**
+	 * A child. close() closes the pipes and the pidfd, kills a program that still runs, and waits
+	 * for its end, even if the thread is interrupted. Only the pidfd is used: once the child has
+	 * been reaped elsewhere, pid can be the number of another process.
+	 */
 	static final class Child implements AutoCloseable {
 		final int pid;
 		final Backend backend;
@@ -278,6 +301,7 @@ final class Spawnctl {
 		final OutputStream stdin;
 		final InputStream stdout, stderr;
 		private final int pidfd;
+		/** Is set before the pidfd is closed. After that, its number can be reused */
 		private volatile Integer status;
 		private boolean closed;
 
@@ -291,20 +315,26 @@ final class Spawnctl {
 		}
 
 		/** The exit status, or 128 plus the signal, as Process has it; null: it still runs */
-		Integer waitFor(Duration timeout) throws IOException {
-			long end = System.nanoTime() + timeout.toNanos();
+		Integer waitFor(Duration timeout) throws IOException, InterruptedException {
+			// Saturates, unlike toNanos()
+			long nanos = Math.max(0, TimeUnit.NANOSECONDS.convert(timeout));
+			long start = System.nanoTime();
 			try (var arena = Arena.ofConfined()) {
 				// struct pollfd: a pidfd is readable when its process has ended
 				var ended = arena.allocate(8, 4);
 				ended.set(JAVA_INT, 0, pidfd);
 				ended.set(ValueLayout.JAVA_SHORT, 4, POLLIN);
 				while (status == null) {
-					long left = Math.max(0, end - System.nanoTime() + 999_999) / 1_000_000;
-					int n = call("poll", ended, 1, (int) Math.min(left, Integer.MAX_VALUE));
-					if (n == 0)
-						return null;
+					// Thread.interrupt() does not end poll(), so each lasts 100 ms at most
+					if (Thread.interrupted())
+						throw new InterruptedException();
+					long left = Math.max(0, nanos - (System.nanoTime() - start));
+					int n = call("poll", ended, 1L,
+						     (int) Math.min(Math.ceilDiv(left, 1_000_000), 100));
 					if (n > 0)
-						reap(arena.allocate(JAVA_INT));
+						reap();
+					else if (n == 0 && left == 0)
+						return null;
 					else if (n != -EINTR)
 						check("wait", n, false);
 				}
@@ -312,42 +342,41 @@ final class Spawnctl {
 			return status;
 		}
 
-		private synchronized void reap(MemorySegment raw) throws IOException {
+		int waitFor() throws IOException, InterruptedException {
+			return waitFor(Duration.ofSeconds(Long.MAX_VALUE));
+		}
+
+		private synchronized void reap() {
 			if (status != null)
 				return;
-			check("wait", call("waitpid", pid, raw, 0), false);
-			int bits = raw.get(JAVA_INT, 0);
-			status = (bits & 0x7f) == 0 ? bits >> 8 & 0xff : 128 + (bits & 0x7f);
-		}
-
-		int waitFor() throws IOException {
-			Integer got;
+			// siginfo_t on 64-bit Linux: si_code at 8, si_status at 24
+			var info = Arena.ofAuto().allocate(128, 8);
+			int error;
 			do
-				got = waitFor(Duration.ofDays(1));
-			while (got == null);
-			return got;
+				error = call("waitid", P_PIDFD, pidfd, info, WEXITED);
+			while (error == -EINTR);
+			int value = info.get(JAVA_INT, 24);
+			// ECHILD: the kernel keeps the status for one wait only
+			status = error < 0 ? UNKNOWN
+				: info.get(JAVA_INT, 8) == CLD_EXITED ? value : 128 + value;
 		}
 
-		/** The pid is the child's until it has been waited for, which needs the same lock */
 		synchronized void kill() {
 			if (status == null)
-				call("kill", pid, SIGKILL);
+				call("syscall", PIDFD_SEND_SIGNAL, pidfd, SIGKILL, MemorySegment.NULL, 0);
 		}
 
 		@Override
-		public synchronized void close() throws IOException {
+		public synchronized void close() {
 			if (closed)
 				return;
 			closed = true;
 			closeQuietly(stdin);
 			closeQuietly(stdout);
 			closeQuietly(stderr);
-			try {
-				kill();
-				waitFor();
-			} finally {
-				Spawnctl.close(pidfd);
-			}
+			kill();
+			reap();
+			Spawnctl.close(pidfd);
 		}
 	}
 }

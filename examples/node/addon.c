@@ -26,7 +26,6 @@
 #include <node/node_api.h>
 #include <signal.h>
 #include <spawnctl/spawn.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -49,15 +48,15 @@ struct spawn {
 	const char *names[5];
 };
 
-static void throw_errno(napi_env env, const char *what, int error)
+/* With a negative errno, as the errors of node:fs. spawnctl.js makes a SpawnError of it */
+static void throw_errno(napi_env env, int error)
 {
-	napi_value code, message, thrown;
-	char text[128];
+	napi_value number, message, thrown;
 
-	snprintf(text, sizeof(text), "%s: %s", what, uv_strerror(-error));
-	napi_create_string_utf8(env, uv_err_name(-error), NAPI_AUTO_LENGTH, &code);
-	napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &message);
-	napi_create_error(env, code, message, &thrown);
+	napi_create_int32(env, -error, &number);
+	napi_create_string_utf8(env, strerror(error), NAPI_AUTO_LENGTH, &message);
+	napi_create_error(env, NULL, message, &thrown);
+	napi_set_named_property(env, thrown, "errno", number);
 	napi_throw(env, thrown);
 }
 
@@ -190,8 +189,8 @@ static void on_start(uv_poll_t *poll, int status, int events)
 }
 
 /*
- * Adds the actions, and starts. @fds: a descriptor for each of 0 to 2, or -1. Return: 0, or an
- * error number
+ * Adds the actions, and starts. @fds: a descriptor for each of 0 to 2. Return: 0, or an error
+ * number
  */
 static int begin(struct spawn *spawn, spawnctl_file_actions_t *actions, spawnctl_attr_t *attr,
 		 const int *fds, const char *cwd, char **argv, char **envp)
@@ -202,8 +201,6 @@ static int begin(struct spawn *spawn, spawnctl_file_actions_t *actions, spawnctl
 	sigfillset(&all);
 	sigemptyset(&none);
 	for (i = 0; !error && i < 3; i++) {
-		if (fds[i] < 0)
-			continue;
 		error = spawnctl_file_actions_adddup2(actions, fds[i], i);
 		spawn->names[n++] = "dup2";
 	}
@@ -282,19 +279,17 @@ static napi_value start(napi_env env, napi_callback_info info)
 		cwd = string_of(env, args[3]);
 	if (!spawn || !argv || !*argv || (!envp && types[1] != napi_null) ||
 	    (!path && types[2] != napi_null) || (!cwd && types[3] != napi_null)) {
-		throw_errno(env, "arguments: a null character, or no strings", EINVAL);
+		napi_throw_type_error(env, NULL, "arguments: a null character, or no strings");
 		goto out;
 	}
 	/* From 3 on: adddup2() onto 0 to 2 could replace what a later one needs */
 	for (i = 0; i < 3; i++) {
 		napi_get_element(env, args[4], i, &value);
 		napi_get_value_int32(env, value, &fd);
-		if (fd >= 0) {
-			fds[i] = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-			if (fds[i] < 0) {
-				throw_errno(env, "stdio", errno);
-				goto out;
-			}
+		fds[i] = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+		if (fds[i] < 0) {
+			throw_errno(env, errno);
+			goto out;
 		}
 	}
 	napi_get_value_int32(env, args[5], &i);
@@ -310,7 +305,7 @@ static napi_value start(napi_env env, napi_callback_info info)
 	if (!error)
 		error = begin(spawn, actions, attr, fds, cwd, argv, envp);
 	if (error) {
-		throw_errno(env, "no child", error);
+		throw_errno(env, error);
 		goto out;
 	}
 	object = watch(env, spawn, backend);
@@ -337,7 +332,7 @@ static napi_value make_pipe(napi_env env, napi_callback_info info)
 
 	(void)info;
 	if (pipe2(pair, O_CLOEXEC)) {
-		throw_errno(env, "pipe", errno);
+		throw_errno(env, errno);
 		return NULL;
 	}
 	napi_create_array_with_length(env, 2, &array);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 // child_process.spawn() by libspawnctl, as a promise: spawn() is fulfilled when the program is
-// executed, and rejected with a SpawnError that names the failed step. addon.c is its native half.
+// executed, and rejected with a SpawnError that names the failed step, or with a TypeError if an
+// argument is not valid. addon.c is its native half.
 'use strict';
 
 const fs = require('node:fs');
@@ -10,12 +11,16 @@ const util = require('node:util');
 const addon = require('./addon.node');
 
 const BACKENDS = ['any', 'device', 'clone3', 'clone'];
-const SIGNALS = new Map(Object.entries(os.constants.signals).map(([name, n]) => [n, name]));
+// The first of two names for a number, as in Node.js: SIGABRT, not SIGIOT
+const names = (numbers) => new Map(Object.entries(numbers).reverse().map(([name, n]) => [n, name]));
+const SIGNALS = names(os.constants.signals);
+// getSystemErrorName() alone has no name for some: EDQUOT, ENOEXEC
+const ERRORS = names(os.constants.errno);
 
-/** As the errors of node:fs: errno, code, path; and step. */
+/** As the errors of node:fs: errno, code, path; and step, "prepare" if no child was made. */
 class SpawnError extends Error {
   constructor(errno, step, path) {
-    const code = util.getSystemErrorName(-errno);
+    const code = ERRORS.get(errno) ?? util.getSystemErrorName(-errno);
     super(`${code}: ${step} '${path}'`);
     Object.assign(this, { name: 'SpawnError', errno: -errno, code, step, path });
   }
@@ -28,7 +33,7 @@ class Child {
     this.pid = native.pid;
     this.backend = native.backend;
     [this.stdin, this.stdout, this.stderr] = streams;
-    /** Fulfilled with { code } or { signal } */
+    /** Fulfilled with { code } or { signal }; code -1: other code has reaped the child */
     this.exited = native.exited.then(({ code, signal }) => {
       this.#running = false;
       return signal ? { signal: SIGNALS.get(signal) ?? signal } : { code };
@@ -41,19 +46,45 @@ class Child {
   }
 }
 
+function streamsOf(stdio) {
+  const list = typeof stdio === 'string' ? Array(3).fill(stdio) : stdio ?? [];
+  const streams = [0, 1, 2].map((n) => list[n] ?? 'pipe');
+  const valid = (what) => ['pipe', 'inherit', 'ignore'].includes(what) || what === (what | 0);
+  if (Array.isArray(list) && list.length <= 3 && streams.every(valid)) return streams;
+  throw new TypeError('stdio: not valid');
+}
+
+/** As in child_process, what env inherits is passed, and what is undefined is not. */
+function variablesOf(env) {
+  const list = [];
+  for (const name in env) {
+    if (env[name] === undefined) continue;
+    // The name "A=B" would set A
+    if (!name || name.includes('=')) throw new TypeError(`env: the name '${name}'`);
+    list.push(`${name}=${env[name]}`);
+  }
+  return list;
+}
+
 /**
- * stdio: 'pipe', 'inherit', 'ignore', or a descriptor, for each of 0 to 2; env: an object, or the
- * caller's; signal: an AbortSignal, which kills the program; backend: demands one.
+ * stdio: 'pipe', 'inherit' or 'ignore', or an array with one of these or a descriptor for each of
+ * 0 to 2; env: an object, in whose PATH the file is searched, or the caller's; signal: an
+ * AbortSignal, which kills the program; backend: demands one.
  */
 async function spawn(file, args = [], options = {}) {
-  const { env, cwd, stdio = ['pipe', 'pipe', 'pipe'], signal, backend = 'any' } = options;
+  const { env, cwd, stdio, signal, backend = 'any' } = options;
   signal?.throwIfAborted();
+  if (!Array.isArray(args)) throw new TypeError('args: no array');
+  const streams = streamsOf(stdio);
+  const variables = env ? variablesOf(env) : null;
+  // The default is that of execvp(3), which child_process calls
+  const isPath = (text) => text.startsWith('PATH=');
+  const path = variables && (variables.find(isPath)?.slice(5) ?? '/bin:/usr/bin');
   const theirs = [];
   let ours = [null, null, null];
   let native;
   try {
-    const fds = [0, 1, 2].map((n) => {
-      const what = stdio[n] ?? 'inherit';
+    const fds = streams.map((what, n) => {
       // Node.js makes even 0 to 2 close-on-exec, so they are redirected onto themselves
       if (what === 'inherit') return n;
       if (typeof what === 'number') return what;
@@ -62,8 +93,7 @@ async function spawn(file, args = [], options = {}) {
       ours[n] = n === 0 ? write : read;
       return theirs[theirs.push(n === 0 ? read : write) - 1];
     });
-    const environment = env ? Object.entries(env).map(([name, value]) => `${name}=${value}`) : null;
-    native = addon.start([file, ...args], environment, env?.PATH ?? null, cwd ?? null, fds,
+    native = addon.start([file, ...args], variables, path, cwd ?? null, fds,
                          BACKENDS.indexOf(backend));
     const { error, text: step } = await native.started;
     if (error) throw new SpawnError(error, step, step === 'chdir' ? cwd : file);
@@ -76,7 +106,8 @@ async function spawn(file, args = [], options = {}) {
     return child;
   } catch (error) {
     for (const fd of ours) if (typeof fd === 'number') fs.closeSync(fd);
-    throw error;
+    if (native || !error.errno) throw error;
+    throw new SpawnError(-error.errno, 'prepare', file);
   } finally {
     // The child has a copy of the descriptor table
     theirs.forEach((fd) => fs.closeSync(fd));

@@ -17,6 +17,7 @@ docs/runtimes.md has all options of subprocess.Popen().
 import contextlib
 import ctypes
 import fcntl
+import math
 import os
 import select
 import selectors
@@ -29,6 +30,7 @@ from subprocess import DEVNULL, PIPE, STDOUT
 
 BACKENDS = ("any", "device", "clone3", "clone")     # enum spawnctl_backend
 SETSIGDEF, PIDFD = 0x04, 0x100000                   # SPAWNCTL_SPAWN_*
+_DAY = 86400                # epoll and poll() do not take more than 24 days
 
 
 class _Result(ctypes.Structure):
@@ -77,17 +79,24 @@ def _array(texts):
 
 class Popen:
     """Starts a program; returns when it is executed. Raises SpawnError. The object owns the pipes and
-    the pidfd: "with" closes them and waits. An object that is dropped leaves its child running."""
+    the pidfd: "with" closes them and waits. An object that is dropped leaves its child running.
+    stdin has a buffer: flush(). returncode is 255, as in asyncio (Popen: 0), if the child was reaped
+    by another part of the program, or by the kernel because SIGCHLD is ignored."""
 
     def __init__(self, args, *, env=None, stdin=None, stdout=None, stderr=None, cwd=None,
                  close_fds=True, restore_signals=True, backend="any"):
         self._pidfd = -1
         self.args, self.returncode = args, None
         self.stdin = self.stdout = self.stderr = None
-        self._reaping = threading.Lock()
+        self._input, self._sent, self._output = None, 0, {}
+        # While a thread holds this lock and returncode is None, no other closes the pidfd. A signal
+        # handler that calls a method can interrupt the thread that holds it, hence RLock.
+        self._lock = threading.RLock()
         argv = [_text(arg) for arg in args]
-        envp = [_text(name) + b"=" + _text(value)
-                for name, value in (os.environb if env is None else env).items()]
+        pairs = [tuple(map(_text, pair)) for pair in (os.environb if env is None else env).items()]
+        if env is not None and any(not name or b"=" in name for name, _ in pairs):
+            raise ValueError("illegal environment variable name")   # A=B would set A
+        envp = [b"=".join(pair) for pair in pairs]
         path = _text(os.pathsep.join(os.get_exec_path(env)))
         with contextlib.ExitStack() as child, contextlib.ExitStack() as ours:
             # child: what is closed, or freed, in each case; ours: if the spawn fails
@@ -143,7 +152,7 @@ class Popen:
                 pair = os.pipe()
                 fd, own = pair if n == 0 else pair[::-1]
                 stack.callback(os.close, fd)
-                stream = open(own, "wb" if n == 0 else "rb", buffering=0 if n == 0 else -1)
+                stream = open(own, "wb" if n == 0 else "rb")
                 ours.callback(stream.close)
                 setattr(self, ("stdin", "stdout", "stderr")[n], stream)
             elif what == DEVNULL:
@@ -155,64 +164,83 @@ class Popen:
             child.callback(os.close, copy)
             return copy
 
+    def _ended(self, seconds):
+        ended = select.poll()
+        ended.register(self._pidfd, select.POLLIN)
+        return ended.poll(min(seconds, _DAY) * 1000)
+
     def poll(self):
         """The exit status, negative for a signal; None while the program runs."""
-        with self._reaping:
-            if self.returncode is None:
-                # By the pidfd, which names this child even if another part reaps every process
-                info = os.waitid(os.P_PIDFD, self._pidfd, os.WEXITED | os.WNOHANG)
-                if info:
-                    exited = info.si_code == os.CLD_EXITED
-                    self.returncode = info.si_status if exited else -info.si_status
+        with self._lock:
+            if self.returncode is None and self._ended(0):
+                try:
+                    # WNOWAIT: a signal handler that calls poll() between waitid() and the assignment
+                    # must find the status, too
+                    info = os.waitid(os.P_PIDFD, self._pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+                    if info:                            # None: a debugger has not released it yet
+                        exited = info.si_code == os.CLD_EXITED
+                        self.returncode = info.si_status if exited else -info.si_status
+                        os.waitid(os.P_PIDFD, self._pidfd, os.WEXITED | os.WNOHANG)
+                except ChildProcessError:
+                    if self.returncode is None:
+                        self.returncode = 255
         return self.returncode
 
     def wait(self, timeout=None):
         """As poll(), but waits. subprocess.TimeoutExpired: the program still runs."""
-        if self.poll() is None:
-            ended = select.poll()
-            ended.register(self._pidfd, select.POLLIN)
-            # Python's poll() continues after a signal (EINTR)
-            if not ended.poll(None if timeout is None else max(0, timeout) * 1000):
+        end = math.inf if timeout is None else time.monotonic() + timeout
+        while self.poll() is None:
+            left = end - time.monotonic()
+            if left <= 0:
                 raise subprocess.TimeoutExpired(self.args, timeout)
-        return self.poll()
+            self._ended(left)
+        return self.returncode
 
     def communicate(self, data=b"", timeout=None):
         """Writes stdin and reads stdout and stderr at once, so that no full pipe stops both sides;
-        then waits. Returns what was read, None for a stream that is no pipe; after TimeoutExpired,
-        what was read is lost."""
-        end = None if timeout is None else time.monotonic() + timeout
-        read, data = {}, memoryview(data)
+        then waits. Returns what was read, None for a stream that is no pipe. After TimeoutExpired, a
+        call without data continues, and also returns what was read before."""
+        end = math.inf if timeout is None else time.monotonic() + timeout
+        if data and self._input is not None:
+            raise ValueError("Cannot send input after starting communication")
+        view = memoryview(data if self._input is None else self._input).cast("B")
+        self._input = view.obj
         with selectors.DefaultSelector() as selector:
-            if self.stdin:
-                os.set_blocking(self.stdin.fileno(), False)
+            if self.stdin and not self.stdin.closed:
+                with contextlib.suppress(BrokenPipeError):
+                    self.stdin.flush()
                 selector.register(self.stdin, selectors.EVENT_WRITE)
             for stream in filter(None, (self.stdout, self.stderr)):
-                read[stream] = []
-                selector.register(stream, selectors.EVENT_READ)
+                self._output.setdefault(stream, [])
+                if not stream.closed:
+                    selector.register(stream, selectors.EVENT_READ)
             while selector.get_map():
-                left = None if end is None else end - time.monotonic()
-                if left is not None and left <= 0:
+                left = end - time.monotonic()
+                if left <= 0:
                     raise subprocess.TimeoutExpired(self.args, timeout)
-                for key, _ in selector.select(left):
+                for key, _ in selector.select(min(left, _DAY)):
                     stream = key.fileobj
                     try:
                         if stream is self.stdin:
-                            data = data[os.write(key.fd, data[:select.PIPE_BUF]):]
-                            over = not data
+                            # A pipe that is ready takes PIPE_BUF bytes without blocking
+                            self._sent += os.write(key.fd, view[self._sent:][:select.PIPE_BUF])
+                            over = self._sent == len(view)
                         else:
-                            read[stream].append(os.read(key.fd, 1 << 16))
-                            over = not read[stream][-1]
+                            part = stream.read1(1 << 16)    # first what readline() has read ahead
+                            self._output[stream].append(part)
+                            over = not part
                     except BrokenPipeError:
                         over = True
                     if over:
                         selector.unregister(stream)
-                        stream.close()
-        self.wait(None if end is None else end - time.monotonic())
-        return tuple(b"".join(read[s]) if s else None for s in (self.stdout, self.stderr))
+                        with contextlib.suppress(BrokenPipeError):  # what stdin has buffered
+                            stream.close()
+        self.wait(end - time.monotonic())
+        return tuple(b"".join(self._output[s]) if s else None for s in (self.stdout, self.stderr))
 
     def send_signal(self, number):
-        if self.returncode is None:
-            with contextlib.suppress(ProcessLookupError):   # another thread has reaped it
+        with self._lock, contextlib.suppress(ProcessLookupError):   # another part has reaped it
+            if self.returncode is None:
                 signal.pidfd_send_signal(self._pidfd, number)
 
     def kill(self):
@@ -223,15 +251,15 @@ class Popen:
         if fd >= 0:
             os.close(fd)
 
+    __del__ = _close
+
     def __enter__(self):
         return self
 
     def __exit__(self, *exception):
-        for stream in filter(None, (self.stdin, self.stdout, self.stderr)):
+        # stdin last: a child that blocks on a full stdout would not read what close() writes
+        for stream in filter(None, (self.stdout, self.stderr, self.stdin)):
             with contextlib.suppress(BrokenPipeError):
                 stream.close()
         self.wait()
-        self._close()
-
-    def __del__(self):
         self._close()

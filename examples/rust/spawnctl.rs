@@ -7,6 +7,7 @@
 //! | std::process::Command     | libspawnctl                                            |
 //! | ------------------------- | ------------------------------------------------------ |
 //! | new, arg, env             | argv, envp: spawnctl_spawnp_result()                   |
+//! | PATH changed by env       | spawnctl_attr_setpath()                                |
 //! | stdin, stdout, stderr     | spawnctl_file_actions_adddup2()                        |
 //! | current_dir               | spawnctl_file_actions_addchdir()                       |
 //! | none: all close-on-exec   | spawnctl_file_actions_addclosefrom(3), the last action |
@@ -16,7 +17,8 @@
 //!
 //! docs/runtimes.md has all options of std::process::Command.
 
-use std::ffi::{c_char, c_int, c_short, c_uint, c_ulong, c_void, CStr, CString, OsStr};
+use std::collections::BTreeMap;
+use std::ffi::{c_char, c_int, c_long, c_short, c_uint, c_ulong, c_void, CStr, CString, OsStr};
 use std::fs::{File, OpenOptions};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::{ffi::OsStrExt, process::ExitStatusExt};
@@ -26,6 +28,9 @@ use std::{fmt, io, mem, ptr};
 
 const SETSIGDEF: c_uint = 0x04; // SPAWNCTL_SPAWN_*
 const PIDFD: c_uint = 0x10_0000;
+const SYS_PIDFD_SEND_SIGNAL: c_long = 424;
+const P_PIDFD: c_int = 3;
+const WEXITED: c_int = 4;
 const SIGKILL: c_int = 9;
 const SIGPIPE: c_int = 13;
 const POLLIN: c_short = 1;
@@ -48,6 +53,14 @@ struct PollFd {
     revents: c_short,
 }
 
+/// siginfo_t of waitid(2), which has 128 bytes
+#[repr(C)]
+struct SigInfo {
+    signo_errno_code: [c_int; 3],
+    aligned: [c_ulong; 0],
+    pid_uid_status: [c_int; 29],
+}
+
 type Strings = *const *const c_char;
 
 #[link(name = "spawnctl")]
@@ -61,6 +74,7 @@ extern "C" {
     fn spawnctl_attr_destroy(attr: *mut c_void) -> c_int;
     fn spawnctl_attr_setflags(attr: *mut c_void, flags: c_uint) -> c_int;
     fn spawnctl_attr_setsigdefault(attr: *mut c_void, set: *const SigSet) -> c_int;
+    fn spawnctl_attr_setpath(attr: *mut c_void, path: *const c_char) -> c_int;
     fn spawnctl_attr_setbackend(attr: *mut c_void, backend: Backend) -> c_int;
     fn spawnctl_get_backend(attr: *const c_void, backend: *mut Backend) -> c_int;
     fn spawnctl_step_name(step: c_int) -> *const c_char;
@@ -76,8 +90,8 @@ extern "C" {
     static environ: Strings;
     fn pipe2(pair: *mut c_int, flags: c_int) -> c_int;
     fn poll(fds: *mut PollFd, n: c_ulong, timeout: c_int) -> c_int;
-    fn waitpid(pid: c_int, status: *mut c_int, options: c_int) -> c_int;
-    fn kill(pid: c_int, signal: c_int) -> c_int;
+    fn waitid(id_type: c_int, id: c_uint, info: *mut SigInfo, options: c_int) -> c_int;
+    fn syscall(number: c_long, ...) -> c_long;
 }
 
 /// glibc's sigset_t: 128 bytes
@@ -106,8 +120,13 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}
 
+/// With the step in the text. The errno is that of the io::Error which source() returns.
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         io::Error::new(error.source.kind(), error)
@@ -143,7 +162,7 @@ pub enum Stdio {
 
 pub struct Command {
     args: Vec<Vec<u8>>,
-    env: Option<Vec<Vec<u8>>>,
+    env: Option<BTreeMap<Vec<u8>, Vec<u8>>>,
     directory: Option<Vec<u8>>,
     streams: [Stdio; 3],
     backend: Backend,
@@ -170,10 +189,12 @@ impl Command {
         self
     }
 
-    /// Without a call of env() the child inherits the environment; the first call empties it.
+    /// Without a call of env() the child inherits the environment; the first call empties it. The
+    /// program is searched for in the PATH of the child, or in /bin:/usr/bin if it has none.
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
-        let entry = [name.as_bytes(), b"=", value.as_ref().as_bytes()].concat();
-        self.env.get_or_insert_with(Vec::new).push(entry);
+        // A map: with two entries of a name, getenv() in the child would return the first
+        let env = self.env.get_or_insert_with(BTreeMap::new);
+        env.insert(name.into(), value.as_ref().as_bytes().into());
         self
     }
 
@@ -196,7 +217,14 @@ impl Command {
     /// Returns when the program is executed.
     pub fn spawn(self) -> Result<Child, Error> {
         let argv = self.args.iter().map(|s| c_string(s)).collect::<Result<Vec<_>, _>>()?;
-        let env = self.env.iter().flatten().map(|s| c_string(s)).collect::<Result<Vec<_>, _>>()?;
+        let mut env = vec![];
+        for (name, value) in self.env.iter().flatten() {
+            // The child would see another name, or no variable
+            if name.is_empty() || name.contains(&b'=') {
+                return Err(at("arguments")(io::ErrorKind::InvalidInput.into()));
+            }
+            env.push(c_string(&[name, &b"="[..], value].concat())?);
+        }
         let directory = self.directory.as_deref().map(c_string).transpose()?;
         let mut pipes = [None, None, None];
         let (mut ends, mut names) = (vec![], vec![]);
@@ -221,7 +249,7 @@ impl Command {
                     end
                 }
             };
-            // try_clone() returns 3 or more: a dup2 onto 0 to 2 could replace what a later one needs
+            // try_clone() returns 3 or more: dup2 onto 0 to 2 could replace what a later one needs
             let end = end.try_clone().map_err(at("dup"))?;
             let (fd, target) = (end.as_raw_fd(), target as c_int);
             check("dup2", unsafe { spawnctl_file_actions_adddup2(actions.0, fd, target) })?;
@@ -241,6 +269,10 @@ impl Command {
         check("attr", unsafe { spawnctl_attr_setflags(attr.0, SETSIGDEF | PIDFD) })?;
         check("attr", unsafe { spawnctl_attr_setsigdefault(attr.0, &set) })?;
         check("attr", unsafe { spawnctl_attr_setbackend(attr.0, self.backend) })?;
+        if let Some(env) = &self.env {
+            let path = c_string(env.get(&b"PATH"[..]).map_or(b"/bin:/usr/bin", |path| path))?;
+            check("attr", unsafe { spawnctl_attr_setpath(attr.0, path.as_ptr()) })?;
+        }
         let mut backend = Backend::Any;
         check("backend", unsafe { spawnctl_get_backend(attr.0, &mut backend) })?;
 
@@ -249,14 +281,8 @@ impl Command {
         let (args, envp) = (pointers(&argv), pointers(&env));
         let error = unsafe {
             let envp = if self.env.is_some() { envp.as_ptr() } else { environ };
-            spawnctl_spawnp_result(
-                &mut result,
-                argv[0].as_ptr(),
-                actions.0,
-                attr.0,
-                args.as_ptr(),
-                envp,
-            )
+            let (file, argv) = (args[0], args.as_ptr());
+            spawnctl_spawnp_result(&mut result, file, actions.0, attr.0, argv, envp)
         };
         if error != 0 {
             // An action is known by its index only
@@ -265,7 +291,7 @@ impl Command {
         }
         let pidfd = unsafe { OwnedFd::from_raw_fd(result.pidfd) };
         let [stdin, stdout, stderr] = pipes;
-        Ok(Child { stdin, stdout, stderr, backend, pid: result.pid, pidfd, status: None })
+        Ok(Child { stdin, stdout, stderr, backend, pidfd, status: None })
     }
 }
 
@@ -277,13 +303,14 @@ fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(unsafe { (OwnedFd::from_raw_fd(pair[0]), OwnedFd::from_raw_fd(pair[1])) })
 }
 
-/// As std's, a child that is dropped continues to run, and its zombie stays.
+/// As std's, a child that is dropped continues to run, and its zombie stays. If SIGCHLD is ignored,
+/// or something else has waited for the child, each wait for its end returns ECHILD. Its pid can
+/// then be that of another process, which the pidfd never refers to.
 pub struct Child {
     pub stdin: Option<File>,
     pub stdout: Option<File>,
     pub stderr: Option<File>,
     pub backend: Backend,
-    pid: c_int,
     pidfd: OwnedFd,
     status: Option<ExitStatus>,
 }
@@ -291,27 +318,29 @@ pub struct Child {
 impl Child {
     pub fn wait(&mut self) -> io::Result<ExitStatus> {
         drop(self.stdin.take());
-        loop {
-            if let Some(status) = self.wait_timeout(Duration::from_secs(3600))? {
-                return Ok(status);
-            }
-        }
+        Ok(self.wait_timeout(Duration::MAX)?.expect("there is no limit"))
     }
 
     /// None: the program still runs. A pidfd is readable when its process has ended.
     pub fn wait_timeout(&mut self, timeout: Duration) -> io::Result<Option<ExitStatus>> {
-        let end = Instant::now() + timeout;
+        let end = Instant::now().checked_add(timeout); // None: too far away to be a limit
         while self.status.is_none() {
-            let left = end.saturating_duration_since(Instant::now()).as_micros().div_ceil(1000);
+            let left = end.map_or(timeout, |end| end.saturating_duration_since(Instant::now()));
+            // poll() takes an int, so it can time out before the end
+            let time = left.as_nanos().div_ceil(1_000_000).min(1 << 30) as c_int;
             let mut ended = PollFd { fd: self.pidfd.as_raw_fd(), events: POLLIN, revents: 0 };
-            match unsafe { poll(&mut ended, 1, left.min(1 << 30) as c_int) } {
-                0 => return Ok(None),
-                1 => {
-                    let mut raw = 0;
-                    if unsafe { waitpid(self.pid, &mut raw, 0) } == self.pid {
-                        self.status = Some(ExitStatus::from_raw(raw));
-                        continue;
-                    }
+            let mut info: SigInfo = unsafe { mem::zeroed() };
+            match unsafe { poll(&mut ended, 1, time) } {
+                0 if left.is_zero() => return Ok(None),
+                0 => continue,
+                1 if unsafe { waitid(P_PIDFD, ended.fd as c_uint, &mut info, WEXITED) } == 0 => {
+                    let status = info.pid_uid_status[2];
+                    self.status = Some(ExitStatus::from_raw(match info.signo_errno_code[2] {
+                        1 => status << 8,   // CLD_EXITED
+                        3 => status | 0x80, // CLD_DUMPED
+                        _ => status,
+                    }));
+                    continue;
                 }
                 _ => {}
             }
@@ -323,10 +352,9 @@ impl Child {
         Ok(self.status)
     }
 
-    /// The pid is the child's until it has been waited for.
+    /// Does nothing if the child has been waited for.
     pub fn kill(&mut self) {
-        if self.status.is_none() {
-            unsafe { kill(self.pid, SIGKILL) };
-        }
+        let (fd, info) = (self.pidfd.as_raw_fd(), ptr::null::<SigInfo>());
+        unsafe { syscall(SYS_PIDFD_SEND_SIGNAL, fd, SIGKILL, info, 0) };
     }
 }

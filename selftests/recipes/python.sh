@@ -9,6 +9,33 @@ here=$(dirname "$(realpath "$0")")
 
 recipe Python -9 python3 -B -W error "$built/python/demo.py"
 
+# checks WAY [COMMAND...]: what the demo does not show
+checks() {
+	checks_way="Python, $1"
+	shift
+	claim "$checks_way: the checks run to their end" runs "$@" timeout 120 \
+		env "PYTHONPATH=$built/python" python3 -B -W error "$built/python/standard/checks.py"
+	claim "$checks_way: a status that is lost is 255, and the pidfd is closed" \
+		shows 'status lost, descriptors: \(255, 255, 0\)'
+	claim "$checks_way: in a fork of the parent, the child runs" shows 'fork of the parent: 0'
+	claim "$checks_way: a signal does not shorten a write" shows 'write and signals: 1048576'
+	claim "$checks_way: a time-out does not shorten the next write" shows 'write after a time-out: 1048577'
+	claim "$checks_way: communicate() sends what was written before, first" \
+		shows "own reads and writes: b'1\\\\n2 3'"
+	claim "$checks_way: communicate() returns what readline() has read ahead" shows "read ahead: b'1\\\\n2\\\\n'"
+	claim "$checks_way: communicate() after a time-out, stdin is closed" shows "time-out, stdin closed: b'x'"
+	claim "$checks_way: communicate() after a time-out, stdout is closed" \
+		shows "time-out, stdout closed: b'y\\\\n'"
+	claim "$checks_way: communicate() after a time-out sends the rest" shows 'time-out, continued: 1048576'
+	claim "$checks_way: a variable with '=' in its name is refused" shows 'name with =: ValueError.*illegal.*'
+	claim "$checks_way: a variable without a name is refused" shows 'empty name: ValueError.*illegal.*'
+	claim "$checks_way: a time-out of 30 days" shows '30 days: \(3, 4\)'
+	claim "$checks_way: poll() in a signal handler that interrupts poll()" shows 'poll\(\) in a handler: \{3\}'
+	claim "$checks_way: wait() in a signal handler that interrupts poll()" shows 'wait\(\) in a handler: \{3\}'
+}
+checks "device"
+checks "no permission for the device" nobody
+
 # run.py [cwd] [thread] [filter]: "cwd" is an option of subprocess that CPython has no posix_spawn() for
 cat >"$work/run.py" <<'END'
 import ctypes, subprocess, sys, threading
