@@ -702,7 +702,7 @@ static int blind_and_alone(void)
 	CHECK(!filter(SYS_newfstatat, SECCOMP_RET_ERRNO | EPERM));
 	CHECK(!filter(SYS_fstat, SECCOMP_RET_ERRNO | EPERM));
 	spawn_twice();
-	return devices();
+	return open_fds() != 3;
 }
 
 /* At most one descriptor is left open, and none where the library can look or is alone */
@@ -710,9 +710,9 @@ TEST_F(descriptor, preload_without_fstat)
 {
 	ASSERT_TRUE(let_filtered("Y"));
 	EXPECT_EQ(0, run_self(NULL, "--blind", NULL)) TH_LOG("%.2000s", said);
-	/* glibc before 2.32 does not tell whether there is one thread */
+	/* Another file at the name. glibc before 2.32 does not tell whether there is one thread */
 	if (dlsym(RTLD_DEFAULT, "__libc_single_threaded"))
-		EXPECT_EQ(0, run_self(NULL, "--alone", NULL)) TH_LOG("%.2000s", said);
+		EXPECT_EQ(0, run_self(NULL, "--alone", without_device)) TH_LOG("%.2000s", said);
 	ASSERT_TRUE(let_filtered("N"));
 }
 #endif

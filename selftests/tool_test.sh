@@ -302,6 +302,7 @@ run_names_causes() {
 	line 125 "spawnctl run: cannot change to directory '/no/such': No such file or directory" \
 		spawnctl run -C /no/such -- true &&
 	line 125 "spawnctl run: file descriptor '77' is not open" spawnctl run -f 1,77 -- true &&
+	line 125 "spawnctl run: file descriptor '0' is not open" sh -c 'exec spawnctl run -f 0 -- true <&-' &&
 	line 125 "spawnctl run: file descriptor 'x' is not open" spawnctl run -f x -- true &&
 	line 125 "spawnctl run: file descriptor '4294967296' .*" spawnctl run -f 4294967296 -- true &&
 	line 125 "spawnctl run: unknown signal 'NONE'" spawnctl run -i PIPE,NONE -- true &&
