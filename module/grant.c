@@ -192,6 +192,20 @@ static struct spawnctl_membership membership(struct spawnctl_grant *grant)
 	};
 }
 
+/*
+ * Whether SPAWN could give a filtered caller a second task in the memory of its parent, which waits
+ * for it. If the caller was then killed in its own wait, its parent would continue, and run at the
+ * same time as that task. A filter that denies threads denies that, and SPAWNCTL_NO_WAIT allows it.
+ *
+ * While the parent waits, vfork_done is set, also if the memory is not shared (clone(2) with
+ * CLONE_VFORK alone). It is cleared by the caller itself, or by a parent that is being killed.
+ */
+static bool is_child_in_window(const struct spawnctl_grant *grant)
+{
+	return !(grant->flags & SPAWNCTL_NO_WAIT) && spawnctl_caller_is_filtered() &&
+	       data_race(current->vfork_done);
+}
+
 /**
  * spawnctl_grant_reserve() - reserve one child, if the request is allowed
  * @file: the open file of the call
@@ -218,6 +232,8 @@ int spawnctl_grant_reserve(struct file *file, unsigned int command, struct spawn
 	if (clone->flags & ~grant->flags)
 		ret = -EPERM;
 	else if (clone->sig_ignore && (grant->in_force & SPAWNCTL_LIMIT_RESET))
+		ret = -EPERM;
+	else if (command == SPAWNCTL_CMD_SPAWN && is_child_in_window(grant))
 		ret = -EPERM;
 	else if (grant->under_way >= grant->children)
 		ret = -EDQUOT;
@@ -269,6 +285,7 @@ void spawnctl_grant_settle(struct file *file, const struct spawnctl_membership *
  */
 void spawnctl_grant_info(struct file *file, struct spawnctl_info *info)
 {
+	u32 usable = BIT(SPAWNCTL_CMD_SPAWN) | BIT(SPAWNCTL_CMD_FORK);
 	struct spawnctl_grant *grant = grant_of(file);
 
 	spin_lock(&grant->lock);
@@ -281,6 +298,8 @@ void spawnctl_grant_info(struct file *file, struct spawnctl_info *info)
 	info->children = grant->children;
 	if (info->children != SPAWNCTL_NO_LIMIT)
 		info->children -= min(grant->under_way, grant->children);
+	if (is_child_in_window(grant))
+		usable &= ~BIT(SPAWNCTL_CMD_SPAWN);
 	spin_unlock(&grant->lock);
 
 	info->limit_flags = ALL_LIMITS;
@@ -288,8 +307,7 @@ void spawnctl_grant_info(struct file *file, struct spawnctl_info *info)
 		info->id = grant->id;
 
 	info->refusal = -caller_refusal(info->limits & SPAWNCTL_LIMIT_FILTERED);
-	if (!info->refusal &&
-	    !(info->commands & (BIT(SPAWNCTL_CMD_SPAWN) | BIT(SPAWNCTL_CMD_FORK))))
+	if (!info->refusal && !(info->commands & usable))
 		info->refusal = EPERM;
 	if (!info->refusal && !info->children)
 		info->refusal = EDQUOT;

@@ -124,6 +124,88 @@ TEST_F(contract, children_are_filtered)
 						    fds), 0));
 }
 
+struct nest {
+	int fd;
+	unsigned long command;
+	long result;
+};
+
+/* In a child of SPAWN, which shares the memory: makes a child of its own */
+static int make_another(void *arg)
+{
+	struct nest *nest = arg;
+
+	nest->result = raw_spawn_exit(nest->fd, nest->command, CLONE());
+	return 0;
+}
+
+static long nested(struct __test_metadata *_metadata, int fd, unsigned long command)
+{
+	struct spawnctl_clone clone = { .size = sizeof(clone), .exit_signal = SIGCHLD };
+	struct nest nest = { .fd = fd, .command = command };
+	pid_t pid = spawnctl_thread(fd, &clone, make_another, &nest);
+
+	EXPECT_TRUE(exited_with(pid, 0));
+	return nest.result;
+}
+
+/* As a child of vfork(2), which libc makes */
+static __attribute__((__noinline__)) long nested_in_vfork(int fd)
+{
+	volatile long result = 0;
+	pid_t pid = vfork();
+
+	if (!pid) {
+		result = raw_spawn_exit(fd, SPAWNCTL_IOC_SPAWN, CLONE());
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+	return result;
+}
+
+static __attribute__((__noinline__)) int refusal_in_vfork(int fd)
+{
+	volatile int result = -1;
+	pid_t pid = vfork();
+
+	if (!pid) {
+		result = refusal(fd);
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+	return result;
+}
+
+/*
+ * A filtered child cannot make another child in the memory of its parent, which waits for it: if it
+ * were killed in its own wait, the two others would run at the same time, as threads. The
+ * controls: without a filter, by FORK, and where threads are allowed (NO_WAIT).
+ */
+TEST_F(contract, no_child_in_a_window)
+{
+	int threads = open("/dev/spawnctl", O_RDWR | O_CLOEXEC);
+
+	ASSERT_LE(0, threads);
+	ASSERT_EQ(0, mark(self->fd));
+	ASSERT_EQ(0, spawnctl_narrow(threads, LIMIT(.flags = SPAWNCTL_LIMIT_FILTERED |
+							     SPAWNCTL_LIMIT_FLAGS,
+						    .clone_flags = 2 * SPAWNCTL_NO_WAIT - 1)));
+	EXPECT_LT(0, nested(_metadata, self->fd, SPAWNCTL_IOC_SPAWN));
+	ASSERT_EQ(0, filter_allow_all(0));
+	EXPECT_EQ(-EPERM, nested(_metadata, self->fd, SPAWNCTL_IOC_SPAWN));
+	EXPECT_EQ(-EPERM, nested_in_vfork(self->fd));
+	EXPECT_LT(0, nested(_metadata, self->fd, SPAWNCTL_IOC_FORK));
+	EXPECT_LT(0, nested(_metadata, threads, SPAWNCTL_IOC_SPAWN));
+	accepted(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, CLONE(), "not in a window");
+	/* INFO says so where no command is left that the child could use */
+	EXPECT_EQ(0, refusal_in_vfork(self->fd));
+	ASSERT_EQ(0, spawnctl_narrow(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_COMMANDS,
+						     .commands = 1 << SPAWNCTL_CMD_SPAWN)));
+	EXPECT_EQ(EPERM, refusal_in_vfork(self->fd));
+	EXPECT_EQ(0U, refusal(self->fd));
+	close(threads);
+}
+
 struct caller {
 	pthread_t thread;
 	int fd;

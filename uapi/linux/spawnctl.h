@@ -57,7 +57,9 @@
  *    seccomp filter sets SPAWNCTL_LIMIT_FILTERED, even if allow_filtered is set;
  *    or the caller may not put a process into the cgroup.
  *  - EPERM: LIMIT has taken away the command or a requested flag;
- *    SPAWNCTL_LIMIT_RESET is in force and @sig_ignore is not 0; or the caller is
+ *    SPAWNCTL_LIMIT_RESET is in force and @sig_ignore is not 0; the descriptor
+ *    does not allow SPAWNCTL_NO_WAIT, and SPAWN is called, under a seccomp filter, by
+ *    a child of SPAWN, vfork(2) or CLONE_VFORK whose parent waits for it; or the caller is
  *    not an ordinary user-space task (it is a kernel thread, or a worker thread
  *    of the kernel such as io_uring's).
  *  - EDQUOT: The number of children that LIMIT allows has been made, or calls in
@@ -110,8 +112,9 @@ enum {
  *	bits (1 << SPAWNCTL_CMD_*)
  * @refusal: Out: an errno if no SPAWN or FORK by this caller on this descriptor can
  *	succeed now, regardless of the request, otherwise 0. EACCES (a seccomp filter)
- *	and EPERM (LIMIT has taken both commands away, or the caller is a kernel
- *	thread or a worker thread such as io_uring's): every call fails with this
+ *	and EPERM (LIMIT has taken both commands away, or only SPAWN is left and this
+ *	caller cannot use it, or the caller is a kernel thread or a worker thread such
+ *	as io_uring's): every call fails with this
  *	errno. EDQUOT (all children that LIMIT allows have been made, or are
  *	reserved by calls in progress) and EAGAIN (@live is at least @most_live): a
  *	call can also fail with the errno of a check that comes first
@@ -237,7 +240,9 @@ struct spawnctl_info {
  * stay as they are, and all others are taken away. Otherwise a program that narrows a
  * descriptor would leave commands and flags of later versions allowed that it does not
  * know. SPAWNCTL_NO_WAIT is taken away for another reason: with it, a task whose seccomp
- * filter denies threads could run at the same time as a child in its memory.
+ * filter denies threads could run at the same time as a child in its memory. For the same
+ * reason, without it a filtered child of SPAWN, whose parent waits for it, cannot call SPAWN
+ * itself: it could be killed while its parent and its child live on.
  *
  * A call that is already making its child is not stopped, but that child counts
  * against the new number in @children. If a child of SPAWN calls LIMIT before its parent
@@ -358,15 +363,17 @@ struct spawnctl_hold {
  *	later, for example because the child has unmapped it, no signal is kept
  *	blocked
  * @child_tid: Address of an __s32 in the caller's memory, with SPAWNCTL_NO_WAIT. When
- *	the child has executed a program or ended, the kernel stores 0 at this address
- *	and wakes one task that waits for it by futex(2), without FUTEX_PRIVATE_FLAG.
- *	After the store the child does not access the caller's memory any more, so the
- *	child's stack can be reused. The caller must store a value other than 0 before
- *	the call. As with CLONE_CHILD_CLEARTID of clone(2), nothing is stored if the
- *	address cannot be written, or if no other task uses the memory at that time
+ *	the child has executed a program or its first thread has ended, the kernel stores
+ *	0 at this address and wakes one task that waits for it by futex(2), without
+ *	FUTEX_PRIVATE_FLAG. After the store the first thread does not access the caller's
+ *	memory any more, so its stack can be reused. The caller must store a value other
+ *	than 0 before the call. As with CLONE_CHILD_CLEARTID of clone(2), nothing is stored
+ *	if the address cannot be written, or if no other task uses the memory at that time
  *
  * SPAWN: the child shares the caller's memory. Unless SPAWNCTL_NO_WAIT is set, the
- * calling thread sleeps until the child has executed a program or ended. The sleep ends
+ * calling thread sleeps until the child has executed a program or its first thread has
+ * ended. A child that makes threads must end them before its first thread ends, and
+ * before one of them executes a program: they use the caller's memory. The sleep ends
  * early only if the caller's process is ended, by a signal or exit_group(2), or if another
  * of its threads calls execve(2). FORK: the child has a copy of the memory, as with fork(2).
  *
