@@ -456,9 +456,11 @@ FIXTURE_TEARDOWN(refused)
  */
 TEST_F(refused, each_entry_point)
 {
+	int cgroup = open("/sys/fs/cgroup", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	enum spawnctl_backend backend;
 	spawnctl_attr_t *attr;
 
+	ASSERT_LE(0, cgroup);
 	ASSERT_EQ(0, spawnctl_attr_init(&attr));
 	ASSERT_EQ(0, filter(SYS_clone3, SECCOMP_RET_ERRNO | variant->error));
 	EXPECT_EQ(0, spawnctl_get_backend(NULL, &backend));
@@ -470,7 +472,14 @@ TEST_F(refused, each_entry_point)
 	EXPECT_EQ(0, spawnctl_attr_setbackend(attr, SPAWNCTL_BACKEND_CLONE3));
 	EXPECT_EQ(variant->error, spawnctl_get_backend(attr, &backend));
 	EXPECT_EQ(variant->error, spawn_nothing(NULL, attr));
+	/* Without clone3(2) there is no cgroup; its other errors can refer to that */
+	EXPECT_EQ(0, spawnctl_attr_setbackend(attr, SPAWNCTL_BACKEND_ANY));
+	EXPECT_EQ(0, spawnctl_attr_setflags(attr, SPAWNCTL_SPAWN_SETCGROUP));
+	EXPECT_EQ(0, spawnctl_attr_setcgroup(attr, cgroup));
+	EXPECT_EQ(variant->error == ENOSYS ? EOPNOTSUPP : variant->error,
+		  spawn_nothing(NULL, attr));
 	spawnctl_attr_destroy(attr);
+	close(cgroup);
 }
 
 TEST_F(refused, under_the_preload)

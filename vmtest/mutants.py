@@ -35,7 +35,7 @@ WORK = BUILD / "mutants"
 KINDS = {"module": "module", "uapi": "module", "userlib": "library", "tools": "command"}
 CONTROL = "unchanged"
 # Limits in seconds: of one run; of a guest that prints nothing
-RUN_SECONDS = 60
+RUN_SECONDS = 40
 SILENCE = 2 * RUN_SECONDS
 
 
