@@ -202,8 +202,11 @@ static struct spawnctl_membership membership(struct spawnctl_grant *grant)
  */
 static bool is_child_in_window(const struct spawnctl_grant *grant)
 {
+	/* A parent that is being killed clears it, and does not continue */
+	bool parent_waits = data_race(current->vfork_done);
+
 	return !(grant->flags & SPAWNCTL_NO_WAIT) && spawnctl_caller_is_filtered() &&
-	       data_race(current->vfork_done);
+	       parent_waits;
 }
 
 /**

@@ -35,7 +35,7 @@ static unsigned long long absence;
  *
  * Any other EACCES of the device refers to the cgroup. If a cgroup is requested, so can the errors
  * of clone3 except ENOSYS. With a descriptor from the program, the environment or the service,
- * EPERM and EDQUOT mean that LIMIT allows the call not, or no more. No other backend is tried then: a
+ * EPERM and EDQUOT mean that LIMIT does not allow the call. No other backend is tried then: a
  * program that has been given such a descriptor may be under a filter that kills it for clone(2).
  */
 static bool is_absence(const struct request *request, long error)

@@ -437,8 +437,8 @@ int spawnctl_descriptor_ask(struct descriptor *descriptor, int error)
 
 /*
  * List a transient descriptor. If there is no place, remove what is not open in this table: a child
- * of vfork(2) that is killed during its own spawn leaves one. Where tables differ, a valid entry can
- * be removed, too; then a fork in that moment passes the descriptor on. Return: the slot, or -1
+ * of vfork(2) that is killed during its own spawn leaves one. Where tables differ, a valid entry
+ * can be removed, too; then a fork in that moment passes the descriptor on. Return: the slot, or -1
  */
 static int list(int fd)
 {
