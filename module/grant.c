@@ -198,7 +198,7 @@ static struct spawnctl_membership membership(struct spawnctl_grant *grant)
  * same time as that task. A filter that denies threads denies that, and SPAWNCTL_NO_WAIT allows it.
  *
  * While the parent waits, vfork_done is set, also if the memory is not shared (clone(2) with
- * CLONE_VFORK alone). It is cleared by the caller itself, or by a parent that is being killed.
+ * CLONE_VFORK alone).
  */
 static bool is_child_in_window(const struct spawnctl_grant *grant)
 {

@@ -149,31 +149,24 @@ static long nested(struct __test_metadata *_metadata, int fd, unsigned long comm
 	return nest.result;
 }
 
-/* As a child of vfork(2), which libc makes */
-static __attribute__((__noinline__)) long nested_in_vfork(int fd)
+static int look_at_refusal(void *arg)
 {
-	volatile long result = 0;
-	pid_t pid = vfork();
+	struct nest *nest = arg;
 
-	if (!pid) {
-		result = raw_spawn_exit(fd, SPAWNCTL_IOC_SPAWN, CLONE());
-		_exit(0);
-	}
-	waitpid(pid, NULL, 0);
-	return result;
+	nest->result = refusal(nest->fd);
+	return 0;
 }
 
-static __attribute__((__noinline__)) int refusal_in_vfork(int fd)
+/* Calls @fn in a child of vfork(2), which libc makes */
+static __attribute__((__noinline__)) long in_vfork(int (*fn)(void *arg), int fd)
 {
-	volatile int result = -1;
+	struct nest nest = { .fd = fd, .command = SPAWNCTL_IOC_SPAWN, .result = -1 };
 	pid_t pid = vfork();
 
-	if (!pid) {
-		result = refusal(fd);
-		_exit(0);
-	}
+	if (!pid)
+		_exit(fn(&nest));
 	waitpid(pid, NULL, 0);
-	return result;
+	return nest.result;
 }
 
 /*
@@ -193,15 +186,15 @@ TEST_F(contract, no_child_in_a_window)
 	EXPECT_LT(0, nested(_metadata, self->fd, SPAWNCTL_IOC_SPAWN));
 	ASSERT_EQ(0, filter_allow_all(0));
 	EXPECT_EQ(-EPERM, nested(_metadata, self->fd, SPAWNCTL_IOC_SPAWN));
-	EXPECT_EQ(-EPERM, nested_in_vfork(self->fd));
+	EXPECT_EQ(-EPERM, in_vfork(make_another, self->fd));
 	EXPECT_LT(0, nested(_metadata, self->fd, SPAWNCTL_IOC_FORK));
 	EXPECT_LT(0, nested(_metadata, threads, SPAWNCTL_IOC_SPAWN));
 	accepted(_metadata, self->fd, SPAWNCTL_IOC_SPAWN, CLONE(), "not in a window");
 	/* INFO says so where no command is left that the child could use */
-	EXPECT_EQ(0, refusal_in_vfork(self->fd));
+	EXPECT_EQ(0, in_vfork(look_at_refusal, self->fd));
 	ASSERT_EQ(0, spawnctl_narrow(self->fd, LIMIT(.flags = SPAWNCTL_LIMIT_COMMANDS,
 						     .commands = 1 << SPAWNCTL_CMD_SPAWN)));
-	EXPECT_EQ(EPERM, refusal_in_vfork(self->fd));
+	EXPECT_EQ(EPERM, in_vfork(look_at_refusal, self->fd));
 	EXPECT_EQ(0U, refusal(self->fd));
 	close(threads);
 }

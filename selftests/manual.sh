@@ -107,10 +107,15 @@ interface() {
 		done
 }
 
+# The long options of all commands, without their first dash
+long_options() {
+	sed -n 's/^\t"  -[A-Za-z], -\(-[a-z-]*\).*/\1/p' tools/spawnctl/*.c
+}
+
 # The command's options, JSON members and metrics, and the module's tracepoints
 in_command() {
-	sed -n 's/^\t"  -[A-Za-z], -\(-[a-z-]*\).*/\1/p
-		s/.*add_\(number\|text\|bool\)([a-z]*, "\([a-z_]*\)".*/\2/p
+	long_options
+	sed -n 's/.*add_\(number\|text\|bool\)([a-z]*, "\([a-z_]*\)".*/\2/p
 		s/.*json_object_object_add([a-z]*, "\([a-z_]*\)".*/\1/p
 		s/.*\tmetric("\([a-z_]*\)".*/spawnctl_\1/p' tools/spawnctl/*.c
 	sed -n 's/^TRACE_EVENT(\([a-z_]*\),/\1/p' module/trace.h
@@ -126,7 +131,7 @@ command_line() {
 completions() {
 	local file
 	for file in "$@"; do
-		sed -n 's/^\t"  -[A-Za-z], -\(-[a-z-]*\).*/\1/p' tools/spawnctl/*.c | while read -r option; do
+		long_options | while read -r option; do
 			grep -qE -- "-$option([^a-z-]|\$)" "$file" || echo "$file: no -$option"
 		done
 	done

@@ -346,7 +346,7 @@ static long do_call(const struct action *action)
 static long do_tcsetpgrp(const struct spawn *spawn, int fd)
 {
 	const struct spawnctl_attr *attr = spawn->attr;
-	pid_t pgrp = attr && (attr->flags & SPAWNCTL_SPAWN_SETPGROUP) ? attr->pgroup : 0;
+	pid_t pgrp = (attr->flags & SPAWNCTL_SPAWN_SETPGROUP) ? attr->pgroup : 0;
 
 	/* In libc's order: a filter may not know getpgid(2) */
 	if (!pgrp)

@@ -38,7 +38,6 @@ const char usage_doctor[] =
 	"Exit status: 1 if at least one finding is a PROBLEM, otherwise 0. If programs can be\n"
 	"started, but only without the device, by clone3(2) or clone(2), that is no PROBLEM.\n";
 
-#define NODE	"/dev/spawnctl"
 #define SOCKET	"/run/spawnctl/socket"	/* as in the library */
 #define SYSFS	"/sys/module/spawnctl/"
 #define NUMBER	"/sys/class/misc/spawnctl/dev"	/* the device number, MAJOR:MINOR */

@@ -31,7 +31,6 @@
 #include "policy.h"
 #include "tool.h"
 
-#define DEVICE		"/dev/spawnctl"
 #define POLICY		"/etc/spawnctl/policy"
 #define BACKLOG		128
 /* asm-generic/socket.h, from Linux 6.16 on */
@@ -223,7 +222,7 @@ static int open_file(const struct rule *rule, struct file *file)
 	int error;
 
 	/* Not by spawnctl_open(), which would ask this service */
-	file->fd = open(DEVICE, O_RDWR | O_CLOEXEC);
+	file->fd = open(NODE, O_RDWR | O_CLOEXEC);
 	if (file->fd < 0)
 		return -errno;
 	if (!spawnctl_narrow(file->fd, &rule->limit) && !spawnctl_get_info(file->fd, &info)) {
@@ -509,10 +508,10 @@ static void warn_about(const struct policy *read)
 
 static void warn_about_device(void)
 {
-	int fd = open(DEVICE, O_RDWR | O_CLOEXEC);
+	int fd = open(NODE, O_RDWR | O_CLOEXEC);
 
 	if (fd < 0)
-		note(4, "cannot open " DEVICE ": %s: until it can be opened, every client is "
+		note(4, "cannot open " NODE ": %s: until it can be opened, every client is "
 		     "refused", strerror(errno));
 	else
 		close(fd);

@@ -249,7 +249,7 @@ char *printable(const char *text)
 
 int open_node(void)
 {
-	return open("/dev/spawnctl", O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	return open(NODE, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 }
 
 bool is_loaded(void)

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#define NODE	"/dev/spawnctl"
+
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
 /* Exit statuses other than 0 and 1 (EXIT_FAILURE) */

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <gnu/libc-version.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,6 +90,11 @@ enum choice preload_vfork_choice(void)
 	enum choice wanted = preload_choice();
 
 	return wanted != CHOICE_BAD && stands_back ? CHOICE_LIBC : wanted;
+}
+
+bool preload_libc_is(const char *version)
+{
+	return strverscmp(gnu_get_libc_version(), version) >= 0;
 }
 
 void *preload_next(const char *name)

@@ -8,9 +8,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <gnu/libc-version.h>
 #include <signal.h>
-#include <string.h>
 
 #include "atfork.h"
 #include "backend.h"
@@ -113,7 +111,7 @@ static void __attribute__((__constructor__)) find_next(void)
 {
 	next_fork = (fork_fn *)preload_next("fork");
 	/* A dlsym() that finds nothing allocates memory */
-	if (strverscmp(gnu_get_libc_version(), "2.34") >= 0)
+	if (preload_libc_is("2.34"))
 		next_bare_fork = (fork_fn *)preload_next("_Fork");
 	preload_atfork_find();
 }

@@ -34,6 +34,9 @@ enum choice preload_choice(void);
  */
 enum choice preload_vfork_choice(void);
 
+/** preload_libc_is() - whether libc has at least @version, "2.34" for example */
+bool preload_libc_is(const char *version);
+
 /** preload_next() - the next definition of @name after this library, usually libc's; or NULL */
 void *preload_next(const char *name);
 

@@ -2,10 +2,7 @@
 /*
  * posix_spawn(3) and pidfd_spawn(3).
  */
-#define _GNU_SOURCE
 #include <errno.h>
-#include <gnu/libc-version.h>
-#include <string.h>
 
 #include "layout.h"
 #include "preload.h"
@@ -22,17 +19,14 @@ static const char * const names[FUNCTIONS] = {
 	"posix_spawn", "posix_spawnp", "pidfd_spawn", "pidfd_spawnp"
 };
 
-static bool libc_is(const char *version)
-{
-	return strverscmp(gnu_get_libc_version(), version) >= 0;
-}
-
-/* Once, as in fork.c. A dlsym() that finds nothing allocates memory */
+/* Once, as in fork.c, and only if it is needed. A dlsym() that finds nothing allocates memory */
 static void __attribute__((__constructor__)) find_next(void)
 {
-	const int count = libc_is("2.39") ? FUNCTIONS : PIDFD_SPAWN;
+	const int count = preload_libc_is("2.39") ? FUNCTIONS : PIDFD_SPAWN;
 	int i;
 
+	if (preload_choice() != CHOICE_LIBC)
+		return;
 	for (i = 0; i < count; i++)
 		next[i] = (spawn_fn)preload_next(names[i]);
 }
@@ -62,12 +56,13 @@ static bool libc_knows(const posix_spawn_file_actions_t *actions, const posix_sp
 	const struct spawnctl_file_actions *list = layout_actions(actions);
 	int i;
 
-	if (attr && (layout_attr(attr)->flags & SPAWNCTL_SPAWN_SETCGROUP) && !libc_is("2.39"))
+	if (attr && (layout_attr(attr)->flags & SPAWNCTL_SPAWN_SETCGROUP) &&
+	    !preload_libc_is("2.39"))
 		return false;
 	for (i = 0; list && i < list->used; i++) {
-		if (list->list[i].op == ACTION_CLOSEFROM && !libc_is("2.34"))
+		if (list->list[i].op == ACTION_CLOSEFROM && !preload_libc_is("2.34"))
 			return false;
-		if (list->list[i].op == ACTION_TCSETPGRP && !libc_is("2.35"))
+		if (list->list[i].op == ACTION_TCSETPGRP && !preload_libc_is("2.35"))
 			return false;
 	}
 	return true;

@@ -14,10 +14,11 @@ long preload_vfork_next(struct vfork_call *call, long error);
 
 static void *next_vfork;
 
-/* Once, as in fork.c */
+/* Once, as in fork.c, and only if it is needed */
 static void __attribute__((__constructor__)) find_next(void)
 {
-	next_vfork = preload_next("vfork");
+	if (preload_vfork_choice() == CHOICE_LIBC)
+		next_vfork = preload_next("vfork");
 }
 
 static void say(const struct vfork_call *call, long ret)
