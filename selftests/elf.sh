@@ -16,8 +16,8 @@ if [ $# -ne 1 ]; then
 fi
 here=$(dirname "$(realpath "$0")")
 top=$here/..
-# shellcheck source=child_objects.sh
-. "$here/child_objects.sh"
+# shellcheck source=library_checks.sh
+. "$here/library_checks.sh"
 
 # Installed under a prefix, or in a build directory
 for lib in "$1" "$1"/lib "$1"/lib/*; do
@@ -49,21 +49,16 @@ RISC-V)		pad="lpad|auipc|\.word" ra=r1 features='' ;;
 *)		echo "${0##*/}: machine $machine is not known" >&2; exit 2 ;;
 esac
 
+# With musl, the preload library is not built
+if $READELF -dW "$so" | grep -qE '\(NEEDED\).*\[libc\.so\.6\]'; then
+	libc='libc\.so\.6' preloads=$preload
+else
+	libc='libc(\.musl-.*)?\.so(\.1)?' preloads=
+fi
+
+system=$(system_headers)
 dir=$(mktemp -d) || exit 2
 trap 'rm -rf "$dir"' EXIT
-
-number=0 failed=0
-result()
-{
-	status=$?
-	number=$((number + 1))
-	if [ $status -eq 0 ]; then
-		echo "ok $number $1"
-	else
-		echo "not ok $number $1"
-		failed=1
-	fi
-}
 
 address()
 {
@@ -176,7 +171,7 @@ in_symbols()
 declared()
 {
 	# shellcheck disable=SC2086 # several words
-	printf '#include <spawnctl.h>\n#include <spawnctl/spawn.h>\n#include <spawnctl/rfork.h>\n' | $CC $include -aux-info "$dir/aux" -fsyntax-only -x c - &&
+	printf '#include <spawnctl.h>\n#include <spawnctl/spawn.h>\n#include <spawnctl/rfork.h>\n' | $CC $include $system -aux-info "$dir/aux" -fsyntax-only -x c - &&
 		sed -n 's/.*[ *]\(spawnctl_[a-z0-9_]*\|rfork\|rfork_thread\) (.*/\1/p' "$dir/aux" | sort -u
 }
 
@@ -192,14 +187,14 @@ stands_alone()
 	# shellcheck disable=SC2086 # several words
 	printf '#include <%s>\n#include <%s>\nint main(void) { return 0; }\n' "$header" "$header" |
 		$compiler -x "$language" -std="$standard" -Wall -Wextra -pedantic -Werror \
-			$include -fsyntax-only -
+			$include $system -fsyntax-only -
 }
 
 # The library needs libc only, and has no text relocations and no run path.
 plain_dynamic()
 {
 	$READELF -dW "$1" >"$dir/dynamic"
-	[ "$(grep '(NEEDED)' "$dir/dynamic" | grep -cv 'libc\.so\.6')" -eq 0 ] &&
+	[ "$(grep '(NEEDED)' "$dir/dynamic" | grep -cvE "\[$libc\]")" -eq 0 ] &&
 		! grep -q TEXTREL "$dir/dynamic" && ! grep -qE '(RPATH|RUNPATH)' "$dir/dynamic" &&
 		grep -q 'SONAME.*\[libspawnctl\.so\.0\]' "$dir/dynamic"
 }
@@ -234,11 +229,17 @@ if [ "$pad" ]; then
 fi
 child_ends_backtrace "$so"
 result "a backtrace ends in the child of spawnctl_thread()"
-vfork_unwinds "$so" spawnctl_vfork && vfork_unwinds "$so" rfork && vfork_unwinds "$preload" vfork
-result "spawnctl_vfork(), rfork() and vfork() can be unwound at any instruction"
-stack_is_not_executable "$preload" && { [ ! "$features" ] || has_features "$preload"; } &&
-	{ [ ! "$pad" ] || landing_pads "$preload" vfork; }
-result "the preload library has the same markings"
+vfork_unwinds "$so" spawnctl_vfork && vfork_unwinds "$so" rfork
+result "spawnctl_vfork() and rfork() can be unwound at any instruction"
+if [ "$preloads" ]; then
+	vfork_unwinds "$preload" vfork
+	result "vfork() of the preload library can be unwound at any instruction"
+	stack_is_not_executable "$preload" && { [ ! "$features" ] || has_features "$preload"; } &&
+		{ [ ! "$pad" ] || landing_pads "$preload" vfork; }
+	result "the preload library has the same markings"
+else
+	echo "# the preload library works with glibc only, and $so needs another libc"
+fi
 child_objects "$archive"
 result "code that runs in the child calls no function of libc"
 same "$(exported "$so")" "$(in_map)"
