@@ -164,7 +164,7 @@ static int refusal(u32 commands, u32 in_force, unsigned int command)
 }
 
 /**
- * spawnctl_grant_refusal() - the error for this caller, regardless of the request
+ * spawnctl_grant_refusal() - the error for this caller, regardless of the struct
  * @file: the open file of the call
  * @command: the command, any but INFO
  *
@@ -193,9 +193,9 @@ static struct spawnctl_membership membership(struct spawnctl_grant *grant)
 }
 
 /*
- * Whether SPAWN could give a filtered caller a second task in the memory of its parent, which waits
- * for it. If the caller was then killed in its own wait, its parent would continue, and run at the
- * same time as that task. A filter that denies threads denies that, and SPAWNCTL_NO_WAIT allows it.
+ * Whether SPAWN must be refused to a filtered caller, because its parent waits for it. If the
+ * caller were killed during SPAWN, its parent and its child would run at the same time in the same
+ * memory. A filter that denies threads must prevent this. With SPAWNCTL_NO_WAIT it is allowed anyway.
  *
  * While the parent waits, vfork_done is set, also if the memory is not shared (clone(2) with
  * CLONE_VFORK alone).
@@ -210,10 +210,10 @@ static bool is_child_in_window(const struct spawnctl_grant *grant)
 }
 
 /**
- * spawnctl_grant_reserve() - reserve one child, if the request is allowed
+ * spawnctl_grant_reserve() - reserve one child, if @clone is allowed
  * @file: the open file of the call
  * @command: the command
- * @clone: the request; what LIMIT forces is added to it
+ * @clone: the caller's struct; what LIMIT forces is added to it
  * @member: set to what applies to the child
  *
  * Rechecks the caller: copying the struct may have waited for a long time in a page fault

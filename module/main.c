@@ -103,7 +103,7 @@ static void check_abi(void)
 	BUILD_BUG_ON(sizeof(struct spawnctl_clone) != 4 * sizeof(u32) + 10 * sizeof(u64));
 }
 
-/* Sets @copied once @copy holds the request */
+/* Sets @copied once @copy holds the struct */
 static long run_command(struct file *file, unsigned int command, void __user *uarg,
 			union spawnctl_arg *copy, bool *copied)
 {

@@ -247,9 +247,8 @@ struct genl_family spawnctl_family __ro_after_init = {
  * with the listener in the group. With EVENT_FILTER this does no harm, because each
  * listener is checked again for each event (event.c). Without EVENT_FILTER, unregister the
  * family, which removes all listeners from its groups, and register it again until its
- * group is empty. Later listeners are checked only when they join, and not if they join while
- * the family is being registered: see may_not_listen() in event.c. If the group is never
- * empty, no events are sent.
+ * group is empty. Later listeners are checked only when they join, which is not enough:
+ * may_not_listen() in event.c says why. If the group is never empty, no events are sent.
  */
 static int __init register_without_listeners(void)
 {

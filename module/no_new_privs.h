@@ -62,7 +62,7 @@ static inline void lend_no_new_privs(struct lent_no_new_privs *lent)
  * detect a new filter: the new one holds a reference to the old one, so the addresses differ.
  * Another thread can also restrict this one by Landlock (LANDLOCK_RESTRICT_SELF_TSYNC), and
  * set no_new_privs with it. Landlock does both in task work of this thread, which can run at
- * a ptrace event in kernel_clone(). This changes the credentials.
+ * a ptrace event in kernel_clone(). Landlock changes the credentials.
  */
 static inline void give_back_no_new_privs(struct lent_no_new_privs *lent)
 {

@@ -43,8 +43,8 @@
 #define MOST_SPARE	4	/* maximum number of spares of a bucket */
 
 /*
- * A part of the table: one lock for many chains, so that a probe does not search a long chain with
- * preemption disabled if thousands of children have a birth in the table
+ * A part of the table: one lock and many chains. A probe searches one chain with preemption
+ * disabled, so the chains must stay short even with thousands of births in the table
  */
 struct bucket {
 	raw_spinlock_t lock;
@@ -284,7 +284,7 @@ static __no_kcsan void set_actions(struct task_struct *child, u64 signals, __sig
 /*
  * @task is current or a child that has not run yet, so no other task writes its mask. probe_exec(),
  * and set_signals() on PREEMPT_RT, call this without the siglock: a concurrent sender sees the old
- * mask or the new one. set_signals() only adds signals in this way. A sender that races with
+ * mask or the new one. Without the siglock, set_signals() only adds signals. A sender that races with
  * probe_exec() and still sees the old mask can queue a signal that the new mask does not block,
  * without waking @task. As probe_exec() sets TIF_SIGPENDING, @task finds that signal before it
  * returns to user space. The data race is harmless, so KCSAN must not report it.
@@ -306,7 +306,7 @@ static __no_kcsan void set_blocked(struct task_struct *task, u64 mask)
  * are only added to the mask. If the mask must be narrowed, the child does that itself, under
  * the siglock and before its first instruction in user space: TIF_NOTIFY_SIGNAL makes it call
  * get_signal(). This returns no handler to run, because CLONE_CLEAR_SIGHAND has reset all handlers,
- * so restore_saved_sigmask() follows. Until then /proc/PID/status shows the wide mask.
+ * so restore_saved_sigmask() follows. Until then the child has the mask @wide.
  */
 static void set_signals(struct task_struct *child, const struct spawnctl_signals *signals)
 {
@@ -338,8 +338,8 @@ static void set_signals(struct task_struct *child, const struct spawnctl_signals
  * the parent. So no signal that the child is to block, reset or ignore has had an effect
  * on it, except those that block() leaves out.
  *
- * The signals that only the caller's widened mask blocked are removed from the child's mask,
- * by set_signals() or, on PREEMPT_RT, by the child. If one of them is pending,
+ * The signals of the caller's wide mask that the child is not to block are removed from the
+ * child's mask, by set_signals() or, on PREEMPT_RT, by the child. If one of them is pending,
  * calculate_sigpending() or, on PREEMPT_RT, restore_saved_sigmask() finds it under the siglock
  * before the child's first instruction, and its new action applies: SIG_DFL or SIG_IGN.
  * Setting the mask adds only the signals that block() left out. If such a signal was sent
@@ -390,8 +390,8 @@ static void probe_fork(void *data, struct task_struct *parent, struct task_struc
 
 /*
  * Takes @birth out of its job. The lock keeps the job allocated: the last close of its open file
- * takes the lock of each bucket that has a birth of the job, before it frees the job. Once the
- * count is 0, the job can be freed.
+ * takes the lock of each bucket that has a birth of the job, before it frees the job.
+ * The count must be decremented last: at 0, the last close frees the job without a lock.
  */
 static void leave_job(struct bucket *bucket, struct spawnctl_birth *birth)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * SPAWN and FORK: check the request, translate it for kernel_clone(), make the child,
+ * SPAWN and FORK: check the struct, translate it for kernel_clone(), make the child,
  * restore the caller's state on every return path, and report the result.
  */
 #include <linux/file.h>
@@ -48,8 +48,8 @@ static int check_arg(const struct spawnctl_clone *arg, u32 known_flags)
 	 * uses. It needs @child_tid, or the caller would not know when the stack is free again. A
 	 * futex at an address that is not aligned would wake no task. SPAWNCTL_HOLD applies to the
 	 * end of the wait. SPAWNCTL_CGROUP would expose the parent to the OOM killer of the
-	 * child's cgroup. That killer skips a child of vfork(2), but would select this child for
-	 * the parent's memory, and kill all processes that share this memory, in any cgroup.
+	 * child's cgroup. That killer skips a child of vfork(2). It would count the parent's
+	 * memory as this child's, and kill all processes that share it, in any cgroup.
 	 */
 	if (has(arg, SPAWNCTL_NO_WAIT) &&
 	    (!arg->stack || !arg->child_tid || arg->child_tid % sizeof(__s32) ||
@@ -446,7 +446,7 @@ long spawnctl_ioctl_fork(struct file *file, void *arg)
  * spawnctl_spawn_failed() - SPAWN or FORK has made no child
  * @file: the open file of the call
  * @command: SPAWN or FORK
- * @clone: the request; NULL if it was not or could not be copied
+ * @clone: the caller's struct; NULL if it was not or could not be copied
  * @error: result of the call, a negative errno
  */
 void spawnctl_spawn_failed(struct file *file, unsigned int command,

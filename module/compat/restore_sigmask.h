@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Architectures with TIF_RESTORE_SIGMASK have the flag among those of the thread; on the others
- * it is a field of struct task_struct. The kernel can clear and test it for any task, but
+ * On an architecture with TIF_RESTORE_SIGMASK, the flag is a thread flag; on the others it is a
+ * field of struct task_struct. The kernel can clear and test it for any task, but
  * set_restore_sigmask() sets it for current only.
  *
- * Linux 5.11 ("entry: Add support for TIF_NOTIFY_SIGNAL") added the flag that makes a task pass
- * through get_signal() without a pending signal; 5.10.162 has it too.
+ * TIF_NOTIFY_SIGNAL makes a task pass through get_signal() without a pending signal. Linux 5.11
+ * ("entry: Add support for TIF_NOTIFY_SIGNAL") and 5.10.162 added it.
  */
 #ifndef SPAWNCTL_COMPAT_RESTORE_SIGMASK_H
 #define SPAWNCTL_COMPAT_RESTORE_SIGMASK_H

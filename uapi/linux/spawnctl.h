@@ -29,7 +29,8 @@
  *
  * Whether the caller may use the command on this descriptor is checked before the
  * struct is read. So with an invalid struct a caller can find out whether this check
- * fails. Errors that depend on the request, EDQUOT and EAGAIN come after the struct.
+ * fails. All other errors are found after the struct has been read. Among them is
+ * EPERM for a child under a seccomp filter that calls SPAWN while its parent waits.
  *
  * The errors of all commands are:
  *
@@ -57,9 +58,9 @@
  *    seccomp filter sets SPAWNCTL_LIMIT_FILTERED, even if allow_filtered is set;
  *    or the caller may not put a process into the cgroup.
  *  - EPERM: LIMIT has taken away the command or a requested flag;
- *    SPAWNCTL_LIMIT_RESET is in force and @sig_ignore is not 0; the descriptor
- *    does not allow SPAWNCTL_NO_WAIT, and SPAWN is called, under a seccomp filter, by
- *    a child of SPAWN, vfork(2) or CLONE_VFORK whose parent waits for it; or the caller is
+ *    SPAWNCTL_LIMIT_RESET is in force and @sig_ignore is not 0; a child of SPAWN,
+ *    vfork(2) or CLONE_VFORK, under a seccomp filter, calls SPAWN while its parent
+ *    waits, and the descriptor does not allow SPAWNCTL_NO_WAIT; or the caller is
  *    not an ordinary user-space task (it is a kernel thread, or a worker thread
  *    of the kernel such as io_uring's).
  *  - EDQUOT: The number of children that LIMIT allows has been made, or calls in
@@ -77,14 +78,13 @@
  *    gone.
  *  - ENOTTY: The command is unknown.
  *
- * Any other error of clone3(2), for example a refusal by an LSM, is passed on
- * unchanged.
+ * Any other error of clone3(2), for example an LSM's, is passed on unchanged.
  */
 #define SPAWNCTL_MAGIC	0xEA	/* unassigned in Documentation's ioctl-number.rst */
 
 /**
- * SPAWNCTL_ABI - version of this interface. Each release that extends it adds one. 1 is that of
- * the first release, including the VER1 structs
+ * SPAWNCTL_ABI - version of this interface. Each release that extends it adds one. Version 1,
+ * of the first release, includes the VER1 structs
  */
 #define SPAWNCTL_ABI	1
 
@@ -111,11 +111,11 @@ enum {
  * @commands: Out: commands that the module has and this descriptor allows, as
  *	bits (1 << SPAWNCTL_CMD_*)
  * @refusal: Out: an errno if no SPAWN or FORK by this caller on this descriptor can
- *	succeed now, regardless of the request, otherwise 0. EACCES (a seccomp filter)
- *	and EPERM (LIMIT has taken both commands away, or only SPAWN is left and this
- *	caller cannot use it, or the caller is a kernel thread or a worker thread such
- *	as io_uring's): every call fails with this
- *	errno. EDQUOT (all children that LIMIT allows have been made, or are
+ *	succeed now, regardless of the struct, otherwise 0. EACCES (a seccomp filter)
+ *	and EPERM (LIMIT has taken both commands away, or the caller is a kernel thread
+ *	or a worker thread such as io_uring's): every call fails with this errno. EPERM
+ *	(LIMIT has left only SPAWN, and this caller cannot use it while its parent
+ *	waits), EDQUOT (all children that LIMIT allows have been made, or are
  *	reserved by calls in progress) and EAGAIN (@live is at least @most_live): a
  *	call can also fail with the errno of a check that comes first
  * @spawn_flags: Out: flags that this descriptor allows, of those that SPAWN
@@ -174,10 +174,10 @@ struct spawnctl_info {
  *  - SPAWNCTL_LIMIT_COMMANDS: @commands is given
  *  - SPAWNCTL_LIMIT_FLAGS: @clone_flags is given
  *  - SPAWNCTL_LIMIT_CHILDREN: @children is given
- *  - SPAWNCTL_LIMIT_NO_NEW_PRIVS: Every call that is checked from now on behaves as
- *    if SPAWNCTL_NO_NEW_PRIVS were set, without exception
- *  - SPAWNCTL_LIMIT_RESET: In every call that is checked from now on, @sig_default of
- *    struct spawnctl_clone counts as if it named all signals. So the
+ *  - SPAWNCTL_LIMIT_NO_NEW_PRIVS: Every call that reserves a child from now on behaves
+ *    as if SPAWNCTL_NO_NEW_PRIVS were set
+ *  - SPAWNCTL_LIMIT_RESET: In every call that reserves a child from now on,
+ *    @sig_default of struct spawnctl_clone counts as if it named all signals. So the
  *    calling thread blocks all signals during the call, with one exception: see
  *    "Exception" in the comment on struct spawnctl_clone. A call that sets
  *    @sig_ignore fails with EPERM
@@ -186,9 +186,9 @@ struct spawnctl_info {
  *    task that is not under a seccomp filter may set it (otherwise EACCES),
  *    and no task can set it after LIMIT itself has been taken away
  *  - SPAWNCTL_LIMIT_LIVE: @live is given
- *  - SPAWNCTL_LIMIT_KILL: Every child of a call that passes the check of LIMIT from
- *    now on, and that is alive at the end of the open file description, is killed by
- *    SIGKILL. Implies SPAWNCTL_LIMIT_NO_NEW_PRIVS. The open file description ends when
+ *  - SPAWNCTL_LIMIT_KILL: Every child that a call reserves from now on is killed by
+ *    SIGKILL if it is alive at the end of the open file description. Implies
+ *    SPAWNCTL_LIMIT_NO_NEW_PRIVS. The open file description ends when
  *    its last descriptor is closed and its last call has returned. A child that has a
  *    descriptor of it keeps it open. Only children of SPAWN and FORK themselves are
  *    killed, not their descendants: for these, use cgroup.kill
@@ -212,23 +212,22 @@ struct spawnctl_info {
  * @clone_flags: Flags that SPAWN and FORK allow from now on
  * @children: How many more children may be made in total, by all tasks that share
  *	the open file description. Only calls that make a child count, and they count
- *	permanently: a child that ends does not make room for another. A call in
- *	progress reserves one child until its result is known
+ *	permanently: a child that ends does not make room for another. A call reserves
+ *	one child after it has read the struct, until its result is known
  * @live: How many children in the job of the open file description may be alive at a
- *	time. A child belongs to the job if SPAWNCTL_LIMIT_LIVE limited the number, or
- *	SPAWNCTL_LIMIT_KILL was in force, when its call was checked against LIMIT, after
- *	the struct was read. Children of calls that were checked earlier do not belong to
- *	it, even if these are still in progress. If more are alive when the number is set,
- *	they continue to run, and no call succeeds until fewer are alive. A child counts
- *	until its last thread has left user space for good, whether or not it is waited
- *	for. It may still have files and memory until it can be waited for. A call in
+ *	time. A child belongs to the job if @live was limited, or SPAWNCTL_LIMIT_KILL was
+ *	in force, when its call reserved it. A child that was reserved earlier does not
+ *	belong to it, even if its call is still in progress. If more are alive when @live
+ *	is set, they continue to run, and no call succeeds until fewer are alive. A child
+ *	counts until its last thread has left user space for good, whether or not it is
+ *	waited for. It may still have files and memory until it can be waited for. A call in
  *	progress counts, too. A call that would make one more fails with EAGAIN. As with
  *	@children, only a smaller number than before has an effect, so SPAWNCTL_NO_LIMIT
  *	changes nothing
  *
  * LIMIT permanently narrows the open file description behind the descriptor, for
- * all descriptors that share it (through dup(2), fork(2) or SCM_RIGHTS). Where this
- * header says that a descriptor allows something, its description does. Afterward
+ * all descriptors that share it (through dup(2), fork(2) or SCM_RIGHTS). In this
+ * header, a descriptor allows what its open file description allows. After LIMIT,
  * a command is allowed only if it was allowed before and @commands names it, and a
  * flag only if it was allowed before and @clone_flags names it. INFO is always
  * allowed. @children applies only if it is smaller than the number that was left
@@ -240,9 +239,10 @@ struct spawnctl_info {
  * stay as they are, and all others are taken away. Otherwise a program that narrows a
  * descriptor would leave commands and flags of later versions allowed that it does not
  * know. SPAWNCTL_NO_WAIT is taken away for another reason: with it, a task whose seccomp
- * filter denies threads could run at the same time as a child in its memory. For the same
- * reason, without it a filtered child of SPAWN, whose parent waits for it, cannot call SPAWN
- * itself: it could be killed while its parent and its child live on.
+ * filter denies threads could run at the same time as a child in its memory. Without
+ * SPAWNCTL_NO_WAIT, a child under a seccomp filter cannot call SPAWN while its parent
+ * waits: if the child were killed during the call, its parent and its own child would
+ * run at the same time in the same memory.
  *
  * A call that is already making its child is not stopped, but that child counts
  * against the new number in @children. If a child of SPAWN calls LIMIT before its parent
@@ -419,7 +419,7 @@ struct spawnctl_hold {
  * kernel drops it. A child of an init process is different: the default action of a
  * signal at SIG_DFL occurs, which can end the child. In every process, if another thread
  * changes the action of a signal of this exception during the call, the new action can
- * occur in the child. If the new action is a handler, the default action can occur instead.
+ * occur in the child. A handler never runs there: the default action occurs in its place.
  */
 struct spawnctl_clone {
 	__u32 size;
