@@ -195,7 +195,8 @@ static struct spawnctl_membership membership(struct spawnctl_grant *grant)
 /*
  * Whether SPAWN must be refused to a filtered caller, because its parent waits for it. If the
  * caller were killed during SPAWN, its parent and its child would run at the same time in the same
- * memory. A filter that denies threads must prevent this. With SPAWNCTL_NO_WAIT it is allowed anyway.
+ * memory. A task whose filter denies threads must not be able to achieve this. An open file that
+ * allows SPAWNCTL_NO_WAIT permits it anyway.
  *
  * While the parent waits, vfork_done is set, also if the memory is not shared (clone(2) with
  * CLONE_VFORK alone).

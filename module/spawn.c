@@ -48,8 +48,8 @@ static int check_arg(const struct spawnctl_clone *arg, u32 known_flags)
 	 * uses. It needs @child_tid, or the caller would not know when the stack is free again. A
 	 * futex at an address that is not aligned would wake no task. SPAWNCTL_HOLD applies to the
 	 * end of the wait. SPAWNCTL_CGROUP would expose the parent to the OOM killer of the
-	 * child's cgroup. That killer skips a child of vfork(2). It would count the parent's
-	 * memory as this child's, and kill all processes that share it, in any cgroup.
+	 * child's cgroup. That killer skips a child of vfork(2), but not this one: it would count
+	 * the parent's memory as the child's, and kill all processes that share it, in any cgroup.
 	 */
 	if (has(arg, SPAWNCTL_NO_WAIT) &&
 	    (!arg->stack || !arg->child_tid || arg->child_tid % sizeof(__s32) ||
@@ -234,8 +234,8 @@ static u64 block(const struct spawnctl_signals *signals)
 
 /*
  * Blocks no additional signal, so no pending signal has to be retargeted to another
- * thread. Never clears TIF_SIGPENDING: the kernel restarts a call that returns
- * -ERESTARTNOINTR only if TIF_SIGPENDING is set on the return to user space.
+ * thread. Never clears TIF_SIGPENDING: on the return to user space, the kernel restarts a
+ * call that returns -ERESTARTNOINTR only with TIF_SIGPENDING or TIF_NOTIFY_SIGNAL.
  */
 static void unblock_to(u64 mask)
 {

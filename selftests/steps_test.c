@@ -694,6 +694,31 @@ TEST_F(spawn, function)
 	EXPECT_EQ(EFAULT, spawnctl_file_actions_addcall(self->actions, NULL, NULL));
 }
 
+static int execute_with_mask(void *arg)
+{
+	char *argv[] = { "sed", "-n", "s/^SigBlk:[[:space:]]*//p", "/proc/self/status", NULL };
+
+	raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, arg, NULL, sizeof(__u64));
+	raw_syscall(SYS_execve, "/bin/sed", argv, environ);
+	return errno;
+}
+
+/* By the device, the program has the mask of the spawn; otherwise, that which the function set */
+TEST_F(spawn, mask_of_a_program_that_a_function_executes)
+{
+	bool device = variant->backend == SPAWNCTL_BACKEND_DEVICE;
+	__u64 mask = 1ULL << (SIGUSR1 - 1);
+	sigset_t of_spawn;
+
+	sigemptyset(&of_spawn);
+	sigaddset(&of_spawn, SIGUSR2);
+	FLAGS(SPAWNCTL_SPAWN_SETSIGMASK);
+	ASSERT_EQ(0, spawnctl_attr_setsigmask(self->attr, &of_spawn));
+	ASSERT_EQ(0, spawnctl_file_actions_adddup2(self->actions, self->report[1], 1));
+	ASSERT_EQ(0, spawnctl_file_actions_addcall(self->actions, execute_with_mask, &mask));
+	EXPECT_TEXT(device ? "0000000000000800" : "0000000000000200", run(self, ""));
+}
+
 /* Calls a cancellation point */
 static int write_byte(void *arg)
 {

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * EVENT_GROUP_FLAGS lets only a task with CAP_NET_ADMIN join a group. struct genl_multicast_group
- * has .flags since Linux 5.12 (4d54cc32112d "mptcp: avoid lock_fast usage in accept path") and in
- * later long-term releases of 5.10 ("genetlink: add CAP_NET_ADMIN test for multicast bind"). Its
- * value was GENL_UNS_ADMIN_PERM, also a flag of operations, and is GENL_MCAST_CAP_NET_ADMIN since
- * Linux 6.8 (cd4d7263d58a "genetlink: Use internal flags for multicast groups", also in long-term
- * releases). On a kernel without .flags any task could join, so the module intentionally fails
- * to compile there.
+ * has .flags since Linux 5.12 (4d54cc32112d, a commit of mptcp) and in later long-term releases of
+ * 5.10 ("genetlink: add CAP_NET_ADMIN test for multicast bind"). Its value was GENL_UNS_ADMIN_PERM,
+ * also a flag of operations, and is GENL_MCAST_CAP_NET_ADMIN since Linux 6.8 (cd4d7263d58a
+ * "genetlink: Use internal flags for multicast groups", also in long-term releases). On a kernel
+ * without .flags any task could join, so the module intentionally fails to compile there.
  */
 #ifndef SPAWNCTL_COMPAT_EVENT_GROUP_H
 #define SPAWNCTL_COMPAT_EVENT_GROUP_H

@@ -29,8 +29,8 @@
  *
  * Whether the caller may use the command on this descriptor is checked before the
  * struct is read. So with an invalid struct a caller can find out whether this check
- * fails. All other errors are found after the struct has been read. Among them is
- * EPERM for a child under a seccomp filter that calls SPAWN while its parent waits.
+ * fails. All other errors, except ENOTTY, are found after @size has been read. Among them
+ * is EPERM for a child under a seccomp filter that calls SPAWN while its parent waits.
  *
  * The errors of all commands are:
  *
@@ -111,13 +111,13 @@ enum {
  * @commands: Out: commands that the module has and this descriptor allows, as
  *	bits (1 << SPAWNCTL_CMD_*)
  * @refusal: Out: an errno if no SPAWN or FORK by this caller on this descriptor can
- *	succeed now, regardless of the struct, otherwise 0. EACCES (a seccomp filter)
- *	and EPERM (LIMIT has taken both commands away, or the caller is a kernel thread
- *	or a worker thread such as io_uring's): every call fails with this errno. EPERM
- *	(LIMIT has left only SPAWN, and this caller cannot use it while its parent
- *	waits), EDQUOT (all children that LIMIT allows have been made, or are
- *	reserved by calls in progress) and EAGAIN (@live is at least @most_live): a
- *	call can also fail with the errno of a check that comes first
+ *	succeed now, regardless of the struct, otherwise 0. Every call fails with EACCES
+ *	under a seccomp filter, and with EPERM if LIMIT has taken both commands away or
+ *	the caller is a kernel thread or a worker thread such as io_uring's. The others
+ *	are checked later, so a call can fail with another errno first: EPERM (LIMIT has
+ *	left only SPAWN, and this caller cannot use it while its parent waits), EDQUOT
+ *	(all children that LIMIT allows have been made, or are reserved by calls in
+ *	progress) and EAGAIN (@live is at least @most_live)
  * @spawn_flags: Out: flags that this descriptor allows, of those that SPAWN
  *	supports on this kernel
  * @fork_flags: Out: the same for FORK
