@@ -391,7 +391,7 @@ static void probe_fork(void *data, struct task_struct *parent, struct task_struc
 /*
  * Takes @birth out of its job. The lock keeps the job allocated: the last close of its open file
  * takes the lock of each bucket that has a birth of the job, before it frees the job.
- * The count must be decremented last: at 0, the last close frees the job without a lock.
+ * The count must be decremented last: once it is 0, the last close takes no more locks.
  */
 static void leave_job(struct bucket *bucket, struct spawnctl_birth *birth)
 {

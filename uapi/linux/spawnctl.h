@@ -111,9 +111,9 @@ enum {
  * @commands: Out: commands that the module has and this descriptor allows, as
  *	bits (1 << SPAWNCTL_CMD_*)
  * @refusal: Out: an errno if no SPAWN or FORK by this caller on this descriptor can
- *	succeed now, regardless of the struct, otherwise 0. Every call fails with EACCES
- *	under a seccomp filter, and with EPERM if LIMIT has taken both commands away or
- *	the caller is a kernel thread or a worker thread such as io_uring's. The others
+ *	succeed now, regardless of the struct, otherwise 0. If it is EACCES (a seccomp
+ *	filter) or EPERM (LIMIT has taken both commands away, or the caller is a kernel
+ *	thread or a worker thread such as io_uring's), every call fails with it. The others
  *	are checked later, so a call can fail with another errno first: EPERM (LIMIT has
  *	left only SPAWN, and this caller cannot use it while its parent waits), EDQUOT
  *	(all children that LIMIT allows have been made, or are reserved by calls in
@@ -239,10 +239,10 @@ struct spawnctl_info {
  * stay as they are, and all others are taken away. Otherwise a program that narrows a
  * descriptor would leave commands and flags of later versions allowed that it does not
  * know. SPAWNCTL_NO_WAIT is taken away for another reason: with it, a task whose seccomp
- * filter denies threads could run at the same time as a child in its memory. Without
- * SPAWNCTL_NO_WAIT, a child under a seccomp filter cannot call SPAWN while its parent
- * waits: if the child were killed during the call, its parent and its own child would
- * run at the same time in the same memory.
+ * filter denies threads could run at the same time as a child in its memory. If
+ * SPAWNCTL_NO_WAIT is not allowed, a child under a seccomp filter cannot call SPAWN
+ * while its parent waits: if the child were killed during the call, its parent and its
+ * own child would run at the same time in the same memory.
  *
  * A call that is already making its child is not stopped, but that child counts
  * against the new number in @children. If a child of SPAWN calls LIMIT before its parent
