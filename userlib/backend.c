@@ -26,17 +26,18 @@ static unsigned long long absence;
  *	device	any	no descriptor		the device cannot be opened, or is another file
  *	device	EACCES	@request->refusal	a seccomp filter, Landlock
  *	device	EPERM	the library opened it	a filter, an LSM
- *	device	ENOSYS	the library opened it	a filter, an emulator
+ *	device	ENOSYS	kept or transient	a filter, an emulator
  *	device	EMFILE	the library opened it	it has the last number: none is left for the pidfd
  *	clone3	ENOSYS				a filter, an emulator, Linux before 5.3
  *	clone3	EINVAL	no cgroup requested	no CLONE_CLEAR_SIGHAND, Linux before 5.5
  *	clone3	EPERM	no cgroup requested	a filter; also EACCES and EOPNOTSUPP
  *	clone	none				no backend comes after it
  *
- * Any other EACCES of the device refers to the cgroup. If a cgroup is requested, so can the errors
- * of clone3 except ENOSYS. With a descriptor from the program, the environment or the service,
- * EPERM and EDQUOT mean that LIMIT does not allow the call. No other backend is tried then: a
- * program that has been given such a descriptor may be under a filter that kills it for clone(2).
+ * Any other EACCES of the device refers to the cgroup. If one is requested, the errors of clone3
+ * except ENOSYS can refer to it, too. With a descriptor from the program, the environment or the
+ * service, EPERM and EDQUOT mean that LIMIT does not allow the call. No other backend is tried
+ * then: a program that has been given such a descriptor may be under a filter that kills it for
+ * clone(2).
  */
 static bool is_absence(const struct request *request, long error)
 {

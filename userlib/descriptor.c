@@ -31,16 +31,16 @@
 #define NONE		(-1)
 
 /*
- * The number of the kept descriptor, the same in every descriptor table of the process: threads
- * can have tables of their own (unshare(2), CLONE_FILES). A thread whose table lacks the descriptor
+ * The number of the kept descriptor, the same in every descriptor table of the process: threads can
+ * have tables of their own (unshare(2), CLONE_FILES). A thread whose table lacks the descriptor
  * opens the device with this number. With a second number, the device would have to be opened again
- * in each other table, and the descriptor with the first number would leak there. The number does
- * not change until a fork. Atomic.
+ * in each other table, and the descriptor with the first number would leak there. The number
+ * changes only at a fork, in spawnctl_open() and in keep_served(). Atomic.
  */
 static int kept_fd = NONE;
-/* In at least one table another file has the number, so it is checked before each use; atomic */
+/* In some table another file may have the number, so it is checked before each use; atomic */
 static bool kept_in_doubt;
-/* The kept descriptor is one that the service gave, or was when it was last opened; atomic */
+/* The kept descriptor, when last opened in any table, came from the service; atomic */
 static bool kept_is_served;
 /* The inherited descriptor is not checked yet, or was found not to be the device; atomic */
 static bool inherited_in_doubt = true;
@@ -378,7 +378,7 @@ bool spawnctl_descriptor_served(void)
  * Keep the descriptor that the service has sent, at the number of the kept one if that is free in
  * this table. Otherwise a new number: the descriptor cannot be used for this call only, because its
  * close could kill the child (SPAWNCTL_LIMIT_KILL). Another thread's table may then keep one with
- * the old number open. In a child of vfork(2), that would be its parent's: -EBUSY.
+ * the old number open. In a child of vfork(2), the parent's table would: -EBUSY.
  */
 static int keep_served(int service, int number)
 {

@@ -14,7 +14,7 @@
  * struct descriptor - a descriptor, and where it comes from
  * @fd: the descriptor, or -1
  * @from: DESCRIPTOR_CALLERS: from the caller of the library, DESCRIPTOR_INHERITED: named by the
- *	environment, DESCRIPTOR_KEPT: opened by the library and kept open,
+ *	environment, DESCRIPTOR_KEPT: opened or received by the library and kept open,
  *	DESCRIPTOR_TRANSIENT: opened by the library for one use
  * @slot: slot of a transient descriptor in the table of inflight.h
  * @served: the library did not open it, but got it from the service (served.h)
@@ -32,7 +32,7 @@ struct descriptor {
 	bool served, missing;
 };
 
-/** descriptor_is_ours() - whether the library opened it, so that the program does not know of it */
+/** descriptor_is_ours() - the library opened or received it: the program does not know of it */
 static inline bool descriptor_is_ours(const struct descriptor *descriptor)
 {
 	return descriptor->fd >= 0 &&
@@ -51,7 +51,7 @@ static inline bool descriptor_is_transient(const struct descriptor *descriptor)
 	return descriptor->fd >= 0 && descriptor->from == DESCRIPTOR_TRANSIENT;
 }
 
-/** descriptor_shortage() - whether @error may pass, and another descriptor would not help now */
+/** descriptor_shortage() - @error may be temporary; another descriptor would not help now */
 static inline bool descriptor_shortage(long error)
 {
 	return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -EINTR;
@@ -68,7 +68,7 @@ bool spawnctl_descriptor_inherited(struct descriptor *descriptor);
  * Return:
  *  - 0: @descriptor is the kept descriptor.
  *  - 1: no descriptor can be kept in this table, because the table is the parent's, or because
- *    another file has the number, or cannot be checked. Use a transient descriptor instead.
+ *    another file, or one that cannot be checked, has the number. Use a transient descriptor.
  *  - a negative errno: the device cannot be used. That of open(2), that of
  *    spawnctl_descriptor_check(), or the one with which the device refuses this caller.
  */
@@ -93,8 +93,8 @@ bool spawnctl_descriptor_served(void);
  * The caller must block signals from before this call until the descriptor is closed: a handler
  * that leaves by siglongjmp(3) would leak it.
  *
- * Return: 0, or a negative errno: that of open(2), or EMFILE. Whether the file is the device has
- * not been checked.
+ * Return: 0, or a negative errno: that of open(2), EMFILE, or that of an earlier check that a
+ * filter refused. Whether the file is the device has not been checked.
  */
 int spawnctl_descriptor_open(struct descriptor *descriptor);
 

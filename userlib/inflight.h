@@ -22,7 +22,7 @@
  * holds it: fork copies the descriptor table before the memory, and without the lock could copy a
  * descriptor that is not in the copied list. If the thread already holds the lock, because it runs
  * a handler of a synchronous signal, this function does not take the lock again. Nor does it if
- * a thread of another process, with which the memory is shared or from which it was copied, has it.
+ * any thread has it, and spawnctl_inflight_at_home() is false.
  *
  * Return: whether the caller must unlock it.
  */
@@ -33,7 +33,7 @@ void spawnctl_inflight_unlock(void);
 /**
  * spawnctl_inflight_at_home() - whether this process is the one whose memory this is
  *
- * False in a child of vfork(2), and in a child of a fork that has run no handler.
+ * False in a child of vfork(2), and in a child of a fork that has run no atfork handler.
  */
 bool spawnctl_inflight_at_home(void);
 

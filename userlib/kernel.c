@@ -47,7 +47,7 @@ static unsigned int version(void)
 	return found;
 }
 
-/* As version(); 1, or 0.0.1, if it is not known */
+/* As version(); 1, which is 0.0.1, if it is not known */
 static unsigned int running(void)
 {
 	static unsigned int known;	/* atomic */

@@ -50,8 +50,8 @@ struct futex_time {
 };
 
 /*
- * Of these system calls, the ones with the plain names have 16-bit ids, or 32-bit offsets or times,
- * on 32-bit architectures, or do not exist there.
+ * Of these system calls, the ones with the plain names have 16-bit ids or 32-bit offsets on 32-bit
+ * architectures, or do not exist there.
  */
 #if __SIZEOF_LONG__ == 4
 #define NR_GETUID	SYS_getuid32

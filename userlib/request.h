@@ -25,7 +25,7 @@
  * @backend: in: the backend demanded, or SPAWNCTL_BACKEND_ANY; out: the backend used
  * @fd: the descriptor demanded, or -1
  * @transient: do not leave a descriptor open
- * @open_window: the child has the caller's mask from its first instruction on
+ * @open_window: the child has the caller's mask when it calls @fn
  * @hold_all: signals stay blocked in the caller until spawnctl_signals_release(), unless the child
  *	clears @signals.hold.wanted (device only: with clone3 and clone they always stay blocked)
  * @may_copy_table: if SPAWNCTL_SHARE_FILES in @clone.flags is refused, try again without it
@@ -38,7 +38,7 @@
  * @passed_over: why the device is not used, a negative errno, or 0
  * @started: the child has run
  * @clears_word: with clone(2) and SPAWNCTL_NO_WAIT: the kernel will clear @clone.child_tid
- * @tid: the child's process id, stored before the child runs (device only)
+ * @tid: the child's process id; with the device, stored before the child runs
  * @signals: what is blocked in the caller, until spawnctl_signals_release()
  */
 struct request {
@@ -63,7 +63,7 @@ struct request {
 	struct caller_signals signals;
 };
 
-/* The rest is called in the child only, and is in request_child.c */
+/* Unless inline, the rest is called in the child only, and is in request_child.c */
 
 /** spawnctl_request_start() - first function of the child; its argument is the request */
 int spawnctl_request_start(void *request);

@@ -31,8 +31,8 @@ static inline void set_sigmask(const unsigned long long *mask)
 }
 
 /*
- * What may stay blocked in system calls that the program may emulate, if all signals are blocked.
- * These calls force no other signal than SIGSYS.
+ * If all signals are blocked: the mask to set for system calls that the program may emulate. These
+ * calls force no other signal than SIGSYS.
  */
 #define SPAWNCTL_SIGSET_BUT_SIGSYS	(SPAWNCTL_SIGSET_ALL & ~SPAWNCTL_SIGBIT(SIGSYS))
 

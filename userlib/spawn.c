@@ -43,12 +43,12 @@ static long long raise_closed_from(long long closed_from, long long fd)
 }
 
 /*
- * Which descriptors the child's own table can be made without, because an action, or
- * CLOEXEC_DEFAULT, is going to close them. No action before that can see the difference. An open
- * action can see it, by a path through /proc/self/fd, and so can a chdir action.
+ * Find the descriptors to leave out of the child's own table, because an action, or
+ * CLOEXEC_DEFAULT, will close them. No action before that may see the difference. Open and chdir
+ * actions could, by a path through /proc/self/fd.
  *
- * Return: false if an action can see the difference, or if the spawn does not close descriptors
- * that it does not name. Else @spawn->closed_from and @spawn->closed_by are set.
+ * Return: false if an action could see the difference, or if there is neither a closefrom action
+ * nor CLOEXEC_DEFAULT. Else @spawn->closed_from and @spawn->closed_by are set.
  */
 static bool set_closed(struct spawn *spawn, int from)
 {
@@ -118,9 +118,10 @@ static int table_of_exec(void)
  * SIGSEGV. Before Linux 5.16 this would also kill the parent, because they share the memory, so
  * there the child starts with a copy.
  *
- * If an action needs a table of the child's own, and set_closed() finds which descriptors that can
- * be without, the child makes it by close_range(2). Otherwise the child starts with a copy.
- * close_range(2) could also make the copy later, but a filter may kill the process for that call.
+ * If an action needs a table of the child's own, and set_closed() finds the descriptors to leave
+ * out, the child makes it by close_range(2). Otherwise the child starts with a copy. close_range(2)
+ * could make that later, too, but libc would not call it here, and a filter may kill a process for
+ * it.
  *
  * Chdir actions at the start of the list are performed while the child still has the parent's
  * table, unless that contains a descriptor that was opened for this spawn: the pidfd or the device.
@@ -247,10 +248,10 @@ static bool reaped_by_pidfd(int pidfd)
  * Reap a child that has failed. The program still gets the SIGCHLD of the child's end. As with
  * libc, a waitpid(-1) in another thread can reap the child first.
  *
- * The exit signal is SIGCHLD (0 with SPAWNCTL_SPAWN_AUTOREAP only). With 0, the child would be
- * hidden from such a waitpid(-1) until exec, which sets SIGCHLD. But a child that is killed before
- * exec would stay a zombie: the program's waitpid() for its id would fail with ECHILD, and no
- * SIGCHLD would be sent. To detect that case would take one more system call per spawn.
+ * The exit signal is SIGCHLD (0 with SPAWNCTL_SPAWN_AUTOREAP only). If it were 0, such a
+ * waitpid(-1) would not see the child until exec, which sets SIGCHLD. But a child that is killed
+ * before exec would stay a zombie: the program's waitpid() for its id would fail with ECHILD, and
+ * no SIGCHLD would be sent. To detect that case would take one more system call per spawn.
  */
 static void reap(const struct spawn *spawn, pid_t pid)
 {
@@ -380,7 +381,7 @@ static void fail(struct spawn *spawn, int error)
 	spawn->action = -1;
 }
 
-/* The caller stores process id and pidfd, because the child may have stored them already */
+/* Leaves the process id and the pidfd to its callers: the child may have stored them already */
 void spawnctl_spawn_result_store(const struct spawn *spawn, struct spawnctl_result *result)
 {
 	result->error = spawn->error;
@@ -413,8 +414,8 @@ static long attempt(struct spawn *spawn)
 
 /*
  * After a child could not use close_range(2), or clone(2) has refused a child that shares the
- * table: whether a child has to be made with a copy of the table. It has not if unshare(2) has
- * made the copy.
+ * table: whether another child has to be made, with a copy of the table. This is not necessary if
+ * unshare(2) has made the copy.
  */
 static bool must_copy_table(struct spawn *spawn)
 {

@@ -145,7 +145,7 @@ static long close_span(const struct spawn *spawn, unsigned int from, unsigned in
 }
 
 /*
- * Whether an action uses the file at @fd. The program has chosen that number without knowing that
+ * Whether an action uses @fd, or O_CLOEXEC. The program has chosen that number without knowing that
  * the library has opened the device there.
  */
 static bool must_hide(const struct spawn *spawn, int fd)

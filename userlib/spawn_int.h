@@ -107,7 +107,7 @@ static inline unsigned int action_effects(const struct action *action)
 		[ACTION_CLOSEFROM] = ACTION_CLOSES_FROM | ACTION_OWN_TABLE,
 		[ACTION_TCSETPGRP] = ACTION_READS_FD | ACTION_OWN_TABLE,
 	};
-	/* ACTION_TAKES_PATH also for actions that could detect what set_closed() leaves out */
+	/* ACTION_TAKES_PATH here also: could notice that descriptors are missing from the table */
 	static const unsigned char own_effects[] = {
 		[ACTION_CLOSEFROM_BUT - ACTION_OWN] = ACTION_TAKES_PATH | ACTION_OWN_TABLE,
 		[ACTION_CLOEXECFROM - ACTION_OWN] = ACTION_TAKES_PATH | ACTION_OWN_TABLE,
@@ -228,8 +228,8 @@ struct spawn {
 	struct request request;
 
 	/*
-	 * For a search: the size of the longest path to try, and where it is built, if that exceeds
-	 * SPAWNCTL_CANDIDATE_SIZE; or 0 and NULL
+	 * For a search: the size of the longest path to try, and where it is built, in a start or
+	 * if that exceeds SPAWNCTL_CANDIDATE_SIZE; or 0 and NULL
 	 */
 	size_t candidate_size;
 	char *candidate;
@@ -257,9 +257,10 @@ struct spawn {
 	 *	is made without the same descriptors; -1: none
 	 * @closed_from: the child's own table is without the descriptors from this one on
 	 *
-	 * The child sets:
-	 * @cannot_unshare: close_range(2) cannot be used. The child's own table then has all
-	 *	descriptors, and the child sets @closed_by to -1
+	 * @cannot_unshare: set by the child if close_range(2) cannot be used: its own table then
+	 * has
+	 *	all descriptors, and it sets @closed_by to -1; or by the parent if clone(2) has
+	 *	refused to share the table
 	 */
 	int unshare_at;
 	int closed_by;
@@ -289,7 +290,7 @@ long spawnctl_close_span(unsigned int from, unsigned int to);
 /** spawnctl_spawn_child() - the child's steps; returns only on failure */
 int spawnctl_spawn_child(void *spawn);
 
-/* In the child: the steps of @attr, other than those that each spawn has, as STEP_BIT() */
+/* In the child: the steps of @attr except CLOEXEC_DEFAULT, as STEP_BIT() */
 unsigned int spawnctl_steps_of(const struct spawnctl_attr *attr);
 
 /**

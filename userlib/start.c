@@ -562,8 +562,8 @@ static bool is_past(const struct futex_time *end)
 
 /*
  * Sleep until @start is left, or until @end (NULL: for ever). Return: false at @end. The kernel
- * wakes one thread, which wakes the others. A handler can leave that thread by siglongjmp(3) before
- * it does so: hence each thread also looks by itself, each second.
+ * wakes one thread, which wakes the others. A handler that runs in that thread can leave this
+ * function by siglongjmp(3) before: hence each thread also looks by itself, each second.
  */
 static bool sleep_until(struct spawnctl_start *start, const struct futex_time *end)
 {

@@ -201,7 +201,7 @@ static long do_step(const struct spawn *spawn, enum spawnctl_step step)
 	}
 }
 
-/* STEP_BIT() of all requested steps: those of @attr->steps, and those that flags request */
+/* STEP_BIT() of the steps of @attr, and of those that its flags request except CLOEXEC_DEFAULT */
 unsigned int spawnctl_steps_of(const struct spawnctl_attr *attr)
 {
 	const unsigned int flags = attr->flags;

@@ -26,7 +26,7 @@ static const unsigned long long clone3_args[8] = {
 /* arch/ cannot include a header with structs in it, and has the number 0xEA01 instead */
 static_assert(SPAWNCTL_IOC_SPAWN == 0xEA01, "the number in arch/");
 
-/* arch/ has room for 264 bytes. The lower bound only detects that 32 bytes less would do */
+/* arch/ has room for 264 bytes. The lower bound fails if a frame smaller by 32 would do */
 static_assert(sizeof(struct vfork_call) <= 264 &&
 	      (sizeof(long) == 4 || sizeof(struct vfork_call) > 248 - 16), "the frame in arch/");
 static_assert(offsetof(struct vfork_call, tid) == 48, "the offsets in arch/");

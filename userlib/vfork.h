@@ -30,7 +30,7 @@ struct vfork_call {
 	long long args[3];
 	long long after;
 	unsigned long long mask;
-	long long tid;	/* the child's id, stored before it runs; else -1 */
+	long long tid;	/* the child's id, stored before it runs; other backends: -1 */
 	struct request request;
 };
 

@@ -73,7 +73,8 @@ int spawnctl_get_info(int fd, struct spawnctl_info *info);
  *	open file description
  *
  * If @limit->clone_flags lacks one of SPAWNCTL_FLAGS_OF_SPAWN, a spawn by the library or
- * the preload library that uses this flag fails with EPERM. A spawn that fails in its
+ * the preload library that uses this flag fails with EPERM; for SPAWNCTL_SHARE_FILES, only
+ * one with closefrom or SPAWNCTL_SPAWN_CLOEXEC_DEFAULT. A spawn that fails in its
  * child, for example because the program does not exist, uses up one child of
  * @limit->children. A spawn with closefrom or SPAWNCTL_SPAWN_CLOEXEC_DEFAULT can use up
  * two, if a filter refuses close_range(2) and unshare(2).
@@ -106,11 +107,11 @@ int spawnctl_narrow(int fd, const struct spawnctl_limit *limit);
  * spawnctl_thread() - run a function in a child that shares the memory
  * @fd: descriptor of /dev/spawnctl
  * @clone: the argument of SPAWN. NULL: all signals are blocked in the child until it
- *	executes a program, which then has the caller's mask, and the exit signal is
- *	SIGCHLD. If @clone->stack is 0, a stack of SPAWNCTL_STACK_SIZE bytes above a
- *	guard page is mapped for the duration of the call. Before Linux 5.16, a child
- *	that overruns it ends the caller too, because the core dump of the fault kills
- *	all processes that share the memory. @clone->size is as in the ioctl
+ *	executes a program, which then has the caller's mask, and the exit signal is SIGCHLD. If
+ *	@clone->stack and @clone->stack_size are 0, a stack of SPAWNCTL_STACK_SIZE bytes above a
+ *	guard page is mapped during the call. Before Linux 5.16, a child that overruns it ends the
+ *	caller too, because the core dump of the fault kills all processes that share the memory.
+ *	@clone->size is as in the ioctl
  * @fn: called by the child. It must use only async-signal-safe functions, and what it
  *	writes, errno included, is written to the caller's memory
  * @arg: argument of @fn

@@ -18,7 +18,7 @@
 #include "descriptor.h"
 #include "preload.h"
 
-/* Not by malloc(3): some implementations of it register handlers when they begin */
+/* malloc(3) is not used here: some implementations register handlers when they begin */
 #define ROOM	48
 
 struct handlers {
@@ -73,8 +73,8 @@ static __typeof__(__cxa_finalize) *next_finalize;
 
 /*
  * At program start, or when the constructor of another library comes first. Not at each call:
- * dlsym(3) waits for a dlopen(3) in another thread, whose constructor may wait for the caller, or
- * not return before the process is to end.
+ * dlsym(3) waits for a dlopen(3) in another thread, and a constructor that this runs may wait for
+ * the caller, or not return before the process is to end.
  */
 void preload_atfork_find(void)
 {

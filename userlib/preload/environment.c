@@ -64,8 +64,8 @@ static enum choice choice_of(const char *text)
 }
 
 /*
- * Read once. libc's functions do not read the environment, so a program may spawn in one thread
- * while another thread changes it.
+ * Read once. libc's posix_spawn() does not read the environment, so a program may spawn in one
+ * thread while another thread changes it.
  */
 static void __attribute__((__constructor__)) read_environment(void)
 {

@@ -79,8 +79,7 @@ static long fork_by_device(struct robust_list_head *robust)
 }
 
 /*
- * As libc's fork(). Without the locks of libc, which cannot be taken from outside, it is
- * made for a process with one thread only.
+ * As libc's fork(), for a process with one thread only: libc's locks cannot be taken from outside.
  */
 static pid_t fork_alone(struct robust_list_head *robust)
 {
@@ -95,8 +94,8 @@ static pid_t fork_alone(struct robust_list_head *robust)
 
 /*
  * Whether to use the device: then this thread's list of robust mutexes, else NULL. A child of
- * vfork(2) has none, because the kernel knows nothing of libc's variables in the parent's thread,
- * so it cannot give the fork a thread id either: there libc's fork is called.
+ * vfork(2) has none, and no address for the thread id is registered for it either, so
+ * SPAWNCTL_SET_TID could not store the id: there libc's fork is called.
  */
 static struct robust_list_head *by_device(void)
 {

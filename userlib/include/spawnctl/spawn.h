@@ -261,7 +261,7 @@ int spawnctl_spawnp(pid_t *pid, const char *file, const spawnctl_file_actions_t 
 
 /**
  * spawnctl_spawn_result() - the same as spawnctl_spawn(), with more results
- * @result: filled in unless @result->size is too small, also if the spawn fails. All members
+ * @result: filled in, also if the spawn fails, except with EINVAL as below. All members
  *	are stored before a handler of the calling thread can run, except that with the device a
  *	handler can run between the program's exec and the return of the call: by then
  *	@result->pid and @result->pidfd are stored
@@ -295,8 +295,8 @@ typedef struct spawnctl_start spawnctl_start_t;
  * and close all of these when the function has returned.
  *
  * In addition to what spawnctl_spawn(3) says: the function may allocate memory, is not
- * async-signal-safe, and must not be called in a child that shares its parent's memory. The
- * library reaps a child that has failed in spawnctl_start_wait(), not earlier.
+ * async-signal-safe, and must not be called in a child that shares its parent's memory. A child
+ * that has failed is reaped in spawnctl_start_wait(), not earlier.
  *
  * Return: 0, or an error number if no child has been made. ENOMEM: there is no memory; EMFILE,
  * ENFILE: there is no descriptor for SPAWNCTL_SPAWN_POLL; E2BIG: the copies take more than
@@ -469,10 +469,11 @@ int spawnctl_attr_setcgroup(spawnctl_attr_t *attr, int fd);
 int spawnctl_attr_getcgroup(const spawnctl_attr_t *attr, int *fd);
 
 /*
- * Each of the following belongs to a step of the child, and takes effect without a flag. The order
- * of the steps is that of enum spawnctl_step. Strings and arrays are copied; descriptors are not,
- * and must be open when the child is made. The functions return EINVAL, or EBADF for a descriptor,
- * if the value can never be valid, EFAULT for NULL, or ENOMEM. There are no getters.
+ * Each of the following, down to spawnctl_attr_setpath(), belongs to a step of the child, and needs
+ * no flag. The order of the steps is that of enum spawnctl_step. Strings and arrays are copied;
+ * descriptors are not, and must be open when the child is made. The functions return EINVAL, or
+ * EBADF for a descriptor, if the value can never be valid, EFAULT for NULL, or ENOMEM. There are no
+ * getters.
  */
 
 /** spawnctl_attr_setpriority() - nice value, setpriority(2); EINVAL: not -20 to 19 */
