@@ -304,9 +304,9 @@ static __no_kcsan void set_blocked(struct task_struct *task, u64 mask)
  *
  * On PREEMPT_RT the siglock can sleep, so it is not taken. There the actions are set, and signals
  * are only added to the mask. If the mask must be narrowed, the child does that itself, under
- * the siglock and before its first instruction in user space: TIF_NOTIFY_SIGNAL makes it call
- * get_signal(). This returns no handler to run, because CLONE_CLEAR_SIGHAND has reset all handlers,
- * so restore_saved_sigmask() follows. Until then the child has the mask @wide.
+ * the siglock and before its first instruction in user space: TIF_NOTIFY_SIGNAL makes it reach
+ * restore_saved_sigmask(). No handler runs before that, because CLONE_CLEAR_SIGHAND has reset all
+ * handlers. Until then the child has the mask @wide.
  */
 static void set_signals(struct task_struct *child, const struct spawnctl_signals *signals)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * On an architecture with TIF_RESTORE_SIGMASK, the flag is a thread flag; on the others it is a
- * field of struct task_struct. The kernel can clear and test it for any task, but
- * set_restore_sigmask() sets it for current only.
+ * set_restore_sigmask() sets TIF_RESTORE_SIGMASK or, on an architecture without it, a field of
+ * struct task_struct. The kernel can clear and test these for any task, but sets them for current
+ * only.
  *
- * TIF_NOTIFY_SIGNAL makes a task pass through get_signal() without a pending signal. Linux 5.11
+ * TIF_NOTIFY_SIGNAL makes a task reach restore_saved_sigmask() without a pending signal. Linux 5.11
  * ("entry: Add support for TIF_NOTIFY_SIGNAL") and 5.10.162 added it.
  */
 #ifndef SPAWNCTL_COMPAT_RESTORE_SIGMASK_H
