@@ -35,7 +35,8 @@ LIB_CFLAGS = -std=gnu11 -Wall -Wextra -fPIC -fstack-clash-protection -Iuapi -Ius
 # musl-gcc has no directory for the kernel's headers. Those of the system come last, so that
 # musl's own take precedence.
 ifneq ($(shell $(CC) $(CPPFLAGS) $(CFLAGS) -include asm/unistd.h -E -x c /dev/null >/dev/null 2>&1 || echo none),)
-LIB_CFLAGS += $(addprefix -idirafter ,/usr/include $(addprefix /usr/include/,$(shell $(CC) -print-multiarch)))
+SYSTEM_HEADERS := $(addprefix -idirafter ,/usr/include $(addprefix /usr/include/,$(shell $(CC) -print-multiarch)))
+LIB_CFLAGS += $(SYSTEM_HEADERS)
 endif
 # The directory of the compiler's target: its name is that of the macro
 ARCH_DIR := $(shell $(CC) $(CFLAGS) -dM -E -x c /dev/null | \
@@ -173,7 +174,8 @@ install: userlib
 	install -m 644 $(O)/libspawnctl.a $(LIB_SO) $(PRELOAD) $(DESTDIR)$(LIBDIR)
 	ln -sf $(notdir $(LIB_SO)) $(DESTDIR)$(LIBDIR)/libspawnctl.so
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' \
-		-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' userlib/spawnctl.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/spawnctl.pc
+		-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' -e 's| @SYSTEM_HEADERS@|$(if $(SYSTEM_HEADERS), $(SYSTEM_HEADERS))|' \
+		userlib/spawnctl.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/spawnctl.pc
 
 install-tools: tools
 	install -D -m 755 $(TOOL) $(DESTDIR)$(PREFIX)/bin/spawnctl
