@@ -30,8 +30,9 @@ build()
 # setarch -R: ThreadSanitizer's shadow memory does not fit all randomized layouts
 runs()
 {
+	system=$(system_headers)
 	# shellcheck disable=SC2086 # several words
-	(cd "$dir" && $CC $1 $(system_headers) -I"$top/uapi" -I"$top/userlib/include" -I"$top/userlib" \
+	(cd "$dir" && $CC $1 $system -I"$top/uapi" -I"$top/userlib/include" -I"$top/userlib" \
 		-I"$top/userlib/arch/$arch" -o builds "$here/builds.c" lib/libspawnctl.a -pthread &&
 		setarch -R ./builds 20) >"$dir/log" 2>&1
 }

@@ -177,6 +177,8 @@ def need(extra: dict[str, str] | None = None) -> None:
     """The machine has what the test bench needs, and EXTRA. What is missing is installed."""
     if os.geteuid():
         raise Failure("roots are made and entered with chroot: run this as root")
+    if not (shutil.which("dpkg") and shutil.which("apt-get")):
+        raise Failure("the bench runs on Debian, or in a container of it: there is no dpkg or apt-get here")
     if output(["dpkg", "--print-architecture"]).strip() != "amd64":
         raise Failure("the bench runs on amd64 only")
     wanted = PROGRAMS | (extra or {})

@@ -181,6 +181,14 @@ class Races(unittest.TestCase):
         self.assertEqual(self.bad("WARNING: x"), ["WARNING: x"])
 
 
+class NotDebian(unittest.TestCase):
+    def test_says_so(self) -> None:
+        with (mock.patch("os.geteuid", return_value=0),
+              mock.patch("shutil.which", return_value=None),
+              self.assertRaisesRegex(host.Failure, "Debian")):
+            host.need()
+
+
 class InCache(unittest.TestCase):
     def setUp(self) -> None:
         directory = tempfile.TemporaryDirectory()
