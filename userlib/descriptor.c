@@ -18,6 +18,7 @@
 #include "descriptor.h"
 #include "inflight.h"
 #include "inherited.h"
+#include "kernel.h"
 #include "served.h"
 #include "signals.h"
 
@@ -74,43 +75,6 @@ static const char name[] = "/dev/spawnctl";
 static int open_device(void)
 {
 	return raw_syscall(SYS_openat, AT_FDCWD, name, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-}
-
-long spawnctl_raw_stat(int fd, const char *path, int flags, struct stat *st)
-{
-#if __SIZEOF_LONG__ == 4
-	/* The kernel's struct stat64, on i386 and arm; libc's can be another */
-	struct {
-		unsigned long long dev;
-		unsigned int pad, ino, mode, nlink, uid, gid;
-		unsigned long long rdev;
-		unsigned long long rest[8];
-	} old;
-	struct statx stx;
-	/* In libc's order: a filter may know no other */
-	long ret = raw_syscall(SYS_statx, fd, path, flags, STATX_BASIC_STATS, &stx);
-
-	if (ret == -ENOSYS) {
-		ret = raw_syscall(SYS_fstatat64, fd, path, &old, flags);
-		st->st_dev = old.dev;
-		st->st_ino = old.ino;
-		st->st_mode = old.mode;
-		st->st_rdev = old.rdev;
-	} else {
-		st->st_dev = makedev(stx.stx_dev_major, stx.stx_dev_minor);
-		st->st_ino = stx.stx_ino;
-		st->st_mode = stx.stx_mode;
-		st->st_rdev = makedev(stx.stx_rdev_major, stx.stx_rdev_minor);
-	}
-	return ret;
-#else
-	long ret = raw_syscall(SYS_newfstatat, fd, path, st, flags);
-
-	/* Some versions of glibc look at descriptors by fstat(2), and a filter may know no other */
-	if (ret && ret != -EBADF && !*path)
-		ret = raw_syscall(SYS_fstat, fd, st);
-	return ret;
-#endif
 }
 
 /* Stat the file of the descriptor, and the file at the device's path; false if either fails */

@@ -141,15 +141,6 @@ int spawnctl_descriptor_check(int fd, int *refusal);
 /** spawnctl_descriptor_check_again() - the same, by one system call if the device is known */
 int spawnctl_descriptor_check_again(int fd);
 
-struct stat;
-
-/**
- * spawnctl_raw_stat() - fstatat(2) that does not modify errno
- *
- * Sets st_dev, st_ino, st_mode and st_rdev.
- */
-long spawnctl_raw_stat(int fd, const char *path, int flags, struct stat *st);
-
 extern bool spawnctl_table_shared;
 
 /** spawnctl_descriptor_keeps() - whether a descriptor that the library opens can be kept open */

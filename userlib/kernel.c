@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The version of the kernel, from a note in the vDSO, and times as futex(2) takes them.
+ * The version of the kernel, from a note in the vDSO, times as futex(2) takes them, and fstatat(2).
  */
+#define _GNU_SOURCE
 #include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <link.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "kernel.h"
 
@@ -100,4 +105,41 @@ struct futex_time spawnctl_time_after(const struct timespec *timeout)
 	if (seconds > INT_MAX)
 		seconds = INT_MAX;
 	return (struct futex_time){ seconds, now.tv_nsec };
+}
+
+long spawnctl_raw_stat(int fd, const char *path, int flags, struct stat *st)
+{
+#if __SIZEOF_LONG__ == 4
+	/* The kernel's struct stat64, on i386 and arm; libc's can be another */
+	struct {
+		unsigned long long dev;
+		unsigned int pad, ino, mode, nlink, uid, gid;
+		unsigned long long rdev;
+		unsigned long long rest[8];
+	} old;
+	struct statx stx;
+	/* In libc's order: a filter may know no other */
+	long ret = raw_syscall(SYS_statx, fd, path, flags, STATX_BASIC_STATS, &stx);
+
+	if (ret == -ENOSYS) {
+		ret = raw_syscall(SYS_fstatat64, fd, path, &old, flags);
+		st->st_dev = old.dev;
+		st->st_ino = old.ino;
+		st->st_mode = old.mode;
+		st->st_rdev = old.rdev;
+	} else {
+		st->st_dev = makedev(stx.stx_dev_major, stx.stx_dev_minor);
+		st->st_ino = stx.stx_ino;
+		st->st_mode = stx.stx_mode;
+		st->st_rdev = makedev(stx.stx_rdev_major, stx.stx_rdev_minor);
+	}
+	return ret;
+#else
+	long ret = raw_syscall(SYS_newfstatat, fd, path, st, flags);
+
+	/* Some versions of glibc look at descriptors by fstat(2), and a filter may know no other */
+	if (ret && ret != -EBADF && !*path)
+		ret = raw_syscall(SYS_fstat, fd, st);
+	return ret;
+#endif
 }

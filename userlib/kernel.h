@@ -107,4 +107,13 @@ static inline long raw_dup2(int fd, int newfd)
 #endif
 }
 
+struct stat;
+
+/**
+ * spawnctl_raw_stat() - fstatat(2) that does not modify errno
+ *
+ * Sets st_dev, st_ino, st_mode and st_rdev.
+ */
+long spawnctl_raw_stat(int fd, const char *path, int flags, struct stat *st);
+
 #endif /* SPAWNCTL_KERNEL_H */

@@ -18,6 +18,7 @@
 
 #include "arch.h"
 #include "descriptor.h"
+#include "kernel.h"
 #include "served.h"
 
 #define WELL_KNOWN	"/run/spawnctl/socket"
