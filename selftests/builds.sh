@@ -75,7 +75,7 @@ if command -v musl-gcc >"$dir/log"; then
 	result "musl: that program runs on musl"
 	make -C "$top" CC=$CC O="$dir/lib" PREFIX="$dir/prefix" install >"$dir/log" 2>&1
 	flags=$(PKG_CONFIG_PATH=$dir/prefix/lib/pkgconfig pkg-config --static --cflags --libs spawnctl 2>>"$dir/log")
-	printf '#include <spawnctl/spawn.h>\nint main(void) { return !spawnctl_spawn; }\n' >"$dir/user.c"
+	printf '#include <spawnctl/spawn.h>\nint main(void) { return spawnctl_spawn == NULL; }\n' >"$dir/user.c"
 	# shellcheck disable=SC2086 # words
 	[ "$flags" ] && $CC -static -o "$dir/user" "$dir/user.c" $flags >>"$dir/log" 2>&1
 	result "musl: a program needs only the flags of pkg-config"

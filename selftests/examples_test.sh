@@ -160,7 +160,7 @@ c spawnctl_thread_3_2 0 hello
 
 script libspawnctl_preload_7_1 0 'spawnctl: vfork.*: device.*'
 script libspawnctl_preload_7_2 0 '20 children'
-script spawnctl_8_1 0 'this user +may open the device and create children'
+script spawnctl_8_1 0 'this user +can use the device and create children'
 script spawnctl_8_2 0 exec_mask
 script spawnctl_8_3 0 ' *"EDQUOT": [0-9]+,?' on_and_on '^spawns'
 script spawnctl_8_4 0 'spawnctl_children_total\{command="spawn"\} [0-9]+' prometheus

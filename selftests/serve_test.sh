@@ -139,7 +139,7 @@ invalid_lines() {
 		deny cgroup=/a[[:digit:]|cgroup '/a[[:digit:]' is no path in the hierarchy
 		deny cgroup=/a[[:digits:]]|cgroup '/a[[:digits:]]' is no path in the hierarchy
 		deny cgroup=/a[[=ab=]]|cgroup '/a[[=ab=]]' is no path in the hierarchy
-		deny label=[x|label '[x' has a '[' without ']'
+		deny label=[x|label '[x' has a '[' without ']', or an unknown class in it
 		deny label=x\r|the line has a control character
 		grant user=|'user' needs a value
 		grant user|'user' needs a value

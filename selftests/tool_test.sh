@@ -675,6 +675,7 @@ helps() {
 	local command
 	gives 0 spawnctl --help && [ "$(spawnctl help)" = "$(spawnctl --help)" ] &&
 	[ "$(spawnctl help help)" = "$(spawnctl help)" ] && [ "$(spawnctl help version)" = "$(spawnctl help)" ] &&
+	[ "$(spawnctl version --help)" = "$(spawnctl help)" ] &&
 	[ "$(spawnctl version)" = "$(spawnctl --version)" ] &&
 	[ "$(spawnctl version)" = "spawnctl $(modinfo -F version spawnctl)" ] || return
 	for command in info stats monitor doctor run limit serve; do

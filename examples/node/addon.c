@@ -49,14 +49,16 @@ struct spawn {
 };
 
 /* With a negative errno, as the errors of node:fs. spawnctl.js makes a SpawnError of it */
-static void throw_errno(napi_env env, int error)
+static void throw_errno(napi_env env, int error, const char *step)
 {
-	napi_value number, message, thrown;
+	napi_value number, message, text, thrown;
 
 	napi_create_int32(env, -error, &number);
 	napi_create_string_utf8(env, strerror(error), NAPI_AUTO_LENGTH, &message);
 	napi_create_error(env, NULL, message, &thrown);
 	napi_set_named_property(env, thrown, "errno", number);
+	napi_create_string_utf8(env, step, NAPI_AUTO_LENGTH, &text);
+	napi_set_named_property(env, thrown, "step", text);
 	napi_throw(env, thrown);
 }
 
@@ -260,6 +262,7 @@ static napi_value start(napi_env env, napi_callback_info info)
 	spawnctl_file_actions_t *actions = NULL;
 	char **argv = NULL, **envp = NULL, *path = NULL, *cwd = NULL;
 	int fds[3] = { -1, -1, -1 }, i, fd, error = EINVAL;
+	const char *step = "prepare";
 	napi_value args[6], value, object = NULL;
 	napi_valuetype types[6];
 	spawnctl_attr_t *attr = NULL;
@@ -288,7 +291,7 @@ static napi_value start(napi_env env, napi_callback_info info)
 		napi_get_value_int32(env, value, &fd);
 		fds[i] = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 		if (fds[i] < 0) {
-			throw_errno(env, errno);
+			throw_errno(env, errno, "prepare");
 			goto out;
 		}
 	}
@@ -300,12 +303,15 @@ static napi_value start(napi_env env, napi_callback_info info)
 		error = spawnctl_attr_setpath(attr, path);
 	if (!error)
 		error = spawnctl_attr_setbackend(attr, i);
-	if (!error)
+	if (!error) {
 		error = spawnctl_get_backend(attr, &backend);
+		if (error)
+			step = "backend";
+	}
 	if (!error)
 		error = begin(spawn, actions, attr, fds, cwd, argv, envp);
 	if (error) {
-		throw_errno(env, error);
+		throw_errno(env, error, step);
 		goto out;
 	}
 	object = watch(env, spawn, backend);
@@ -332,7 +338,7 @@ static napi_value make_pipe(napi_env env, napi_callback_info info)
 
 	(void)info;
 	if (pipe2(pair, O_CLOEXEC)) {
-		throw_errno(env, errno);
+		throw_errno(env, errno, "prepare");
 		return NULL;
 	}
 	napi_create_array_with_length(env, 2, &array);

@@ -17,7 +17,7 @@ const SIGNALS = names(os.constants.signals);
 // getSystemErrorName() alone has no name for some: EDQUOT, ENOEXEC
 const ERRORS = names(os.constants.errno);
 
-/** As the errors of node:fs: errno, code, path; and step, "prepare" if no child was made. */
+/** As the errors of node:fs: errno, code, path; and step, "backend" or "prepare" before a child. */
 class SpawnError extends Error {
   constructor(errno, step, path) {
     const code = ERRORS.get(errno) ?? util.getSystemErrorName(-errno);
@@ -107,7 +107,8 @@ async function spawn(file, args = [], options = {}) {
   } catch (error) {
     for (const fd of ours) if (typeof fd === 'number') fs.closeSync(fd);
     if (native || !error.errno) throw error;
-    throw new SpawnError(-error.errno, 'prepare', file);
+    const { step = 'prepare' } = error;
+    throw new SpawnError(-error.errno, step, step === 'backend' ? backend : file);
   } finally {
     // The child has a copy of the descriptor table
     theirs.forEach((fd) => fs.closeSync(fd));

@@ -6,7 +6,7 @@ here=$(dirname "$(realpath "$0")")
 . "$here/lib.sh"
 
 recipe Node.js 'SIGKILL, and the loop has run: true' node "$built/node/demo.js"
-claim "Node.js, device demanded, no permission: the code and the step" shows "EACCES: prepare 'tr'"
+claim "Node.js, device demanded, no permission: the code and the step" shows "EACCES: backend 'device'"
 # Without the flags, no_wait is refused first
 claim "Node.js, no further child allowed: fails" gives 1 show spawnctl limit --children=0 \
 	--flags=window_mask,exec_mask,pidfd,share_files,exec_keep_mask,parent_settid,hold,no_wait -- \

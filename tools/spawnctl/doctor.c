@@ -35,8 +35,9 @@ const char usage_doctor[] =
 	"\n"
 	"  -j, --json  print one JSON object, also for a failure\n"
 	"\n"
-	"Exit status: 1 if at least one finding is a PROBLEM, otherwise 0. If programs can be\n"
-	"started, but only without the device, by clone3(2) or clone(2), that is no PROBLEM.\n";
+	"Exit status: 1 if at least one finding is a PROBLEM, 2 if the command line is wrong,\n"
+	"otherwise 0. If programs can be started, but only without the device, by clone3(2) or\n"
+	"clone(2), that is no PROBLEM.\n";
 
 #define SOCKET	"/run/spawnctl/socket"	/* as in the library */
 #define SYSFS	"/sys/module/spawnctl/"

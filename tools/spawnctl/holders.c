@@ -59,7 +59,7 @@ unsigned int holders(dev_t device, char *text, size_t size)
 			continue;
 		count++;
 		name_of(entry->d_name, name, sizeof(name));
-		/* Room for what the caller adds */
+		/* Room for the other parts of the entry, and for "..." */
 		if (used + strlen(name) + 40 < size)
 			used += sprintf(text + used, "%sprocess %s (%s)", used ? ", " : "",
 					entry->d_name, name);

@@ -81,7 +81,7 @@ static void print_text(const struct nl_info *module, const struct spawnctl_info 
 	else if (device->refusal)
 		printf("this user        is refused by the device: %s\n", words(device->refusal));
 	else
-		printf("this user        may open the device and create children\n");
+		printf("this user        can use the device and create children\n");
 }
 
 static struct json_object *flags_array(uint32_t flags, name_of *name)

@@ -48,10 +48,11 @@ static const char usage[] =
 	"  help      print this text, or the usage of COMMAND\n"
 	"  version   print the version\n"
 	"\n"
-	"Exit status: 0 on success, 1 on failure, 2 if the command line is wrong, 3 if the\n"
-	"module is not loaded or this is not the initial network namespace. run and limit exit\n"
-	"with the status of the program, or with 125 if they failed or the command line is\n"
-	"wrong, 126 if the program cannot be executed, 127 if it was not found.\n";
+	"Exit status: 0 on success, 1 on failure, 2 if the command line is wrong, 3 (info,\n"
+	"stats, monitor) if the module is not loaded or this is not the initial network\n"
+	"namespace. run and limit exit with the status of the program, or with 125 if they\n"
+	"failed or the command line is wrong, 126 if the program cannot be executed, 127 if it\n"
+	"was not found.\n";
 
 bool json_wanted;
 
@@ -127,7 +128,7 @@ int bad_option(int c, char **argv, const char *letters)
 	const char *word = argv[optind - 1];
 	char letter[3] = { '-', optopt };
 
-	/* Within a cluster of short options, optind has not passed it: @word is the word before */
+	/* Inside a cluster such as -ab, optind is still at it: @word is the word before */
 	if (c == ':')
 		return bad_usage("option '%s' needs a value",
 				 strncmp(word, "--", 2) ? letter : word);
@@ -206,8 +207,8 @@ static bool asks_for_json(char **argv)
 
 /*
  * In place of a closed standard descriptor, open one that can be neither read nor written, and is
- * closed by execve(2). Otherwise the device, a socket or a client would get the number, and so what
- * is printed.
+ * closed by execve(2). Otherwise the device, a socket or a client would get the number, and output
+ * would be written to it.
  */
 static void occupy_standard_fds(void)
 {
@@ -241,6 +242,11 @@ int main(int argc, char **argv)
 	if (argc < 2) {
 		fputs(usage, stderr);
 		return EXIT_USAGE;
+	}
+	/* Of "version --help", only the second word counts: it has no usage of its own */
+	if (argc == 3 && !strcmp(argv[1], "version") && is_help(argv[2])) {
+		argc--;
+		argv++;
 	}
 	name = argv[1];
 	help = is_help(name) || !strcmp(name, "help");

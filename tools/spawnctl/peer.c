@@ -123,8 +123,8 @@ static bool read_file(const char *path, char *text, size_t size)
 }
 
 /*
- * Whether the main thread of the process has ended. Then a process whose other threads go on is not
- * moved with them, so its cgroup is out of date.
+ * Whether the main thread of the process has ended. If its other threads are moved after that, the
+ * main thread is not, so the cgroup that /proc shows is out of date.
  */
 static bool main_has_ended(pid_t pid)
 {

@@ -14,7 +14,7 @@
 
 /**
  * struct peer - a client
- * @pid: its process id; 0 if it is in none of this process's pid namespaces
+ * @pid: its process id; 0 if it has no id in this process's pid namespace
  * @uid: its effective user id
  * @gid: its effective group id
  * @groups: its supplementary groups; freed by peer_forget()

@@ -177,7 +177,8 @@ static void parse_cgroup(struct parser *parser, char *value)
 static void parse_label(struct parser *parser, char *value)
 {
 	if (!brackets_match(value, strlen(value)))
-		return wrong(parser, "label '%s' has a '[' without ']'", value);
+		return wrong(parser, "label '%s' has a '[' without ']', or an unknown class in it",
+			     value);
 	parser->rule.label = copy(value);
 }
 
@@ -531,7 +532,7 @@ static bool in_group(const struct peer *peer, gid_t group)
 	return peer->gid == group;
 }
 
-/* A client without a label may be the one that a denial means, on a kernel that has no labels */
+/* A denial also matches a client without a label: a kernel without labels cannot tell who it is */
 static bool label_matches(const struct rule *rule, const struct peer *peer)
 {
 	return peer->label[0] ? !fnmatch(rule->label, peer->label, FNM_NOESCAPE) : !rule->grant;

@@ -64,8 +64,9 @@ bool policy_has_cgroup(const struct policy *policy);
  *
  * @policy: the policy
  * @peer: the client
- * @unknown: out: the rule may not match, because the cgroup or the label of the client, on which it
- *	depends, is not known. Then the client is to be refused: a later rule may give more
+ * @unknown: out: it is not known whether the rule matches, because the cgroup or the label of the
+ *	client, on which it depends, is not known. Then the client is to be refused: a later rule
+ *	may give more
  *
  * Return: NULL if no rule matches
  */

@@ -93,7 +93,7 @@ static struct policy policy;
 static struct quota *quotas;
 static struct file *files;
 static unsigned int file_count;
-/* Connections in which a client has sent descriptors, and the process that closes others, or 0 */
+/* Connections to close, with descriptors that clients have sent; what closes earlier ones, or 0 */
 static int *held;
 static unsigned int held_count;
 static pid_t closer;
@@ -411,8 +411,8 @@ static bool has_descriptors(int client)
 }
 
 /*
- * Close the connections that have descriptors, by the end of another process, which has the last
- * descriptors of these connections. Until it has ended, further ones stay open.
+ * Close the connections that have descriptors: fork a process that has them, too, close them here,
+ * and kill that process. Until it has ended, further such connections stay open.
  */
 static void close_held(void)
 {
@@ -500,10 +500,10 @@ static void warn_about(const struct policy *read)
 {
 	if (policy_has_cgroup(read) && !peer_cgroup_known())
 		note(4, "this kernel cannot show the cgroup of a client (SO_PEERPIDFD, Linux 6.5): "
-		     "a client that only cgroup= tells from others is refused");
+		     "a client for which only the cgroup= of a rule is left to decide is refused");
 	else if (policy_has_cgroup(read) && peer_cgroups_hidden())
-		note(4, "/proc hides the processes of other users (hidepid=): their clients are "
-		     "refused where only cgroup= tells them from others");
+		note(4, "/proc hides the processes of other users (hidepid=): a client for which "
+		     "only the cgroup= of a rule is left to decide is refused");
 }
 
 static void warn_about_device(void)
@@ -741,12 +741,12 @@ int cmd_serve(int argc, char **argv)
 		return bad_usage("unexpected argument '%s'", argv[optind + 1]);
 	if (optind < argc)
 		path = argv[optind];
-	/* fnmatch(3) compares bytes, so a name that is no text in the locale evades no denial */
+	/* fnmatch(3) is to compare bytes: a denial must also match a name that is not valid text */
 	setlocale(LC_ALL, "C");
 	if (!check)
 		take_signals(&in_wait);
 	error = policy_read(path, &read);
-	/* systemd would start a service that ends for each client, and soon give up for good */
+	/* After an exit, systemd would start it again for each client, and soon give up for good */
 	if (error && !check && !own)
 		note(3, "%s: %s: every client is refused until a valid policy is read (SIGHUP)",
 		     path, error == -EINVAL ? "not a valid policy" : strerror(-error));

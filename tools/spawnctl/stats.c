@@ -19,8 +19,9 @@
 const char usage_stats[] =
 	"Usage: spawnctl stats [--watch[=SECONDS]] [--json | --openmetrics]\n"
 	"\n"
-	"Show what the module has counted since it was loaded. The caller needs permission\n"
-	"to open the device, or CAP_NET_ADMIN in the initial user namespace.\n"
+	"Show what the module has counted since it was loaded. The caller needs a descriptor\n"
+	"of the device, its own or the service's, or CAP_NET_ADMIN in the initial user\n"
+	"namespace.\n"
 	"\n"
 	"  -w, --watch[=SECONDS]  repeat every 2 seconds, or every SECONDS; the text\n"
 	"                         output then shows rates per second\n"
@@ -194,7 +195,7 @@ static void print_openmetrics(const struct nl_stats *stats)
 	printf("spawnctl_wait_seconds_count %llu\n", sum);
 }
 
-/* If the device cannot be opened, the request is made without it, and needs CAP_NET_ADMIN */
+/* If there is no descriptor of the device, the request needs CAP_NET_ADMIN */
 static int get(struct nl *nl, struct nl_stats *stats)
 {
 	int fd = spawnctl_open(), ret = nl_get_stats(nl, fd, stats);

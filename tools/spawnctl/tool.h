@@ -98,7 +98,7 @@ void plain(const char *text, char *out, size_t size);
  * escaped: "\x1b". Ends the process if there is no memory.
  */
 char *printable(const char *text);
-/* Open the device. In another root directory, the file can be a terminal */
+/* Open the device; O_NOCTTY, as in another root directory the file can be a terminal */
 int open_node(void);
 /* Whether the module is loaded; /sys may be hidden */
 bool is_loaded(void);

@@ -14,6 +14,7 @@
 #define SPAWNCTL_SPAWN_H
 
 #include <sched.h>
+#include <stddef.h>
 #include <sys/select.h>	/* sigset_t, struct timespec, also in strict C11 */
 #include <spawnctl.h>
 
@@ -59,8 +60,9 @@ enum spawnctl_backend {
  * @attr: attributes, or NULL
  * @backend: out: the backend
  *
- * Makes no child: a call of clone3(2) that cannot succeed shows whether a filter refuses
- * it. See enum spawnctl_backend for what each backend provides.
+ * Makes no child: a call of clone3(2) that cannot succeed shows whether a filter refuses it.
+ * Whether a filter refuses clone(2) is not tested: a spawn by the last backend can fail. See enum
+ * spawnctl_backend for what each backend provides.
  *
  * Return: 0, or an error number that tells why the demanded backend or descriptor is not
  * available.
