@@ -176,6 +176,7 @@ install: userlib
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' \
 		-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' -e 's| @SYSTEM_HEADERS@|$(if $(SYSTEM_HEADERS), $(SYSTEM_HEADERS))|' \
 		userlib/spawnctl.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/spawnctl.pc
+	chmod 644 $(DESTDIR)$(LIBDIR)/pkgconfig/spawnctl.pc
 
 install-tools: tools
 	install -D -m 755 $(TOOL) $(DESTDIR)$(PREFIX)/bin/spawnctl
@@ -208,6 +209,7 @@ install-service:
 	install -m 644 systemd/spawnctl.socket $(DESTDIR)$(UNITDIR)
 	sed 's|/usr/bin/spawnctl|$(PREFIX)/bin/spawnctl|' systemd/spawnctl.service \
 		> $(DESTDIR)$(UNITDIR)/spawnctl.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/spawnctl.service
 	install -D -m 644 systemd/spawnctl-serve.sysusers $(DESTDIR)$(SYSUSERSDIR)/spawnctl-serve.conf
 
 # Podman and Docker read /etc/cdi and /var/run/cdi, and no directory below /usr

@@ -174,6 +174,15 @@ invalid_policies() {
 	rejects "1: the policy grants nothing" "deny" && rejects "1: the policy grants nothing" ""
 }
 
+# The unit runs the service as another user
+unreadable_policy() {
+	local said="spawnctl serve: $policy: only its owner can read it, and spawnctl.service runs as user spawnctl"
+	rules grant && chmod 600 "$policy" && line 0 "$said" spawnctl serve --check "$policy" &&
+	chmod 640 "$policy" && line 0 "$said" spawnctl serve --check "$policy" && chgrp nogroup "$policy" &&
+	! line 0 "$said" spawnctl serve --check "$policy" && chmod 644 "$policy" && chgrp root "$policy" &&
+	! line 0 "$said" spawnctl serve --check "$policy"
+}
+
 no_zero_byte() {
 	printf 'grant user=0\0 user=1\n' >"$policy"
 	line 1 "$policy:1: the line has a zero byte" spawnctl serve --check "$policy"
@@ -531,6 +540,11 @@ doctored() {
 	line 0 "${said/ok/note} gives this process no descriptor: Permission denied; .*" \
 		as 2 2 "" spawnctl doctor &&
 	line 0 "note +programs +.*, because the device cannot be used: the service gives this process no descriptor" \
+		as 2 2 "" spawnctl doctor &&
+	{ kill -KILL "$service"; wait "$service"; service=; [ -S "$socket" ]; } 2>/dev/null &&
+	line 0 "note +service +$socket: this process cannot connect to the service \(spawnctl serve\): Connection refused" \
+		as 2 2 "" spawnctl doctor &&
+	SPAWNCTL_SOCKET=/none line 0 "note +service +SPAWNCTL_SOCKET=/none is no socket that this process can see, and is ignored" \
 		as 2 2 "" spawnctl doctor
 	set -- $?
 	unset SPAWNCTL_SOCKET
@@ -625,6 +639,7 @@ claim "invalid lines are rejected, with number and reason" invalid_lines
 claim "invalid policies are rejected, with line and reason" invalid_policies
 claim "the policies of the manual page and of the guide are valid" examples
 claim "a policy with a zero byte is rejected" no_zero_byte
+claim "a policy that the user of the unit cannot read has a warning" unreadable_policy
 claim "a policy that others than root can change is rejected" untrusted_policies
 claim "wrong usage is reported" misused
 claim "a rule matches a user" by_user

@@ -56,6 +56,10 @@ result "all files are removed"
 [ -z "$(find "$root" -type d -name spawnctl ! -path '*/opt/spawnctl')" ]
 result "the directory of the headers is removed"
 
+(umask 077 && install_all) && find "$root" -type f ! -path '*/src/*' ! -perm -004 >"$dir/log"
+[ ! -s "$dir/log" ]
+result "the umask does not keep other users from reading what is installed"
+
 install_all LIBDIR=/opt/lib64 ZSHDIR=/opt/zsh UNITDIR=/opt/units MODULESLOADDIR=/opt/load
 run uninstall && ! left
 result "control: files in other directories are left"

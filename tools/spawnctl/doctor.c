@@ -16,8 +16,10 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/un.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -467,33 +469,61 @@ static void look_at_filters(struct report *report)
 		    "--filtered, spawnctl serve)");
 }
 
+/* Return: 0, or the errno with which a connection to the socket at @path fails */
+static int connect_error(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), error = 0;
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	if (fd < 0)
+		return errno;
+	/* EAGAIN: it listens, and others wait already */
+	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) && errno != EAGAIN)
+		error = errno;
+	close(fd);
+	return error;
+}
+
 /* The library asks the service where it cannot open the device */
 static void look_at_service(struct report *report)
 {
 	const char *path = getenv("SPAWNCTL_SOCKET");
+	const bool named = path && *path;
 	struct stat st;
 	char clean[160];
 	int fd;
 
 	if (!path)
 		path = SOCKET;
-	if (stat(path, &st) || !S_ISSOCK(st.st_mode))
-		return;
 	plain(path, clean, sizeof(clean));
+	if (stat(path, &st) || !S_ISSOCK(st.st_mode)) {
+		if (named)
+			say(report, NOTE, "service", "SPAWNCTL_SOCKET=%s is no socket that this "
+			    "process can see, and is ignored", clean);
+		return;
+	}
 	fd = open_node();
 	if (fd >= 0) {
 		say(report, OK, "service", "%s: the service (spawnctl serve) is for processes that "
 		    "cannot open the device", clean);
 	} else {
+		int error, unreachable;
+
 		fd = spawnctl_open();
+		error = errno;
+		unreachable = fd < 0 ? connect_error(path) : 0;
 		report->refused = fd < 0;
 		if (fd >= 0)
 			say(report, OK, "service", "%s: the service (spawnctl serve) gives this "
 			    "process a descriptor", clean);
+		else if (unreachable)
+			say(report, NOTE, "service", "%s: this process cannot connect to the "
+			    "service (spawnctl serve): %s", clean, strerror(unreachable));
 		else
 			say(report, NOTE, "service", "%s: the service (spawnctl serve) gives this "
 			    "process no descriptor: %s; its log has the reason", clean,
-			    strerror(errno));
+			    strerror(error));
 	}
 	if (fd >= 0)
 		close(fd);

@@ -506,6 +506,16 @@ static void warn_about(const struct policy *read)
 		     "only the cgroup= of a rule is left to decide is refused");
 }
 
+/* The unit runs the service as a user of its own */
+static void warn_about_mode(const char *path)
+{
+	struct stat st;
+
+	if (!stat(path, &st) && !(st.st_mode & 0004) && !(st.st_gid && (st.st_mode & 0040)))
+		note(4, "%s: only its owner can read it, and spawnctl.service runs as user "
+		     "spawnctl", path);
+}
+
 static void warn_about_device(void)
 {
 	int fd = open(NODE, O_RDWR | O_CLOEXEC);
@@ -755,6 +765,7 @@ int cmd_serve(int argc, char **argv)
 			    "%s", path);
 	if (check) {
 		warn_about(&read);
+		warn_about_mode(path);
 		printf("%s: %u rule%s\n", path, read.count, read.count == 1 ? "" : "s");
 		return EXIT_SUCCESS;
 	}
