@@ -37,6 +37,17 @@ int open_device(void)
 	return raw_syscall(SYS_openat, AT_FDCWD, "/dev/spawnctl", O_RDWR | O_CLOEXEC);
 }
 
+/*
+ * Closes @fd if it is a pidfd. The call can have overwritten the number: the address of parent_tid,
+ * hold or child_tid can overlap that of pidfd. If another descriptor were closed, the next open(2)
+ * would take its number. Calls on the shared open file would then go to one without limits.
+ */
+void close_pidfd(int fd)
+{
+	if (raw_syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0) != -EBADF)
+		close(fd);
+}
+
 char *make_arena(void)
 {
 	int mode = PROT_READ | PROT_WRITE, fd = memfd_create("fuzz", MFD_CLOEXEC);
@@ -138,7 +149,7 @@ static void look_after(struct caller *caller, struct call *call, long ret)
 		if (tid_here && scratch->parent_tid != ret)
 			complain(caller, "no parent_tid stored", ret);
 		if (clone->pidfd && writable(&caller->maker, clone->pidfd, 4) == 1)
-			close(*(int *)(uintptr_t)clone->pidfd);
+			close_pidfd(*(int *)(uintptr_t)clone->pidfd);
 		if (hold_here && scratch->hold.wanted)
 			mask = scratch->hold.mask;
 		if (mask != caller->mask && (!clone->hold || hold_here))

@@ -421,6 +421,19 @@ TEST(control_oracle)
 	}
 }
 
+TEST(only_pidfds_are_closed)
+{
+	int file = open("/dev/null", O_RDONLY), pidfd = raw_syscall(SYS_pidfd_open, getpid(), 0);
+
+	ASSERT_LE(0, file);
+	ASSERT_LE(0, pidfd);
+	close_pidfd(file);
+	close_pidfd(pidfd);
+	close_pidfd(-1);
+	EXPECT_EQ(0, close(file));
+	EXPECT_EQ(-1, close(pidfd));
+}
+
 /* The same seed makes the same calls, another seed makes different ones. */
 TEST(same_seed_same_calls)
 {

@@ -117,6 +117,7 @@ void kcov_after(struct kcov *kcov, const struct call *call);
 /* fuzz_caller.c */
 int put_filter(unsigned int flags);
 int open_device(void);
+void close_pidfd(int fd);
 char *make_arena(void);
 void *call_on(void *arg);
 
