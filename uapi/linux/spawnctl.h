@@ -111,13 +111,12 @@ enum {
  * @commands: Out: commands that the module has and this descriptor allows, as
  *	bits (1 << SPAWNCTL_CMD_*)
  * @refusal: Out: an errno if no SPAWN or FORK by this caller on this descriptor can
- *	succeed now, regardless of the struct, otherwise 0. If it is EACCES (a seccomp
- *	filter) or EPERM (LIMIT has taken both commands away, or the caller is a kernel
- *	thread or a worker thread such as io_uring's), every call fails with it. These
- *	causes are checked later, so a call can first fail with another errno: EPERM (LIMIT has
- *	left only SPAWN, and this caller cannot use it while its parent waits), EDQUOT
- *	(all children that LIMIT allows have been made, or are reserved by calls in
- *	progress) and EAGAIN (@live is at least @most_live)
+ *	succeed now, regardless of the struct, otherwise 0. If it is EACCES (a seccomp filter) or
+ *	EPERM (LIMIT has taken both commands away, or the caller is a kernel thread or a worker
+ *	thread such as io_uring's), every call fails with it. The following causes are checked after
+ *	the struct, so another errno can come first: EPERM (LIMIT has left only SPAWN, and this
+ *	caller cannot use it while its parent waits), EDQUOT (all children that LIMIT allows have
+ *	been made, or are reserved by calls in progress) and EAGAIN (@live is at least @most_live)
  * @spawn_flags: Out: flags that this descriptor allows, of those that SPAWN
  *	supports on this kernel
  * @fork_flags: Out: the same for FORK
