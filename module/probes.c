@@ -284,10 +284,10 @@ static __no_kcsan void set_actions(struct task_struct *child, u64 signals, __sig
 /*
  * @task is current or a child that has not run yet, so no other task writes its mask. probe_exec(),
  * and set_signals() on PREEMPT_RT, call this without the siglock: a concurrent sender sees the old
- * mask or the new one. Without the siglock, set_signals() only adds signals. A sender that races with
- * probe_exec() and still sees the old mask can queue a signal that the new mask does not block,
- * without waking @task. As probe_exec() sets TIF_SIGPENDING, @task finds that signal before it
- * returns to user space. The data race is harmless, so KCSAN must not report it.
+ * mask or the new one. Without the siglock, set_signals() only adds signals. A sender that races
+ * with probe_exec() and still sees the old mask can queue a signal that the new mask does not
+ * block, without waking @task. As probe_exec() sets TIF_SIGPENDING, @task finds that signal before
+ * it returns to user space. The data race is harmless, so KCSAN must not report it.
  */
 static __no_kcsan void set_blocked(struct task_struct *task, u64 mask)
 {

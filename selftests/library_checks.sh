@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=sh disable=SC2154 # dir
+# shellcheck shell=sh disable=SC2034,SC2154 # failed, dir
 # Sourced by scripts that check the library. $dir is a directory for their files.
 
 number=0 failed=0
