@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh disable=SC2034,SC2154 # failed, dir
-# Sourced by scripts that check the library. $dir is a directory for their files.
+# Sourced by scripts that check the library or its installation. $dir is a directory for their files.
 
 number=0 failed=0
 

@@ -8,24 +8,12 @@
 
 here=$(dirname "$(realpath "$0")")
 top=$here/..
+# shellcheck source=library_checks.sh
+. "$here/library_checks.sh"
 
 dir=$(mktemp -d) || exit 2
 trap 'rm -rf "$dir"' EXIT
 root=$dir/root conf=/etc/modules-load.d/spawnctl.conf
-number=0 failed=0
-
-result()
-{
-	status=$?
-	number=$((number + 1))
-	if [ $status -eq 0 ]; then
-		echo "ok $number $1"
-	else
-		sed 's/^/# /' "$dir/log"
-		echo "not ok $number $1"
-		failed=1
-	fi
-}
 
 run()
 {
