@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stddef.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -381,6 +382,85 @@ TEST_F(spawn, start_child_killed_or_stopped)
 	EXPECT_TRUE(WIFSIGNALED(status));
 	spawnctl_start_free(start);
 	unlink(FIFO);
+}
+
+/*
+ * A start whose child waits in its first action. What the kernel writes to the word will fail, as
+ * the word's page is read-only. For a page that can be written, the kernel's write fails if it
+ * needs a page fault that waits for a lock, and the child has got SIGKILL.
+ */
+static pid_t start_with_word_protected(struct __test_metadata *_metadata, FIXTURE_SELF(spawn) self,
+				       spawnctl_start_t **start, int free_it)
+{
+	pid_t pid;
+
+	spawnctl_file_actions_destroy(self->actions);
+	ASSERT_EQ(0, spawnctl_file_actions_init(&self->actions));
+	ASSERT_EQ(0, start_held(self, start, "/bin/true"));
+	pid = spawnctl_start_pid(*start);
+	while (process_state(pid) != 'S')
+		usleep(1000);
+	if (free_it)
+		spawnctl_start_free(*start);
+	/* The word is the first member of the struct, which begins on a page of its own */
+	ASSERT_EQ(0, (unsigned long)*start % sysconf(_SC_PAGESIZE));
+	ASSERT_EQ(0, mprotect(*start, sysconf(_SC_PAGESIZE), PROT_READ));
+	return pid;
+}
+
+static void end_without_word(struct __test_metadata *_metadata, spawnctl_start_t *start, pid_t pid)
+{
+	let_go();
+	while (process_state(pid) != 'Z')
+		usleep(1000);
+	ASSERT_EQ(0, mprotect(start, sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE));
+	EXPECT_EQ(1, *(int *)start);
+}
+
+/* Also with a pidfd, and if the child has been reaped before */
+TEST_F(spawn, start_whose_word_is_not_cleared)
+{
+	const struct timespec *timeouts[] = { NULL, &minute, &at_once };
+	spawnctl_start_t *start;
+	unsigned int i;
+	pid_t pid;
+
+	for (i = 0; i < ARRAY_SIZE(timeouts) * 3; i++) {
+		FLAGS(i % 3 == 1 ? SPAWNCTL_SPAWN_PIDFD : 0);
+		pid = start_with_word_protected(_metadata, self, &start, 0);
+		end_without_word(_metadata, start, pid);
+		if (i % 3 == 2)
+			EXPECT_EQ(0, wait_status(pid));
+		EXPECT_EQ(0, spawnctl_start_wait(start, timeouts[i / 3], &self->result));
+		EXPECT_EQ(0, self->result.error);
+		EXPECT_EQ(pid, self->result.pid);
+		if (i % 3 < 2)
+			EXPECT_EQ(0, wait_status(pid));
+		if (i % 3 == 1)
+			close(self->result.pidfd);
+		spawnctl_start_free(start);
+	}
+}
+
+/* Its memory is used again, whether it is freed after the child's end or before */
+TEST_F(spawn, start_freed_whose_word_is_not_cleared)
+{
+	spawnctl_start_t *start, *next;
+	int early;
+	pid_t pid;
+
+	for (early = 0; early < 2; early++) {
+		pid = start_with_word_protected(_metadata, self, &start, early);
+		end_without_word(_metadata, start, pid);
+		if (!early)
+			spawnctl_start_free(start);
+		EXPECT_EQ(0, wait_status(pid));
+		ASSERT_EQ(0, spawnctl_spawn_start(&next, "/bin/true", NULL, self->attr, nothing,
+						  environ));
+		EXPECT_EQ(start, next);
+		EXPECT_EQ(0, wait_status(spawnctl_start_pid(next)));
+		spawnctl_start_free(next);
+	}
 }
 
 /* Killed before its first instruction, whether it could tell the kernel about the word or not */

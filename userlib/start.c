@@ -32,7 +32,7 @@
 #define POOL		32
 /* At most this many abandoned spawns are checked per call */
 #define LOOK_AT		4
-/* Interval of the checks where the kernel does not wake a waiter: an early death, a zombie */
+/* Interval of the checks where the kernel does not wake a waiter: before set_word(), a zombie */
 #define POLL_NS		1000000L
 
 /* The value of @magic. In the child of a fork it is 0, because the kernel has zeroed the mapping */
@@ -43,7 +43,7 @@ enum { UNREAPED, REAPING, REAPED };
 /**
  * struct spawnctl_start - a spawn under way; the child's stack ends where it begins
  * @word: a futex; 1 until the kernel stores 0 because the child has left the mapping. This library
- *	stores 0 if the kernel cannot: see has_died_early() and make_child()
+ *	stores 0 if the kernel cannot: see has_ended() and make_child()
  * @magic: MAGIC; 0 after spawnctl_start_free() and in the child of a fork
  * @size: bytes from the start of this struct to the end of the mapping
  * @next: the next abandoned spawn
@@ -122,27 +122,34 @@ static bool is_left(const struct spawnctl_start *start)
 	return !__atomic_load_n(&start->word, __ATOMIC_ACQUIRE);
 }
 
+/* With clone(2), the child itself passes the address of the word to the kernel, see set_word() */
+static bool awaits_set_word(const struct spawnctl_start *start)
+{
+	const struct request *request = &start->spawn.request;
+
+	return request->backend == SPAWNCTL_BACKEND_CLONE &&
+	       !__atomic_load_n(&request->clears_word, __ATOMIC_RELAXED);
+}
+
 /*
- * With clone(2), the child itself passes the address of the word to the kernel, see set_word(). If
- * it is killed before that, the word stays 1. This function finds such a child and clears the word.
+ * The word of a child that has ended can still be 1: the child was killed before set_word(), or the
+ * kernel's write failed. The write, in mm_release(), fails if it needs a page fault that waits for
+ * a lock, and the child has got SIGKILL. This function finds such a child and clears the word.
  * Return: whether the child has left the mapping.
  */
-static bool has_died_early(struct spawnctl_start *start)
+static bool has_ended(struct spawnctl_start *start)
 {
-	struct request *request = &start->spawn.request;
+	struct spawn *spawn = &start->spawn;
 	siginfo_t info;
 	long ret;
 
-	if (request->backend != SPAWNCTL_BACKEND_CLONE ||
-	    __atomic_load_n(&request->clears_word, __ATOMIC_RELAXED))
-		return false;
 	info.si_pid = 0;
 	ret = -EINVAL;
-	if (start->spawn.pidfd >= 0)
-		ret = raw_syscall(SYS_waitid, P_PIDFD, start->spawn.pidfd, &info,
+	if (spawn->pidfd >= 0)
+		ret = raw_syscall(SYS_waitid, P_PIDFD, spawn->pidfd, &info,
 				  WEXITED | WNOHANG | WNOWAIT | __WALL, NULL);
 	if (ret && ret != -ECHILD)
-		ret = raw_syscall(SYS_waitid, P_PID, request->tid, &info,
+		ret = raw_syscall(SYS_waitid, P_PID, spawn->request.tid, &info,
 				  WEXITED | WNOHANG | WNOWAIT | __WALL, NULL);
 	/* ECHILD: the child has been reaped already */
 	if (ret == -ECHILD || info.si_pid)
@@ -189,7 +196,7 @@ static void look_at_abandoned(void)
 		struct spawnctl_start *next = start->next;
 
 		/* In the child of a fork the size is 0, so the mapping cannot be unmapped */
-		if (start->size && (is_left(start) || has_died_early(start))) {
+		if (start->size && (is_left(start) || has_ended(start))) {
 			recycle(start);
 		} else if (start->size) {
 			*end = start;
@@ -563,23 +570,26 @@ static bool is_past(const struct futex_time *end)
 /*
  * Sleep until @start is left, or until @end (NULL: for ever). Return: false at @end. The kernel
  * wakes one thread, which wakes the others. A handler that runs in that thread can leave this
- * function by siglongjmp(3) before: hence each thread also looks by itself, each second.
+ * function by siglongjmp(3) before, and the kernel may never clear the word: hence each thread also
+ * looks by itself, each second.
  */
 static bool sleep_until(struct spawnctl_start *start, const struct futex_time *end)
 {
-	const struct timespec second = { 1, 0 };
+	const struct timespec second = { 1, 0 }, a_moment = { 0, POLL_NS };
 	long ret;
 
 	__atomic_add_fetch(&start->waiters, 1, __ATOMIC_SEQ_CST);
 	do {
-		struct futex_time soon = spawnctl_time_after(&second);
+		struct futex_time soon;
 
+		soon = spawnctl_time_after(awaits_set_word(start) ? &a_moment : &second);
 		if (end && is_before(end, &soon))
 			soon = *end;
 		/* The kernel wakes a futex that is not private */
 		ret = raw_syscall(SYS_futex, &start->word, FUTEX_WAIT_BITSET, 1, &soon, NULL,
 				  FUTEX_BITSET_MATCH_ANY);
-	} while (!is_left(start) && !(ret == -ETIMEDOUT && end && is_past(end)));
+	} while (!is_left(start) &&
+		 !(ret == -ETIMEDOUT && (has_ended(start) || (end && is_past(end)))));
 	if (__atomic_sub_fetch(&start->waiters, 1, __ATOMIC_SEQ_CST) && is_left(start))
 		raw_syscall(SYS_futex, &start->word, FUTEX_WAKE, INT_MAX);
 	return is_left(start);
@@ -587,27 +597,16 @@ static bool sleep_until(struct spawnctl_start *start, const struct futex_time *e
 
 static bool await_word(struct spawnctl_start *start, const struct timespec *timeout)
 {
-	const struct timespec a_moment = { 0, POLL_NS };
-	struct futex_time end, soon;
+	struct futex_time end;
 
 	if (is_left(start))
 		return true;
-	if (timeout) {
-		if (!timeout->tv_sec && !timeout->tv_nsec)
-			return has_died_early(start);
-		end = spawnctl_time_after(timeout);
-	}
-	while (start->spawn.request.backend == SPAWNCTL_BACKEND_CLONE &&
-	       !__atomic_load_n(&start->spawn.request.clears_word, __ATOMIC_RELAXED)) {
-		if (has_died_early(start))
-			return true;
-		if (timeout && is_past(&end))
-			return false;
-		soon = spawnctl_time_after(&a_moment);
-		if (sleep_until(start, &soon))
-			return true;
-	}
-	return sleep_until(start, timeout ? &end : NULL);
+	if (!timeout)
+		return sleep_until(start, NULL);
+	if (!timeout->tv_sec && !timeout->tv_nsec)
+		return has_ended(start);
+	end = spawnctl_time_after(timeout);
+	return sleep_until(start, &end);
 }
 
 /*
@@ -735,10 +734,10 @@ void spawnctl_start_free(spawnctl_start_t *start)
 		raw_syscall(SYS_close, start->poll_fd);
 	if (start->spawn.pidfd >= 0 && !start->pidfd_is_callers && start->reaped != REAPED)
 		raw_syscall(SYS_close, start->spawn.pidfd);
-	/* Another file can get the number: has_died_early() must not wait for that */
+	/* Another file can get the number: has_ended() must not wait for that */
 	start->spawn.pidfd = -1;
 	start->magic = 0;
-	if (is_left(start) || has_died_early(start))
+	if (is_left(start))
 		recycle(start);
 	else
 		push_abandoned(start, start);
