@@ -28,12 +28,15 @@ static void signal_child(struct rng *rng, pid_t pid)
 
 void reap(long *slots)
 {
-	unsigned int i;
+	unsigned int i, n = reaped_count;
+	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, NULL, __WALL | WNOHANG)) > 0) {
-		if (reaped_count < ARRAY_SIZE(reaped))
-			reaped[reaped_count++] = pid;
+	while ((pid = waitpid(-1, &status, __WALL | WNOHANG)) > 0) {
+		if (n < ARRAY_SIZE(reaped)) {
+			reaped[n++] = (struct reaped){ pid, status };
+			__atomic_store_n(&reaped_count, n, __ATOMIC_RELEASE);
+		}
 		for (i = 0; i < NSLOTS; i++)
 			if (READ_ONCE(slots[i]) == pid)
 				WRITE_ONCE(slots[i], 0);

@@ -17,7 +17,7 @@ struct kcov_found *found;
 pid_t worker_pid;
 int all_filtered;
 struct caller callers[CALLERS];
-pid_t reaped[CALLERS * BATCH];
+struct reaped reaped[CALLERS * BATCH];
 unsigned int reaped_count;
 static struct job *this_job;
 
@@ -36,10 +36,10 @@ static void compare_children(struct job *job)
 	for (i = 0; i < CALLERS; i++) {
 		for (k = 0; k < callers[i].births; k++) {
 			for (n = 0; n < reaped_count; n++)
-				if (reaped[n] == callers[i].born[k])
+				if (reaped[n].pid == callers[i].born[k])
 					break;
 			if (n < reaped_count)
-				reaped[n] = -1;
+				reaped[n].pid = -1;
 			else if (!*job->complaint)
 				snprintf(job->complaint, sizeof(job->complaint),
 					 "thread %u, child %u, %d: not reaped as a child of this worker",

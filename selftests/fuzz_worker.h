@@ -100,8 +100,11 @@ extern struct kcov_found *found;
 extern pid_t worker_pid;
 extern int all_filtered;	/* 0: no, 1: not known, 2: yes */
 extern struct caller callers[CALLERS];
-extern pid_t reaped[CALLERS * BATCH];
-extern unsigned int reaped_count;
+extern struct reaped {
+	pid_t pid;
+	int status;
+} reaped[CALLERS * BATCH];
+extern unsigned int reaped_count;	/* atomic */
 
 /* fuzz_test.c: what a child executes */
 extern char *program_argv[];

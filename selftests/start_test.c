@@ -10,8 +10,10 @@
 #include <pthread.h>
 #include <stddef.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <time.h>
 
 #include "spawn_fixture.h"
@@ -387,7 +389,7 @@ TEST_F(spawn, start_child_killed_or_stopped)
 /*
  * A start whose child waits in its first action. What the kernel writes to the word will fail, as
  * the word's page is read-only. For a page that can be written, the kernel's write fails if it
- * needs a page fault that waits for a lock, and the child has got SIGKILL.
+ * needs a page fault that waits for a lock while a signal is killing the child.
  */
 static pid_t start_with_word_protected(struct __test_metadata *_metadata, FIXTURE_SELF(spawn) self,
 				       spawnctl_start_t **start, int free_it)
@@ -439,6 +441,92 @@ TEST_F(spawn, start_whose_word_is_not_cleared)
 		if (i % 3 == 1)
 			close(self->result.pidfd);
 		spawnctl_start_free(start);
+	}
+}
+
+static volatile sig_atomic_t signals;
+
+static void count_signal(int sig)
+{
+	signals++;
+}
+
+/* Signals that come more often than the waiter looks do not keep it from looking */
+TEST_F(spawn, start_whose_word_is_not_cleared_beside_signals)
+{
+	const struct itimerval often = { { 0, 100000 }, { 0, 100000 } }, never = { 0 };
+	const struct sigaction action = { .sa_handler = count_signal };
+	spawnctl_start_t *start;
+	pid_t pid;
+
+	pid = start_with_word_protected(_metadata, self, &start, 0);
+	end_without_word(_metadata, start, pid);
+	ASSERT_EQ(0, sigaction(SIGALRM, &action, NULL));
+	ASSERT_EQ(0, setitimer(ITIMER_REAL, &often, NULL));
+	EXPECT_EQ(0, spawnctl_start_wait(start, NULL, &self->result));
+	ASSERT_EQ(0, setitimer(ITIMER_REAL, &never, NULL));
+	EXPECT_LT(1, signals);
+	EXPECT_EQ(0, wait_status(pid));
+	spawnctl_start_free(start);
+}
+
+/* The pipe of a killed child is closed before the child is a zombie: then the wait is short */
+TEST_F_TIMEOUT(spawn, start_killed_without_its_word, 120)
+{
+	unsigned int i, slow = 0, count = scaled(100, 20, "children");
+	struct pollfd poller = { 0 };
+	spawnctl_start_t *start;
+	__u64 before;
+	pid_t pid;
+
+	FLAGS(SPAWNCTL_SPAWN_POLL);
+	for (i = 0; i < count; i++) {
+		pid = start_with_word_protected(_metadata, self, &start, 0);
+		ASSERT_EQ(0, kill(pid, SIGKILL));
+		poller.fd = spawnctl_start_fd(start);
+		ASSERT_EQ(1, poll(&poller, 1, -1));
+		ASSERT_EQ(0, mprotect(start, sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE));
+		before = raw_now_us();
+		EXPECT_EQ(0, spawnctl_start_wait(start, &at_once, &self->result));
+		slow += raw_now_us() - before > 900000;
+		EXPECT_EQ(SIGKILL, wait_status(pid));
+		spawnctl_start_free(start);
+	}
+	EXPECT_EQ(0U, slow);
+	unlink(FIFO);
+}
+
+/* A stop of a child that this process traces is no end */
+TEST_F(spawn, start_traced_before_exec)
+{
+	spawnctl_start_t *start, *next;
+	int status, traceme;
+	pid_t pid;
+
+	for (traceme = 0; traceme < 2; traceme++) {
+		FLAGS(SPAWNCTL_SPAWN_STOP | (traceme ? SPAWNCTL_SPAWN_TRACEME : 0));
+		ASSERT_EQ(0, spawnctl_spawn_start(&start, "/bin/true", NULL, self->attr, nothing,
+						  environ));
+		pid = spawnctl_start_pid(start);
+		if (!traceme) {
+			ASSERT_EQ(pid, waitpid(pid, &status, WUNTRACED));
+			ASSERT_EQ(0, ptrace(PTRACE_ATTACH, pid, NULL, NULL));
+		}
+		while (process_state(pid) != 't')
+			usleep(1000);
+		EXPECT_EQ(ETIMEDOUT, spawnctl_start_wait(start, &at_once, &self->result));
+		EXPECT_EQ(ETIMEDOUT, spawnctl_start_wait(start, &(struct timespec){ 1, 100000000 },
+							 &self->result));
+		spawnctl_start_free(start);
+		FLAGS(0);
+		ASSERT_EQ(0, spawnctl_spawn_start(&next, "/bin/true", NULL, self->attr, nothing,
+						  environ));
+		EXPECT_NE(start, next);
+		EXPECT_EQ(0, wait_status(spawnctl_start_pid(next)));
+		spawnctl_start_free(next);
+		ASSERT_EQ(0, ptrace(PTRACE_DETACH, pid, NULL, NULL));
+		ASSERT_EQ(0, kill(pid, SIGCONT));
+		EXPECT_EQ(0, wait_status(pid));
 	}
 }
 

@@ -131,10 +131,15 @@ static bool awaits_set_word(const struct spawnctl_start *start)
 	       !__atomic_load_n(&request->clears_word, __ATOMIC_RELAXED);
 }
 
+static bool is_end(int si_code)
+{
+	return si_code == CLD_EXITED || si_code == CLD_KILLED || si_code == CLD_DUMPED;
+}
+
 /*
  * The word of a child that has ended can still be 1: the child was killed before set_word(), or the
  * kernel's write failed. The write, in mm_release(), fails if it needs a page fault that waits for
- * a lock, and the child has got SIGKILL. This function finds such a child and clears the word.
+ * a lock while a signal is killing the child. This function finds such a child and clears the word.
  * Return: whether the child has left the mapping.
  */
 static bool has_ended(struct spawnctl_start *start)
@@ -151,8 +156,11 @@ static bool has_ended(struct spawnctl_start *start)
 	if (ret && ret != -ECHILD)
 		ret = raw_syscall(SYS_waitid, P_PID, spawn->request.tid, &info,
 				  WEXITED | WNOHANG | WNOWAIT | __WALL, NULL);
-	/* ECHILD: the child has been reaped already */
-	if (ret == -ECHILD || info.si_pid)
+	/*
+	 * ECHILD: the child has been reaped already. The kernel reports the stops of a child that
+	 * this process traces, too
+	 */
+	if (ret == -ECHILD || (info.si_pid && is_end(info.si_code)))
 		__atomic_store_n(&start->word, 0, __ATOMIC_RELEASE);
 	return is_left(start);
 }
@@ -567,6 +575,16 @@ static bool is_past(const struct futex_time *end)
 	return !is_before(&now, end);
 }
 
+/* When a waiter looks for the child's end: soon before set_word(), else in a second, or at @end */
+static struct futex_time next_look(const struct spawnctl_start *start,
+				   const struct futex_time *end)
+{
+	static const struct timespec second = { 1, 0 }, a_moment = { 0, POLL_NS };
+	struct futex_time look = spawnctl_time_after(awaits_set_word(start) ? &a_moment : &second);
+
+	return end && is_before(end, &look) ? *end : look;
+}
+
 /*
  * Sleep until @start is left, or until @end (NULL: for ever). Return: false at @end. The kernel
  * wakes one thread, which wakes the others. A handler that runs in that thread can leave this
@@ -575,21 +593,21 @@ static bool is_past(const struct futex_time *end)
  */
 static bool sleep_until(struct spawnctl_start *start, const struct futex_time *end)
 {
-	const struct timespec second = { 1, 0 }, a_moment = { 0, POLL_NS };
+	struct futex_time look = next_look(start, end);
 	long ret;
 
 	__atomic_add_fetch(&start->waiters, 1, __ATOMIC_SEQ_CST);
-	do {
-		struct futex_time soon;
-
-		soon = spawnctl_time_after(awaits_set_word(start) ? &a_moment : &second);
-		if (end && is_before(end, &soon))
-			soon = *end;
+	while (!is_left(start)) {
 		/* The kernel wakes a futex that is not private */
-		ret = raw_syscall(SYS_futex, &start->word, FUTEX_WAIT_BITSET, 1, &soon, NULL,
+		ret = raw_syscall(SYS_futex, &start->word, FUTEX_WAIT_BITSET, 1, &look, NULL,
 				  FUTEX_BITSET_MATCH_ANY);
-	} while (!is_left(start) &&
-		 !(ret == -ETIMEDOUT && (has_ended(start) || (end && is_past(end)))));
+		/* A signal does not postpone the look */
+		if (ret != -ETIMEDOUT)
+			continue;
+		if (has_ended(start) || (end && is_past(end)))
+			break;
+		look = next_look(start, end);
+	}
 	if (__atomic_sub_fetch(&start->waiters, 1, __ATOMIC_SEQ_CST) && is_left(start))
 		raw_syscall(SYS_futex, &start->word, FUTEX_WAKE, INT_MAX);
 	return is_left(start);
@@ -696,6 +714,7 @@ static bool reap(struct spawnctl_start *start)
 int spawnctl_start_wait(spawnctl_start_t *start, const struct timespec *timeout,
 			struct spawnctl_result *result)
 {
+	static const struct timespec a_moment = { 0, POLL_NS };
 	const struct spawn *spawn = &start->spawn;
 
 	if (result->size < SPAWNCTL_RESULT_SIZE_VER0)
@@ -705,8 +724,12 @@ int spawnctl_start_wait(spawnctl_start_t *start, const struct timespec *timeout,
 		return EINVAL;
 	if (start->magic != MAGIC)
 		return ECHILD;
-	if (!await_word(start, timeout) && !(has_closed_pipe(start) && await_word(start, NULL)))
-		return ETIMEDOUT;
+	while (!await_word(start, timeout)) {
+		if (!has_closed_pipe(start))
+			return ETIMEDOUT;
+		/* A moment later the child has left the mapping, or has ended */
+		timeout = &a_moment;
+	}
 	spawnctl_spawn_result_store(spawn, result);
 	result->pid = spawn->error && reap(start) ? -1 : spawn->request.tid;
 	result->pidfd = spawn->error ? -1 : spawn->pidfd;
