@@ -174,13 +174,20 @@ invalid_policies() {
 	rejects "1: the policy grants nothing" "deny" && rejects "1: the policy grants nothing" ""
 }
 
-# The unit runs the service as another user
+# The unit runs the service as user spawnctl, here of group 4321; without that user, nobody stands for it
 unreadable_policy() {
-	local said="spawnctl serve: $policy: only its owner can read it, and spawnctl.service runs as user spawnctl"
-	rules grant && chmod 600 "$policy" && line 0 "$said" spawnctl serve --check "$policy" &&
-	chmod 640 "$policy" && line 0 "$said" spawnctl serve --check "$policy" && chgrp nogroup "$policy" &&
-	! line 0 "$said" spawnctl serve --check "$policy" && chmod 644 "$policy" && chgrp root "$policy" &&
-	! line 0 "$said" spawnctl serve --check "$policy"
+	local said="spawnctl serve: $work/private/policy: user spawnctl, as which spawnctl.service runs, cannot read it"
+	local check="spawnctl serve --check $work/private/policy"
+	rules grant && mkdir "$work/private" && cp "$policy" "$work/private/policy" || return
+	chmod 755 "$work" "$work/private" && chmod 600 "$work/private/policy" && line 0 "$said" $check &&
+	chmod 640 "$work/private/policy" && line 0 "$said" $check &&
+	chmod 644 "$work/private/policy" && ! line 0 "$said" $check &&
+	chmod 700 "$work/private" && line 0 "$said" $check && chmod 755 "$work/private" || return
+	chmod 640 "$work/private/policy" && chgrp 4321 "$work/private/policy" && line 0 "$said" $check || return
+	{ cat /etc/passwd && echo "spawnctl:x:4320:4321::/:/bin/false"; } >"$work/passwd"
+	! line 0 "$said" unshare -m sh -c "mount --bind '$work/passwd' /etc/passwd && exec $check" &&
+	chmod 600 "$work/private/policy" &&
+	line 0 "$said" unshare -m sh -c "mount --bind '$work/passwd' /etc/passwd && exec $check"
 }
 
 no_zero_byte() {

@@ -8,6 +8,8 @@
  *   -l  loads the filter itself, without setting no_new_privs
  * FILTER is "none"; "strict", as in the examples; or "numbers", which kills for any ioctl but
  * INFO, SPAWN, FORK and LIMIT.
+ *
+ *	cc launcher.c -o launcher -I../../examples $(pkg-config --cflags --libs spawnctl libseccomp)
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -8,9 +8,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <grp.h>
 #include <linux/magic.h>
 #include <locale.h>
 #include <poll.h>
+#include <pwd.h>
 #include <signal.h>
 #include <spawnctl.h>
 #include <stdarg.h>
@@ -33,6 +35,7 @@
 
 #define POLICY		"/etc/spawnctl/policy"
 #define BACKLOG		128
+#define NOBODY		65534
 /* asm-generic/socket.h, from Linux 6.16 on */
 #ifndef SO_PASSRIGHTS
 #define SO_PASSRIGHTS	83
@@ -506,14 +509,25 @@ static void warn_about(const struct policy *read)
 		     "only the cgroup= of a rule is left to decide is refused");
 }
 
-/* The unit runs the service as a user of its own */
-static void warn_about_mode(const char *path)
+/*
+ * Whether the unit can read @path: it runs the service as user spawnctl. Until there is such a user,
+ * NOBODY stands for it. Only root can find out; for others the answer is yes.
+ */
+static bool unit_can_read(const char *path)
 {
-	struct stat st;
+	const struct passwd *user = getpwnam("spawnctl");
+	const gid_t gid = user ? user->pw_gid : NOBODY;
+	const pid_t child = geteuid() ? -1 : fork();
+	int status;
 
-	if (!stat(path, &st) && !(st.st_mode & 0004) && !(st.st_gid && (st.st_mode & 0040)))
-		note(4, "%s: only its owner can read it, and spawnctl.service runs as user "
-		     "spawnctl", path);
+	if (!child) {
+		if ((user ? initgroups(user->pw_name, gid) : setgroups(0, NULL)) || setgid(gid) ||
+		    setuid(user ? user->pw_uid : NOBODY))
+			_exit(0);
+		_exit(access(path, R_OK) && errno == EACCES);
+	}
+	return child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status) ||
+	       !WEXITSTATUS(status);
 }
 
 static void warn_about_device(void)
@@ -765,7 +779,9 @@ int cmd_serve(int argc, char **argv)
 			    "%s", path);
 	if (check) {
 		warn_about(&read);
-		warn_about_mode(path);
+		if (!unit_can_read(path))
+			note(4, "%s: user spawnctl, as which spawnctl.service runs, cannot read it",
+			     path);
 		printf("%s: %u rule%s\n", path, read.count, read.count == 1 ? "" : "s");
 		return EXIT_SUCCESS;
 	}
