@@ -594,13 +594,13 @@ static struct futex_time next_look(const struct spawnctl_start *start,
 static bool sleep_until(struct spawnctl_start *start, const struct futex_time *end)
 {
 	struct futex_time look = next_look(start, end);
-	long ret;
 
 	__atomic_add_fetch(&start->waiters, 1, __ATOMIC_SEQ_CST);
 	while (!is_left(start)) {
 		/* The kernel wakes a futex that is not private */
-		ret = raw_syscall(SYS_futex, &start->word, FUTEX_WAIT_BITSET, 1, &look, NULL,
-				  FUTEX_BITSET_MATCH_ANY);
+		long ret = raw_syscall(SYS_futex, &start->word, FUTEX_WAIT_BITSET, 1, &look, NULL,
+				       FUTEX_BITSET_MATCH_ANY);
+
 		/* A signal does not postpone the look */
 		if (ret != -ETIMEDOUT)
 			continue;

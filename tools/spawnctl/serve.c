@@ -510,8 +510,8 @@ static void warn_about(const struct policy *read)
 }
 
 /*
- * Whether the unit can read @path: it runs the service as user spawnctl. Until there is such a user,
- * NOBODY stands for it. Only root can find out; for others the answer is yes.
+ * Whether the unit can read @path: it runs the service as user spawnctl. Until there is such a
+ * user, NOBODY stands for it. Only root can find out; for others the answer is yes.
  */
 static bool unit_can_read(const char *path)
 {
