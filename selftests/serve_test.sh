@@ -174,7 +174,7 @@ invalid_policies() {
 	rejects "1: the policy grants nothing" "deny" && rejects "1: the policy grants nothing" ""
 }
 
-# The unit runs the service as user spawnctl, here of group 4321; without that user, nobody stands for it
+# The unit runs the service as user spawnctl, here of group 4321; without that user, one who owns nothing stands for it
 unreadable_policy() {
 	local said="spawnctl serve: $work/private/policy: user spawnctl, as which spawnctl.service runs, cannot read it"
 	local check="spawnctl serve --check $work/private/policy"
@@ -182,9 +182,12 @@ unreadable_policy() {
 	chmod 755 "$work" "$work/private" && chmod 600 "$work/private/policy" && line 0 "$said" $check &&
 	chmod 640 "$work/private/policy" && line 0 "$said" $check &&
 	chmod 644 "$work/private/policy" && ! line 0 "$said" $check &&
-	chmod 700 "$work/private" && line 0 "$said" $check && chmod 755 "$work/private" || return
+	chmod 700 "$work/private" && line 0 "$said" $check &&
+	line 0 "spawnctl serve: policy: .* cannot read it" sh -c "cd '$work/private' && spawnctl serve --check policy" &&
+	chmod 755 "$work/private" && chgrp nogroup "$work/private/policy" && chmod 640 "$work/private/policy" &&
+	line 0 "$said" $check || return
 	chmod 640 "$work/private/policy" && chgrp 4321 "$work/private/policy" && line 0 "$said" $check || return
-	{ cat /etc/passwd && echo "spawnctl:x:4320:4321::/:/bin/false"; } >"$work/passwd"
+	{ echo "spawnctl:x:4320:4321::/:/bin/false" && cat /etc/passwd; } >"$work/passwd"
 	! line 0 "$said" unshare -m sh -c "mount --bind '$work/passwd' /etc/passwd && exec $check" &&
 	chmod 600 "$work/private/policy" &&
 	line 0 "$said" unshare -m sh -c "mount --bind '$work/passwd' /etc/passwd && exec $check"

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <grp.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <locale.h>
 #include <poll.h>
@@ -35,7 +36,8 @@
 
 #define POLICY		"/etc/spawnctl/policy"
 #define BACKLOG		128
-#define NOBODY		65534
+/* The id of a user and of a group that own nothing */
+#define NOBODY		0x7ffffffe
 /* asm-generic/socket.h, from Linux 6.16 on */
 #ifndef SO_PASSRIGHTS
 #define SO_PASSRIGHTS	83
@@ -517,14 +519,20 @@ static bool unit_can_read(const char *path)
 {
 	const struct passwd *user = getpwnam("spawnctl");
 	const gid_t gid = user ? user->pw_gid : NOBODY;
-	const pid_t child = geteuid() ? -1 : fork();
+	char whole[PATH_MAX];
+	pid_t child;
 	int status;
 
+	/* The whole path, because the working directory is reached already */
+	if (geteuid() || !realpath(path, whole))
+		return true;
+	signal(SIGCHLD, SIG_DFL);
+	child = fork();
 	if (!child) {
 		if ((user ? initgroups(user->pw_name, gid) : setgroups(0, NULL)) || setgid(gid) ||
 		    setuid(user ? user->pw_uid : NOBODY))
 			_exit(0);
-		_exit(access(path, R_OK) && errno == EACCES);
+		_exit(access(whole, R_OK) && errno == EACCES);
 	}
 	return child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status) ||
 	       !WEXITSTATUS(status);
