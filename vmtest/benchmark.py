@@ -158,10 +158,10 @@ def plan(kernel: Kernel) -> tuple[list[Job], Job]:
 
     built = job("build", make)
     counted = [built, job("instructions", instructions, built)]
-    # breakdown.py knows the entry code of x86
-    if not kernel.is_foreign:
+    # breakdown.py knows the entry code of these
+    if kernel.arch in (OWN, "arm64"):
         counted.append(job("breakdown", breakdown, built))
-    if "programs" in kernel.jobs + kernel.all:
+    if kernel.arch == OWN and "programs" in kernel.jobs + kernel.all:
         counted.append(job("python", python, built))
     return counted, job("wall", wall, built, cpus=2)
 

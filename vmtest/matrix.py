@@ -41,6 +41,7 @@ class Kernel:
     patience: int = 1
     jobs: tuple[str, ...] = ()
     all: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()
     skips: Mapping[str, str] = dataclasses.field(default_factory=dict, hash=False)
     elsewhere: Mapping[str, str] = dataclasses.field(default_factory=dict, hash=False)
 

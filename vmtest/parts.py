@@ -39,6 +39,10 @@ PROGRAM_PACKAGES = """bash binutils bpftrace bsdutils bubblewrap coreutils dash
     default-jdk-headless findutils gcc gdb git grep kmod libc6-dev libelf-dev libglib2.0-dev
     libjson-c5 libmnl0 libseccomp-dev linux-perf locales make mount ninja-build pkg-config procps python3
     rustc sed strace systemd trace-cmd udev util-linux valgrind""".split()
+# For a foreign guest: what the cases that its kernel names need
+FOREIGN_PROGRAM_PACKAGES = """base-files base-passwd bash binutils bsdutils coreutils dash diffutils
+    findutils gcc grep kmod libc-bin libc6-dev libelf-dev libjson-c5 libmnl0 make mawk mount ninja-build
+    procps python3 sed strace util-linux""".split()
 PROGRAM_EXCLUDE = [*DOCUMENTS, "/usr/share/icons/*", "/usr/lib/jvm/*/jmods/*"]
 # Java's package fails to install without that directory
 MANUAL_HOOK = '--essential-hook=mkdir -p "$1/usr/share/man/man1"'
@@ -146,9 +150,14 @@ KMOD_LIBRARIES = ["liblzma5", "libzstd1"]
 
 
 def make_userland(suite: str, arch: str, directory: pathlib.Path) -> None:
-    # Only extracted: nothing of another architecture can run here
-    bootstrap(log_of(f"userland-{suite}-{arch}"), directory, suite, GUEST_PACKAGES + KMOD_LIBRARIES,
-              f"--architectures={arch}", *excluded(DOCUMENTS), USR_HOOK, variant="extract")
+    extract(log_of(f"userland-{suite}-{arch}"), directory, suite, arch, GUEST_PACKAGES + KMOD_LIBRARIES)
+
+
+def extract(log: pathlib.Path, directory: pathlib.Path, suite: str, arch: str,
+            packages: list[str]) -> None:
+    """Not installed: nothing of another architecture can run here."""
+    bootstrap(log, directory, suite, packages, f"--architectures={arch}", *excluded(DOCUMENTS), USR_HOOK,
+              variant="extract")
     for name in ("passwd", "group"):
         shutil.copy(directory / f"usr/share/base-passwd/{name}.master", directory / "etc" / name)
 
@@ -162,10 +171,15 @@ def userland(kernel: Kernel) -> cache.Part:
     )
 
 
-def make_disk(suite: str, objtool: pathlib.Path, image: pathlib.Path) -> None:
+def make_disk(kernel: Kernel, objtool: pathlib.Path, image: pathlib.Path) -> None:
     directory = image.with_name(image.name + ".dir")
-    bootstrap(log_of(f"programs-{suite}"), directory, suite, PROGRAM_PACKAGES,
-              '--aptopt=APT::Install-Recommends "false"', *excluded(PROGRAM_EXCLUDE), *PROGRAM_HOOKS)
+    log = log_of(f"programs-{kernel.base}-{kernel.user}")
+    if kernel.is_foreign:
+        extract(log, directory, kernel.base, kernel.user, FOREIGN_PROGRAM_PACKAGES)
+        (directory / "usr/bin/awk").symlink_to("mawk")
+    else:
+        bootstrap(log, directory, kernel.base, PROGRAM_PACKAGES, '--aptopt=APT::Install-Recommends "false"',
+                  *excluded(PROGRAM_EXCLUDE), *PROGRAM_HOOKS)
     shutil.copytree(objtool, directory / "usr/src/linux", symlinks=True)
     remove_downloads(directory)
     write_image(directory, image)
@@ -197,10 +211,18 @@ def write_image(directory: pathlib.Path, image: pathlib.Path) -> None:
 def programs(kernel: Kernel) -> cache.Part:
     """A disk of the suite's own release: only the kernel is taken from backports."""
     objtool = cache.need(ksft()) / "linux"
+    if kernel.is_foreign:
+        return cache.Part(
+            f"programs-{kernel.base}-{kernel.user}",
+            f"a disk of {kernel.base}, {kernel.user}, with gcc, make, python, ... (about 60 s)",
+            functools.partial(make_disk, kernel, objtool),
+            (kernel.base, kernel.user, FOREIGN_PROGRAM_PACKAGES, DOCUMENTS, USR_HOOK, objtool.parent.name),
+            ".ext4",
+        )
     return cache.Part(
         f"programs-{kernel.base}",
         f"a disk of {kernel.base} with gcc, gdb, java, rust, ... (about 120 s)",
-        functools.partial(make_disk, kernel.base, objtool),
+        functools.partial(make_disk, kernel, objtool),
         (kernel.base, PROGRAM_PACKAGES, PROGRAM_EXCLUDE, PROGRAM_HOOKS, objtool.parent.name),
         ".ext4",
     )

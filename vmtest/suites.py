@@ -170,7 +170,7 @@ def run_cases(build: Build, job: Job, options: Options, kind: str, disk: cache.P
               compiled: pathlib.Path | None = None) -> list[Result]:
     """Scripts that make claims, in a whole Debian on a disk. TABLE gets what they print. COMPILED
     becomes build/KIND of the checkout in the guest."""
-    cases = list(options.cases) or case_names(kind)
+    cases = list(options.cases) or list(build.kernel.programs) or case_names(kind)
     results: list[Result] = []
 
     def ended(run: Run) -> None:

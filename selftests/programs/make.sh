@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# GNU make, the gcc driver and ninja, building a C project: objtool, of Linux's own
-# tools.
+# GNU make, the gcc driver and ninja, building a C project: objtool for x86, of
+# Linux's own tools.
 
 # shellcheck disable=SC2016,SC2317 # code for awk; functions that claim runs
 here=$(dirname "$(realpath "$0")")
@@ -16,7 +16,7 @@ fresh() {
 
 by_make() {
 	fresh
-	make -s -j2 -C tools/objtool OPTFLAGS=-O0 V=0 >/root/make.log 2>&1 || {
+	make -s -j2 -C tools/objtool ARCH=x86_64 OPTFLAGS=-O0 V=0 >/root/make.log 2>&1 || {
 		cat /root/make.log
 		return 1
 	}
