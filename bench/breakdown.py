@@ -24,7 +24,8 @@ class Symbols:
         self.own = {}
         for line in subprocess.check_output(["nm", program], text=True).splitlines():
             fields = line.split()
-            if len(fields) == 3 and fields[1] in "tT":
+            # Not arm64's marks of code and data
+            if len(fields) == 3 and fields[1] in "tT" and not fields[2].startswith("$"):
                 found.setdefault(int(fields[0], 16), fields[2])
                 self.own[fields[2]] = int(fields[0], 16)
         self.address = sorted(found)
@@ -86,7 +87,7 @@ def phases(pcs, symbols):
             return "child, on its way to user space"
         if phase == "child, on its way to user space" and not kernel:
             return "child, to execve"
-        if phase == "child, to execve" and name == "__x64_sys_execve":
+        if phase == "child, to execve" and name.endswith("_sys_execve"):
             return "execve, until the old memory is left"
         if phase == "execve, until the old memory is left" and name in (
                 "exec_mm_release", "mm_release"):
@@ -100,7 +101,7 @@ def phases(pcs, symbols):
             return "module, after the clone"
         if phase in ("kernel_clone, end", "module, after the clone") and name.startswith(
                 ("syscall_exit_to_user_mode", "exit_to_user_mode", "syscall_return_via_sysret",
-                 "syscall_exit_work")):
+                 "syscall_exit_work", "el0_svc")):
             return "system call exit"
         if phase == "system call exit" and not kernel:
             return "library, after"
