@@ -50,20 +50,21 @@ static inline int own_calls_once(void (*fn)(void *arg), void *arg)
 }
 
 /*
- * The fewest of three times, or -1. The library notes for a second that the device is missing. A
- * note that expires between the two calls of @fn adds a call; then the next time begins with a
- * new note.
+ * The number that two times in a row agree on, or of the third, or -1. The library notes for a
+ * second that the device is missing. A note that expires between the two calls of @fn adds a call;
+ * then the next time begins with a new note.
  */
 static inline int own_calls(void (*fn)(void *arg), void *arg)
 {
-	int fewest = own_calls_once(fn, arg), i, calls;
+	int before, calls = own_calls_once(fn, arg), i;
 
 	for (i = 0; i < 2; i++) {
+		before = calls;
 		calls = own_calls_once(fn, arg);
-		if (calls < fewest)
-			fewest = calls;
+		if (calls == before)
+			break;
 	}
-	return fewest;
+	return calls;
 }
 
 #endif /* OWN_CALLS_H */
