@@ -18,13 +18,13 @@ class Symbols:
         found = {}
         for line in open(kallsyms):
             fields = line.split()
-            if len(fields) >= 3 and fields[1] in "tTwW":
+            # Not arm64's marks of code and data
+            if len(fields) >= 3 and fields[1] in "tTwW" and not fields[2].startswith("$"):
                 name = fields[2] + ("/spawnctl" if fields[3:] == ["[spawnctl]"] else "")
                 found.setdefault(int(fields[0], 16), name)
         self.own = {}
         for line in subprocess.check_output(["nm", program], text=True).splitlines():
             fields = line.split()
-            # Not arm64's marks of code and data
             if len(fields) == 3 and fields[1] in "tT" and not fields[2].startswith("$"):
                 found.setdefault(int(fields[0], 16), fields[2])
                 self.own[fields[2]] = int(fields[0], 16)
@@ -90,7 +90,7 @@ def phases(pcs, symbols):
         if phase == "child, to execve" and name.endswith("_sys_execve"):
             return "execve, until the old memory is left"
         if phase == "execve, until the old memory is left" and name in (
-                "exec_mm_release", "mm_release"):
+                "exec_mm_release", "mm_release", "mm_exit_exec_release"):
             return "execve, waking the caller up"
         # The scheduler decides whether the caller or the child runs first.
         if phase == "execve, waking the caller up" and not kernel:

@@ -422,7 +422,7 @@ static void end_without_word(struct __test_metadata *_metadata, spawnctl_start_t
 /* Also with a pidfd, and if the child has been reaped before */
 TEST_F(spawn, start_whose_word_is_not_cleared)
 {
-	const struct timespec *timeouts[] = { NULL, &minute, &at_once };
+	const struct timespec *timeouts[] = { &minute, &at_once };
 	spawnctl_start_t *start;
 	unsigned int i;
 	pid_t pid;
