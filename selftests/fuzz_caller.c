@@ -163,7 +163,7 @@ static void look_after(struct caller *caller, struct call *call, long ret)
 		complain(caller, "the caller's mask changed without a child", ret);
 	if (pidfd_here && scratch->pidfd != -2 && scratch->pidfd != -1)
 		complain(caller, "a pidfd stored without a child", ret);
-	/* After a failure the module stores -1 for the pidfd, which may have been at the same place */
+	/* After a failure the module stores -1 for the pidfd, perhaps at the same place */
 	if (tid_here && scratch->parent_tid != -2 &&
 	    !(clone->pidfd - clone->parent_tid + 3 < 7 && scratch->parent_tid == -1))
 		complain(caller, "a parent_tid stored without a child", ret);
