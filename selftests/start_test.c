@@ -9,7 +9,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stddef.h>
-#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -386,28 +385,21 @@ TEST_F(spawn, start_child_killed_or_stopped)
 	unlink(FIFO);
 }
 
-/*
- * A start whose child waits in its first action. What the kernel writes to the word will fail, as
- * the word's page is read-only. For a page that can be written, the kernel's write fails if it
- * needs a page fault that waits for a lock while a signal is killing the child.
- */
-static pid_t start_with_word_protected(struct __test_metadata *_metadata, FIXTURE_SELF(spawn) self,
-				       spawnctl_start_t **start, int free_it)
+/* The kernel then clears no word of this child, as if its write had failed */
+static int forget_the_word(void *arg)
 {
-	pid_t pid;
+	return raw_syscall(SYS_set_tid_address, 0) < 0;
+}
 
+/* A start whose child waits for let_go(), and whose word stays 1 */
+static pid_t start_without_word(struct __test_metadata *_metadata, FIXTURE_SELF(spawn) self,
+				spawnctl_start_t **start)
+{
 	spawnctl_file_actions_destroy(self->actions);
 	ASSERT_EQ(0, spawnctl_file_actions_init(&self->actions));
+	ASSERT_EQ(0, spawnctl_file_actions_addcall(self->actions, forget_the_word, NULL));
 	ASSERT_EQ(0, start_held(self, start, "/bin/true"));
-	pid = spawnctl_start_pid(*start);
-	while (process_state(pid) != 'S')
-		usleep(1000);
-	if (free_it)
-		spawnctl_start_free(*start);
-	/* The word is the first member of the struct, which begins on a page of its own */
-	ASSERT_EQ(0, (unsigned long)*start % sysconf(_SC_PAGESIZE));
-	ASSERT_EQ(0, mprotect(*start, sysconf(_SC_PAGESIZE), PROT_READ));
-	return pid;
+	return spawnctl_start_pid(*start);
 }
 
 static void end_without_word(struct __test_metadata *_metadata, spawnctl_start_t *start, pid_t pid)
@@ -415,7 +407,7 @@ static void end_without_word(struct __test_metadata *_metadata, spawnctl_start_t
 	let_go();
 	while (process_state(pid) != 'Z')
 		usleep(1000);
-	ASSERT_EQ(0, mprotect(start, sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE));
+	/* The first member of the struct */
 	EXPECT_EQ(1, *(int *)start);
 }
 
@@ -429,7 +421,7 @@ TEST_F(spawn, start_whose_word_is_not_cleared)
 
 	for (i = 0; i < ARRAY_SIZE(timeouts) * 3; i++) {
 		FLAGS(i % 3 == 1 ? SPAWNCTL_SPAWN_PIDFD : 0);
-		pid = start_with_word_protected(_metadata, self, &start, 0);
+		pid = start_without_word(_metadata, self, &start);
 		end_without_word(_metadata, start, pid);
 		if (i % 3 == 2)
 			EXPECT_EQ(0, wait_status(pid));
@@ -459,7 +451,7 @@ TEST_F(spawn, start_whose_word_is_not_cleared_beside_signals)
 	spawnctl_start_t *start;
 	pid_t pid;
 
-	pid = start_with_word_protected(_metadata, self, &start, 0);
+	pid = start_without_word(_metadata, self, &start);
 	end_without_word(_metadata, start, pid);
 	ASSERT_EQ(0, sigaction(SIGALRM, &action, NULL));
 	ASSERT_EQ(0, setitimer(ITIMER_REAL, &often, NULL));
@@ -528,7 +520,9 @@ TEST_F(spawn, start_freed_whose_word_is_not_cleared)
 	pid_t pid;
 
 	for (early = 0; early < 2; early++) {
-		pid = start_with_word_protected(_metadata, self, &start, early);
+		pid = start_without_word(_metadata, self, &start);
+		if (early)
+			spawnctl_start_free(start);
 		end_without_word(_metadata, start, pid);
 		if (!early)
 			spawnctl_start_free(start);
@@ -739,11 +733,9 @@ TEST_F(spawn, start_pipe_is_closed_before_the_word)
 	EXPECT_EQ(0, wait_status(self->result.pid));
 }
 
-/* The kernel clears no word of this child */
 static int close_all_and_forget_the_word(void *arg)
 {
-	raw_syscall(SYS_set_tid_address, 0);
-	return close_all_then_wait(arg);
+	return forget_the_word(NULL) ? 1 : close_all_then_wait(arg);
 }
 
 static __u64 killed_at;
