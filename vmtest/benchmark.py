@@ -161,7 +161,7 @@ def plan(kernel: Kernel) -> tuple[list[Job], Job]:
     # breakdown.py knows the entry code of these
     if kernel.arch in (OWN, "arm64"):
         counted.append(job("breakdown", breakdown, built))
-    if kernel.arch == OWN and "programs" in kernel.jobs + kernel.all:
+    if not kernel.is_foreign and "programs" in kernel.jobs + kernel.all:
         counted.append(job("python", python, built))
     return counted, job("wall", wall, built, cpus=2)
 

@@ -170,7 +170,7 @@ def run_cases(build: Build, job: Job, options: Options, kind: str, disk: cache.P
               compiled: pathlib.Path | None = None) -> list[Result]:
     """Scripts that make claims, in a whole Debian on a disk. TABLE gets what they print. COMPILED
     becomes build/KIND of the checkout in the guest."""
-    cases = list(options.cases) or list(build.kernel.programs) or case_names(kind)
+    cases = list(options.cases) or case_names(kind)
     results: list[Result] = []
 
     def ended(run: Run) -> None:
@@ -193,6 +193,7 @@ def run_cases(build: Build, job: Job, options: Options, kind: str, disk: cache.P
 
 def programs(build: Build, job: Job, options: Options) -> list[Result]:
     """Unmodified programs, without and with the preload library."""
+    options = dataclasses.replace(options, cases=options.cases or build.kernel.programs)
     return run_cases(build, job, options, "programs", parts.programs(build.kernel), programs_table)
 
 
